@@ -1,0 +1,70 @@
+/**
+ * The port that every runtime implements. All calls are idempotent: starting the started and removing the absent succeed.
+ * Identity lives in the runtime (labels, folders), so no database is needed to find our copies again.
+ * Failures are thrown as ProblemError; RUNTIME_UNAVAILABLE means "unknown", never "dead".
+ */
+import type { CopyId, InstanceName } from '../../schemas/names.ts';
+import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
+
+/** Key of a copy on this node. */
+export interface CopyKey {
+  readonly instance: InstanceName;
+  readonly copy: CopyId;
+}
+
+/** A copy as it should be created. */
+export interface CopyPlan extends CopyKey {
+  readonly digest: string;
+  readonly run: RunSpec;
+}
+
+/** A copy as the runtime has it. Only what carries our labels for this cluster and node. */
+export interface ActualCopy extends CopyKey {
+  readonly runtime: RuntimeName;
+  /** Digest it was created with. */
+  readonly digest: string;
+  readonly state: 'created' | 'running' | 'exited';
+  /** Only with a healthcheck that the runtime itself runs. */
+  readonly health?: 'starting' | 'healthy' | 'unhealthy';
+  readonly exitCode?: number;
+  /** Container id or pid. */
+  readonly handle: string;
+  /** ms it has run, or ms since it ended; as the runtime knows it. */
+  readonly since?: number;
+  readonly addresses: readonly string[];
+}
+
+export interface RuntimeInfo {
+  readonly name: RuntimeName;
+  readonly version: string;
+}
+
+export interface LogLine {
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** Something happened to a copy; look again. Only a hint, streams of engines stop silently. */
+export interface RuntimeEvent extends CopyKey {
+  readonly kind: 'started' | 'ended' | 'health' | 'removed';
+}
+
+export interface Runtime {
+  readonly name: RuntimeName;
+  /** Answers what is there; throws RUNTIME_UNAVAILABLE when the engine does not answer. */
+  probe(signal: AbortSignal): Promise<RuntimeInfo>;
+  /** All our copies. */
+  list(signal: AbortSignal): Promise<readonly ActualCopy[]>;
+  /** Makes sure that the image is there. An image that is present is not pulled. */
+  prepare(run: RunSpec, signal: AbortSignal): Promise<void>;
+  /** Creates without starting. An existing copy of the same key and digest is adopted. NAME_CONFLICT if a stranger holds the name. */
+  create(plan: CopyPlan, signal: AbortSignal): Promise<void>;
+  start(key: CopyKey, signal: AbortSignal): Promise<void>;
+  /** Polite signal, and the impolite one after `grace` ms. */
+  stop(key: CopyKey, grace: number, signal: AbortSignal): Promise<void>;
+  /** Removes a copy, running or not. Never its volumes. */
+  remove(key: CopyKey, signal: AbortSignal): Promise<void>;
+  logs(key: CopyKey, options: { readonly tail?: number; readonly follow?: boolean }, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** Calls `onEvent` until aborted; reconnects by itself. */
+  watch(onEvent: (event: RuntimeEvent) => void, signal: AbortSignal): void;
+}

@@ -1,0 +1,38 @@
+/** What the reconciler's loop needs from the world, declared by the loop, implemented at the rim. */
+import type { RequestMessage } from '../schemas/messages.ts';
+import type { NodeId } from '../schemas/names.ts';
+
+/** One file of a commit, by object id. */
+export interface TreeEntry {
+  readonly path: string;
+  readonly blob: string;
+  readonly mode: string;
+  readonly size: number;
+}
+
+/** A git source: a bare mirror read by object id. All errors are ProblemErrors of codes SOURCE_*. */
+export interface Git {
+  /** Asks the remote for the head of the branch (or tag, or commit): one request when nothing changed. */
+  head(signal: AbortSignal): Promise<string>;
+  /** Makes the objects of `commit` available in the mirror. Heals a damaged mirror by cloning anew. */
+  fetch(commit: string, signal: AbortSignal): Promise<void>;
+  /** Files below `path`, sorted. SOURCE_REF_MISSING when the path is not in the commit. */
+  tree(commit: string, path: string, signal: AbortSignal): Promise<readonly TreeEntry[]>;
+  /** Texts by blob id. */
+  blobs(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** undefined when that cannot be told (e.g. history not there). */
+  isAncestor(commit: string, of: string, signal: AbortSignal): Promise<boolean | undefined>;
+  /** Who wrote a commit and its first line. */
+  describe(commit: string, signal: AbortSignal): Promise<{ readonly author: string; readonly subject: string }>;
+  /** Calls back when a local remote changed. A no-op for remote URLs. Returns how to stop. */
+  watch(changed: () => void): () => void;
+}
+
+/** Streams that agents open to us when asked (logs, ledger). */
+export interface Streams {
+  /** A new stream id under which `node` may connect, and the text that arrives. Ends when the agent ends it or on abort. */
+  expect(node: NodeId, signal: AbortSignal): { readonly id: string; readonly chunks: AsyncIterable<string> };
+}
+
+/** Asks an agent for a stream: the loop publishes this on `nodes/<id>/requests`. */
+export type StreamRequest = Omit<RequestMessage, 'v' | 'action' | 'stream'>;

@@ -1,0 +1,224 @@
+/**
+ * The native HTTP API (prefix `/v1`), shared by the reconciler that serves it and the CLI that calls it. Bearer token on all
+ * routes except identity, join and health. Errors are `{problems: Problem[]}` with status 400, 401, 403, 404, 409 or 503.
+ *
+ *   GET  /v1/status                              ClusterStatus
+ *   GET  /v1/apps | services | instances | nodes  {items: ...}      names in query `name` (repeatable), exact or unique prefix
+ *   GET  /v1/services/:name                      ServiceView
+ *   GET  /v1/nodes/:name                         NodeView (name, id or alias)
+ *   GET  /v1/holds                               {items: Hold[]}
+ *   GET  /v1/events?after=<seq>&follow=true      server-sent events of ClusterEvent, id = seq
+ *   GET  /v1/instances/:name/logs?tail=&follow=  text/plain stream
+ *   POST /v1/deploy                              DeployRequest -> DeployAnswer (after fsync; nothing waits for the outcome)
+ *   POST /v1/delete                              {services?: string[], apps?: string[]} -> {services: string[]}
+ *   POST /v1/plan                                PlanRequest -> PlanView (changes nothing)
+ *   POST /v1/approve                             {id} -> {approved: string}
+ *   POST /v1/sync                                {} -> SyncAnswer (fetches now, answers when the head is accepted or refused)
+ *   POST /v1/tokens                              {name?, ttl?, uses?} -> {token, id, expires}
+ *   POST /v1/nodes/:name/revoke                  {} -> {revoked: string}
+ *   GET  /v1/identity?nonce=<hex>                IdentityAnswer (no token)
+ *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
+ *   GET  /v1/streams/:id                         WebSocket of an agent, node credential as basic auth
+ *   GET  /healthz, /readyz                       200 or 503
+ */
+import type { Problem } from './problem.ts';
+import type { CopyStatus, Hold, Want } from './status.ts';
+
+export interface DocumentText {
+  /** For messages only. */
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface DeployRequest {
+  readonly documents: readonly DocumentText[];
+  /** Who asks, for records and events. */
+  readonly actor?: string;
+}
+
+export interface DeployAnswer {
+  readonly services: readonly { readonly name: string; readonly digest: string; readonly change: 'created' | 'updated' | 'same' }[];
+  readonly warnings: readonly Problem[];
+}
+
+export interface PlanRequest {
+  /** Descriptors as if deployed directly; absent: what the sources want now. */
+  readonly documents?: readonly DocumentText[];
+  /** With `documents`: they replace the git source of the cluster (its whole working copy) instead of being direct. */
+  readonly asSource?: boolean;
+}
+
+/** One line of a plan. */
+export interface PlanChange {
+  readonly action: 'start' | 'replace' | 'stop' | 'remove' | 'node';
+  /** Instance, or `node/<name>`. */
+  readonly subject: string;
+  readonly node?: string;
+  readonly detail: string;
+}
+
+export interface PlanView {
+  readonly changes: readonly PlanChange[];
+  readonly holds: readonly Hold[];
+  /** Instances that are as wanted. */
+  readonly settled: number;
+  readonly problems: readonly Problem[];
+}
+
+/** How a service is doing with what is wanted of it. `settled`: the wanted digest runs and is healthy on every slot. */
+export type Outcome = 'progressing' | 'settled' | 'failed' | 'rolled_back' | 'paused' | 'held' | 'removing' | 'orphaned';
+
+export interface InstanceView {
+  readonly name: string;
+  readonly service: string;
+  readonly slot: number;
+  readonly copy?: string;
+  readonly node?: string;
+  readonly want?: Want;
+  readonly status: CopyStatus | 'missing' | 'lost';
+  readonly healthy: boolean;
+  readonly digest?: string;
+  /** ms since the status was reached, and since its node was last heard. */
+  readonly age?: number;
+  readonly seen?: number;
+  readonly addresses: readonly string[];
+  readonly handle?: string;
+  readonly restarts: number;
+  readonly reason?: { readonly code: string; readonly message: string };
+}
+
+export interface ServiceView {
+  readonly name: string;
+  readonly app: string;
+  readonly source: string;
+  readonly commit?: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly image: string;
+  readonly digest: string;
+  readonly replicas: number | 'every';
+  readonly slots: number;
+  readonly healthy: number;
+  readonly outcome: Outcome;
+  /** What the outcome waits for, or why it failed. */
+  readonly message: string;
+  readonly holds: readonly Hold[];
+  readonly instances: readonly InstanceView[];
+}
+
+export interface AppView {
+  readonly name: string;
+  readonly source: string;
+  readonly services: number;
+  readonly healthy: number;
+  readonly instances: number;
+  readonly outcome: Outcome;
+}
+
+export type NodeState = 'online' | 'suspect' | 'lost' | 'expected' | 'revoked';
+
+export interface NodeView {
+  readonly name: string;
+  readonly id?: string;
+  readonly state: NodeState;
+  readonly cordoned?: { readonly cause: string };
+  /** In nodes.yaml? */
+  readonly listed: boolean;
+  readonly ip?: string;
+  readonly pool: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly location?: string;
+  readonly capacity?: { readonly cpu: number; readonly memory: number };
+  readonly used?: { readonly cpu: number; readonly memory: number };
+  readonly usage?: { readonly cpu: number; readonly memory: number };
+  readonly runtimes: readonly string[];
+  readonly arch?: string;
+  readonly version?: string;
+  readonly instances: number;
+  /** ms since it was last heard. */
+  readonly seen?: number;
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+}
+
+export interface SourceView {
+  readonly name: string;
+  readonly url: string;
+  readonly branch: string;
+  readonly path: string;
+  /** Last accepted commit, and the head that was last seen. */
+  readonly accepted?: string;
+  readonly head?: string;
+  readonly state: 'synced' | 'behind' | 'invalid' | 'unreachable' | 'unread';
+  readonly checked?: number;
+  readonly services: number;
+  readonly ignored: number;
+  readonly problems: readonly Problem[];
+}
+
+export interface ClusterStatus {
+  readonly cluster: string;
+  readonly fingerprint: string;
+  readonly version: string;
+  readonly epoch: number;
+  readonly phase: 'recovering' | 'running';
+  readonly sources: readonly SourceView[];
+  readonly services: Readonly<Record<Outcome, number>>;
+  readonly nodes: Readonly<Record<NodeState, number>>;
+  readonly instances: { readonly wanted: number; readonly healthy: number };
+  readonly holds: readonly Hold[];
+  readonly conditions: readonly Problem[];
+}
+
+export interface SyncAnswer {
+  readonly sources: readonly SourceView[];
+}
+
+/** What happened, in order. `seq` counts within one reconciler process; `run` tells processes apart. */
+export interface ClusterEvent {
+  readonly seq: number;
+  readonly run: string;
+  /** ms since 1970 on the reconciler's clock. */
+  readonly at: number;
+  readonly kind: EventKind;
+  /** Service, instance, `node/<name>`, `source/<name>` or `cluster`. */
+  readonly subject: string;
+  readonly message: string;
+}
+
+export const eventKinds = [
+  'source_accepted', 'source_refused', 'source_unreachable', 'source_recovered',
+  'service_deployed', 'service_deleted', 'service_settled', 'service_failed', 'service_rolled_back',
+  'instance_started', 'instance_stopped', 'instance_moved', 'instance_status',
+  'node_joined', 'node_online', 'node_suspect', 'node_lost', 'node_returned', 'node_revoked',
+  'hold_added', 'hold_cleared', 'approved', 'reconciler_started', 'recovered', 'broker_restarted', 'conflict',
+] as const;
+export type EventKind = (typeof eventKinds)[number];
+
+export interface IdentityAnswer {
+  readonly cluster: string;
+  /** SHA-256 of the master's public signing key, hex. */
+  readonly fingerprint: string;
+  readonly kid: string;
+  /** Ed25519 public key, base64url of the raw 32 bytes. */
+  readonly key: string;
+  /** Signature over `oakctl/1/<cluster>/identity` + nonce, base64url: proves possession of the key that the token pins. */
+  readonly sig: string;
+}
+
+export interface JoinRequest {
+  readonly token: string;
+  /** Wanted node name; default the host name. */
+  readonly name: string;
+  readonly ip: string;
+  readonly version: string;
+}
+
+export interface JoinAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly cluster: string;
+  readonly fingerprint: string;
+  readonly ordinal: number;
+  readonly mqtt: { readonly host: string; readonly port: number; readonly username: string; readonly password: string };
+  readonly keys: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,173 @@
+/**
+ * What travels over MQTT, as schemas and types of one declaration. Readers accept `v` = 1 and ignore members they do not
+ * know; writers write {@link messageVersion}. Parsing (with ajv) is in parse.ts.
+ */
+import { Type, type Static } from 'typebox';
+
+export const messageVersion = 1;
+
+const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const text = (maxLength: number) => Type.String({ maxLength });
+const version = Type.Literal(messageVersion);
+const digest = Type.String({ pattern: '^1:[0-9a-f]{64}$' });
+const copyId = Type.String({ pattern: '^[0-9]{1,15}\\.[0-9]{1,15}$' });
+
+/** `(epoch, gen)` orders everything a cluster ever said to a node; `by` is the process that said it. */
+export const Fence = Type.Object({ epoch: count, gen: count, by: text(64) });
+export type Fence = Static<typeof Fence>;
+
+/** A copy in an assignment: what is wanted of it. */
+export const Job = Type.Object({
+  instance: text(160),
+  copy: copyId,
+  want: Type.Union([Type.Literal('run'), Type.Literal('prepared'), Type.Literal('stopped')]),
+  digest,
+  runtime: Type.Union([Type.Literal('docker'), Type.Literal('process')]),
+  source: Type.Object({ name: text(63), commit: Type.Optional(text(64)) }),
+});
+export type Job = Static<typeof Job>;
+
+/** Run specs by digest. Checked against the run spec schema where they enter, and against their digest everywhere. */
+export const Documents = Type.Record(Type.String(), Type.Unknown());
+
+const Signed = { kid: text(64), sig: text(128) };
+
+/** Down, retained: the complete set of jobs of one part of one node. The only authority for the node. */
+export const AssignmentMessage = Type.Object({
+  v: version,
+  cluster: text(63),
+  node: text(63),
+  part: count,
+  parts: Type.Integer({ minimum: 1, maximum: 1024 }),
+  epoch: count,
+  gen: count,
+  by: text(64),
+  /** Hash of jobs and documents, see assignment.ts. */
+  hash: text(64),
+  jobs: Type.Array(Job, { maxItems: 2048 }),
+  documents: Documents,
+  ...Signed,
+});
+export type AssignmentMessage = Static<typeof AssignmentMessage>;
+
+/** Down: a hint that arrives sooner than the assignment. The envelope of seed 000, with our fence. */
+export const ControlMessage = Type.Object({
+  v: version,
+  command: Type.Union([
+    Type.Literal('deploy'),
+    Type.Literal('delete'),
+    Type.Literal('move'),
+    Type.Literal('replicate'),
+  ]),
+  job: Type.Object({
+    /** 48 bits of SHA-256(instance name), for readers that want an integer. */
+    id: count,
+    /** Instance name. */
+    name: text(160),
+    image: text(4096),
+    technology: text(32),
+    copy: copyId,
+    want: Type.Optional(Job.properties.want),
+    digest: Type.Optional(digest),
+    runtime: Type.Optional(Job.properties.runtime),
+    source: Type.Optional(Job.properties.source),
+  }),
+  /** The run spec, unless the part already holds it. */
+  document: Type.Optional(Type.Unknown()),
+  cluster: Type.Optional(text(63)),
+  worker: Type.Optional(text(63)),
+  node: text(63),
+  part: count,
+  base: Type.Object({ epoch: count, gen: count }),
+  hash: text(64),
+  epoch: count,
+  gen: count,
+  by: text(64),
+  ...Signed,
+});
+export type ControlMessage = Static<typeof ControlMessage>;
+
+/** Up, each beat and on change. Usage in percent, capacity in cores and MB. */
+export const InformationMessage = Type.Object({
+  v: version,
+  cpu: Type.Number({ minimum: 0 }),
+  memory: Type.Number({ minimum: 0, maximum: 100 }),
+  capacity: Type.Object({ cpu: Type.Number({ minimum: 0 }), memory: Type.Number({ minimum: 0 }) }),
+  arch: text(32),
+  runtimes: Type.Array(Type.Object({ name: text(32), version: text(64) }), { maxItems: 16 }),
+  /** Members of a run spec that this agent understands; a spec with another one is not sent to it. */
+  fields: Type.Array(text(32), { maxItems: 64 }),
+  labels: Type.Record(Type.String({ maxLength: 63 }), text(255)),
+  location: Type.Optional(text(255)),
+  ip: text(64),
+  version: text(32),
+  /** The beat of this agent in ms: two missed beats make it suspect. */
+  beat: Type.Integer({ minimum: 100, maximum: 600_000 }),
+  session: text(64),
+  seq: count,
+  epoch: count,
+  gen: count,
+  by: text(64),
+  /** Things that keep the agent from its work, e.g. an engine that does not answer. */
+  problems: Type.Optional(Type.Array(Type.Object({ code: text(64), message: text(1024) }), { maxItems: 16 })),
+});
+export type InformationMessage = Static<typeof InformationMessage>;
+
+/** One copy as its agent sees it. */
+export const CopyReport = Type.Object({
+  instance: text(160),
+  copy: copyId,
+  digest,
+  status: text(32),
+  want: Job.properties.want,
+  /** ms since the status was reached. */
+  age: count,
+  /** Problem code and sentence, when there is something to say. */
+  reason: Type.Optional(Type.Object({ code: text(64), message: text(2048) })),
+  exit_code: Type.Optional(Type.Integer()),
+  restarts: Type.Optional(count),
+  /** Where published ports answer: `ip:port`. */
+  addresses: Type.Optional(Type.Array(text(64), { maxItems: 64 })),
+  /** Id that the runtime gives the copy (container id, pid). */
+  handle: Type.Optional(text(128)),
+});
+export type CopyReport = Static<typeof CopyReport>;
+
+/** Up, retained: the complete set of copies of one part. */
+export const InstancesMessage = Type.Object({
+  v: version,
+  session: text(64),
+  seq: count,
+  part: count,
+  parts: Type.Integer({ minimum: 1, maximum: 1024 }),
+  epoch: count,
+  gen: count,
+  by: text(64),
+  /** Hash of the ledger part, so that the reconciler sees a difference that the pair does not show. */
+  hash: text(64),
+  copies: Type.Array(CopyReport, { maxItems: 2048 }),
+});
+export type InstancesMessage = Static<typeof InstancesMessage>;
+
+/** Up, retained, and the will. */
+export const OnlineMessage = Type.Object({
+  v: version,
+  online: Type.Boolean(),
+  boot: text(64),
+  session: text(64),
+  reason: Type.Optional(text(255)),
+});
+export type OnlineMessage = Static<typeof OnlineMessage>;
+
+/** Down: asks the agent to open a WebSocket to the API and serve one stream there. */
+export const RequestMessage = Type.Object({
+  v: version,
+  action: Type.Union([Type.Literal('open'), Type.Literal('cancel')]),
+  stream: text(64),
+  kind: Type.Union([Type.Literal('ledger'), Type.Literal('logs')]),
+  instance: Type.Optional(text(160)),
+  copy: Type.Optional(copyId),
+  follow: Type.Optional(Type.Boolean()),
+  tail: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000 })),
+});
+export type RequestMessage = Static<typeof RequestMessage>;

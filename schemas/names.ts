@@ -1,0 +1,85 @@
+/**
+ * Names: what users write, and what is derived from it.
+ *   service   app.appns.service.servicens
+ *   instance  <service>.instance.<slot>
+ *   copy      <epoch>.<gen>, the fence pair of the control that made it
+ *   container <instance>.<epoch>.<gen>
+ */
+
+/** Applications, namespaces and services. Oakestra's newer rule plus dashes. */
+export const appNamePattern = /^[a-zA-Z0-9]([-a-zA-Z0-9]{0,28}[a-zA-Z0-9])?$/;
+/** Clusters and nodes. */
+export const nodeNamePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
+/** Full name of a service. */
+export type ServiceName = string;
+/** Full name of an instance. */
+export type InstanceName = string;
+/** `<epoch>.<gen>`. */
+export type CopyId = string;
+/** Server-made: 16 hex digits; safe as an MQTT topic level and user name. */
+export type NodeId = string;
+
+export interface ServiceNameParts {
+  readonly app: string;
+  readonly appNamespace: string;
+  readonly service: string;
+  readonly serviceNamespace: string;
+}
+
+export function serviceName(p: ServiceNameParts): ServiceName {
+  return `${p.app}.${p.appNamespace}.${p.service}.${p.serviceNamespace}`;
+}
+
+/** Parts of a full service name; undefined when it is not one. */
+export function parseServiceName(name: string): ServiceNameParts | undefined {
+  const [app, appNamespace, service, serviceNamespace, ...rest] = name.split('.');
+  if (!app || !appNamespace || !service || !serviceNamespace || rest.length > 0) return undefined;
+  return { app, appNamespace, service, serviceNamespace };
+}
+
+export function instanceName(service: ServiceName, slot: number): InstanceName {
+  return `${service}.instance.${slot}`;
+}
+
+/** Service and slot of an instance name; undefined when it is not one. */
+export function parseInstanceName(name: string): { service: ServiceName; slot: number } | undefined {
+  const match = /^(.+)\.instance\.(0|[1-9][0-9]{0,8})$/.exec(name);
+  if (!match?.[1] || !match[2] || !parseServiceName(match[1])) return undefined;
+  return { service: match[1], slot: Number(match[2]) };
+}
+
+export function copyId(fence: { readonly epoch: number; readonly gen: number }): CopyId {
+  return `${fence.epoch}.${fence.gen}`;
+}
+
+export function parseCopyId(id: string): { epoch: number; gen: number } | undefined {
+  const match = /^([0-9]{1,15})\.([0-9]{1,15})$/.exec(id);
+  return match ? { epoch: Number(match[1]), gen: Number(match[2]) } : undefined;
+}
+
+/** Orders pairs and copy ids by age: negative when `a` is older. */
+export function compareFence(
+  a: { readonly epoch: number; readonly gen: number },
+  b: { readonly epoch: number; readonly gen: number },
+): number {
+  return a.epoch - b.epoch || a.gen - b.gen;
+}
+
+/** As {@link compareFence}, on ids. An unparsable id is older than any. */
+export function compareCopyIds(a: CopyId, b: CopyId): number {
+  const none = { epoch: -1, gen: -1 };
+  return compareFence(parseCopyId(a) ?? none, parseCopyId(b) ?? none);
+}
+
+/** Name of the container or process folder of a copy. */
+export function containerName(instance: InstanceName, copy: CopyId): string {
+  return `${instance}.${copy}`;
+}
+
+/** Host name inside a container: `<service>-<slot>`. */
+export function hostName(instance: InstanceName): string {
+  const parsed = parseInstanceName(instance);
+  const parts = parsed && parseServiceName(parsed.service);
+  return parsed && parts ? `${parts.service}-${parsed.slot}` : 'instance';
+}

@@ -1,0 +1,115 @@
+/**
+ * Expected failures as data. Core code returns them, adapters throw them wrapped in {@link ProblemError}; anything else
+ * that is thrown is a bug and ends the process.
+ */
+
+/** What the loop should do about it: try again with back-off, wait for something to change, or stop until a human acts. */
+export type Disposition = 'retry' | 'wait' | 'stall';
+
+/** Where in what the user wrote. Line and column count from 1. */
+export interface Position {
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+export interface Problem extends Position {
+  /** Stable and documented, e.g. `DESCRIPTOR_INVALID`. See {@link problemCodes}. */
+  readonly code: ProblemCode;
+  /** What it is about: a service, node, file or field path. */
+  readonly subject?: string;
+  /** One sentence, what is wrong, with the numbers. No secrets. */
+  readonly message: string;
+  /** What to do about it: a command, or the right spelling. */
+  readonly hint?: string;
+  /** A warning changes nothing and blocks nothing. Absent means error. */
+  readonly severity?: 'error' | 'warning';
+  readonly disposition: Disposition;
+}
+
+/** Every problem code there is, and what it means. Documentation and tests read this table. */
+export const problemCodes = {
+  // what users write
+  YAML_INVALID: 'the text is not YAML or JSON that oakctl reads (syntax, duplicate key, alias, tag, too deep, too long)',
+  DESCRIPTOR_INVALID: 'a deployment descriptor breaks the schema',
+  NODES_INVALID: 'nodes.yaml breaks the schema',
+  SETTINGS_INVALID: 'oakctl.yaml or cluster.yaml breaks the schema',
+  UNKNOWN_FIELD: 'a key that no schema knows',
+  FIELD_NOT_SERVED: 'a field that exists but that this version does not carry out',
+  FIELD_IGNORED: 'a field that Oakestra accepts and ignores; oakctl says so',
+  NAME_INVALID: 'a name breaks the rule for names',
+  NAME_TAKEN: 'a name is already used, or differs only by case',
+  // sources
+  SOURCE_UNREACHABLE: 'the git remote cannot be reached or refuses',
+  SOURCE_REF_MISSING: 'the branch, tag, commit or path is not in the repository',
+  SOURCE_DAMAGED: 'the local mirror is damaged',
+  SOURCE_HOSTILE: 'the tree holds links, submodules, or paths that are not allowed',
+  OWNED_BY_GIT: 'what git owns can only be changed in git',
+  OWNED_DIRECTLY: 'what was deployed directly is claimed by git',
+  // state
+  FILE_DAMAGED: 'a state file is damaged and no previous version is whole',
+  FILE_UNWRITABLE: 'a state file cannot be written',
+  FOLDER_LOCKED: 'another process holds the folder',
+  PORT_TAKEN: 'a port is in use',
+  RIVAL_RECONCILER: 'another reconciler speaks for this cluster',
+  // access
+  UNAUTHORIZED: 'no credential, or a wrong one',
+  TOKEN_INVALID: 'a join token is malformed, unknown, used up, revoked or for another cluster',
+  SIGNATURE_INVALID: 'a message is not signed by this cluster',
+  REVOKED: 'the identity was revoked',
+  // runtime
+  RUNTIME_UNAVAILABLE: 'the engine does not answer',
+  IMAGE_NOT_FOUND: 'the image does not exist, or the registry refuses it',
+  IMAGE_PULL_FAILED: 'the image could not be pulled this time',
+  NAME_CONFLICT: 'something that is not ours holds the name of one of our copies',
+  START_FAILED: 'the runtime could not start the copy',
+  PROCESS_NOT_ALLOWED: "the node's own configuration does not allow processes",
+  // commands
+  USAGE: 'the command line is not understood',
+  NOT_FOUND: 'the named thing does not exist',
+  REFUSED: 'a guard or policy refuses the change',
+  TIMED_OUT: 'the wait ended before the outcome',
+  UNREACHABLE: 'the reconciler cannot be reached',
+  BAD_REQUEST: 'the request is malformed',
+  UNAVAILABLE: 'not ready yet',
+} as const;
+
+export type ProblemCode = keyof typeof problemCodes;
+
+/** Carries one or more problems through code that throws. */
+export class ProblemError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: Problem | readonly Problem[], options?: { cause?: unknown }) {
+    const list = Array.isArray(problems) ? (problems as readonly Problem[]) : [problems as Problem];
+    super(list.map(formatProblem).join('\n'), options);
+    this.name = 'ProblemError';
+    this.problems = list;
+  }
+
+  /** The first problem: what one-line reports show. */
+  get problem(): Problem {
+    return this.problems[0] as Problem;
+  }
+}
+
+/** Builds a problem; disposition defaults to `stall` (a human must act). */
+export function problem(
+  code: ProblemCode,
+  message: string,
+  details: Partial<Omit<Problem, 'code' | 'message'>> = {},
+): Problem {
+  return { code, message, disposition: 'stall', ...details };
+}
+
+/** True for errors that are expected and carry problems. */
+export function isProblemError(error: unknown): error is ProblemError {
+  return error instanceof ProblemError;
+}
+
+/** `file:line:column: CODE subject: message (hint)`, leaving out what is absent. */
+export function formatProblem(p: Problem): string {
+  const where = [p.file, p.line, p.column].filter((part) => part !== undefined).join(':');
+  const head = [where && `${where}:`, p.code, p.subject && `${p.subject}:`].filter(Boolean).join(' ');
+  return `${head} ${p.message}${p.hint ? ` (${p.hint})` : ''}`;
+}

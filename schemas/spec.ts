@@ -1,0 +1,120 @@
+/**
+ * A service as the planner and the runtimes see it: the descriptor, validated, with every default filled in.
+ * Units: memory and storage in MB, bandwidth in kbit/s, times in ms.
+ */
+import type { ServiceName } from './names.ts';
+
+/** What a microservice asks for. `container` runs in an engine, `process` directly on the host where the node allows it. */
+export type Virtualization = 'container' | 'process';
+
+/** Runtimes an agent may have. */
+export type RuntimeName = 'docker' | 'process';
+
+/** Which runtimes can carry a virtualization, best first. */
+export const runtimesFor: Record<Virtualization, readonly RuntimeName[]> = {
+  container: ['docker'],
+  process: ['process'],
+};
+
+export interface PortMapping {
+  readonly host: number;
+  readonly container: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+export interface Healthcheck {
+  /** Command run inside the copy; exit 0 is healthy. First word is the program: no shell. */
+  readonly command: readonly string[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly retries: number;
+  readonly start_period: number;
+}
+
+export type RestartPolicy = 'always' | 'on_failure' | 'never';
+
+/**
+ * Everything a runtime needs to run a copy, and nothing else: its digest decides whether a copy is left alone.
+ * Fields that are absent or empty are left out of the digest, see digest.ts.
+ */
+export interface RunSpec {
+  readonly virtualization: Virtualization;
+  /** Image reference as written (container), or program path (process). */
+  readonly code: string;
+  readonly cmd?: readonly string[];
+  /** `KEY=value`. */
+  readonly environment?: readonly string[];
+  readonly ports?: readonly PortMapping[];
+  /** MB that are needed: becomes a soft limit. */
+  readonly memory?: number;
+  /** Cores that are needed: becomes a CPU weight. */
+  readonly vcpus?: number;
+  /** Hard caps. */
+  readonly limits?: { readonly memory?: number; readonly vcpus?: number };
+  readonly healthcheck?: Healthcheck;
+  readonly restart?: RestartPolicy;
+  readonly one_shot?: boolean;
+  /** ms between the polite and the impolite signal. */
+  readonly stop_grace?: number;
+}
+
+/** What placement reserves. All numbers, 0 = none asked. */
+export interface Needs {
+  readonly memory: number;
+  readonly vcpus: number;
+  readonly vgpus: number;
+  readonly storage: number;
+  readonly bandwidth_in: number;
+  readonly bandwidth_out: number;
+}
+
+/** One rule on node labels. */
+export interface LabelRule {
+  readonly label: string;
+  readonly op: 'in' | 'not_in' | 'exists' | 'not_exists';
+  readonly values: readonly string[];
+}
+
+export interface Placement {
+  /** Cluster names of `direct` constraints; empty = any. */
+  readonly clusters: readonly string[];
+  /** Node names or aliases of `direct` constraints; empty = any. */
+  readonly nodes: readonly string[];
+  readonly labels: readonly LabelRule[];
+}
+
+export interface UpdatePolicy {
+  /** `start_first` runs old and new side by side; `stop_first` prepares the new copy, then swaps. */
+  readonly order: 'start_first' | 'stop_first';
+  /** How long a copy without a healthcheck must run to count as healthy. */
+  readonly settle: number;
+  /** Until when a new digest must be healthy. */
+  readonly timeout: number;
+  readonly max_unavailable: number;
+  readonly on_failure: 'rollback' | 'pause' | 'continue';
+}
+
+export interface ServiceSpec {
+  readonly name: ServiceName;
+  readonly run: RunSpec;
+  /** Digest of `run`. */
+  readonly digest: string;
+  readonly replicas: number | 'every';
+  readonly needs: Needs;
+  readonly placement: Placement;
+  readonly update: UpdatePolicy;
+  /** Higher goes first; default 0. */
+  readonly priority: number;
+  /** Free text of the application, for listings. */
+  readonly description?: string;
+}
+
+/** Where a job comes from. `direct` is CLI and API; every other name is a git source of cluster.yaml. */
+export interface JobSource {
+  readonly name: string;
+  /** Commit the spec was read from (git sources). */
+  readonly commit?: string;
+}
+
+/** Name of the source that CLI and API write to. */
+export const directSource = 'direct';

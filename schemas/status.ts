@@ -1,0 +1,76 @@
+/** Closed lists of states and reasons: what agents report, what the planner answers. Every code has its sentence here. */
+
+/** Status of one copy on its node. */
+export const copyStatuses = {
+  waiting: 'accepted, nothing done yet',
+  pulling: 'the image is being fetched',
+  prepared: 'image and files are there, not started',
+  starting: 'started; its healthcheck has not answered yet',
+  running: 'runs; no healthcheck, or healthy by it',
+  unhealthy: 'runs, and its healthcheck fails',
+  backing_off: 'ended; the next start waits for its back-off',
+  crash_loop: 'ended again and again; restarts go on at the longest back-off',
+  stopping: 'asked to stop',
+  stopped: 'not running, as wanted',
+  completed: 'a one-shot copy that ended with exit code 0',
+  failed: 'cannot be prepared or started; see the reason',
+  unknown: 'the engine does not answer; the copy may well run',
+} as const;
+export type CopyStatus = keyof typeof copyStatuses;
+
+/** What a job wants of a copy. */
+export type Want = 'run' | 'prepared' | 'stopped';
+
+/** Why something wanted is not done, or does not run. Closed and documented (README, `oakctl services inspect`). */
+export const holdCodes = {
+  // placement
+  NO_NODE: 'the cluster has no node yet',
+  NO_RUNTIME: 'no node has the runtime that the service needs',
+  NO_CAPACITY: 'no node has enough free memory or vcpus',
+  PORT_CONFLICT: 'every candidate already publishes the host port on its address',
+  DIRECT_NODE_UNKNOWN: 'the descriptor names nodes that nobody knows',
+  DIRECT_NODE_AMBIGUOUS: 'the descriptor names an alias that several nodes carry',
+  OTHER_CLUSTER: 'the descriptor names another cluster',
+  LABEL_MISMATCH: 'no node carries the wanted labels',
+  NODES_AWAY: 'the nodes that would fit are silent',
+  NODES_CORDONED: 'the nodes that would fit are cordoned',
+  AGENT_TOO_OLD: 'the agents that would fit do not know a field of the run spec',
+  ASSIGNMENT_FULL: 'the assignment of the node would pass 128 KiB',
+  // life of a copy
+  SILENT_NODE: 'the copy is on a silent node that is not lost yet',
+  IN_PROGRESS: 'a copy is being prepared or started',
+  SETTLING: 'the copy runs, and must run a little longer to count as healthy',
+  UNHEALTHY: 'the healthcheck fails',
+  CRASH_LOOP: 'the copy ends again and again',
+  COPY_FAILED: 'the node cannot prepare or start the copy; see its reason',
+  ENGINE_UNKNOWN: 'the engine of the node does not answer',
+  // updates
+  UPDATE_QUEUED: 'another instance of the service is being updated first',
+  ROLLED_BACK: 'the wanted digest failed and the last good one runs',
+  UPDATE_PAUSED: 'the wanted digest failed; the descriptor says pause',
+  // guards
+  REMOVAL_GUARD: 'one change removes more than the guard allows',
+  SOURCE_INCOMPLETE: 'a file of the source cannot be read, so nothing of it is removed',
+  SOURCE_CONFLICT: 'two sources claim one service',
+  ANCESTRY_UNKNOWN: 'it is not known yet whether the job came from an older commit of its source',
+  ORPHANED: 'no record and no source explains the copy: it is kept',
+  MASS_LOSS: 'more than half of the nodes are silent: nothing is replaced',
+  RECOVERING: 'the reconciler started a moment ago and still listens',
+  LEDGER_UNREAD: 'the node runs copies that are not explained yet; its ledger is being read',
+} as const;
+export type HoldCode = keyof typeof holdCodes;
+
+/** A refused or waiting action. */
+export interface Hold {
+  /** Set for guards: what `oakctl approve <id>` takes. A hash of guard and sorted subjects. */
+  readonly id?: string;
+  readonly code: HoldCode;
+  /** Service, instance, node (`node/<name>`) or source (`source/<name>`). */
+  readonly subject: string;
+  /** The sentence with the numbers. */
+  readonly message: string;
+  /** Sorted, when it is about many. */
+  readonly subjects?: readonly string[];
+  /** The command that frees it, if there is one. */
+  readonly hint?: string;
+}

@@ -1,0 +1,96 @@
+/**
+ * MQTT topics: built, parsed and filtered here and nowhere else, and the access rule of the broker. No dots in a topic.
+ *
+ *   nodes/<id>/information        up    QoS 0
+ *   nodes/<id>/instances/<part>   up    QoS 1 retained
+ *   nodes/<id>/online             up    QoS 1 retained, will
+ *   nodes/<id>/assignment/<part>  down  QoS 1 retained
+ *   nodes/<id>/controls           down  QoS 1
+ *   nodes/<id>/requests           down  QoS 0
+ */
+import type { NodeId } from './names.ts';
+
+export const rows = {
+  information: { direction: 'up', qos: 0, retained: false, parted: false },
+  instances: { direction: 'up', qos: 1, retained: true, parted: true },
+  online: { direction: 'up', qos: 1, retained: true, parted: false },
+  assignment: { direction: 'down', qos: 1, retained: true, parted: true },
+  controls: { direction: 'down', qos: 1, retained: false, parted: false },
+  requests: { direction: 'down', qos: 0, retained: false, parted: false },
+} as const;
+export type Row = keyof typeof rows;
+
+export interface Topic {
+  readonly node: NodeId;
+  readonly row: Row;
+  /** Only on parted rows. */
+  readonly part?: number;
+}
+
+const nodeIdPattern = /^[a-z0-9-]{1,63}$/;
+
+/** True for ids that are safe as a topic level and as an MQTT user name. */
+export function isNodeId(id: string): boolean {
+  return nodeIdPattern.test(id);
+}
+
+/** The topic string. Parted rows take `part` (default 0). */
+export function topic(node: NodeId, row: Row, part = 0): string {
+  return rows[row].parted ? `nodes/${node}/${row}/${part}` : `nodes/${node}/${row}`;
+}
+
+/** The parts of a topic string; undefined for anything that is not one of ours. */
+export function parseTopic(text: string): Topic | undefined {
+  const [prefix, node, row, part, ...rest] = text.split('/');
+  if (prefix !== 'nodes' || !node || !isNodeId(node) || !row || !Object.hasOwn(rows, row) || rest.length > 0) return undefined;
+  const known = row as Row;
+  if (!rows[known].parted) return part === undefined ? { node, row: known } : undefined;
+  if (part === undefined || !/^(0|[1-9][0-9]{0,3})$/.test(part)) return undefined;
+  return { node, row: known, part: Number(part) };
+}
+
+/** What the reconciler subscribes to. */
+export function reconcilerFilters(): { filter: string; qos: 0 | 1 }[] {
+  return upRows().map((row) => ({ filter: rows[row].parted ? `nodes/+/${row}/+` : `nodes/+/${row}`, qos: rows[row].qos }));
+}
+
+/** What the agent of `node` subscribes to. */
+export function agentFilters(node: NodeId): { filter: string; qos: 0 | 1 }[] {
+  return downRows().map((row) => ({
+    filter: rows[row].parted ? `nodes/${node}/${row}/+` : `nodes/${node}/${row}`,
+    qos: rows[row].qos,
+  }));
+}
+
+/** Who speaks: the reconciler of the cluster, or one node. */
+export type Principal = { readonly kind: 'reconciler' } | { readonly kind: 'node'; readonly id: NodeId };
+
+/** May this principal publish this message? Wills are judged by the same rule; a retain flag needs a retained row. */
+export function mayPublish(who: Principal, text: string, retained: boolean): boolean {
+  const parsed = parseTopic(text);
+  if (!parsed || (retained && !rows[parsed.row].retained)) return false;
+  if (who.kind === 'reconciler') return rows[parsed.row].direction === 'down' || retained;
+  return rows[parsed.row].direction === 'up' && parsed.node === who.id;
+}
+
+/** May this principal subscribe with this filter? Only the exact filters that it needs. */
+export function maySubscribe(who: Principal, filter: string): boolean {
+  const allowed = who.kind === 'reconciler' ? reconcilerFilters() : agentFilters(who.id);
+  return allowed.some((entry) => entry.filter === filter);
+}
+
+/** May this principal receive a message on this topic? Checked again at delivery, whatever was subscribed. */
+export function mayReceive(who: Principal, text: string): boolean {
+  const parsed = parseTopic(text);
+  if (!parsed) return false;
+  if (who.kind === 'reconciler') return rows[parsed.row].direction === 'up';
+  return rows[parsed.row].direction === 'down' && parsed.node === who.id;
+}
+
+function upRows(): Row[] {
+  return (Object.keys(rows) as Row[]).filter((row) => rows[row].direction === 'up');
+}
+
+function downRows(): Row[] {
+  return (Object.keys(rows) as Row[]).filter((row) => rows[row].direction === 'down');
+}
