@@ -1,6 +1,7 @@
 /** What the reconciler's loop needs from the world, declared by the loop, implemented at the rim. */
 import type { RequestMessage } from '../schemas/messages.ts';
 import type { NodeId } from '../schemas/names.ts';
+import type { Records } from './core/records.ts';
 
 /** One file of a commit, by object id. */
 export interface TreeEntry {
@@ -36,3 +37,22 @@ export interface Streams {
 
 /** Asks an agent for a stream: the loop publishes this on `nodes/<id>/requests`. */
 export type StreamRequest = Omit<RequestMessage, 'v' | 'action' | 'stream'>;
+
+/** records/: loaded once, saved whole. `save` returns after the fsync; calls are applied in order. */
+export interface RecordsStore {
+  load(): Promise<Records>;
+  save(records: Records): Promise<void>;
+}
+
+/** Keys of the cluster, derived from the master key (HKDF). */
+export interface Keys {
+  readonly cluster: string;
+  readonly fingerprint: string;
+  readonly kid: string;
+  /** Public signing key, base64url. */
+  readonly publicKey: string;
+  /** Ed25519, base64url, over the UTF-8 of `text`. */
+  sign(text: string): string;
+  /** MQTT password of a node: `<serial>.<mac>`. */
+  credential(node: NodeId, serial: number): string;
+}

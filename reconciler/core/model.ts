@@ -1,0 +1,228 @@
+/**
+ * The reconciler's world as data. The loop owns one `World` and is the only one to change it, through `apply` (world.ts);
+ * planners get it as `View`. Indexes live in the world too, so that the cost of a decision follows the change.
+ */
+import type { Part } from '../../schemas/assignment.ts';
+import type { CopyReport, InformationMessage, InstancesMessage, Job, OnlineMessage } from '../../schemas/messages.ts';
+import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
+import type { Mono, Wall } from '../../schemas/ports.ts';
+import type { JobSource, RunSpec, RuntimeName, ServiceSpec } from '../../schemas/spec.ts';
+import type { Hold, Want } from '../../schemas/status.ts';
+
+/** What the sources want of one service, merged. One full name has one source. */
+export interface Desired {
+  readonly spec: ServiceSpec;
+  /** Source and, for git, the commit that its running jobs are stamped with. */
+  readonly source: JobSource;
+  readonly origin?: { readonly file: string; readonly line?: number };
+  /** Wanted slots, ascending. Ignored for `replicas: every`, where it is the ordinals of the matching nodes. */
+  readonly slots: readonly number[];
+}
+
+/** An entry of nodes.yaml, after validation. */
+export interface Listing {
+  readonly name: string;
+  readonly ip?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pool?: string;
+  readonly capacity?: { readonly cpu?: number; readonly memory?: number };
+  readonly location?: string;
+  readonly cordon?: boolean;
+}
+
+export interface NodeRecord {
+  readonly id: NodeId;
+  readonly name: string;
+  /** Given at join, never reused: the slot of `replicas: every` services. */
+  readonly ordinal: number;
+  /** Least valid serial of its credential. */
+  readonly serial: number;
+  readonly joined: Wall;
+  readonly revoked?: Wall;
+  /** By hand, or because its entry left nodes.yaml. */
+  readonly cordon?: { readonly cause: string };
+}
+
+/** What we know of one node. */
+export interface Node {
+  readonly record: NodeRecord;
+  /** The entry of nodes.yaml that matches it (name, else IP). */
+  readonly listing?: Listing;
+  /** Names that `direct` accepts beside the own one. */
+  readonly aliases: readonly string[];
+  /** Last message that was not retained. Absent: never heard by this process. */
+  readonly heard?: Mono;
+  /** A will (or a goodbye) came after the last sign of life. */
+  readonly gone?: { readonly at: Mono; readonly reason?: string };
+  readonly information?: InformationMessage;
+  readonly online?: OnlineMessage;
+  /** Header of the last instances message. */
+  readonly reported?: Omit<InstancesMessage, 'copies'>;
+  /** What it should have, as we promised it. The only authority for the node. */
+  readonly part: Part;
+  /** False until its ledger was adopted (or it said that it has none): nothing is published to it before. */
+  readonly adopted: boolean;
+}
+
+/** A copy: promised by us, or reported, or both. Key of the index: `<instance>/<copy>`. */
+export interface Copy {
+  readonly service: ServiceName;
+  readonly slot: number;
+  readonly instance: InstanceName;
+  readonly copy: CopyId;
+  readonly node: NodeId;
+  /** In the node's part. Absent: reported, but not (or no longer) promised. */
+  readonly job?: Job;
+  readonly report?: CopyReport;
+  /** When the report's status was reached, on our clock: arrival minus age. */
+  readonly since?: Mono;
+}
+
+/** How an update goes. Data in records/: survives a restart. */
+export interface Rollout {
+  /** The digest that is (or was) being rolled out. */
+  readonly digest: string;
+  readonly phase: 'progressing' | 'settled' | 'failed' | 'rolled_back' | 'paused';
+  /** For people; decisions use `Tracking`. */
+  readonly started: Wall;
+  readonly ended?: Wall;
+  /** The last digest that was healthy on every slot, with what is needed to run it again. */
+  readonly good?: { readonly digest: string; readonly run: RunSpec };
+  /** Digests that failed: never tried again until the descriptor asks for another one in between. */
+  readonly failed?: string;
+  readonly reason?: string;
+}
+
+export interface Fence {
+  readonly epoch: number;
+  readonly gen: number;
+  readonly by: string;
+}
+
+export interface World {
+  readonly cluster: string;
+  fence: Fence;
+  /** Nothing is planned while true (recovery window). */
+  recovering: boolean;
+  readonly desired: Map<ServiceName, Desired>;
+  /** Guards and source conflicts by service: what admit held. A service in here is not removed / not taken over. */
+  readonly held: Map<ServiceName, Hold>;
+  readonly rollouts: Map<ServiceName, Rollout>;
+  /** Mono time at which this process first saw the current rollout: timeouts restart with the process. */
+  readonly rolloutSeen: Map<ServiceName, { readonly digest: string; readonly at: Mono }>;
+  /** Deleted services: any copy with an id not above this goes, whenever it appears. */
+  readonly tombstones: Map<ServiceName, CopyId>;
+  /** `<source>@<commit>` -> is that commit an ancestor of (or equal to) the accepted head of that source. */
+  readonly ancestry: Map<string, boolean>;
+  /** Accepted head per git source. */
+  readonly heads: Map<string, string>;
+  readonly nodes: Map<NodeId, Node>;
+  /** Entries of nodes.yaml that no node matches. */
+  readonly expected: Map<string, Listing>;
+  /** Copies by service, then by `<instance>/<copy>`. */
+  readonly copies: Map<ServiceName, Map<string, Copy>>;
+  /** Reserved on each node by its jobs (want run or prepared). */
+  readonly reserved: Map<NodeId, Reserved>;
+  /** Services to plan. `apply` adds, the loop takes. */
+  readonly dirty: Set<ServiceName>;
+  /** Services that wait for room or for a node: dirtied by every node event that could free them. */
+  readonly waiting: Set<ServiceName>;
+}
+
+export interface Reserved {
+  readonly memory: number;
+  readonly vcpus: number;
+  /** `<protocol>/<port>` -> instance that holds it on the node's address. */
+  readonly ports: ReadonlyMap<string, InstanceName>;
+}
+
+/** Read-only for planners. */
+export type View = Readonly<Omit<World, 'fence' | 'recovering'>> & { readonly fence: Fence; readonly recovering: boolean };
+
+/** One change of one node's part: one control, one gen. */
+export type Action =
+  /** A new copy; its id is the fence pair that `apply` draws. */
+  | {
+      readonly kind: 'start';
+      readonly service: ServiceName;
+      readonly instance: InstanceName;
+      readonly node: NodeId;
+      readonly want: 'run' | 'prepared';
+      readonly digest: string;
+      readonly run: RunSpec;
+      readonly runtime: RuntimeName;
+      readonly source: JobSource;
+      /** For events and plan: why now and why there. */
+      readonly why: string;
+    }
+  | {
+      readonly kind: 'want';
+      readonly service: ServiceName;
+      readonly instance: InstanceName;
+      readonly copy: CopyId;
+      readonly node: NodeId;
+      readonly want: Want;
+      readonly why: string;
+    }
+  | {
+      readonly kind: 'drop';
+      readonly service: ServiceName;
+      readonly instance: InstanceName;
+      readonly copy: CopyId;
+      readonly node: NodeId;
+      readonly why: string;
+    };
+
+/** What the planner says about one service. */
+export interface ServicePlan {
+  readonly actions: readonly Action[];
+  readonly holds: readonly Hold[];
+  /** Instances that are as wanted. */
+  readonly settled: number;
+  /** The rollout record as it should be from now on; absent: none. */
+  readonly rollout?: Rollout;
+  /** Look again then, even if nothing happens (settle time, timeouts, lost_after). */
+  readonly wakeAt?: Mono;
+}
+
+export interface Policy {
+  /** Vcpus may be promised this many times over. */
+  readonly cpuOvercommit: number;
+  /** ms without a sign after which a node is lost, by class. */
+  readonly lostAfter: Readonly<Record<NodeClass, number>>;
+  /** Class of nodes whose pool says nothing. */
+  readonly nodeClass: NodeClass;
+  readonly pools: Readonly<Record<string, { readonly class?: NodeClass }>>;
+  readonly undeclared: 'use' | 'cordon' | 'refuse';
+  /** Removal guard: more than max(count, share of what the source had) is held; all is always held. */
+  readonly guard: { readonly count: number; readonly share: number };
+  /** Mass-loss hold: silent nodes above this share of at least 3. */
+  readonly massLoss: number;
+  /** Before this moment no node becomes lost: start, reconnect to the broker, or a gap of the loop. */
+  readonly graceUntil: Mono;
+}
+
+export type NodeClass = 'edge' | 'lan' | 'fast';
+
+/** What happened; `apply` makes a world of it. */
+export type WorldEvent =
+  | { readonly kind: 'node'; readonly record: NodeRecord }
+  /** Revoked or removed: forgotten, with its copies. */
+  | { readonly kind: 'node_forgotten'; readonly node: NodeId }
+  | { readonly kind: 'information'; readonly node: NodeId; readonly message: InformationMessage; readonly retained: boolean; readonly at: Mono }
+  | { readonly kind: 'instances'; readonly node: NodeId; readonly message: InstancesMessage; readonly retained: boolean; readonly at: Mono }
+  | { readonly kind: 'online'; readonly node: NodeId; readonly message: OnlineMessage; readonly retained: boolean; readonly at: Mono }
+  /** The node's ledger as read from it: becomes its part (never over an already adopted one). */
+  | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
+  | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }
+  | { readonly kind: 'held'; readonly service: ServiceName; readonly hold?: Hold }
+  | { readonly kind: 'rollout'; readonly service: ServiceName; readonly rollout?: Rollout; readonly at: Mono }
+  | { readonly kind: 'tombstone'; readonly service: ServiceName; readonly copy?: CopyId }
+  | { readonly kind: 'head'; readonly source: string; readonly commit: string }
+  | { readonly kind: 'ancestry'; readonly source: string; readonly commit: string; readonly ancestor: boolean }
+  | { readonly kind: 'listings'; readonly listings: readonly Listing[]; readonly removed: readonly string[] }
+  /** An action was decided: it counts as done from now on. Draws the next gen. */
+  | { readonly kind: 'promised'; readonly action: Action }
+  /** A node's state may have changed with time alone (suspect, lost): plan what is on it. */
+  | { readonly kind: 'presence'; readonly node: NodeId }
+  | { readonly kind: 'recovered' };

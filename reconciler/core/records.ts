@@ -1,0 +1,60 @@
+/** What git and the nodes cannot give back (records/). Written whole, durably; an API answer follows the fsync. */
+import type { CopyId, NodeId, ServiceName } from '../../schemas/names.ts';
+import type { Wall } from '../../schemas/ports.ts';
+import type { ServiceSpec } from '../../schemas/spec.ts';
+import type { NodeRecord, Rollout } from './model.ts';
+
+export interface DirectRecord {
+  readonly spec: ServiceSpec;
+  /** Slot set and the counter that never reuses a number. */
+  readonly slots: readonly number[];
+  readonly counter: number;
+  readonly at: Wall;
+  readonly actor: string;
+}
+
+export interface TokenRecord {
+  readonly id: string;
+  /** SHA-256 of the secret, hex. */
+  readonly hash: string;
+  readonly expires: Wall;
+  readonly uses: number;
+  /** Bound to this node name, if any. */
+  readonly name?: string;
+}
+
+export interface SourceRecord {
+  /** Last accepted commit. */
+  readonly commit: string;
+  /** Last good blob per descriptor path, and the services that it holds. */
+  readonly files: Readonly<Record<string, { readonly blob: string; readonly services: readonly ServiceName[] }>>;
+  /** Names of nodes.yaml entries that were accepted. */
+  readonly nodes: readonly string[];
+}
+
+export interface Records {
+  readonly version: 1;
+  readonly epoch: number;
+  readonly nextOrdinal: number;
+  readonly nodes: Readonly<Record<NodeId, NodeRecord>>;
+  readonly tokens: Readonly<Record<string, TokenRecord>>;
+  readonly direct: Readonly<Record<ServiceName, DirectRecord>>;
+  readonly tombstones: Readonly<Record<ServiceName, { readonly copy: CopyId; readonly at: Wall }>>;
+  readonly rollouts: Readonly<Record<ServiceName, Rollout>>;
+  readonly sources: Readonly<Record<string, SourceRecord>>;
+  /** Hold ids that a human approved. */
+  readonly approvals: readonly string[];
+}
+
+export const emptyRecords: Records = {
+  version: 1,
+  epoch: 0,
+  nextOrdinal: 0,
+  nodes: {},
+  tokens: {},
+  direct: {},
+  tombstones: {},
+  rollouts: {},
+  sources: {},
+  approvals: [],
+};
