@@ -27,16 +27,27 @@ export interface ControlPlane {
   /** Records the descriptors as direct deployments; resolves after the fsync. OWNED_BY_GIT when a git source has the name. */
   deploy(request: DeployRequest): Promise<DeployAnswer>;
   /** Deletes direct deployments by full service name or `app.appns`. OWNED_BY_GIT, NOT_FOUND. */
-  remove(names: { readonly services?: readonly string[]; readonly apps?: readonly string[] }, actor: string): Promise<{ services: readonly string[] }>;
+  remove(
+    names: { readonly services?: readonly string[]; readonly apps?: readonly string[] },
+    actor: string,
+  ): Promise<{ services: readonly string[] }>;
   plan(request: PlanRequest): Promise<PlanView>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
-  createToken(request: { readonly name?: string; readonly ttl?: number; readonly uses?: number }): Promise<{ token: string; id: string; expires: number }>;
+  createToken(request: {
+    readonly name?: string;
+    readonly ttl?: number;
+    readonly uses?: number;
+  }): Promise<{ token: string; id: string; expires: number }>;
   identity(nonce: string): IdentityAnswer;
   join(request: JoinRequest, peer: string): Promise<JoinAnswer>;
   revoke(node: string): Promise<{ revoked: string }>;
   /** Text of an instance's log, from its agent. */
-  logs(instance: string, options: { readonly tail?: number; readonly follow?: boolean }, signal: AbortSignal): AsyncIterable<string>;
+  logs(
+    instance: string,
+    options: { readonly tail?: number; readonly follow?: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<string>;
   /** Events after `seq` that are still kept, then live ones until the signal aborts. */
   events(after: number, signal: AbortSignal): AsyncIterable<ClusterEvent>;
   /** True when broker, store and the first read of git are there. */

@@ -37,7 +37,11 @@ export interface DeployRequest {
 }
 
 export interface DeployAnswer {
-  readonly services: readonly { readonly name: string; readonly digest: string; readonly change: 'created' | 'updated' | 'same' }[];
+  readonly services: readonly {
+    readonly name: string;
+    readonly digest: string;
+    readonly change: 'created' | 'updated' | 'same';
+  }[];
   readonly warnings: readonly Problem[];
 }
 
@@ -66,7 +70,15 @@ export interface PlanView {
 }
 
 /** How a service is doing with what is wanted of it. `settled`: the wanted digest runs and is healthy on every slot. */
-export type Outcome = 'progressing' | 'settled' | 'failed' | 'rolled_back' | 'paused' | 'held' | 'removing' | 'orphaned';
+export type Outcome =
+  | 'progressing'
+  | 'settled'
+  | 'failed'
+  | 'rolled_back'
+  | 'paused'
+  | 'held'
+  | 'removing'
+  | 'orphaned';
 
 export interface InstanceView {
   readonly name: string;
@@ -186,11 +198,32 @@ export interface ClusterEvent {
 }
 
 export const eventKinds = [
-  'source_accepted', 'source_refused', 'source_unreachable', 'source_recovered',
-  'service_deployed', 'service_deleted', 'service_settled', 'service_failed', 'service_rolled_back',
-  'instance_started', 'instance_stopped', 'instance_moved', 'instance_status',
-  'node_joined', 'node_online', 'node_suspect', 'node_lost', 'node_returned', 'node_revoked',
-  'hold_added', 'hold_cleared', 'approved', 'reconciler_started', 'recovered', 'broker_restarted', 'conflict',
+  'source_accepted',
+  'source_refused',
+  'source_unreachable',
+  'source_recovered',
+  'service_deployed',
+  'service_deleted',
+  'service_settled',
+  'service_failed',
+  'service_rolled_back',
+  'instance_started',
+  'instance_stopped',
+  'instance_moved',
+  'instance_status',
+  'node_joined',
+  'node_online',
+  'node_suspect',
+  'node_lost',
+  'node_returned',
+  'node_revoked',
+  'hold_added',
+  'hold_cleared',
+  'approved',
+  'reconciler_started',
+  'recovered',
+  'broker_restarted',
+  'conflict',
 ] as const;
 export type EventKind = (typeof eventKinds)[number];
 

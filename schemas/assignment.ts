@@ -19,8 +19,8 @@ export const emptyPart: Part = { fence: { epoch: 0, gen: 0, by: '' }, jobs: [], 
 
 /** Jobs by instance, then copy; documents only of digests in use. Every part that is kept or sent has this shape. */
 export function normalisePart(part: Part): Part {
-  const jobs = [...part.jobs].sort(
-    (a, b) => (a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : compareCopyIds(a.copy, b.copy)),
+  const jobs = [...part.jobs].sort((a, b) =>
+    a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : compareCopyIds(a.copy, b.copy),
   );
   const used = [...new Set(jobs.map((job) => job.digest))].sort();
   const documents: Record<string, RunSpec> = {};
@@ -86,7 +86,9 @@ export function acceptControl(part: Part, control: ControlMessage): Acceptance {
   const order = compareFence(control, part.fence);
   if (order < 0) return { kind: 'refused', why: 'older' };
   if (order === 0) {
-    return hashPart(part) === control.hash ? { kind: 'acknowledged' } : { kind: 'conflict', why: 'same_pair_other_hash' };
+    return hashPart(part) === control.hash
+      ? { kind: 'acknowledged' }
+      : { kind: 'conflict', why: 'same_pair_other_hash' };
   }
   if (compareFence(control.base, part.fence) !== 0) return { kind: 'ignored', why: 'not_at_base' };
   const change = changeOf(part, control);
@@ -103,7 +105,9 @@ export function acceptAssignment(part: Part, incoming: Part & { readonly hash: s
   if (hashPart(incoming) !== incoming.hash) return { kind: 'ignored', why: 'other_hash' };
   if (!isWhole(incoming)) return { kind: 'ignored', why: 'incomplete' };
   if (order === 0) {
-    return hashPart(part) === incoming.hash ? { kind: 'acknowledged' } : { kind: 'conflict', why: 'same_pair_other_hash' };
+    return hashPart(part) === incoming.hash
+      ? { kind: 'acknowledged' }
+      : { kind: 'conflict', why: 'same_pair_other_hash' };
   }
   return { kind: 'applied', part: normalisePart(incoming) };
 }

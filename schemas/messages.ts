@@ -2,7 +2,7 @@
  * What travels over MQTT, as schemas and types of one declaration. Readers accept `v` = 1 and ignore members they do not
  * know; writers write {@link messageVersion}. Parsing (with ajv) is in parse.ts.
  */
-import { Type, type Static } from 'typebox';
+import { type Static, Type } from 'typebox';
 
 export const messageVersion = 1;
 

@@ -30,7 +30,8 @@ export interface Problem extends Position {
 /** Every problem code there is, and what it means. Documentation and tests read this table. */
 export const problemCodes = {
   // what users write
-  YAML_INVALID: 'the text is not YAML or JSON that oakctl reads (syntax, duplicate key, alias, tag, too deep, too long)',
+  YAML_INVALID:
+    'the text is not YAML or JSON that oakctl reads (syntax, duplicate key, alias, tag, too deep, too long)',
   DESCRIPTOR_INVALID: 'a deployment descriptor breaks the schema',
   NODES_INVALID: 'nodes.yaml breaks the schema',
   SETTINGS_INVALID: 'oakctl.yaml or cluster.yaml breaks the schema',

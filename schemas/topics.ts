@@ -42,7 +42,8 @@ export function topic(node: NodeId, row: Row, part = 0): string {
 /** The parts of a topic string; undefined for anything that is not one of ours. */
 export function parseTopic(text: string): Topic | undefined {
   const [prefix, node, row, part, ...rest] = text.split('/');
-  if (prefix !== 'nodes' || !node || !isNodeId(node) || !row || !Object.hasOwn(rows, row) || rest.length > 0) return undefined;
+  if (prefix !== 'nodes' || !node || !isNodeId(node) || !row || !Object.hasOwn(rows, row) || rest.length > 0)
+    return undefined;
   const known = row as Row;
   if (!rows[known].parted) return part === undefined ? { node, row: known } : undefined;
   if (part === undefined || !/^(0|[1-9][0-9]{0,3})$/.test(part)) return undefined;
@@ -51,7 +52,10 @@ export function parseTopic(text: string): Topic | undefined {
 
 /** What the reconciler subscribes to. */
 export function reconcilerFilters(): { filter: string; qos: 0 | 1 }[] {
-  return upRows().map((row) => ({ filter: rows[row].parted ? `nodes/+/${row}/+` : `nodes/+/${row}`, qos: rows[row].qos }));
+  return upRows().map((row) => ({
+    filter: rows[row].parted ? `nodes/+/${row}/+` : `nodes/+/${row}`,
+    qos: rows[row].qos,
+  }));
 }
 
 /** What the agent of `node` subscribes to. */

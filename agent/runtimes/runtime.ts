@@ -64,7 +64,11 @@ export interface Runtime {
   stop(key: CopyKey, grace: number, signal: AbortSignal): Promise<void>;
   /** Removes a copy, running or not. Never its volumes. */
   remove(key: CopyKey, signal: AbortSignal): Promise<void>;
-  logs(key: CopyKey, options: { readonly tail?: number; readonly follow?: boolean }, signal: AbortSignal): AsyncIterable<LogLine>;
+  logs(
+    key: CopyKey,
+    options: { readonly tail?: number; readonly follow?: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine>;
   /** Calls `onEvent` until aborted; reconnects by itself. */
   watch(onEvent: (event: RuntimeEvent) => void, signal: AbortSignal): void;
 }

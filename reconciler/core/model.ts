@@ -137,7 +137,10 @@ export interface Reserved {
 }
 
 /** Read-only for planners. */
-export type View = Readonly<Omit<World, 'fence' | 'recovering'>> & { readonly fence: Fence; readonly recovering: boolean };
+export type View = Readonly<Omit<World, 'fence' | 'recovering'>> & {
+  readonly fence: Fence;
+  readonly recovering: boolean;
+};
 
 /** One change of one node's part: one control, one gen. */
 export type Action =
@@ -209,9 +212,27 @@ export type WorldEvent =
   | { readonly kind: 'node'; readonly record: NodeRecord }
   /** Revoked or removed: forgotten, with its copies. */
   | { readonly kind: 'node_forgotten'; readonly node: NodeId }
-  | { readonly kind: 'information'; readonly node: NodeId; readonly message: InformationMessage; readonly retained: boolean; readonly at: Mono }
-  | { readonly kind: 'instances'; readonly node: NodeId; readonly message: InstancesMessage; readonly retained: boolean; readonly at: Mono }
-  | { readonly kind: 'online'; readonly node: NodeId; readonly message: OnlineMessage; readonly retained: boolean; readonly at: Mono }
+  | {
+      readonly kind: 'information';
+      readonly node: NodeId;
+      readonly message: InformationMessage;
+      readonly retained: boolean;
+      readonly at: Mono;
+    }
+  | {
+      readonly kind: 'instances';
+      readonly node: NodeId;
+      readonly message: InstancesMessage;
+      readonly retained: boolean;
+      readonly at: Mono;
+    }
+  | {
+      readonly kind: 'online';
+      readonly node: NodeId;
+      readonly message: OnlineMessage;
+      readonly retained: boolean;
+      readonly at: Mono;
+    }
   /** The node's ledger as read from it: becomes its part (never over an already adopted one). */
   | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
   | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }
