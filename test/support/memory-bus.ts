@@ -1,0 +1,154 @@
+/**
+ * A broker in memory on virtual time, as hostile as the real ones: it forgets retained rows at a restart, sends wills, and can
+ * lose, double and delay messages. Access is judged by the same table as in the real broker.
+ */
+import type { Bus, BusHandlers, BusMessage, BusOptions, Clock } from '../../schemas/ports.ts';
+import { mayPublish, mayReceive, maySubscribe, type Principal } from '../../schemas/topics.ts';
+
+/** What becomes of one delivery: how many times, and after how many ms each. */
+export type Fate = (to: string, message: BusMessage) => readonly number[];
+
+export interface MemoryBroker {
+  /** A bus for one client. The principal decides what it may do. */
+  client(id: string, who: Principal): Bus;
+  /** The process of the client died: its will is sent, its bus stays silent for ever. */
+  kill(id: string): void;
+  /** The link of the client is cut (no will until `patience` ms later) or restored. */
+  cut(id: string, patience?: number): void;
+  heal(id: string): void;
+  /** All connections break; retained rows are lost; clients reconnect after `ms`. */
+  restart(ms: number): void;
+  readonly retained: Map<string, string>;
+  /** Everything that was published and allowed, oldest first. */
+  readonly log: { readonly from: string; readonly topic: string; readonly payload: string; readonly retain: boolean }[];
+  /** Denied publishes and subscriptions, for assertions. */
+  readonly denied: string[];
+  fate: Fate;
+}
+
+interface Client {
+  readonly id: string;
+  readonly who: Principal;
+  options?: BusOptions;
+  handlers?: BusHandlers;
+  state: 'new' | 'connected' | 'cut' | 'waiting' | 'dead';
+}
+
+function matches(filter: string, topic: string): boolean {
+  const f = filter.split('/');
+  const t = topic.split('/');
+  return f.length === t.length && f.every((level, i) => level === '+' || level === t[i]);
+}
+
+export function createMemoryBroker(clock: Clock): MemoryBroker {
+  const clients = new Map<string, Client>();
+  const retained = new Map<string, string>();
+  const log: MemoryBroker['log'] = [];
+  const denied: string[] = [];
+
+  const deliver = (client: Client, message: BusMessage): void => {
+    if (!mayReceive(client.who, message.topic)) return;
+    for (const delay of broker.fate(client.id, message)) {
+      clock.after(delay, () => {
+        if (client.state === 'connected') client.handlers?.message(message);
+      });
+    }
+  };
+  const route = (from: string, topic: string, payload: string, retain: boolean): void => {
+    log.push({ from, topic, payload, retain });
+    if (retain && payload === '') retained.delete(topic);
+    else if (retain) retained.set(topic, payload);
+    if (payload === '') return;
+    for (const client of clients.values()) {
+      const wants = client.options?.subscribe.some((s) => matches(s.filter, topic));
+      if (client.state === 'connected' && wants) deliver(client, { topic, payload, retained: false });
+    }
+  };
+  const will = (client: Client): void => {
+    const last = client.options?.will;
+    if (last && mayPublish(client.who, last.topic, true)) route(client.id, last.topic, last.payload, true);
+  };
+  const connect = (client: Client, ms: number): void => {
+    client.state = 'waiting';
+    clock.after(ms, () => {
+      if (client.state !== 'waiting') return;
+      client.state = 'connected';
+      const filters = (client.options?.subscribe ?? []).filter((s) => {
+        const allowed = maySubscribe(client.who, s.filter);
+        if (!allowed) denied.push(`${client.id} subscribe ${s.filter}`);
+        return allowed;
+      });
+      client.handlers?.connected();
+      for (const [topic, payload] of retained) {
+        if (filters.some((s) => matches(s.filter, topic))) deliver(client, { topic, payload, retained: true });
+      }
+    });
+  };
+  const disconnect = (client: Client, state: Client['state'], reason: string): void => {
+    if (client.state === 'dead') return;
+    const wasConnected = client.state === 'connected';
+    client.state = state;
+    if (wasConnected) client.handlers?.disconnected(reason);
+  };
+
+  const broker: MemoryBroker = {
+    retained,
+    log,
+    denied,
+    fate: () => [1],
+    client(id, who) {
+      const old = clients.get(id);
+      if (old) disconnect(old, 'dead', 'taken over');
+      const client: Client = { id, who, state: 'new' };
+      clients.set(id, client);
+      return {
+        open(options, handlers) {
+          client.options = options;
+          client.handlers = handlers;
+          connect(client, 1);
+        },
+        publish(topic, payload, options) {
+          if (client.state !== 'connected') return;
+          if (!mayPublish(who, topic, options.retain)) {
+            denied.push(`${id} publish ${topic}`);
+            return;
+          }
+          route(id, topic, payload, options.retain);
+        },
+        close(last) {
+          if (last && client.state === 'connected') route(id, last.topic, last.payload, true);
+          client.state = 'dead';
+          return Promise.resolve();
+        },
+      };
+    },
+    kill(id) {
+      const client = clients.get(id);
+      if (!client || client.state === 'dead') return;
+      const connected = client.state === 'connected';
+      client.state = 'dead';
+      if (connected) will(client);
+    },
+    cut(id, patience = 7_500) {
+      const client = clients.get(id);
+      if (!client) return;
+      disconnect(client, 'cut', 'link cut');
+      clock.after(patience, () => {
+        if (client.state === 'cut') will(client);
+      });
+    },
+    heal(id) {
+      const client = clients.get(id);
+      if (client?.state === 'cut') connect(client, 10);
+    },
+    restart(ms) {
+      retained.clear();
+      for (const client of clients.values()) {
+        if (client.state !== 'connected') continue;
+        disconnect(client, 'waiting', 'broker restarted');
+        connect(client, ms);
+      }
+    },
+  };
+  return broker;
+}
