@@ -1,0 +1,33 @@
+/** How tests wait: for a condition, never for a time. */
+
+export interface EventuallyOptions {
+  /** ms until it gives up; default 10 000. */
+  readonly timeout?: number;
+  /** ms between two tries; default 50. */
+  readonly interval?: number;
+  /** What is awaited, for the message of the failure. */
+  readonly what?: string;
+}
+
+/**
+ * Repeats `check` until it returns without throwing and not `false`, and returns what it returned. After `timeout` it throws
+ * with the last failure as cause. `undefined` counts as success, so that a check may consist of `expect` calls only.
+ */
+export async function eventually<T>(check: () => T | Promise<T>, options: EventuallyOptions = {}): Promise<T> {
+  const { timeout = 10_000, interval = 50, what = 'the condition' } = options;
+  const started = performance.now();
+  let last: unknown = new Error('the check returned false');
+  for (;;) {
+    try {
+      const value = await check();
+      if (value !== false) return value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() - started >= timeout) {
+      const reason = last instanceof Error ? last.message : String(last);
+      throw new Error(`${what} did not come true within ${timeout} ms: ${reason}`, { cause: last });
+    }
+    await new Promise((resolve) => setTimeout(resolve, interval));
+  }
+}
