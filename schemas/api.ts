@@ -1,6 +1,7 @@
 /**
  * The native HTTP API (prefix `/v1`), shared by the reconciler that serves it and the CLI that calls it. Bearer token on all
- * routes except identity, join and health. Errors are `{problems: Problem[]}` with status 400, 401, 403, 404, 409 or 503.
+ * routes except identity, join and health. Errors are `{problems: Problem[]}` with status 400, 401, 403, 404, 409, 413 or 503
+ * (500 for a bug: the message holds the id under which the reconciler logged it).
  *
  *   GET  /v1/status                              ClusterStatus
  *   GET  /v1/apps | services | instances | nodes  {items: ...}      names in query `name` (repeatable), exact or unique prefix
@@ -10,9 +11,9 @@
  *   GET  /v1/events?after=<seq>&follow=true      server-sent events of ClusterEvent, id = seq
  *   GET  /v1/instances/:name/logs?tail=&follow=  text/plain stream
  *   POST /v1/deploy                              DeployRequest -> DeployAnswer (after fsync; nothing waits for the outcome)
- *   POST /v1/delete                              {services?: string[], apps?: string[]} -> {services: string[]}
+ *   POST /v1/delete                              {services?: string[], apps?: string[], actor?} -> {services: string[]}
  *   POST /v1/plan                                PlanRequest -> PlanView (changes nothing)
- *   POST /v1/approve                             {id} -> {approved: string}
+ *   POST /v1/approve                             {id, actor?} -> {approved: string}
  *   POST /v1/sync                                {} -> SyncAnswer (fetches now, answers when the head is accepted or refused)
  *   POST /v1/tokens                              {name?, ttl?, uses?} -> {token, id, expires}
  *   POST /v1/nodes/:name/revoke                  {} -> {revoked: string}
@@ -132,6 +133,8 @@ export type NodeState = 'online' | 'suspect' | 'lost' | 'expected' | 'revoked';
 export interface NodeView {
   readonly name: string;
   readonly id?: string;
+  /** Other names that `direct` accepts: its IP, and its name in nodes.yaml. */
+  readonly aliases: readonly string[];
   readonly state: NodeState;
   readonly cordoned?: { readonly cause: string };
   /** In nodes.yaml? */

@@ -1,0 +1,166 @@
+/**
+ * The native API as an object: one method per route of schemas/api.ts. Used by the CLI, and by an agent that joins.
+ *
+ * All methods fail with ProblemError: the problems of an error answer, or UNREACHABLE when no reconciler answers. An abort
+ * rejects with the signal's reason; streams just end.
+ */
+import type {
+  AppView,
+  ClusterEvent,
+  ClusterStatus,
+  DeployAnswer,
+  DeployRequest,
+  IdentityAnswer,
+  InstanceView,
+  JoinAnswer,
+  JoinRequest,
+  NodeView,
+  PlanRequest,
+  PlanView,
+  ServiceView,
+  SyncAnswer,
+} from '../api.ts';
+import type { Hold } from '../status.ts';
+import { readServerEvents } from './event-stream.ts';
+import { type Endpoint, exchange, readJson, readPieces } from './http.ts';
+
+/** What a request is sent to; see {@link Endpoint}. */
+export type ApiClientOptions = Endpoint;
+
+export interface ApiClient {
+  /** Where it talks to. */
+  readonly url: string;
+  status(signal: AbortSignal): Promise<ClusterStatus>;
+  /** All, or those that `names` tell: exact, short form or unique prefix. NOT_FOUND, BAD_REQUEST when ambiguous. */
+  apps(names: readonly string[], signal: AbortSignal): Promise<readonly AppView[]>;
+  services(names: readonly string[], signal: AbortSignal): Promise<readonly ServiceView[]>;
+  /** A name of a service stands for all its instances. */
+  instances(names: readonly string[], signal: AbortSignal): Promise<readonly InstanceView[]>;
+  nodes(names: readonly string[], signal: AbortSignal): Promise<readonly NodeView[]>;
+  service(name: string, signal: AbortSignal): Promise<ServiceView>;
+  node(name: string, signal: AbortSignal): Promise<NodeView>;
+  holds(signal: AbortSignal): Promise<readonly Hold[]>;
+  /** Resolves once the deployment is recorded durably; nothing waits for the outcome. */
+  deploy(request: DeployRequest, signal: AbortSignal): Promise<DeployAnswer>;
+  remove(request: RemoveRequest, signal: AbortSignal): Promise<{ readonly services: readonly string[] }>;
+  plan(request: PlanRequest, signal: AbortSignal): Promise<PlanView>;
+  approve(request: ApproveRequest, signal: AbortSignal): Promise<{ readonly approved: string }>;
+  sync(signal: AbortSignal): Promise<SyncAnswer>;
+  createToken(
+    request: TokenRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly token: string; readonly id: string; readonly expires: number }>;
+  revoke(node: string, signal: AbortSignal): Promise<{ readonly revoked: string }>;
+  /** `nonce`: 32 to 128 hex digits. Needs no token. */
+  identity(nonce: string, signal: AbortSignal): Promise<IdentityAnswer>;
+  /** Needs no token but the join token in the request. */
+  join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
+  /** Events after `after` (0: all that are kept), then live ones if `follow`. Ends on abort; UNREACHABLE when it breaks off. */
+  events(
+    options: { readonly after?: number; readonly follow?: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<ClusterEvent>;
+  /** Text as the instance wrote it, in pieces that may end anywhere in a line. Ends on abort; UNREACHABLE when it breaks off. */
+  logs(
+    instance: string,
+    options: { readonly tail?: number; readonly follow?: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<string>;
+}
+
+export interface RemoveRequest {
+  readonly services?: readonly string[];
+  readonly apps?: readonly string[];
+  readonly actor?: string;
+}
+
+export interface ApproveRequest {
+  readonly id: string;
+  readonly actor?: string;
+}
+
+export interface TokenRequest {
+  /** Binds the token to this node name. */
+  readonly name?: string;
+  /** ms. */
+  readonly ttl?: number;
+  readonly uses?: number;
+}
+
+/** A client; connects at each call, holds nothing open. */
+export function createApiClient(endpoint: ApiClientOptions): ApiClient {
+  const get = <T>(path: string, signal: AbortSignal) => json<T>(endpoint, 'GET', path, undefined, signal);
+  const post = <T>(path: string, body: unknown, signal: AbortSignal) => json<T>(endpoint, 'POST', path, body, signal);
+  const list = async <T>(kind: string, names: readonly string[], signal: AbortSignal): Promise<readonly T[]> => {
+    const query = new URLSearchParams(names.map((name): [string, string] => ['name', name]));
+    return (await get<{ items: readonly T[] }>(`/v1/${kind}${names.length > 0 ? `?${query}` : ''}`, signal)).items;
+  };
+  return {
+    url: endpoint.url,
+    status: (signal) => get('/v1/status', signal),
+    apps: (names, signal) => list('apps', names, signal),
+    services: (names, signal) => list('services', names, signal),
+    instances: (names, signal) => list('instances', names, signal),
+    nodes: (names, signal) => list('nodes', names, signal),
+    service: (name, signal) => get(`/v1/services/${encodeURIComponent(name)}`, signal),
+    node: (name, signal) => get(`/v1/nodes/${encodeURIComponent(name)}`, signal),
+    holds: (signal) => list('holds', [], signal),
+    deploy: (request, signal) => post('/v1/deploy', request, signal),
+    remove: (request, signal) => post('/v1/delete', request, signal),
+    plan: (request, signal) => post('/v1/plan', request, signal),
+    approve: (request, signal) => post('/v1/approve', request, signal),
+    sync: (signal) => post('/v1/sync', {}, signal),
+    createToken: (request, signal) => post('/v1/tokens', request, signal),
+    revoke: (node, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/revoke`, {}, signal),
+    identity: (nonce, signal) => get(`/v1/identity?${new URLSearchParams({ nonce })}`, signal),
+    join: (request, signal) => post('/v1/join', request, signal),
+    events: (options, signal) => events(endpoint, options, signal),
+    logs: (instance, options, signal) => logs(endpoint, instance, options, signal),
+  };
+}
+
+async function json<T>(
+  endpoint: Endpoint,
+  method: 'GET' | 'POST',
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<T> {
+  const response = await exchange(endpoint, { method, path, ...(body === undefined ? {} : { body }) }, signal);
+  return (await readJson(endpoint, response, signal)) as T;
+}
+
+/** Query of a stream; absent options are left out. */
+function query(options: Readonly<Record<string, number | boolean | undefined>>): string {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return entries.length > 0
+    ? `?${new URLSearchParams(entries.map(([key, value]): [string, string] => [key, String(value)]))}`
+    : '';
+}
+
+async function* events(
+  endpoint: Endpoint,
+  options: { readonly after?: number; readonly follow?: boolean },
+  signal: AbortSignal,
+): AsyncGenerator<ClusterEvent, void, undefined> {
+  const path = `/v1/events${query({ after: options.after, follow: options.follow })}`;
+  for await (const data of readServerEvents(stream(endpoint, path, signal))) yield JSON.parse(data) as ClusterEvent;
+}
+
+function logs(
+  endpoint: Endpoint,
+  instance: string,
+  options: { readonly tail?: number; readonly follow?: boolean },
+  signal: AbortSignal,
+): AsyncIterable<string> {
+  const path = `/v1/instances/${encodeURIComponent(instance)}/logs`;
+  return stream(endpoint, `${path}${query({ tail: options.tail, follow: options.follow })}`, signal);
+}
+
+async function* stream(endpoint: Endpoint, path: string, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+  try {
+    yield* readPieces(endpoint, await exchange(endpoint, { method: 'GET', path }, signal), signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * One HTTP exchange with a reconciler, over node:http: the global fetch costs a command 30 ms more before its first answer.
+ * Every request has a connection of its own, so that a kept socket of a restarted reconciler cannot break the next one.
+ */
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import { type Problem, ProblemError, problem } from '../problem.ts';
+
+/** How long a host may leave a connection attempt unanswered. */
+const connectTimeout = 10_000;
+/** Longer error answers are not ours. */
+const maxErrorLength = 4 * 1024 * 1024;
+
+export interface Exchange {
+  readonly method: 'GET' | 'POST';
+  /** Path and query, starting with a slash. */
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+}
+
+/** Where requests go, and with which credential. */
+export interface Endpoint {
+  /** `http://host:port` or `https://host:port`. */
+  readonly url: string;
+  /** Sent as bearer token. */
+  readonly token?: string;
+}
+
+/**
+ * Sends a request and returns its successful answer, body unread and set to UTF-8.
+ * An error answer is thrown as ProblemError with the problems it carries; a server that does not answer as UNREACHABLE;
+ * an abort as the signal's reason.
+ */
+export async function exchange(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
+  const response = await send(endpoint, what, signal);
+  response.setEncoding('utf8');
+  const status = response.statusCode ?? 0;
+  if (status >= 200 && status < 300) return response;
+  throw new ProblemError(problemsOf(status, await readText(endpoint, response, signal, maxErrorLength), endpoint));
+}
+
+/** The whole body as JSON. Fails as {@link exchange} does. */
+export async function readJson(endpoint: Endpoint, response: IncomingMessage, signal: AbortSignal): Promise<unknown> {
+  const text = await readText(endpoint, response, signal);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProblemError(notOurs(endpoint, response.statusCode ?? 0));
+  }
+}
+
+/** The body in pieces. Ends quietly on abort; UNREACHABLE when the connection breaks. Leaving the loop closes the connection. */
+export async function* readPieces(
+  endpoint: Endpoint,
+  response: IncomingMessage,
+  signal: AbortSignal,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    for await (const piece of response) yield piece as string;
+  } catch (error) {
+    if (!signal.aborted) throw unreachable(endpoint, error, 'the connection broke off');
+  } finally {
+    response.destroy();
+  }
+}
+
+async function readText(endpoint: Endpoint, response: IncomingMessage, signal: AbortSignal, limit = Infinity) {
+  let text = '';
+  for await (const piece of readPieces(endpoint, response, signal)) {
+    text += piece;
+    if (text.length > limit) break;
+  }
+  signal.throwIfAborted();
+  return text;
+}
+
+async function send(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
+  signal.throwIfAborted();
+  const body = what.body === undefined ? undefined : JSON.stringify(what.body);
+  const url = target(endpoint, what.path);
+  const open = url.protocol === 'https:' ? (await import('node:https')).request : httpRequest;
+  const headers: Record<string, string> = { accept: 'application/json, text/*' };
+  if (endpoint.token !== undefined) headers['authorization'] = `Bearer ${endpoint.token}`;
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  const options: RequestOptions = { method: what.method, headers, signal, agent: false };
+  return new Promise((resolve, reject) => {
+    const request = open(url, options, resolve);
+    request.on('error', (error) => reject(signal.aborted ? signal.reason : unreachable(endpoint, error)));
+    giveUpConnecting(request);
+    request.end(body);
+  });
+}
+
+function target(endpoint: Endpoint, path: string): URL {
+  if (/^https?:\/\//.test(endpoint.url) && URL.canParse(path, endpoint.url)) return new URL(path, endpoint.url);
+  throw new ProblemError(
+    problem('USAGE', `\`${endpoint.url}\` is not the address of an API`, { hint: 'write it as http://host:port' }),
+  );
+}
+
+function giveUpConnecting(request: ClientRequest): void {
+  request.once('socket', (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(
+      () => request.destroy(new Error(`no connection within ${connectTimeout / 1000} s`)),
+      connectTimeout,
+    );
+    const stop = () => clearTimeout(timer);
+    socket.once('connect', stop);
+    request.once('close', stop);
+  });
+}
+
+function unreachable(endpoint: Endpoint, cause: unknown, what = 'no answer'): ProblemError {
+  const error = cause as NodeJS.ErrnoException;
+  const detail = error.code ?? error.message;
+  return new ProblemError(
+    problem('UNREACHABLE', `${what} from the reconciler at ${endpoint.url} (${detail})`, {
+      hint: 'is the reconciler running? `oakctl up` starts one, `--api` names another',
+      disposition: 'retry',
+    }),
+    { cause },
+  );
+}
+
+function problemsOf(status: number, text: string, endpoint: Endpoint): readonly Problem[] {
+  try {
+    const { problems } = JSON.parse(text) as { problems?: unknown };
+    if (Array.isArray(problems) && problems.length > 0 && problems.every(isProblem)) return problems;
+  } catch {
+    // Told below: whatever answered is not a reconciler.
+  }
+  return [notOurs(endpoint, status)];
+}
+
+function isProblem(value: unknown): value is Problem {
+  const { code, message } = (value ?? {}) as Partial<Problem>;
+  return typeof code === 'string' && typeof message === 'string';
+}
+
+function notOurs(endpoint: Endpoint, status: number): Problem {
+  return problem('UNREACHABLE', `what answers at ${endpoint.url} is not a reconciler (HTTP ${status})`, {
+    hint: 'check the address given by `--api`, OAKCTL_API or the context',
+  });
+}
