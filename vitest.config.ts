@@ -1,25 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
-/** One project per level; `npm test` runs them in this order. Levels are explained in CONTRIBUTING.md. */
-const project = (name: string, timeout: number, extra: object = {}) => ({
-  test: {
-    name,
-    include: [`test/${name}/**/*.test.ts`],
-    testTimeout: timeout,
-    hookTimeout: Math.max(timeout, 60_000),
-    disableConsoleIntercept: true,
-    ...extra,
-  },
-});
+/** One project per level; they run one after another, cheapest first. Levels are explained in CONTRIBUTING.md. */
+const levels: readonly (readonly [name: string, timeout: number, extra?: object])[] = [
+  ['unit', 20_000],
+  ['contract', 20_000],
+  ['simulation', 120_000],
+  ['integration', 60_000, { fileParallelism: false, maxWorkers: 1 }],
+  ['e2e', 240_000, { fileParallelism: false, maxWorkers: 1 }],
+];
 
 export default defineConfig({
   test: {
-    projects: [
-      project('unit', 20_000),
-      project('contract', 20_000),
-      project('simulation', 120_000),
-      project('integration', 60_000, { fileParallelism: false }),
-      project('e2e', 240_000, { fileParallelism: false }),
-    ],
+    projects: levels.map(([name, timeout, extra], order) => ({
+      test: {
+        name,
+        include: [`test/${name}/**/*.test.ts`],
+        testTimeout: timeout,
+        hookTimeout: Math.max(timeout, 60_000),
+        disableConsoleIntercept: true,
+        sequence: { groupOrder: order },
+        ...extra,
+      },
+    })),
   },
 });
