@@ -32,7 +32,7 @@ export function parseJoinToken(text: string): JoinToken {
   const [, id, secret, pin] = match ?? [];
   if (id === undefined || secret === undefined || pin === undefined) {
     throw new ProblemError(
-      problem('TOKEN_INVALID', `the join token is malformed (${text.trim().length} characters, expected 97)`, {
+      problem('TOKEN_INVALID', `the join token is malformed (${text.trim().length} characters, expected 98)`, {
         hint: 'copy the whole line that `oakctl nodes token` printed: oak1.<id>.<secret>.<pin>',
       }),
     );

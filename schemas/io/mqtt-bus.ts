@@ -1,0 +1,194 @@
+/**
+ * The bus over MQTT 3.1.1 (mqtt.js). The adapter owns reconnecting: mqtt.js waits a fixed second and would bring a fleet back in
+ * step. Each attempt is a new client, so that nothing of an old connection is ever sent on a new one: owners republish.
+ */
+import { Socket } from 'node:net';
+import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
+import type { Logger } from 'pino';
+import type { Bus, BusHandlers, BusMessage, BusOptions, Clock, Random } from '../ports.ts';
+
+export interface MqttBusOptions {
+  /** `mqtt://host:port`. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  readonly clientId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger?: Pick<Logger, 'debug' | 'warn'>;
+}
+
+/** Seconds between pings. A ping goes out whatever else is sent: it is how a half-open connection is noticed. */
+const keepalive = 10;
+const connectTimeout = 10_000;
+/** The first attempts come fast: a broker that crashed is back in less than a second. */
+const fastAttempts = 3;
+const baseDelay = 1_000;
+const longestDelay = 60_000;
+/** A connection that stood this long starts the counting of attempts anew. */
+const stableAfter = 30_000;
+/** More unsent bytes than this mean that the broker does not read: the connection is given up. */
+const longestBacklog = 8 * 1024 * 1024;
+const closeTimeout = 2_000;
+
+/** Milliseconds before attempt `attempt` (from 0), with full jitter. */
+export function reconnectDelay(attempt: number, random: Random): number {
+  if (attempt < fastAttempts) return 100 + random.number() * 400;
+  const highest = Math.min(longestDelay, baseDelay * 2 ** Math.min(attempt - fastAttempts + 1, 16));
+  return 100 + random.number() * (highest - 100);
+}
+
+/** A bus of one client. A cleared row (empty payload) is not delivered: it holds nothing to read. */
+export function createMqttBus(settings: MqttBusOptions): Bus {
+  const { clock, random, logger } = settings;
+  let options: BusOptions = { subscribe: [] };
+  let handlers: BusHandlers | undefined;
+  let client: MqttClient | undefined;
+  let ready = false;
+  let closed = false;
+  let attempts = 0;
+  let cancel = (): void => undefined;
+
+  const attempt = (): void => {
+    const current = connect(settings.url, clientOptions(settings, options));
+    let reason = 'connection closed';
+    let early: BusMessage[] | undefined = [];
+    const isCurrent = (): boolean => client === current && !closed;
+    client = current;
+
+    current.on('connect', () => {
+      setNoDelay(current);
+      subscribe(current, options, (error) => {
+        if (!isCurrent()) return;
+        if (error) {
+          reason = `subscription refused: ${error.message}`;
+          current.end(true);
+          return;
+        }
+        ready = true;
+        cancel = clock.after(stableAfter, () => {
+          attempts = 0;
+        });
+        handlers?.connected();
+        // What arrived between the broker's answer and this line is retained content: it comes after `connected`.
+        const waiting = early ?? [];
+        early = undefined;
+        for (const message of waiting) if (isCurrent()) handlers?.message(message);
+      });
+    });
+    current.on('message', (topic, payload, packet: IPublishPacket) => {
+      if (!isCurrent() || payload.length === 0) return;
+      const message = { topic, payload: payload.toString('utf8'), retained: packet.retain };
+      if (early) early.push(message);
+      else handlers?.message(message);
+    });
+    current.on('error', (error) => {
+      reason = error.message;
+    });
+    current.on('close', () => {
+      if (isCurrent()) lost(current, reason);
+    });
+  };
+
+  const lost = (current: MqttClient, reason: string): void => {
+    client = undefined;
+    cancel();
+    current.end(true);
+    // An error may still come from the socket of a client that is given up; without a listener it would end the process.
+    current.on('error', () => undefined);
+    const delay = reconnectDelay(attempts, random);
+    attempts += 1;
+    logger?.[ready ? 'warn' : 'debug'](
+      { reason, attempt: attempts, delay: Math.round(delay) },
+      'broker connection lost',
+    );
+    cancel = clock.after(delay, attempt);
+    if (!ready) return;
+    ready = false;
+    handlers?.disconnected(reason);
+  };
+
+  return {
+    open(wanted, to) {
+      if (handlers) throw new TypeError('a bus is opened once');
+      options = wanted;
+      handlers = to;
+      attempt();
+    },
+    publish(topic, payload, how) {
+      if (!ready || !client) return;
+      if (backlog(client) > longestBacklog) {
+        lost(client, `the broker does not read: ${backlog(client)} bytes wait`);
+        return;
+      }
+      client.publish(topic, payload, { qos: how.qos, retain: how.retain }, (error) => {
+        if (error) logger?.debug({ topic, reason: error.message }, 'publish dropped');
+      });
+    },
+    async close(last) {
+      if (closed) return;
+      closed = true;
+      cancel();
+      const current = client;
+      client = undefined;
+      if (!current) return;
+      current.on('error', () => undefined);
+      if (ready && last)
+        await withDeadline(clock, (done) => {
+          current.publish(last.topic, last.payload, { qos: 1, retain: true }, () => done());
+        });
+      const wasReady = ready;
+      ready = false;
+      await withDeadline(clock, (done) => current.end(!wasReady, {}, () => done()));
+      current.end(true);
+    },
+  };
+}
+
+function clientOptions(settings: MqttBusOptions, options: BusOptions): IClientOptions {
+  const { username, password, clientId } = settings;
+  return {
+    username,
+    password,
+    clientId,
+    protocolVersion: 4,
+    clean: true,
+    keepalive,
+    reschedulePings: false,
+    connectTimeout,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    ...(options.will && {
+      will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: true },
+    }),
+  };
+}
+
+/** All filters in one packet; an error when any of them is refused. */
+function subscribe(client: MqttClient, { subscribe: filters }: BusOptions, done: (error?: Error | null) => void): void {
+  if (filters.length === 0) {
+    done();
+    return;
+  }
+  client.subscribe(Object.fromEntries(filters.map(({ filter, qos }) => [filter, { qos }])), (error) => done(error));
+}
+
+/** Small messages must not wait for the acknowledgement of the ones before them. */
+function setNoDelay(client: MqttClient): void {
+  if (client.stream instanceof Socket) client.stream.setNoDelay(true);
+}
+
+function backlog(client: MqttClient): number {
+  return client.stream.writableLength;
+}
+
+function withDeadline(clock: Clock, work: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(closeTimeout, resolve);
+    work(() => {
+      cancel();
+      resolve();
+    });
+  });
+}
