@@ -1,0 +1,145 @@
+/**
+ * Which reconciler a command talks to. Flags before environment (OAKCTL_API, OAKCTL_TOKEN_FILE, OAKCTL_CONTEXT) before the
+ * current context before the only cluster folder of this machine. A context is a row of `<home>/contexts.json`, or a cluster folder.
+ */
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import { clusterFolder, clustersFolder, type Env } from './home.ts';
+
+export interface Context {
+  readonly api: string;
+  readonly tokenFile?: string;
+}
+
+export interface ContextsFile {
+  readonly current?: string;
+  readonly contexts: Readonly<Record<string, Context>>;
+}
+
+export interface TargetFlags {
+  readonly context?: string | undefined;
+  readonly api?: string | undefined;
+  readonly 'token-file'?: string | undefined;
+}
+
+/** What a command talks to. */
+export interface Target {
+  /** Context or cluster; the URL when it was given by hand. */
+  readonly name: string;
+  readonly api: string;
+  readonly token?: string;
+  /** Of the cluster, when it has its files here. */
+  readonly folder?: string;
+}
+
+const noContexts: ContextsFile = { contexts: {} };
+
+/** The contexts of this machine; empty when there is no file. */
+export async function readContexts(home: string): Promise<ContextsFile> {
+  const text = await readFile(contextsPath(home), 'utf8').catch(() => undefined);
+  if (text === undefined) return noContexts;
+  try {
+    return { ...noContexts, ...(JSON.parse(text) as ContextsFile) };
+  } catch {
+    const message = `${contextsPath(home)} is not JSON`;
+    throw new ProblemError(problem('FILE_DAMAGED', message, { hint: 'correct or remove the file' }));
+  }
+}
+
+/** Changes the contexts file (written whole, through a temporary file). */
+export async function changeContexts(home: string, change: (file: ContextsFile) => ContextsFile): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const { JSONFilePreset } = await import('lowdb/node');
+  const db = await JSONFilePreset<ContextsFile>(contextsPath(home), noContexts);
+  db.data = change({ ...noContexts, ...db.data });
+  await db.write();
+}
+
+function contextsPath(home: string): string {
+  return join(home, 'contexts.json');
+}
+
+/** Names of the clusters that have a folder here, sorted. */
+export async function localClusters(home: string): Promise<readonly string[]> {
+  const entries = await readdir(clustersFolder(home), { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}
+
+/** Finds the reconciler and reads its token. UNREACHABLE when none is known or a cluster of this machine is not up. */
+export async function resolveTarget(flags: TargetFlags, env: Env, home: string): Promise<Target> {
+  const tokenFile = flags['token-file'] ?? env['OAKCTL_TOKEN_FILE'];
+  const api = flags.api ?? (flags.context === undefined ? env['OAKCTL_API'] : undefined);
+  if (api !== undefined) return byUrl(api, tokenFile, home);
+  const name = await contextName(flags, env, home);
+  const named = (await readContexts(home)).contexts[name];
+  if (named) return withToken({ name, api: named.api }, tokenFile ?? named.tokenFile);
+  const folder = clusterFolder(home, name);
+  const endpoint = await readEndpoint(folder);
+  if (!endpoint) throw notUp(name, await localClusters(home));
+  return withToken({ name, api: endpoint.api, folder }, tokenFile ?? join(folder, 'api-token'));
+}
+
+/** The context that commands use when nothing else is said. */
+export async function contextName(flags: TargetFlags, env: Env, home: string): Promise<string> {
+  const wanted = flags.context ?? env['OAKCTL_CONTEXT'] ?? (await readContexts(home)).current;
+  if (wanted) return wanted;
+  const clusters = await localClusters(home);
+  if (clusters.length === 1 && clusters[0]) return clusters[0];
+  const found = clusters.length === 0 ? 'no cluster is known here' : `${clusters.length} clusters are known here`;
+  const hint = clusters.length === 0 ? '`oakctl up` starts one; `--api` names one elsewhere' : '';
+  throw new ProblemError(
+    problem('UNREACHABLE', `${found}, and none is chosen`, {
+      hint: hint || `choose one by \`--context\`: ${clusters.join(', ')}`,
+    }),
+  );
+}
+
+/** A URL given by hand; a cluster of this machine that listens there lends its token. */
+async function byUrl(api: string, tokenFile: string | undefined, home: string): Promise<Target> {
+  const url = /^https?:\/\//.test(api) ? api : `http://${api}`;
+  for (const name of tokenFile ? [] : await localClusters(home)) {
+    const folder = clusterFolder(home, name);
+    const endpoint = await readEndpoint(folder);
+    if (endpoint && sameOrigin(endpoint.api, url))
+      return withToken({ name, api: url, folder }, join(folder, 'api-token'));
+  }
+  return withToken({ name: url, api: url }, tokenFile);
+}
+
+function sameOrigin(a: string, b: string): boolean {
+  return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin;
+}
+
+async function withToken(target: Target, tokenFile: string | undefined): Promise<Target> {
+  if (tokenFile === undefined) return target;
+  const token = await readFile(tokenFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const message = `the token file ${tokenFile} cannot be read (${error.code ?? error.message})`;
+    throw new ProblemError(problem('UNAUTHORIZED', message, { hint: 'give another one by `--token-file`' }));
+  });
+  return { ...target, token: token.trim() };
+}
+
+/** Where the reconciler of a cluster folder listens, as it wrote when it came up; undefined when it never did or went down. */
+export async function readEndpoint(
+  folder: string,
+): Promise<{ readonly api: string; readonly mqtt: string; readonly pid: number } | undefined> {
+  const text = await readFile(join(folder, 'endpoints.json'), 'utf8').catch(() => undefined);
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as { api: string; mqtt: string; pid: number });
+  } catch {
+    return undefined;
+  }
+}
+
+function notUp(name: string, clusters: readonly string[]): ProblemError {
+  if (clusters.includes(name)) {
+    const hint = `\`oakctl up --name ${name}\` starts it`;
+    return new ProblemError(problem('UNREACHABLE', `the cluster ${name} is not up`, { hint }));
+  }
+  const known = clusters.length > 0 ? `known: ${clusters.join(', ')}` : '`oakctl up` starts a cluster here';
+  return new ProblemError(problem('UNREACHABLE', `there is no context or cluster ${name}`, { hint: known }));
+}

@@ -1,0 +1,30 @@
+/** Durations for people. */
+
+const units = [
+  { size: 86_400_000, name: 'd' },
+  { size: 3_600_000, name: 'h' },
+  { size: 60_000, name: 'm' },
+  { size: 1000, name: 's' },
+] as const;
+
+/** The largest whole unit: `4s`, `3h`, `2d`; below a second `0s`; `-` when absent. Input in ms. */
+export function age(ms: number | undefined): string {
+  if (ms === undefined || !Number.isFinite(ms)) return '-';
+  const unit = units.find(({ size }) => ms >= size);
+  return unit ? `${Math.floor(ms / unit.size)}${unit.name}` : '0s';
+}
+
+/** How long something took: `240 ms`, `3.2 s`, `2 min 5 s`. Input in ms. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** Reads `90s`, `500ms`, `5m`, `2h`, `1d` or plain seconds, as flags give them; undefined when it is not a duration. Result in ms. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
+  if (!match?.[1]) return undefined;
+  const size = match[2] === 'ms' ? 1 : (units.find(({ name }) => name === (match[2] ?? 's'))?.size ?? 1000);
+  return Math.round(Number(match[1]) * size);
+}

@@ -1,0 +1,112 @@
+/** Columns of each kind of object. */
+import type { AppView, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
+import { age } from './ages.ts';
+import type { Listing } from './output.ts';
+import { paintState } from './paint.ts';
+
+const part = (used: number | undefined, total: number | undefined): string =>
+  total === undefined ? '-' : `${round(used ?? 0)}/${round(total)}`;
+const round = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1));
+const share = (percent: number | undefined): string => (percent === undefined ? '-' : `${Math.round(percent)}%`);
+
+/** Seven characters, as git prints them. */
+export function shortCommit(commit: string | undefined): string | undefined {
+  return commit?.slice(0, 7);
+}
+
+/** `name@commit` of what a job comes from. */
+export function sourceText(view: { readonly source: string; readonly commit?: string }): string {
+  return view.commit ? `${view.source}@${shortCommit(view.commit)}` : view.source;
+}
+
+export const nodeListing: Listing<NodeView> = {
+  nameOf: (node) => node.name,
+  empty: 'No nodes. `oakctl nodes token create` makes a token for one to join.',
+  columns: (paint) => [
+    { title: 'NAME', value: (node) => node.name },
+    {
+      title: 'STATE',
+      value: (node) => (node.cordoned ? `${node.state},cordoned` : node.state),
+      paint: (text) => paintState(paint, text),
+    },
+    { title: 'IP', value: (node) => node.ip },
+    { title: 'INSTANCES', value: (node) => node.instances, right: true },
+    { title: 'MEMORY MB', value: (node) => part(node.used?.memory, node.capacity?.memory), right: true },
+    { title: 'VCPUS', value: (node) => part(node.used?.cpu, node.capacity?.cpu), right: true },
+    { title: 'CPU', value: (node) => share(node.usage?.cpu), right: true },
+    { title: 'RUNTIMES', value: (node) => node.runtimes.join(',') },
+    { title: 'SEEN', value: (node) => age(node.seen), right: true },
+    { title: 'ID', value: (node) => node.id, wide: true },
+    { title: 'POOL', value: (node) => node.pool, wide: true },
+    { title: 'LISTED', value: (node) => (node.listed ? 'yes' : 'no'), wide: true },
+    { title: 'ARCH', value: (node) => node.arch, wide: true },
+    { title: 'VERSION', value: (node) => node.version, wide: true },
+    { title: 'LABELS', value: (node) => labelsText(node.labels), wide: true },
+    { title: 'PROBLEM', value: (node) => node.problems[0]?.message ?? node.cordoned?.cause, wide: true },
+  ],
+};
+
+/** `a=1,b=2`, sorted. */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join(',');
+}
+
+export const appListing: Listing<AppView> = {
+  nameOf: (app) => app.name,
+  empty: 'No applications. `oakctl deploy <file>` starts one, or push a descriptor to the repository.',
+  columns: (paint) => [
+    { title: 'NAME', value: (app) => app.name },
+    { title: 'OUTCOME', value: (app) => app.outcome, paint: (text) => paintState(paint, text) },
+    { title: 'SERVICES', value: (app) => app.services, right: true },
+    { title: 'INSTANCES', value: (app) => `${app.healthy}/${app.instances}`, right: true },
+    { title: 'SOURCE', value: (app) => app.source },
+  ],
+};
+
+export const serviceListing: Listing<ServiceView> = {
+  nameOf: (service) => service.name,
+  empty: 'No services.',
+  columns: (paint) => [
+    { title: 'NAME', value: (service) => service.name },
+    { title: 'OUTCOME', value: (service) => service.outcome, paint: (text) => paintState(paint, text) },
+    { title: 'HEALTHY', value: (service) => `${service.healthy}/${service.slots}`, right: true },
+    { title: 'IMAGE', value: (service) => service.image },
+    { title: 'SOURCE', value: sourceText },
+    { title: 'FILE', value: fileText, wide: true },
+    { title: 'REPLICAS', value: (service) => service.replicas, wide: true, right: true },
+    { title: 'DIGEST', value: (service) => service.digest.slice(0, 14), wide: true },
+    { title: 'MESSAGE', value: (service) => (service.outcome === 'settled' ? '' : service.message) },
+  ],
+};
+
+/** `file:line` where a service is written. */
+export function fileText(service: ServiceView): string | undefined {
+  return service.file && (service.line === undefined ? service.file : `${service.file}:${service.line}`);
+}
+
+export const instanceListing: Listing<InstanceView> = {
+  nameOf: (instance) => instance.name,
+  empty: 'No instances.',
+  columns: (paint) => [
+    { title: 'NAME', value: (instance) => instance.name },
+    { title: 'STATUS', value: (instance) => instance.status, paint: (text) => paintState(paint, text) },
+    { title: 'AGE', value: (instance) => age(instance.age), right: true },
+    { title: 'NODE', value: (instance) => instance.node },
+    { title: 'ADDRESSES', value: (instance) => instance.addresses.join(',') },
+    { title: 'RESTARTS', value: (instance) => instance.restarts, right: true },
+    { title: 'SEEN', value: (instance) => age(instance.seen), right: true },
+    { title: 'COPY', value: (instance) => instance.copy, wide: true },
+    { title: 'WANT', value: (instance) => instance.want, wide: true },
+    { title: 'HANDLE', value: (instance) => instance.handle?.slice(0, 12), wide: true },
+    { title: 'DIGEST', value: (instance) => instance.digest?.slice(0, 14), wide: true },
+    { title: 'REASON', value: reasonText },
+  ],
+};
+
+/** `CODE: message` of what keeps an instance. */
+export function reasonText(instance: InstanceView): string | undefined {
+  return instance.reason && `${instance.reason.code}: ${instance.reason.message}`;
+}
