@@ -1,0 +1,118 @@
+/** The agent's side of streams: a WebSocket that it opens to the API when asked, for logs and ledgers. No inbound port. */
+import { WebSocket } from 'ws';
+import type { NodeId } from '../schemas/names.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+
+/** ms until a connection must stand. */
+const openTimeout = 10_000;
+/** Longest text in one message, in UTF-16 units: at most three times as many bytes, below the limit of the API. */
+const maxLength = 128 * 1024;
+
+export interface OpenStream {
+  /** Resolves when the text is on its way: waits while the reader is slow. Long texts are cut; readers join what they get. */
+  write(text: string): Promise<void>;
+  /** Says that this was all, and resolves when the other side knows. */
+  close(): Promise<void>;
+  /** Aborts when the other side is gone: nobody reads any more. */
+  readonly gone: AbortSignal;
+}
+
+export interface StreamOpener {
+  /**
+   * Opens the stream that the reconciler asked for. Fails with UNAUTHORIZED, NOT_FOUND (not asked for, or too late) or
+   * UNREACHABLE. An abort, also later, cuts it.
+   */
+  open(id: string, signal: AbortSignal): Promise<OpenStream>;
+}
+
+export interface StreamOpenerDeps {
+  /** `http://host:port` of the reconciler. */
+  readonly api: string;
+  readonly node: NodeId;
+  /** The node's MQTT password. */
+  readonly password: string;
+}
+
+export function createStreamOpener({ api, node, password }: StreamOpenerDeps): StreamOpener {
+  const authorization = `Basic ${Buffer.from(`${node}:${password}`).toString('base64')}`;
+  return {
+    async open(id, signal) {
+      signal.throwIfAborted();
+      const socket = new WebSocket(new URL(`/v1/streams/${encodeURIComponent(id)}`, api), {
+        headers: { authorization },
+        handshakeTimeout: openTimeout,
+        perMessageDeflate: false,
+        maxPayload: 1024,
+      });
+      const cut = () => socket.terminate();
+      signal.addEventListener('abort', cut, { once: true });
+      socket.once('close', () => signal.removeEventListener('abort', cut));
+      await opened(socket, api, signal);
+      return streamOf(socket, api);
+    },
+  };
+}
+
+function opened(socket: WebSocket, api: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('unexpected-response', (request, response) => {
+      reject(refused(response.statusCode ?? 0, api));
+      request.destroy();
+    });
+    // Stays for the life of the socket: later errors are told by `gone` and by failing writes.
+    socket.on('error', (error) => reject(signal.aborted ? signal.reason : lost(api, error)));
+  });
+}
+
+function streamOf(socket: WebSocket, api: string): OpenStream {
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
+  return {
+    gone: gone.signal,
+    async write(text) {
+      for (const piece of cut(text)) await send(socket, piece, api);
+    },
+    close: () =>
+      new Promise((resolve) => {
+        if (socket.readyState === WebSocket.CLOSED) return resolve();
+        socket.once('close', () => resolve());
+        socket.close(1000);
+      }),
+  };
+}
+
+/** The callback comes when the system took the bytes, so a full socket makes the writer wait. */
+function send(socket: WebSocket, text: string, api: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.send(text, (error) => (error ? reject(lost(api, error)) : resolve()));
+  });
+}
+
+/** Pieces of at most `maxLength` units. No character is cut in two. */
+function* cut(text: string): Generator<string> {
+  for (let from = 0; from < text.length; ) {
+    let to = Math.min(from + maxLength, text.length);
+    if (to < text.length && isHighSurrogate(text.charCodeAt(to - 1))) to -= 1;
+    yield text.slice(from, to);
+    from = to;
+  }
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+function refused(status: number, api: string): ProblemError {
+  if (status === 401 || status === 403) {
+    return new ProblemError(problem('UNAUTHORIZED', `the API at ${api} refuses the credential of this node`));
+  }
+  if (status === 404)
+    return new ProblemError(problem('NOT_FOUND', 'the reconciler does not expect this stream (any more)'));
+  return new ProblemError(problem('UNREACHABLE', `the API at ${api} answers HTTP ${status}`, { disposition: 'retry' }));
+}
+
+function lost(api: string, cause: Error): ProblemError {
+  const message = `no stream to the API at ${api}: ${cause.message}`;
+  return new ProblemError(problem('UNREACHABLE', message, { disposition: 'retry' }), { cause });
+}

@@ -1,0 +1,71 @@
+/** What happens: events as server-sent events, logs as text. Both last as long as the reader stays. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import { formatServerEvent, keepAliveComment } from '../../../schemas/io/event-stream.ts';
+import type { ControlPlane } from '../../control-plane.ts';
+import { resolveInstance } from '../../core/resolve.ts';
+import { flagOf, type NamedRoute, numberOf, type Query } from '../bodies.ts';
+import { sendFlow } from '../flow.ts';
+import { found } from './read.ts';
+
+/** ms of silence after which a reader gets a comment. */
+const keepAlive = 15_000;
+const maxTail = 100_000;
+
+export function followRoutes(app: FastifyInstance, control: ControlPlane): void {
+  app.get<{ Querystring: Query }>('/v1/events', async ({ query, headers }, reply) => {
+    const last = headers['last-event-id'];
+    const seen = last === undefined ? query : { after: last };
+    const after = numberOf(seen, 'after', Number.MAX_SAFE_INTEGER) ?? 0;
+    const follow = flagOf(query, 'follow');
+    return sendFlow(reply, 'text/event-stream', (signal) => eventLines(control, after, follow, signal));
+  });
+  app.get<NamedRoute & { Querystring: Query }>('/v1/instances/:name/logs', async ({ params, query }, reply) => {
+    const instance = found(resolveInstance(control.instances(), params.name));
+    const tail = numberOf(query, 'tail', maxTail);
+    const options = { follow: flagOf(query, 'follow'), ...(tail === undefined ? {} : { tail }) };
+    return sendFlow(reply, 'text/plain; charset=utf-8', (signal) => control.logs(instance.name, options, signal));
+  });
+}
+
+/** Kept events come without waiting for anything, so the first pause is where the live ones would begin. */
+async function* eventLines(
+  control: ControlPlane,
+  after: number,
+  follow: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<string, void, undefined> {
+  const over = new AbortController();
+  const events = control.events(after, AbortSignal.any([signal, over.signal]))[Symbol.asyncIterator]();
+  try {
+    // The first comment sends the headers: the reader knows that it is connected.
+    yield keepAliveComment;
+    let next = events.next();
+    for (;;) {
+      if (!(await settles(next, follow ? keepAlive : 0))) {
+        if (!follow) return;
+        yield keepAliveComment;
+        continue;
+      }
+      const { done, value } = await next;
+      if (done) return;
+      yield formatServerEvent(value.seq, JSON.stringify(value));
+      next = events.next();
+    }
+  } finally {
+    over.abort();
+  }
+}
+
+/** Whether the promise settles, either way, before `ms` are over. */
+async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = delay(ms, false, { signal: timer.signal, ref: false }).catch(() => false);
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  const result = await Promise.race([settled, late]);
+  timer.abort();
+  return result;
+}

@@ -1,0 +1,56 @@
+/** What is: status, listings, one service, one node, holds. */
+import type { FastifyInstance } from 'fastify';
+import { type Problem, ProblemError } from '../../../schemas/problem.ts';
+import type { ControlPlane } from '../../control-plane.ts';
+import { type Resolution, resolveApp, resolveNode, resolveService, selectInstances } from '../../core/resolve.ts';
+import { manyOf, type NamedRoute, type Query } from '../bodies.ts';
+
+interface ListRoute {
+  Querystring: Query;
+}
+
+export function readRoutes(app: FastifyInstance, control: ControlPlane): void {
+  app.get('/v1/status', async () => control.status());
+  app.get('/v1/holds', async () => ({ items: control.holds() }));
+  app.get<ListRoute>('/v1/apps', async ({ query }) => ({ items: select(control.apps(), query, resolveApp) }));
+  app.get<ListRoute>('/v1/services', async ({ query }) => ({
+    items: select(control.services(), query, resolveService),
+  }));
+  app.get<ListRoute>('/v1/nodes', async ({ query }) => ({ items: select(control.nodes(), query, resolveNode) }));
+  app.get<ListRoute>('/v1/instances', async ({ query }) => {
+    const names = manyOf(query, 'name');
+    if (names.length === 0) return { items: control.instances() };
+    const { items, problems } = selectInstances(control.instances(), control.services(), names);
+    if (problems.length > 0) throw new ProblemError(problems);
+    return { items };
+  });
+  app.get<NamedRoute>('/v1/services/:name', async ({ params }) =>
+    found(resolveService(control.services(), params.name)),
+  );
+  app.get<NamedRoute>('/v1/nodes/:name', async ({ params }) => found(resolveNode(control.nodes(), params.name)));
+}
+
+/** What was resolved, or its problem thrown. */
+export function found<T>(resolution: Resolution<T>): T {
+  if (resolution.kind === 'found') return resolution.item;
+  throw new ProblemError(resolution.problem);
+}
+
+/** All items, or those that the names of the query tell; throws the problems of all names that tell none. */
+function select<T>(
+  items: readonly T[],
+  query: Query,
+  resolve: (items: readonly T[], text: string) => Resolution<T>,
+): readonly T[] {
+  const names = manyOf(query, 'name');
+  if (names.length === 0) return items;
+  const chosen = new Set<T>();
+  const problems: Problem[] = [];
+  for (const name of names) {
+    const resolution = resolve(items, name);
+    if (resolution.kind === 'found') chosen.add(resolution.item);
+    else problems.push(resolution.problem);
+  }
+  if (problems.length > 0) throw new ProblemError(problems);
+  return items.filter((item) => chosen.has(item));
+}

@@ -1,0 +1,127 @@
+/**
+ * What a person types for a name: the full name, a short form, or the beginning of exactly one. The exact name wins over short
+ * forms, and those over beginnings, so that `web.instance.1` is never `web.instance.10`.
+ */
+import type { AppView, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
+import { parseInstanceName, parseServiceName } from '../../schemas/names.ts';
+import { type Problem, problem } from '../../schemas/problem.ts';
+
+export type Resolution<T> =
+  | { readonly kind: 'found'; readonly item: T }
+  /** NOT_FOUND, or BAD_REQUEST with the candidates when several fit. */
+  | { readonly kind: 'problem'; readonly problem: Problem };
+
+/** Ways to say one thing: full names first, then short forms. Beginnings count for full names only. */
+interface Spelling {
+  readonly full: readonly string[];
+  readonly short: readonly string[];
+}
+
+/** Candidates that a message lists. */
+const maxListed = 8;
+
+/** `app.appns`, or `app` alone. */
+export function resolveApp<T extends Pick<AppView, 'name'>>(apps: readonly T[], text: string): Resolution<T> {
+  return resolve('application', apps, text, ({ name }) => ({ full: [name], short: [name.split('.')[0] ?? name] }));
+}
+
+/** `app.appns.service.servicens`, `app.service`, or `service` alone. */
+export function resolveService<T extends Pick<ServiceView, 'name'>>(
+  services: readonly T[],
+  text: string,
+): Resolution<T> {
+  return resolve('service', services, text, ({ name }) => ({ full: [name], short: shortServiceNames(name) }));
+}
+
+/** The full name, or any name of its service followed by `.<slot>`; or the service alone when it has one instance. */
+export function resolveInstance<T extends Pick<InstanceView, 'name'>>(
+  instances: readonly T[],
+  text: string,
+): Resolution<T> {
+  return resolve('instance', instances, text, ({ name }) => {
+    const parsed = parseInstanceName(name);
+    if (!parsed) return { full: [name], short: [] };
+    const services = [parsed.service, ...shortServiceNames(parsed.service)];
+    return { full: [name], short: services.flatMap((service) => [`${service}.${parsed.slot}`, service]) };
+  });
+}
+
+/** Its name, its id, or one of its aliases. */
+export function resolveNode<T extends Pick<NodeView, 'name' | 'id' | 'aliases'>>(
+  nodes: readonly T[],
+  text: string,
+): Resolution<T> {
+  return resolve('node', nodes, text, ({ name, id, aliases }) => ({
+    full: id === undefined ? [name] : [name, id],
+    short: aliases,
+  }));
+}
+
+/**
+ * Instances that each of `texts` tells: one instance, or all of a service. In the order of `instances`, each once.
+ * Problems of all texts that tell nothing.
+ */
+export function selectInstances<T extends Pick<InstanceView, 'name' | 'service'>>(
+  instances: readonly T[],
+  services: readonly Pick<ServiceView, 'name'>[],
+  texts: readonly string[],
+): { readonly items: readonly T[]; readonly problems: readonly Problem[] } {
+  const chosen = new Set<T>();
+  const problems: Problem[] = [];
+  for (const text of texts) {
+    const service = resolveService(services, text);
+    const one = service.kind === 'found' ? undefined : resolveInstance(instances, text);
+    if (service.kind === 'found') {
+      for (const item of instances.filter((each) => each.service === service.item.name)) chosen.add(item);
+    } else if (one?.kind === 'found') chosen.add(one.item);
+    else if (one) problems.push(isAmbiguous(service) ? service.problem : one.problem);
+  }
+  return { items: instances.filter((item) => chosen.has(item)), problems };
+}
+
+function isAmbiguous(resolution: Resolution<unknown>): boolean {
+  return resolution.kind === 'problem' && resolution.problem.code === 'BAD_REQUEST';
+}
+
+function shortServiceNames(name: string): readonly string[] {
+  const parts = parseServiceName(name);
+  return parts ? [`${parts.app}.${parts.service}`, parts.service] : [];
+}
+
+function resolve<T extends { readonly name: string }>(
+  kind: string,
+  items: readonly T[],
+  text: string,
+  spell: (item: T) => Spelling,
+): Resolution<T> {
+  const spelled = items.map((item) => ({ item, ...spell(item) }));
+  const ways = [
+    spelled.filter(({ full }) => full.includes(text)),
+    spelled.filter(({ short }) => short.includes(text)),
+    text === '' ? [] : spelled.filter(({ full }) => full.some((name) => name.startsWith(text))),
+  ];
+  const fitting = ways.find((found) => found.length > 0) ?? [];
+  const [first] = fitting;
+  if (!first) return notFound(kind, text);
+  return fitting.length === 1 ? { kind: 'found', item: first.item } : ambiguous(kind, text, fitting);
+}
+
+function notFound<T>(kind: string, text: string): Resolution<T> {
+  return { kind: 'problem', problem: problem('NOT_FOUND', `no ${kind} is named \`${text}\``, { subject: text }) };
+}
+
+function ambiguous<T extends { readonly name: string }>(
+  kind: string,
+  text: string,
+  fitting: readonly { readonly item: T }[],
+): Resolution<T> {
+  const names = fitting.map(({ item }) => item.name).sort();
+  const more = names.length > maxListed ? `, and ${names.length - maxListed} more` : '';
+  return {
+    kind: 'problem',
+    problem: problem('BAD_REQUEST', `\`${text}\` fits ${names.length} ${kind}s`, {
+      subject: text,
+      hint: `one of: ${names.slice(0, maxListed).join(', ')}${more}`,
+    }),
+  };
+}

@@ -1,0 +1,69 @@
+/** Bodies of the native API's requests, as schemas: the types are those of api.ts. Checked by parse.ts. */
+import { type Static, Type } from 'typebox';
+import type { DeployRequest, JoinRequest, PlanRequest } from './api.ts';
+
+const name = Type.String({ minLength: 1, maxLength: 255 });
+const actor = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
+const closed = { additionalProperties: false };
+
+const DocumentText = Type.Object({ file: Type.String({ maxLength: 4096 }), text: Type.String() }, closed);
+
+/** POST /v1/deploy */
+export const DeployBody = Type.Object(
+  { documents: Type.Array(DocumentText, { minItems: 1, maxItems: 1000 }), actor },
+  closed,
+);
+
+/** POST /v1/delete */
+export const DeleteBody = Type.Object(
+  {
+    services: Type.Optional(Type.Array(name, { maxItems: 1000 })),
+    apps: Type.Optional(Type.Array(name, { maxItems: 1000 })),
+    actor,
+  },
+  closed,
+);
+export type DeleteBody = Static<typeof DeleteBody>;
+
+/** POST /v1/plan */
+export const PlanBody = Type.Object(
+  {
+    documents: Type.Optional(Type.Array(DocumentText, { maxItems: 1000 })),
+    asSource: Type.Optional(Type.Boolean()),
+  },
+  closed,
+);
+
+/** POST /v1/approve */
+export const ApproveBody = Type.Object({ id: name, actor }, closed);
+export type ApproveBody = Static<typeof ApproveBody>;
+
+/** POST /v1/tokens: `ttl` in ms, at most 30 days. */
+export const TokenBody = Type.Object(
+  {
+    name: Type.Optional(name),
+    ttl: Type.Optional(Type.Integer({ minimum: 1000, maximum: 30 * 24 * 3_600_000 })),
+    uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+  },
+  closed,
+);
+export type TokenBody = Static<typeof TokenBody>;
+
+/** POST /v1/join. Open: a newer agent may tell more. */
+export const JoinBody = Type.Object({
+  token: Type.String({ maxLength: 512 }),
+  name,
+  ip: Type.String({ minLength: 1, maxLength: 64 }),
+  version: Type.String({ maxLength: 32 }),
+});
+
+/** POST /v1/sync and /v1/nodes/:name/revoke: an empty object, or no body. */
+export const EmptyBody = Type.Object({}, closed);
+
+/** Fails to compile when a schema and its type in api.ts part ways. */
+type Same<A, B> = [A] extends [B] ? true : never;
+export const bodiesMatchTypes: [
+  Same<Static<typeof DeployBody>, DeployRequest>,
+  Same<Static<typeof PlanBody>, PlanRequest>,
+  Same<Static<typeof JoinBody>, JoinRequest>,
+] = [true, true, true];
