@@ -1,0 +1,229 @@
+/**
+ * A cluster as a user has it: the shipped program (`dist`), a home of its own, real broker, real git, real Engine. Everything it
+ * makes carries the fingerprint of the cluster, and `destroy` removes exactly that.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Docker from 'dockerode';
+import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
+import { eventually } from './eventually.ts';
+import { cloneRepository, type GitRepo } from './git-repo.ts';
+
+const program = fileURLToPath(new URL('../../dist/cli/bin/oakctl.js', import.meta.url));
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A container of a cluster, as the Engine tells it. */
+export interface Container {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly node: string;
+  readonly instance: string;
+  readonly copy: string;
+}
+
+export interface TestCluster {
+  readonly name: string;
+  readonly home: string;
+  /** `<home>/clusters/<name>`. */
+  readonly folder: string;
+  readonly fingerprint: string;
+  readonly repository: GitRepo;
+  /** Runs the program with this cluster's home and context. Never throws. */
+  run(...args: string[]): Promise<Ran>;
+  /** As `run`; throws unless it exits with 0. Returns stdout. */
+  oakctl(...args: string[]): Promise<string>;
+  /** GET of the native API, e.g. `status` or `services`. */
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body: unknown): Promise<T>;
+  status(): Promise<ClusterStatus>;
+  services(): Promise<readonly ServiceView[]>;
+  instances(): Promise<readonly InstanceView[]>;
+  nodes(): Promise<readonly NodeView[]>;
+  /** All its containers, sorted by name; of all states. */
+  containers(): Promise<readonly Container[]>;
+  /** Waits until exactly these services exist and are settled, with so many healthy instances each. */
+  settled(wanted: Readonly<Record<string, number>>, timeout?: number): Promise<readonly InstanceView[]>;
+  /** Pid in `run/<name>.pid`. */
+  pid(name: string): Promise<number>;
+  destroy(): Promise<void>;
+}
+
+/** Runs the shipped program. Never throws; a signal counts as code -1. */
+export function runProgram(args: readonly string[], env: NodeJS.ProcessEnv, timeout = 120_000): Promise<Ran> {
+  return new Promise((resolve) => {
+    const options = { env: { ...process.env, NO_COLOR: '1', ...env }, timeout, maxBuffer: 1 << 26 };
+    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ code, stdout, stderr });
+    });
+  });
+}
+
+/** Starts a cluster by `oakctl up`. Further flags go to it unchanged. */
+export async function createTestCluster(options: {
+  readonly name?: string;
+  readonly workers?: number;
+  readonly runtime?: 'docker' | 'process';
+  readonly home?: string;
+  readonly flags?: readonly string[];
+}): Promise<TestCluster> {
+  const { name = 'test', workers = 3, runtime = 'docker', flags = [] } = options;
+  const home = options.home ?? (await mkdtemp(join(tmpdir(), 'oakctl-home-')));
+  const env = { OAKCTL_HOME: home, OAKCTL_CONTEXT: name };
+  const folder = join(home, 'clusters', name);
+  const up = ['up', '--name', name, '--workers', String(workers), '--runtime', runtime, ...flags];
+  const ran = await runProgram(up, env);
+  if (ran.code !== 0) {
+    const logs = await readLogs(folder);
+    await destroyCluster(name, home, env);
+    throw new Error(`oakctl ${up.join(' ')} exited with ${ran.code}\n${ran.stdout}${ran.stderr}\n${logs}`);
+  }
+  const repository = await cloneRepository(join(folder, 'repository.git'));
+  const { fingerprint } = (await callApi(folder, 'GET', 'status')) as ClusterStatus;
+  return describeCluster({ name, home, folder, fingerprint, repository, env });
+}
+
+function describeCluster(known: {
+  readonly name: string;
+  readonly home: string;
+  readonly folder: string;
+  readonly fingerprint: string;
+  readonly repository: GitRepo;
+  readonly env: NodeJS.ProcessEnv;
+}): TestCluster {
+  const { name, home, folder, fingerprint, repository, env } = known;
+  const call = (method: 'GET' | 'POST', path: string, body?: unknown) => callApi(folder, method, path, body);
+  const items = async <T>(path: string): Promise<readonly T[]> =>
+    ((await call('GET', path)) as { items: readonly T[] }).items;
+  const cluster: TestCluster = {
+    name,
+    home,
+    folder,
+    fingerprint,
+    repository,
+    run: (...args) => runProgram(args, env),
+    oakctl: async (...args) => {
+      const ran = await runProgram(args, env);
+      if (ran.code === 0) return ran.stdout;
+      throw new Error(`oakctl ${args.join(' ')} exited with ${ran.code}\n${ran.stdout}${ran.stderr}`);
+    },
+    get: (path) => call('GET', path) as Promise<never>,
+    post: (path, body) => call('POST', path, body) as Promise<never>,
+    status: () => call('GET', 'status') as Promise<ClusterStatus>,
+    services: () => items<ServiceView>('services'),
+    instances: () => items<InstanceView>('instances'),
+    nodes: () => items<NodeView>('nodes'),
+    containers: async () => listContainers(fingerprint),
+    settled: (wanted, timeout = 60_000) => waitSettled(cluster, wanted, timeout),
+    pid: async (process) => Number(await readFile(join(folder, 'run', `${process}.pid`), 'utf8')),
+    destroy: async () => {
+      await destroyCluster(name, home, env, fingerprint);
+      await rm(repository.folder, { recursive: true, force: true });
+    },
+  };
+  return cluster;
+}
+
+async function callApi(folder: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+  const { api } = JSON.parse(await readFile(join(folder, 'endpoints.json'), 'utf8')) as { api: string };
+  const token = (await readFile(join(folder, 'api-token'), 'utf8')).trim();
+  const answer = await fetch(`${api}/v1/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} /v1/${path}: ${answer.status} ${text}`);
+  return JSON.parse(text);
+}
+
+async function waitSettled(
+  cluster: TestCluster,
+  wanted: Readonly<Record<string, number>>,
+  timeout: number,
+): Promise<readonly InstanceView[]> {
+  const expected = Object.entries(wanted)
+    .map(([name, count]) => `${name}: ${count} settled`)
+    .sort();
+  return eventually(
+    async () => {
+      const services = await cluster.services();
+      const found = services.map((s) => `${s.name}: ${s.healthy} ${s.outcome}`).sort();
+      if (JSON.stringify(found) === JSON.stringify(expected)) return cluster.instances();
+      const why = services.flatMap((s) => [s.message, ...s.holds.map((hold) => `${hold.code} ${hold.message}`)]);
+      throw new Error(`wanted [${expected.join(', ')}], found [${found.join(', ')}] because ${why.join('; ')}`);
+    },
+    { timeout, interval: 200, what: `the cluster ${cluster.name}` },
+  );
+}
+
+async function listContainers(fingerprint: string): Promise<readonly Container[]> {
+  const filters = { label: [`io.oakctl.cluster=${fingerprint}`] };
+  const found = await new Docker().listContainers({ all: true, filters });
+  return found
+    .map(({ Id, Names, State, Labels }) => ({
+      id: Id,
+      name: (Names[0] ?? '').slice(1),
+      state: State,
+      node: Labels['io.oakctl.node'] ?? '',
+      instance: Labels['io.oakctl.instance'] ?? '',
+      copy: Labels['io.oakctl.copy'] ?? '',
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Takes everything down that this cluster made, even after a test that failed half-way. */
+async function destroyCluster(name: string, home: string, env: NodeJS.ProcessEnv, fingerprint?: string): Promise<void> {
+  await runProgram(['down', '--name', name], env);
+  for (const pid of await pidsOf(join(home, 'clusters', name))) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself.
+    }
+  }
+  if (fingerprint) await removeFromEngine(fingerprint).catch(ignore);
+  await rm(home, { recursive: true, force: true, maxRetries: 5 });
+}
+
+async function removeFromEngine(fingerprint: string): Promise<void> {
+  const docker = new Docker();
+  for (const { id } of await listContainers(fingerprint)) {
+    await docker.getContainer(id).remove({ force: true }).catch(ignore);
+  }
+  const filters = { label: [`io.oakctl.cluster=${fingerprint}`] };
+  for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove().catch(ignore);
+}
+
+const ignore = (): void => undefined;
+
+async function pidsOf(folder: string): Promise<number[]> {
+  const run = join(folder, 'run');
+  if (!existsSync(run)) return [];
+  const files = (await readdir(run)).filter((file) => file.endsWith('.pid'));
+  const pids = await Promise.all(files.map(async (file) => Number(await readFile(join(run, file), 'utf8'))));
+  return pids.filter((pid) => Number.isInteger(pid) && pid > 1);
+}
+
+/** The last lines of every log of the cluster, for the message of a failed test. */
+export async function readLogs(folder: string, lines = 15): Promise<string> {
+  const logs = join(folder, 'logs');
+  const files = await readdir(logs).catch(() => []);
+  const parts = await Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(join(logs, file), 'utf8').catch(() => '');
+      return `--- ${file}\n${text.trimEnd().split('\n').slice(-lines).join('\n')}`;
+    }),
+  );
+  return parts.join('\n');
+}
