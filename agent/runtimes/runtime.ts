@@ -3,35 +3,15 @@
  * Identity lives in the runtime (labels, folders), so no database is needed to find our copies again.
  * Failures are thrown as ProblemError; RUNTIME_UNAVAILABLE means "unknown", never "dead".
  */
-import type { CopyId, InstanceName } from '../../schemas/names.ts';
 import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
+import type { ActualCopy, CopyKey } from '../core/copy.ts';
 
-/** Key of a copy on this node. */
-export interface CopyKey {
-  readonly instance: InstanceName;
-  readonly copy: CopyId;
-}
+export type { ActualCopy, CopyKey };
 
 /** A copy as it should be created. */
 export interface CopyPlan extends CopyKey {
   readonly digest: string;
   readonly run: RunSpec;
-}
-
-/** A copy as the runtime has it. Only what carries our labels for this cluster and node. */
-export interface ActualCopy extends CopyKey {
-  readonly runtime: RuntimeName;
-  /** Digest it was created with. */
-  readonly digest: string;
-  readonly state: 'created' | 'running' | 'exited';
-  /** Only with a healthcheck that the runtime itself runs. */
-  readonly health?: 'starting' | 'healthy' | 'unhealthy';
-  readonly exitCode?: number;
-  /** Container id or pid. */
-  readonly handle: string;
-  /** ms it has run, or ms since it ended; as the runtime knows it. */
-  readonly since?: number;
-  readonly addresses: readonly string[];
 }
 
 export interface RuntimeInfo {

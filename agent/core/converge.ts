@@ -1,0 +1,131 @@
+/**
+ * The agent's decision: from ledger and engine to the next steps. One transition at a time per instance (a pull changes no
+ * copy and does not count as one), at most {@link stepsAtOnce} at once, every step idempotent, nothing to do when settled.
+ */
+import type { Part } from '../../schemas/assignment.ts';
+import type { InstanceName } from '../../schemas/names.ts';
+import type { Now } from '../../schemas/ports.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import type { ActualCopy } from './copy.ts';
+import { type Actual, type Member, membersOf } from './members.ts';
+import { imageKey, keyText, type Memory } from './memory.ts';
+import { endingOf } from './restart.ts';
+import type { Step } from './step.ts';
+
+/** Steps under way at once, on the whole node. */
+export const stepsAtOnce = 8;
+/** Of these, pulls: a hanging registry must not keep copies from being stopped or restarted. */
+export const pullsAtOnce = 6;
+/** ms between polite and impolite signal where the run spec says nothing. */
+export const defaultGrace = 10_000;
+
+/** Steps to begin now. Pure; engines that do not answer get no step. */
+export function converge(ledger: Part, actual: Actual, memory: Memory, now: Now): Step[] {
+  const room = stepsAtOnce - memory.busy.size;
+  if (room <= 0) return [];
+  const moving = new Set<InstanceName>();
+  for (const step of memory.busy.values()) if (step.kind !== 'prepare') moving.add(step.instance);
+  const candidates: Step[] = [];
+  for (const [instance, members] of membersOf(ledger, actual)) {
+    if (moving.has(instance) || memory.stale.has(instance)) continue;
+    const step = nextStep(members, memory, now);
+    if (step) candidates.push(step);
+  }
+  return withinRoom(candidates, room, memory);
+}
+
+const urgency: Record<Step['kind'], number> = { stop: 0, start: 1, create: 2, prepare: 3, remove: 4 };
+
+/** The most urgent first. One pull per image: who wants the same one waits for it and then finds it there. */
+function withinRoom(candidates: Step[], room: number, memory: Memory): Step[] {
+  const pulls = new Set<string>();
+  for (const step of memory.busy.values()) if (step.kind === 'prepare') pulls.add(imageOf(step));
+  return candidates
+    .sort((a, b) => urgency[a.kind] - urgency[b.kind])
+    .filter((step) => {
+      if (step.kind !== 'prepare') return true;
+      if (pulls.size >= pullsAtOnce || pulls.has(imageOf(step))) return false;
+      pulls.add(imageOf(step));
+      return true;
+    })
+    .slice(0, room);
+}
+
+function imageOf(step: Extract<Step, { kind: 'prepare' }>): string {
+  return imageKey(step.runtime, step.run.code);
+}
+
+/** Stops, then starts and what leads there, then removals: the first that is due. */
+function nextStep(members: readonly Member[], memory: Memory, now: Now): Step | undefined {
+  const ready = members.filter((member) => isReady(member, memory, now));
+  const stop = ready.find((member) => mayNotRun(member) && isRunning(member));
+  if (stop) return stopOf(stop, memory);
+  const blocked = members.some((member) => mayNotRun(member) && mayRun(member));
+  for (const member of ready) {
+    const step = forward(member, blocked, memory, now);
+    if (step) return step;
+  }
+  const surplus = ready.find((member) => member.found && isWrong(member) && !isRunning(member));
+  return surplus && { kind: 'remove', ...aimOf(surplus) };
+}
+
+/** Can be acted on now: known engine, no wait, nothing under way. */
+function isReady(member: Member, memory: Memory, now: Now): boolean {
+  const notBefore = memory.copies.get(keyText(member))?.notBefore;
+  return (
+    member.engine === 'known' &&
+    !member.ahead &&
+    !memory.busy.has(keyText(member)) &&
+    (notBefore === undefined || notBefore <= now.mono)
+  );
+}
+
+function isRunning(member: Member): boolean {
+  return member.found?.state === 'running';
+}
+
+/** It runs, or it may: its engine does not say. */
+function mayRun(member: Member): boolean {
+  return isRunning(member) || member.engine === 'unknown';
+}
+
+/** There is a copy of this key that the ledger does not explain: not in it, or of another digest. */
+function isWrong(member: Member): boolean {
+  return !member.ahead && (!member.job || (member.found !== undefined && member.found.digest !== member.job.digest));
+}
+
+function mayNotRun(member: Member): boolean {
+  return isWrong(member) || (member.job !== undefined && member.job.want !== 'run');
+}
+
+/** The step that brings a wanted copy nearer to `prepared` or `run`. */
+function forward(member: Member, blocked: boolean, memory: Memory, now: Now): Step | undefined {
+  const { job, run, found } = member;
+  if (!job || !run || job.want === 'stopped') return undefined;
+  if (found && found.digest !== job.digest) {
+    return isRunning(member) ? undefined : { kind: 'remove', ...aimOf(member) };
+  }
+  const aim = { ...aimOf(member), digest: job.digest, run };
+  if (!found) {
+    const image = memory.images.get(imageKey(job.runtime, run.code));
+    return { kind: image !== undefined && image > now.mono ? 'create' : 'prepare', ...aim };
+  }
+  if (job.want === 'prepared' || blocked || !isStartable(found, run, memory)) return undefined;
+  return { kind: 'start', ...aim };
+}
+
+function isStartable(found: ActualCopy, run: RunSpec, memory: Memory): boolean {
+  if (found.state !== 'exited') return found.state === 'created';
+  // What we stopped ourselves did not end by itself, whatever its exit code says.
+  if (memory.copies.get(keyText(found))?.stopAsked) return true;
+  return endingOf(run, found.exitCode) === 'restart';
+}
+
+function stopOf(member: Member, memory: Memory): Step {
+  const grace = member.run?.stop_grace ?? memory.copies.get(keyText(member))?.grace ?? defaultGrace;
+  return { kind: 'stop', ...aimOf(member), grace };
+}
+
+function aimOf({ instance, copy, runtime }: Member): Pick<Member, 'instance' | 'copy' | 'runtime'> {
+  return { instance, copy, runtime };
+}

@@ -1,0 +1,25 @@
+/** Copies as runtimes know them. Types of the runtime port live here, because decisions read them and core imports nothing else. */
+import type { CopyId, InstanceName } from '../../schemas/names.ts';
+import type { RuntimeName } from '../../schemas/spec.ts';
+
+/** Key of a copy on this node. */
+export interface CopyKey {
+  readonly instance: InstanceName;
+  readonly copy: CopyId;
+}
+
+/** A copy as the runtime has it. Only what carries our labels for this cluster and node. */
+export interface ActualCopy extends CopyKey {
+  readonly runtime: RuntimeName;
+  /** Digest it was created with. */
+  readonly digest: string;
+  readonly state: 'created' | 'running' | 'exited';
+  /** Only with a healthcheck that the runtime itself runs. */
+  readonly health?: 'starting' | 'healthy' | 'unhealthy';
+  readonly exitCode?: number;
+  /** Container id or pid. */
+  readonly handle: string;
+  /** ms it has run, or ms since it ended; as the runtime knows it. */
+  readonly since?: number;
+  readonly addresses: readonly string[];
+}

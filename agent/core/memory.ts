@@ -1,0 +1,109 @@
+/**
+ * What the agent remembers about copies beside ledger and engine: crashes, failed tries, what is being done right now. All of
+ * it may be lost with the process; losing it restarts a back-off, and nothing else.
+ */
+import type { InstanceName } from '../../schemas/names.ts';
+import type { Mono } from '../../schemas/ports.ts';
+import type { Problem } from '../../schemas/problem.ts';
+import type { CopyStatus } from '../../schemas/status.ts';
+import type { ActualCopy, CopyKey } from './copy.ts';
+import { provenAfter, restartDelay, retryDelay } from './restart.ts';
+import type { Step } from './step.ts';
+
+export interface CopyMemory {
+  /** Crashes in a row. */
+  readonly crashes: number;
+  /** Restarts in place since this agent started. */
+  readonly restarts: number;
+  /** No step for the copy before this moment. */
+  readonly notBefore?: Mono;
+  /** The last step failed: why, and how often in a row. */
+  readonly failure?: { readonly problem: Problem; readonly attempts: number };
+  /** Since when it is known to run. Absent: not known to run. */
+  readonly runningSince?: Mono;
+  /** We stopped it, or are about to: its end is no crash, and says nothing about its success. */
+  readonly stopAsked?: true;
+  readonly lastExit?: number;
+  /** Status last reported, and when it was reached. */
+  readonly status?: { readonly value: CopyStatus; readonly since: Mono };
+  /** Stop grace in ms, for copies that left the ledger. */
+  readonly grace?: number;
+}
+
+export interface Memory {
+  /** By {@link keyText}. */
+  readonly copies: ReadonlyMap<string, CopyMemory>;
+  /** Steps that are being carried out, by {@link keyText}. */
+  readonly busy: ReadonlyMap<string, Step>;
+  /** Instances whose last step has an unknown outcome: look at the engine before the next one. */
+  readonly stale: ReadonlySet<InstanceName>;
+  /** Images that were there a moment ago ({@link imageKey}), and until when that is believed. */
+  readonly images: ReadonlyMap<string, Mono>;
+}
+
+/** What the agent knows about a copy that it never touched. */
+export const blankMemory: CopyMemory = { crashes: 0, restarts: 0 };
+
+/** A copy as a map key. */
+export function keyText(key: CopyKey): string {
+  return `${key.instance}/${key.copy}`;
+}
+
+/** An image (or program) of a runtime as a map key. */
+export function imageKey(runtime: string, code: string): string {
+  return `${runtime} ${code}`;
+}
+
+/** The memory after a look at the engine. `found` undefined: the copy is not there. */
+export function observed(memory: CopyMemory, found: ActualCopy | undefined, now: Mono): CopyMemory {
+  if (found?.state === 'running') {
+    if (memory.runningSince !== undefined) return memory;
+    return { ...memory, runningSince: (now - (found.since ?? 0)) as Mono };
+  }
+  if (memory.runningSince === undefined) return memory;
+  const { runningSince, stopAsked, lastExit: _exit, ...rest } = memory;
+  const exit = found?.exitCode === undefined ? {} : { lastExit: found.exitCode };
+  if (stopAsked) return { ...rest, ...exit, stopAsked };
+  const crashes = (now - runningSince >= provenAfter ? 0 : memory.crashes) + 1;
+  return { ...rest, ...exit, crashes, notBefore: (now + restartDelay(crashes)) as Mono };
+}
+
+/** The engine stopped answering: what ends meanwhile is not counted as a crash. */
+export function lostSight({ runningSince: _since, ...rest }: CopyMemory): CopyMemory {
+  return rest;
+}
+
+/** A step is about to be carried out. */
+export function stepBegins(memory: CopyMemory, step: Step): CopyMemory {
+  return step.kind === 'stop' || step.kind === 'remove' ? { ...memory, stopAsked: true } : memory;
+}
+
+/** A step succeeded. A failure is forgotten once it got further: a copy that cannot be created does not pull in a circle. */
+export function stepDone(memory: CopyMemory, step: Step, now: Mono): CopyMemory {
+  if (step.kind === 'prepare') return memory;
+  const { failure: _failure, notBefore: _notBefore, runningSince: _since, stopAsked, ...rest } = memory;
+  if (step.kind === 'create') return { ...memory, crashes: 0 };
+  if (step.kind !== 'start') return stopAsked ? { ...rest, stopAsked } : rest;
+  const again = memory.crashes > 0 && !stopAsked ? 1 : 0;
+  return { ...rest, restarts: memory.restarts + again, runningSince: now };
+}
+
+/** A step failed: the next try waits for its back-off. */
+export function stepFailed(memory: CopyMemory, problem: Problem, now: Mono, jitter: number): CopyMemory {
+  const attempts = (memory.failure?.attempts ?? 0) + 1;
+  return { ...memory, failure: { problem, attempts }, notBefore: (now + retryDelay(attempts, jitter)) as Mono };
+}
+
+/** What is wanted of the copy changed: old failures do not delay the new wish. */
+export function forgiven({ notBefore: _notBefore, failure: _failure, ...rest }: CopyMemory): CopyMemory {
+  return { ...rest, crashes: 0 };
+}
+
+/** The next moment at which a wait of some copy ends; undefined when none waits. */
+export function wakeAt(memory: Memory, now: Mono): Mono | undefined {
+  let next: Mono | undefined;
+  for (const { notBefore } of memory.copies.values()) {
+    if (notBefore !== undefined && notBefore > now && (next === undefined || notBefore < next)) next = notBefore;
+  }
+  return next;
+}

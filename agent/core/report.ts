@@ -1,0 +1,121 @@
+/** What the agent says about its copies: pure, from ledger, engine and memory. */
+import type { Part } from '../../schemas/assignment.ts';
+import type { CopyReport } from '../../schemas/messages.ts';
+import type { Now } from '../../schemas/ports.ts';
+import type { CopyStatus } from '../../schemas/status.ts';
+import type { ActualCopy } from './copy.ts';
+import { type Actual, type Member, membersOf } from './members.ts';
+import { blankMemory, type CopyMemory, keyText, type Memory } from './memory.ts';
+import { crashLoopFrom, endingOf } from './restart.ts';
+import type { Step } from './step.ts';
+
+type Reason = NonNullable<CopyReport['reason']>;
+
+export interface Judgement {
+  readonly status: CopyStatus;
+  readonly reason?: Reason;
+}
+
+/** Every copy of the ledger, and every own copy that is still there without being in it. Sorted by the ledger. */
+export function report(ledger: Part, actual: Actual, memory: Memory, now: Now): CopyReport[] {
+  return [...membersOf(ledger, actual).values()].flat().flatMap((member) => {
+    const copy = memory.copies.get(keyText(member)) ?? blankMemory;
+    const digest = member.job?.digest ?? member.found?.digest;
+    return digest === undefined ? [] : [reportOf(member, digest, copy, memory, now)];
+  });
+}
+
+function reportOf(member: Member, digest: string, copy: CopyMemory, memory: Memory, now: Now): CopyReport {
+  const { status, reason } = judge(member, copy, memory.busy.get(keyText(member)));
+  const { found } = member;
+  const exitCode = found?.state === 'exited' ? found.exitCode : undefined;
+  return {
+    instance: member.instance,
+    copy: member.copy,
+    digest,
+    status,
+    want: member.job?.want ?? (member.ahead ? 'run' : 'stopped'),
+    age: ageOf(status, member, copy, now),
+    restarts: copy.restarts,
+    ...(reason && { reason: { code: reason.code, message: reason.message.slice(0, 2048) } }),
+    ...(exitCode !== undefined && { exit_code: exitCode }),
+    ...(found?.state === 'running' && found.addresses.length > 0 && { addresses: found.addresses.slice(0, 64) }),
+    ...(found?.handle && { handle: found.handle.slice(0, 128) }),
+  };
+}
+
+/** ms since the status was reached. A copy that was adopted while running is as old as its runtime says. */
+function ageOf(status: CopyStatus, member: Member, copy: CopyMemory, now: Now): number {
+  if (copy.status?.value === status) return Math.max(0, Math.round(now.mono - copy.status.since));
+  if (copy.status === undefined && member.found?.since !== undefined && isSteady(status)) {
+    return Math.max(0, Math.round(member.found.since));
+  }
+  return 0;
+}
+
+function isSteady(status: CopyStatus): boolean {
+  return status === 'running' || status === 'completed';
+}
+
+/** The status of one copy, with its reason where there is something to say. `step` is what is being done to it. */
+export function judge(member: Member, copy: CopyMemory, step: Step | undefined): Judgement {
+  if (member.engine === 'missing') return { status: 'failed', reason: missingRuntime(member) };
+  if (member.engine === 'unknown') return { status: 'unknown', reason: silentEngine(member) };
+  if (step?.kind === 'prepare') return { status: 'pulling', ...reasonOf(copy) };
+  if (!member.job)
+    return member.ahead && member.found ? running(member.found) : { status: 'stopping', ...reasonOf(copy) };
+  if (member.job.want === 'run') return wantedRunning(member, copy, step);
+  if (member.found?.state === 'running') return { status: 'stopping', ...reasonOf(copy) };
+  if (member.job.want === 'stopped') return { status: 'stopped' };
+  return member.found ? { status: 'prepared' } : { status: copy.failure ? 'failed' : 'waiting', ...reasonOf(copy) };
+}
+
+function wantedRunning(member: Member, copy: CopyMemory, step: Step | undefined): Judgement {
+  const { found, run } = member;
+  if (step?.kind === 'stop' || step?.kind === 'remove') return { status: 'stopping' };
+  if (found && found.digest !== member.job?.digest) return { status: 'waiting' };
+  if (found?.state === 'running') return running(found);
+  if (copy.failure) return { status: 'failed', ...reasonOf(copy) };
+  if (step?.kind === 'start') return { status: 'starting' };
+  if (found?.state === 'created') return { status: 'prepared' };
+  if (!found || !run || copy.stopAsked) return { status: 'waiting' };
+  switch (endingOf(run, found.exitCode)) {
+    case 'completed':
+      return { status: 'completed' };
+    case 'ended':
+      return { status: 'failed', reason: { code: 'START_FAILED', message: `${exitText(found)}; it is not restarted` } };
+    case 'restart':
+      return restarting(found, copy);
+  }
+}
+
+function running({ state, health }: ActualCopy): Judgement {
+  if (state !== 'running') return { status: state === 'created' ? 'prepared' : 'stopped' };
+  if (health === 'starting') return { status: 'starting' };
+  if (health !== 'unhealthy') return { status: 'running' };
+  return { status: 'unhealthy', reason: { code: 'UNHEALTHY', message: 'its healthcheck fails' } };
+}
+
+function restarting(found: ActualCopy, { crashes }: CopyMemory): Judgement {
+  if (crashes === 0) return { status: 'waiting' };
+  const message = `${exitText(found)}, ${crashes} ${crashes === 1 ? 'time' : 'times'} in a row`;
+  return { status: crashes >= crashLoopFrom ? 'crash_loop' : 'backing_off', reason: { code: 'CRASH_LOOP', message } };
+}
+
+function exitText({ exitCode }: ActualCopy): string {
+  return exitCode === undefined ? 'it ended' : `it ended with exit code ${exitCode}`;
+}
+
+function reasonOf({ failure }: CopyMemory): { reason?: Reason } {
+  return failure ? { reason: { code: failure.problem.code, message: failure.problem.message } } : {};
+}
+
+function missingRuntime({ runtime }: Member): Reason {
+  return runtime === 'process'
+    ? { code: 'PROCESS_NOT_ALLOWED', message: "this node's agent.yaml does not allow processes" }
+    : { code: 'RUNTIME_UNAVAILABLE', message: `this node has no runtime ${runtime}` };
+}
+
+function silentEngine({ runtime }: Member): Reason {
+  return { code: 'RUNTIME_UNAVAILABLE', message: `the engine of runtime ${runtime} does not answer` };
+}
