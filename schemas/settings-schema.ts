@@ -1,0 +1,95 @@
+/** Schemas of cluster.yaml and oakctl.yaml. What they mean is in settings.ts. */
+import { type Static, Type } from 'typebox';
+import { durationSchema } from './duration.ts';
+
+const closed = { additionalProperties: false } as const;
+const nodeName = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
+const nodeClass = Type.Enum(['edge', 'lan', 'fast'], { description: 'How soon silence counts as loss.' });
+const undeclared = Type.Enum(['use', 'cordon', 'refuse'], {
+  description: 'What becomes of a node that joined and is not in nodes.yaml.',
+});
+const pools = Type.Record(Type.String(), Type.Object({ class: Type.Optional(nodeClass) }, closed), {
+  description: 'Settings by pool name.',
+});
+const guard = Type.Object(
+  {
+    count: Type.Optional(Type.Integer({ minimum: 0, description: 'As many removals always pass.' })),
+    share: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 1, description: 'Share of what a source had that may go at once.' }),
+    ),
+  },
+  { ...closed, description: 'One change that removes more than both of these waits for `oakctl approve`.' },
+);
+const endpoint = (description: string, port: number) =>
+  Type.Object(
+    {
+      host: Type.Optional(Type.String({ maxLength: 255, description: 'Address to listen on; loopback.' })),
+      port: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: 65_535, default: port, description: '0 takes any free port.' }),
+      ),
+    },
+    { ...closed, description },
+  );
+
+const SourceFile = Type.Object(
+  {
+    name: Type.String({ pattern: nodeName, description: 'Name of the source.' }),
+    url: Type.String({
+      minLength: 1,
+      maxLength: 2048,
+      pattern: '^[^-\\s][^\\s]*$',
+      description: 'Remote URL or path.',
+    }),
+    branch: Type.Optional(
+      Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}$', description: 'Branch, tag or commit.' }),
+    ),
+    path: Type.Optional(Type.String({ maxLength: 1024, description: 'Folder inside the repository.' })),
+    poll: Type.Optional(durationSchema('Time between two looks at the remote')),
+  },
+  closed,
+);
+
+/** Schema of cluster.yaml. */
+export const ClusterFile = Type.Object(
+  {
+    cluster: Type.String({ pattern: nodeName, description: 'Name of the cluster.' }),
+    sources: Type.Optional(Type.Array(SourceFile, { maxItems: 64, description: 'Git repositories to follow.' })),
+    api: Type.Optional(endpoint('The HTTP API.', 10_100)),
+    mqtt: Type.Optional(endpoint('The embedded MQTT broker.', 10_003)),
+    node_class: Type.Optional(nodeClass),
+    lost_after: Type.Optional(
+      Type.Object(
+        {
+          edge: Type.Optional(durationSchema('For class edge; default 90s')),
+          lan: Type.Optional(durationSchema('For class lan; default 15s')),
+          fast: Type.Optional(durationSchema('For class fast; default 2s')),
+        },
+        { ...closed, description: 'Silence after which a node is lost.' },
+      ),
+    ),
+    cpu_overcommit: Type.Optional(
+      Type.Number({ minimum: 0.01, maximum: 1000, description: 'How many times over vcpus may be promised.' }),
+    ),
+    guard: Type.Optional(guard),
+    nodes: Type.Optional(Type.Object({ undeclared: Type.Optional(undeclared) }, closed)),
+    limits: Type.Optional(
+      Type.Enum(['request', 'none'], { description: '`request` makes what a service needs its hard cap too.' }),
+    ),
+    pools: Type.Optional(pools),
+  },
+  { ...closed, title: 'oakctl cluster.yaml', description: 'Settings of a cluster, on the host of its reconciler.' },
+);
+export type ClusterFile = Static<typeof ClusterFile>;
+
+/** Schema of oakctl.yaml. */
+export const RepositoryFile = Type.Object(
+  {
+    poll: Type.Optional(durationSchema('Time between two looks at this repository')),
+    pools: Type.Optional(pools),
+    guard: Type.Optional(guard),
+    nodes: Type.Optional(Type.Object({ undeclared: Type.Optional(undeclared) }, closed)),
+    notifications: Type.Optional(Type.Unknown({ description: 'Not carried out by this version.' })),
+  },
+  { ...closed, title: 'oakctl.yaml', description: 'Settings that a repository gives to the cluster that follows it.' },
+);
+export type RepositoryFile = Static<typeof RepositoryFile>;

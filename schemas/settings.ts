@@ -1,0 +1,236 @@
+/**
+ * Settings files. cluster.yaml lies on the reconciler's host and is never read from the repository it guards; oakctl.yaml lies
+ * in the repository and can only make guards stricter. Times are ms once parsed.
+ */
+import type { TSchema } from 'typebox';
+import { isLoopback } from './addresses.ts';
+import { parseDuration } from './duration.ts';
+import { createFindings, type Findings } from './findings.ts';
+import { violations } from './parse.ts';
+import { type Problem, problem } from './problem.ts';
+import { ClusterFile, RepositoryFile } from './settings-schema.ts';
+import { directSource } from './spec.ts';
+import { parseYaml } from './yaml.ts';
+
+export type NodeClass = 'edge' | 'lan' | 'fast';
+export type Undeclared = 'use' | 'cordon' | 'refuse';
+
+export interface Guard {
+  readonly count: number;
+  readonly share: number;
+}
+
+export interface SourceSettings {
+  readonly name: string;
+  readonly url: string;
+  readonly branch: string;
+  /** Folder inside the repository, without slashes at the ends; '' is all of it. */
+  readonly path: string;
+  /** ms between two looks at the remote. */
+  readonly poll: number;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+export interface ClusterSettings {
+  readonly cluster: string;
+  readonly sources: readonly SourceSettings[];
+  readonly api: Endpoint;
+  readonly mqtt: Endpoint;
+  /** Class of nodes whose pool says nothing. */
+  readonly node_class: NodeClass;
+  /** ms without a sign after which a node is lost. */
+  readonly lost_after: Readonly<Record<NodeClass, number>>;
+  readonly cpu_overcommit: number;
+  readonly guard: Guard;
+  readonly nodes: { readonly undeclared: Undeclared };
+  /** `request`: what a service needs is also its hard cap, unless it says another one. */
+  readonly limits: 'request' | 'none';
+  readonly pools: Readonly<Record<string, { readonly class?: NodeClass }>>;
+}
+
+/** oakctl.yaml: what is absent leaves the cluster's setting alone. */
+export interface RepositorySettings {
+  readonly poll?: number;
+  readonly pools: Readonly<Record<string, { readonly class?: NodeClass }>>;
+  readonly guard?: Partial<Guard>;
+  readonly nodes?: { readonly undeclared?: Undeclared };
+}
+
+/** The values that hold where a file says nothing. */
+export const settingsDefaults = {
+  branch: 'main',
+  poll: 60_000,
+  api: { host: '127.0.0.1', port: 10_100 },
+  mqtt: { host: '127.0.0.1', port: 10_003 },
+  node_class: 'edge',
+  lost_after: { edge: 90_000, lan: 15_000, fast: 2_000 },
+  cpu_overcommit: 1,
+  guard: { count: 2, share: 0.3 },
+  undeclared: 'use',
+  limits: 'none',
+} as const satisfies Record<string, unknown>;
+
+/** Parses cluster.yaml. `settings` is there unless there is an error among the problems (SETTINGS_INVALID, ...). */
+export function parseClusterSettings(
+  text: string,
+  file: string,
+): { readonly settings?: ClusterSettings; readonly problems: readonly Problem[] } {
+  const read = readSettings<ClusterFile>(ClusterFile, text, file);
+  if (!read.value) return { problems: read.problems };
+  const { value, findings } = read;
+  const settings: ClusterSettings = {
+    cluster: value.cluster,
+    sources: (value.sources ?? []).map((source) => ({
+      name: source.name,
+      url: source.url,
+      branch: source.branch ?? settingsDefaults.branch,
+      path: (source.path ?? '').replace(/^\/+/, '').replace(/\/+$/, ''),
+      poll: parseDuration(source.poll) ?? settingsDefaults.poll,
+    })),
+    api: { ...settingsDefaults.api, ...value.api },
+    mqtt: { ...settingsDefaults.mqtt, ...value.mqtt },
+    node_class: value.node_class ?? settingsDefaults.node_class,
+    lost_after: lostAfter(value.lost_after),
+    cpu_overcommit: value.cpu_overcommit ?? settingsDefaults.cpu_overcommit,
+    guard: { ...settingsDefaults.guard, ...value.guard },
+    nodes: { undeclared: value.nodes?.undeclared ?? settingsDefaults.undeclared },
+    limits: value.limits ?? settingsDefaults.limits,
+    pools: poolsOf(value.pools),
+  };
+  checkCluster(settings, findings);
+  return findings.failed() ? { problems: findings.problems } : { settings, problems: findings.problems };
+}
+
+/** Parses oakctl.yaml. An empty file is valid and says nothing. As {@link parseClusterSettings}. */
+export function parseRepositorySettings(
+  text: string,
+  file: string,
+): { readonly settings?: RepositorySettings; readonly problems: readonly Problem[] } {
+  const read = readSettings<RepositoryFile>(RepositoryFile, text, file, {});
+  if (!read.value) return { problems: read.problems };
+  const { value, findings } = read;
+  const poll = value.poll === undefined ? undefined : parseDuration(value.poll);
+  if (poll !== undefined) checkPoll(poll, ['poll'], findings);
+  if (!isNothing(value.notifications)) {
+    findings.warning('FIELD_NOT_SERVED', ['notifications'], 'notifications are not sent by this version');
+  }
+  const settings: RepositorySettings = {
+    ...(poll === undefined ? {} : { poll }),
+    pools: poolsOf(value.pools),
+    ...(value.guard ? { guard: { ...value.guard } } : {}),
+    ...(value.nodes ? { nodes: { ...value.nodes } } : {}),
+  };
+  return findings.failed() ? { problems: findings.problems } : { settings, problems: findings.problems };
+}
+
+const strictness: readonly Undeclared[] = ['use', 'cordon', 'refuse'];
+
+/** The cluster's settings under those of its repository: guards and `undeclared` only become stricter, pools of the cluster win. */
+export function withRepositorySettings(cluster: ClusterSettings, repository: RepositorySettings): ClusterSettings {
+  const wished = repository.nodes?.undeclared ?? 'use';
+  const own = cluster.nodes.undeclared;
+  return {
+    ...cluster,
+    guard: {
+      count: Math.min(cluster.guard.count, repository.guard?.count ?? cluster.guard.count),
+      share: Math.min(cluster.guard.share, repository.guard?.share ?? cluster.guard.share),
+    },
+    nodes: { undeclared: strictness.indexOf(wished) > strictness.indexOf(own) ? wished : own },
+    pools: { ...repository.pools, ...cluster.pools },
+  };
+}
+
+interface Read<T> {
+  readonly value?: T;
+  readonly problems: readonly Problem[];
+  readonly findings: Findings;
+}
+
+/** One document of a settings file, checked against its schema. `nothing` stands for an empty file. */
+function readSettings<T>(schema: TSchema, text: string, file: string, nothing?: T): Read<T> {
+  const { documents, problems } = parseYaml(text, file);
+  const [document, second] = documents;
+  const findings = createFindings(file, document ?? { locate: () => ({ line: 1, column: 1 }) });
+  if (problems.length > 0) return { problems, findings };
+  if (!document) {
+    if (nothing !== undefined) return { value: nothing, problems: [], findings };
+    return { problems: [problem('SETTINGS_INVALID', 'the file is empty', { file, line: 1 })], findings };
+  }
+  if (second) {
+    const message = 'settings are one document, and here are more';
+    return { problems: [problem('SETTINGS_INVALID', message, { file, ...second.locate([]) })], findings };
+  }
+  findings.violations('SETTINGS_INVALID', violations(schema, document.value));
+  if (findings.failed()) return { problems: findings.problems, findings };
+  return { value: document.value as T, problems: [], findings };
+}
+
+function lostAfter(written: ClusterFile['lost_after']): Record<NodeClass, number> {
+  const { edge, lan, fast } = settingsDefaults.lost_after;
+  return {
+    edge: parseDuration(written?.edge) ?? edge,
+    lan: parseDuration(written?.lan) ?? lan,
+    fast: parseDuration(written?.fast) ?? fast,
+  };
+}
+
+function poolsOf(written: ClusterFile['pools']): ClusterSettings['pools'] {
+  const pools: Record<string, { class?: NodeClass }> = {};
+  for (const [name, pool] of Object.entries(written ?? {})) pools[name] = { ...pool };
+  return pools;
+}
+
+function checkCluster(settings: ClusterSettings, findings: Findings): void {
+  const seen = new Set<string>();
+  settings.sources.forEach((source, index) => {
+    const at = ['sources', index];
+    const name = source.name.toLowerCase();
+    if (name === directSource) {
+      findings.error(
+        'NAME_TAKEN',
+        [...at, 'name'],
+        `\`${directSource}\` is what CLI and API deploy as`,
+        'another name',
+      );
+    }
+    if (seen.has(name)) findings.error('NAME_TAKEN', [...at, 'name'], `two sources are called ${source.name}`);
+    seen.add(name);
+    if (!isPlainFolder(source.path)) {
+      findings.error('SETTINGS_INVALID', [...at, 'path'], `\`${source.path}\` is not a folder inside the repository`);
+    }
+    checkPoll(source.poll, [...at, 'poll'], findings);
+  });
+  for (const side of ['api', 'mqtt'] as const) {
+    const { host } = settings[side];
+    if (isLoopback(host)) continue;
+    const message = `${host} is not loopback, and this version has no TLS`;
+    findings.error(
+      'FIELD_NOT_SERVED',
+      [side, 'host'],
+      message,
+      'use 127.0.0.1, and a tunnel to reach it from elsewhere',
+    );
+  }
+  for (const [name, ms] of Object.entries(settings.lost_after)) {
+    if (ms < 500) findings.error('SETTINGS_INVALID', ['lost_after', name], `${ms} ms is too short: at least 500ms`);
+  }
+}
+
+function checkPoll(poll: number, path: readonly (string | number)[], findings: Findings): void {
+  if (poll < 100) findings.error('SETTINGS_INVALID', path, `${poll} ms is too often: at least 100ms`);
+}
+
+/** Relative, without `.`, `..`, empty steps or control characters. */
+function isPlainFolder(path: string): boolean {
+  if (path === '') return true;
+  return !/\p{Cc}/u.test(path) && path.split('/').every((step) => step !== '' && step !== '.' && step !== '..');
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0);
+}
