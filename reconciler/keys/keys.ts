@@ -1,0 +1,139 @@
+/**
+ * The cluster's keys. One secret of 32 bytes lies in `identity/master.key`; every key in use is derived from it (HKDF), so that
+ * a backup of one small file brings back the whole identity.
+ */
+import { hkdfSync } from 'node:crypto';
+import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fingerprintOf, keyIdOf, publicKeyOf, signingKey, signText } from '../../schemas/io/signatures.ts';
+import type { NodeId } from '../../schemas/names.ts';
+import type { Random } from '../../schemas/ports.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { Keys } from '../ports.ts';
+import { nodePassword, passwordSerial } from './credentials.ts';
+
+export interface ClusterKeys extends Keys {
+  /** The serial of a password that was made for this node; undefined for any other text. */
+  verifyCredential(node: NodeId, password: string): number | undefined;
+  /** What the broker needs to verify passwords of nodes. A secret. */
+  readonly credentialKey: Uint8Array;
+}
+
+export interface KeysOptions {
+  /** The cluster's folder. */
+  readonly folder: string;
+  readonly cluster: string;
+  readonly random: Random;
+  /** False when the cluster has records already: a missing key must then be restored, not replaced. Default true. */
+  readonly create?: boolean;
+}
+
+const masterBytes = 32;
+const keyFilePattern = /^oakctl-master-1 ([0-9a-f]{64})\n?$/;
+
+/**
+ * Reads the master key, or makes it once. Throws FILE_DAMAGED when it is malformed or missing where it must not be, REFUSED when
+ * others may read it, FILE_UNWRITABLE when it cannot be made.
+ */
+export async function openKeys({ folder, cluster, random, create = true }: KeysOptions): Promise<ClusterKeys> {
+  const file = join(folder, 'identity', 'master.key');
+  const master = (await readMaster(file)) ?? (await makeMaster(file, folder, random, create));
+  const derive = (purpose: string): Uint8Array => new Uint8Array(hkdfSync('sha256', master, 'oakctl/1', purpose, 32));
+  const signing = signingKey(derive('signing'));
+  const credentialKey = derive('credentials');
+  const publicKey = publicKeyOf(signing);
+  return {
+    cluster,
+    fingerprint: fingerprintOf(publicKey),
+    kid: keyIdOf(publicKey),
+    publicKey,
+    credentialKey,
+    sign: (text) => signText(signing, text),
+    credential: (node, serial) => nodePassword(credentialKey, node, serial),
+    verifyCredential: (node, password) => passwordSerial(credentialKey, node, password),
+  };
+}
+
+async function readMaster(file: string): Promise<Buffer | undefined> {
+  let mode: number;
+  let text: string;
+  try {
+    mode = (await stat(file)).mode;
+    text = await readFile(file, 'latin1');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw keyProblem(
+      'FILE_DAMAGED',
+      file,
+      `the master key cannot be read (${reasonOf(error)})`,
+      'look at its owner',
+      error,
+    );
+  }
+  if ((mode & 0o077) !== 0) {
+    const shown = (mode & 0o777).toString(8).padStart(4, '0');
+    throw keyProblem('REFUSED', file, `others may read the master key (mode ${shown})`, `chmod 600 ${file}`);
+  }
+  const hex = keyFilePattern.exec(text)?.[1];
+  if (!hex) throw keyProblem('FILE_DAMAGED', file, 'this is not a master key', 'restore identity/ from a backup');
+  return Buffer.from(hex, 'hex');
+}
+
+/** Never replaces a key: of two processes that make one at the same time, both use the first. */
+async function makeMaster(file: string, folder: string, random: Random, create: boolean): Promise<Buffer> {
+  if (!create) {
+    const message = 'the master key is missing, but the cluster has nodes that trust it';
+    throw keyProblem('FILE_DAMAGED', file, message, 'restore identity/ from a backup');
+  }
+  const identity = join(folder, 'identity');
+  const temporary = `${file}~${Buffer.from(random.bytes(8)).toString('hex')}`;
+  try {
+    await mkdir(identity, { recursive: true, mode: 0o700 });
+    const text = `oakctl-master-1 ${Buffer.from(random.bytes(masterBytes)).toString('hex')}\n`;
+    await writeSynced(temporary, text);
+    await link(temporary, file).catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    });
+    await syncFolder(identity);
+  } catch (error) {
+    throw keyProblem('FILE_UNWRITABLE', file, `the master key cannot be made (${reasonOf(error)})`, undefined, error);
+  } finally {
+    await rm(temporary, { force: true }).catch(() => undefined);
+  }
+  const made = await readMaster(file);
+  if (!made) throw keyProblem('FILE_DAMAGED', file, 'the master key vanished while it was made');
+  return made;
+}
+
+async function writeSynced(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function keyProblem(
+  code: 'FILE_DAMAGED' | 'FILE_UNWRITABLE' | 'REFUSED',
+  subject: string,
+  message: string,
+  hint?: string,
+  cause?: unknown,
+): ProblemError {
+  return new ProblemError(problem(code, message, { subject, ...(hint !== undefined && { hint }) }), { cause });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
