@@ -5,7 +5,7 @@
 import { ProblemError, problem } from './problem.ts';
 
 export interface JoinToken {
-  /** 16 lower-case hex digits. */
+  /** 12 to 16 lower-case hex digits. */
   readonly id: string;
   /** 32 random bytes, base64url. */
   readonly secret: string;
@@ -14,7 +14,7 @@ export interface JoinToken {
 }
 
 const pinLength = 32;
-const tokenPattern = /^oak1\.([0-9a-f]{16})\.([A-Za-z0-9_-]{43})\.([0-9a-f]{32})$/;
+const tokenPattern = /^oak1\.([0-9a-f]{12,16})\.([A-Za-z0-9_-]{43})\.([0-9a-f]{32})$/;
 
 /** What a token says of the cluster with this fingerprint. */
 export function pinOf(fingerprint: string): string {
@@ -32,7 +32,7 @@ export function parseJoinToken(text: string): JoinToken {
   const [, id, secret, pin] = match ?? [];
   if (id === undefined || secret === undefined || pin === undefined) {
     throw new ProblemError(
-      problem('TOKEN_INVALID', `the join token is malformed (${text.trim().length} characters, expected 98)`, {
+      problem('TOKEN_INVALID', `the join token is malformed (${text.trim().length} characters)`, {
         hint: 'copy the whole line that `oakctl nodes token` printed: oak1.<id>.<secret>.<pin>',
       }),
     );

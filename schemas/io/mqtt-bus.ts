@@ -4,8 +4,8 @@
  */
 import { Socket } from 'node:net';
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
-import type { Logger } from 'pino';
 import type { Bus, BusHandlers, BusMessage, BusOptions, Clock, Random } from '../ports.ts';
+import type { Log } from './log.ts';
 
 export interface MqttBusOptions {
   /** `mqtt://host:port`. */
@@ -15,7 +15,7 @@ export interface MqttBusOptions {
   readonly clientId: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger?: Pick<Logger, 'debug' | 'warn'>;
+  readonly log?: Log;
 }
 
 /** Seconds between pings. A ping goes out whatever else is sent: it is how a half-open connection is noticed. */
@@ -40,7 +40,7 @@ export function reconnectDelay(attempt: number, random: Random): number {
 
 /** A bus of one client. A cleared row (empty payload) is not delivered: it holds nothing to read. */
 export function createMqttBus(settings: MqttBusOptions): Bus {
-  const { clock, random, logger } = settings;
+  const { clock, random, log } = settings;
   let options: BusOptions = { subscribe: [] };
   let handlers: BusHandlers | undefined;
   let client: MqttClient | undefined;
@@ -98,10 +98,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
     current.on('error', () => undefined);
     const delay = reconnectDelay(attempts, random);
     attempts += 1;
-    logger?.[ready ? 'warn' : 'debug'](
-      { reason, attempt: attempts, delay: Math.round(delay) },
-      'broker connection lost',
-    );
+    log?.(ready ? 'warn' : 'debug', 'broker connection lost', { reason, attempt: attempts, delay: Math.round(delay) });
     cancel = clock.after(delay, attempt);
     if (!ready) return;
     ready = false;
@@ -122,7 +119,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
         return;
       }
       client.publish(topic, payload, { qos: how.qos, retain: how.retain }, (error) => {
-        if (error) logger?.debug({ topic, reason: error.message }, 'publish dropped');
+        if (error) log?.('debug', 'publish dropped', { topic, reason: error.message });
       });
     },
     async close(last) {
