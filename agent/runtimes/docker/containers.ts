@@ -1,0 +1,217 @@
+/**
+ * Containers by copy: found, created, started, stopped, removed. Nothing is touched before labels and name were checked; the
+ * id of what was checked once is remembered, because neither labels nor the name of an id of ours change under our hands.
+ */
+import { containerName } from '../../../schemas/names.ts';
+import { ProblemError, problem } from '../../../schemas/problem.ts';
+import type { CopyKey, CopyPlan } from '../runtime.ts';
+import { type Engine, limits, messageOf, statusOf } from './engine.ts';
+import { type Owner, ownership } from './labels.ts';
+import { type CreateOptions, createOptions, type Place } from './options.ts';
+
+export interface Containers {
+  /** Id of our container of this copy; undefined when there is none. NAME_CONFLICT when a stranger has its name. */
+  find(key: CopyKey, signal: AbortSignal): Promise<string | undefined>;
+  create(plan: CopyPlan, signal: AbortSignal): Promise<void>;
+  start(key: CopyKey, signal: AbortSignal): Promise<void>;
+  stop(key: CopyKey, grace: number, signal: AbortSignal): Promise<void>;
+  remove(key: CopyKey, signal: AbortSignal): Promise<void>;
+  /** What a complete listing has checked: replaces everything that was remembered. */
+  remember(found: readonly (CopyKey & { readonly handle: string })[]): void;
+}
+
+export function createContainers(engine: Engine, place: Place, ensureNetwork: EnsureNetwork): Containers {
+  let ids = new Map<string, string>();
+  const nameOf = (key: CopyKey) => containerName(key.instance, key.copy);
+
+  async function find(key: CopyKey, signal: AbortSignal): Promise<string | undefined> {
+    const name = nameOf(key);
+    const known = ids.get(name);
+    if (known) return known;
+    const found = await inspectOurs(engine, place, name, signal);
+    if (found) ids.set(name, found.id);
+    return found?.id;
+  }
+
+  /** Runs `action` on our container. One that was remembered and is gone is looked up anew, once. */
+  async function act(key: CopyKey, signal: AbortSignal, action: (id: string) => Promise<unknown>): Promise<boolean> {
+    const name = nameOf(key);
+    for (;;) {
+      const remembered = ids.has(name);
+      const id = await find(key, signal);
+      if (!id) return false;
+      try {
+        await action(id);
+        return true;
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        ids.delete(name);
+        if (!remembered) return false;
+      }
+    }
+  }
+
+  return {
+    find,
+    async create(plan, signal) {
+      const name = nameOf(plan);
+      await ensureNetwork(false, signal);
+      ids.set(name, await createOrAdopt(engine, place, name, plan, signal));
+    },
+    async start(key, signal) {
+      const name = nameOf(key);
+      const begin = (id: string) => startContainer(engine, id, signal);
+      const found = await act(key, signal, async (id) => {
+        try {
+          await begin(id);
+        } catch (error) {
+          if (!isMissingNetwork(error)) throw startProblem(name, error);
+          await ensureNetwork(true, signal);
+          await begin(id).catch((again) => {
+            throw startProblem(name, again);
+          });
+        }
+      });
+      if (!found) throw new ProblemError(problem('NOT_FOUND', `there is no container ${name}`, { subject: name }));
+    },
+    async stop(key, grace, signal) {
+      await act(key, signal, (id) => stopContainer(engine, id, grace, signal));
+    },
+    async remove(key, signal) {
+      await act(key, signal, (id) => removeContainer(engine, id, signal));
+      ids.delete(nameOf(key));
+    },
+    remember(found) {
+      ids = new Map(found.map((copy) => [nameOf(copy), copy.handle]));
+    },
+  };
+}
+
+/** Makes sure of the network: once, or `again` because the engine says that it is gone. */
+export type EnsureNetwork = (again: boolean, signal: AbortSignal) => Promise<void>;
+
+interface Inspected {
+  readonly id: string;
+  readonly digest: string;
+}
+
+async function inspectOurs(
+  engine: Engine,
+  owner: Owner,
+  name: string,
+  signal: AbortSignal,
+): Promise<Inspected | undefined> {
+  try {
+    const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
+      docker.getContainer(name).inspect({ abortSignal }),
+    );
+    const owned = ownership(owner, [found.Name], found.Config.Labels ?? {});
+    if (owned.kind === 'stranger') throw conflict(name, owned.why);
+    return { id: found.Id, digest: owned.digest };
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+async function createOrAdopt(
+  engine: Engine,
+  place: Place,
+  name: string,
+  plan: CopyPlan,
+  signal: AbortSignal,
+): Promise<string> {
+  const options = createOptions(plan, place);
+  try {
+    return await createContainer(engine, name, options, signal);
+  } catch (error) {
+    if (statusOf(error) !== 409) throw createProblem(plan, error);
+  }
+  const existing = await inspectOurs(engine, place, name, signal);
+  // Removed between the two requests: whoever asked again would succeed.
+  if (!existing) return createContainer(engine, name, options, signal);
+  if (existing.digest !== plan.digest) throw conflict(name, `it is our copy of another digest, ${existing.digest}`);
+  return existing.id;
+}
+
+async function createContainer(engine: Engine, name: string, options: CreateOptions, signal: AbortSignal) {
+  const made = await engine.call(limits.change, signal, (docker, abortSignal) => {
+    // `_query` and `_body` keep the body, which may hold secrets, out of the request line.
+    const request = { _query: { name }, _body: options, abortSignal };
+    return docker.createContainer(request as unknown as Parameters<typeof docker.createContainer>[0]);
+  });
+  return made.id;
+}
+
+async function startContainer(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await engine.call(limits.change, signal, (docker, abortSignal) => docker.getContainer(id).start({ abortSignal }));
+  } catch (error) {
+    if (statusOf(error) !== 304) throw error;
+  }
+}
+
+async function stopContainer(engine: Engine, id: string, grace: number, signal: AbortSignal): Promise<void> {
+  // The engine counts in seconds.
+  const t = Math.ceil(Math.max(0, grace) / 1000);
+  try {
+    await engine.call(t * 1000 + limits.stopExtra, signal, (docker, abortSignal) =>
+      docker.getContainer(id).stop({ t, abortSignal }),
+    );
+  } catch (error) {
+    if (statusOf(error) !== 304) throw error;
+  }
+}
+
+/**
+ * Removes by force. Volumes stay, those without a name too (`v` false): what an image declared as its data may be the only
+ * copy of it, and removing data is asked for, never implied.
+ */
+async function removeContainer(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await engine.call(limits.change, signal, (docker, abortSignal) =>
+      docker.getContainer(id).remove({ force: true, v: false, abortSignal }),
+    );
+  } catch (error) {
+    // 409: its removal is already in progress.
+    if (statusOf(error) !== 409) throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return statusOf(error) === 404 && /no such container/i.test(messageOf(error));
+}
+
+function isMissingNetwork(error: unknown): boolean {
+  return statusOf(error) === 404 && /network/i.test(messageOf(error));
+}
+
+function conflict(name: string, why: string): ProblemError {
+  const hint = `rename or remove it: \`docker rename ${name} <other name>\``;
+  return new ProblemError(
+    problem('NAME_CONFLICT', `a container named ${name} exists and is not ours: ${why}`, { subject: name, hint }),
+  );
+}
+
+function createProblem(plan: CopyPlan, error: unknown): unknown {
+  const status = statusOf(error);
+  if (status === undefined) return error;
+  const { code } = plan.run;
+  if (status === 404 && /image/i.test(messageOf(error))) {
+    const text = `image ${code} is not on this node`;
+    return new ProblemError(problem('IMAGE_NOT_FOUND', text, { subject: code, disposition: 'retry' }), {
+      cause: error,
+    });
+  }
+  return startProblem(containerName(plan.instance, plan.copy), error);
+}
+
+function startProblem(name: string, error: unknown): unknown {
+  const status = statusOf(error);
+  if (status === undefined || isMissing(error)) return error;
+  const disposition = status === 400 ? 'stall' : 'retry';
+  return new ProblemError(
+    problem('START_FAILED', `the engine refuses: ${messageOf(error)}`, { subject: name, disposition }),
+    { cause: error },
+  );
+}

@@ -1,0 +1,169 @@
+/** The docker runtime: copies as containers of a Docker Engine, API 1.41 and up. */
+import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
+import type { ActualCopy, CopyKey, LogLine, Runtime } from '../runtime.ts';
+import { type Containers, createContainers } from './containers.ts';
+import { createEngine, defaultSocket, type Engine, limits, messageOf, statusOf, unavailable } from './engine.ts';
+import { ensureImage } from './image.ts';
+import { type Owner, ownerFilter } from './labels.ts';
+import { demultiplex } from './logs.ts';
+import { ensureNetwork, networkName } from './network.ts';
+import { type Listed, readSummary, type Summary, withInspected } from './state.ts';
+import { watchEngine } from './watch.ts';
+
+export interface DockerRuntimeDeps extends Owner {
+  /** Unix socket of the engine; default /var/run/docker.sock. */
+  readonly socket?: string;
+  /** Address on which ports are published. */
+  readonly ip: string;
+  /** Told once about each container that carries our labels under a name that is not theirs. It is left alone. */
+  readonly onConflict?: (conflict: Problem) => void;
+}
+
+/** A runtime for one node of one cluster. Opens nothing before its first call. */
+export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
+  const socket = deps.socket ?? defaultSocket;
+  const owner: Owner = { cluster: deps.cluster, node: deps.node };
+  const engine = createEngine(socket);
+  const network = createNetworkGuard(engine, deps.cluster);
+  const containers = createContainers(engine, { ...owner, ip: deps.ip, network: networkName(deps.cluster) }, network);
+  const told = new Set<string>();
+
+  async function list(signal: AbortSignal): Promise<readonly ActualCopy[]> {
+    const listed = await listOurs(engine, owner, signal);
+    for (const stranger of listed) {
+      if (stranger.kind !== 'stranger' || told.has(stranger.id)) continue;
+      told.add(stranger.id);
+      deps.onConflict?.(conflictOf(stranger));
+    }
+    const copies = await completed(engine, listed, signal);
+    containers.remember(copies);
+    return copies;
+  }
+
+  const guarded = <T>(work: Promise<T>) => work.catch((error) => Promise.reject(asProblem(socket, error)));
+  return {
+    name: 'docker',
+    probe: (signal) => guarded(probe(engine, signal)),
+    list: (signal) => guarded(list(signal)),
+    prepare: (run, signal) => guarded(ensureImage(engine, run.code, signal)),
+    create: (plan, signal) => guarded(containers.create(plan, signal)),
+    start: (key, signal) => guarded(containers.start(key, signal)),
+    stop: (key, grace, signal) => guarded(containers.stop(key, grace, signal)),
+    remove: (key, signal) => guarded(containers.remove(key, signal)),
+    logs: (key, options, signal) => readLogs(engine, containers, key, options, signal),
+    watch(onEvent, signal) {
+      void watchEngine({ engine, owner, list }, onEvent, signal);
+    },
+  };
+}
+
+/** Looks after the network once, and again when the engine lost it. Concurrent callers share one look. */
+function createNetworkGuard(engine: Engine, cluster: string) {
+  let ready = false;
+  return async (again: boolean, signal: AbortSignal): Promise<void> => {
+    if (ready && !again) return;
+    await ensureNetwork(engine, cluster, signal);
+    ready = true;
+  };
+}
+
+async function probe(engine: Engine, signal: AbortSignal) {
+  const version = await engine.call(limits.read, signal, (docker) => docker.version());
+  return { name: 'docker' as const, version: version.Version };
+}
+
+async function listOurs(engine: Engine, owner: Owner, signal: AbortSignal): Promise<Listed[]> {
+  const summaries = await engine.call(limits.read, signal, (docker, abortSignal) =>
+    docker.listContainers({ all: true, filters: { label: ownerFilter(owner) }, abortSignal }),
+  );
+  return (summaries as Summary[]).map((summary) => readSummary(owner, summary));
+}
+
+/** The copies, with an inspect for those whose status line could not be read. */
+async function completed(engine: Engine, listed: readonly Listed[], signal: AbortSignal): Promise<ActualCopy[]> {
+  const copies: ActualCopy[] = [];
+  for (const item of listed) {
+    if (item.kind !== 'copy') continue;
+    const copy = item.complete ? item.copy : await inspected(engine, item.copy, signal);
+    if (copy) copies.push(copy);
+  }
+  return copies;
+}
+
+async function inspected(engine: Engine, copy: ActualCopy, signal: AbortSignal): Promise<ActualCopy | undefined> {
+  try {
+    const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
+      docker.getContainer(copy.handle).inspect({ abortSignal }),
+    );
+    return withInspected(copy, found.State, Date.now());
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+async function* readLogs(
+  engine: Engine,
+  containers: Containers,
+  key: CopyKey,
+  options: { readonly tail?: number; readonly follow?: boolean },
+  signal: AbortSignal,
+): AsyncGenerator<LogLine> {
+  const id = await containers.find(key, signal);
+  if (!id) {
+    const text = `there is no container of copy ${key.copy}`;
+    throw new ProblemError(problem('NOT_FOUND', text, { subject: key.instance }));
+  }
+  const stream = await engine.stream(limits.read, signal, async (docker, abortSignal) => {
+    const query = {
+      stdout: true,
+      stderr: true,
+      follow: options.follow === true,
+      tail: options.tail ?? 'all',
+    };
+    return openLogs(docker, id, query, abortSignal);
+  });
+  try {
+    yield* demultiplex(stream);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    stream.destroy();
+  }
+}
+
+type Docker = Parameters<Parameters<Engine['stream']>[2]>[0];
+
+/** As a stream also when not followed: the library would read it all into memory. */
+function openLogs(docker: Docker, id: string, query: object, abortSignal: AbortSignal): Promise<NodeJS.ReadableStream> {
+  const request = {
+    path: `/containers/${id}/logs?`,
+    method: 'GET',
+    isStream: true,
+    options: query,
+    abortSignal,
+    statusCodes: { 200: true },
+  };
+  return new Promise((resolve, reject) => {
+    docker.modem.dial(request, (error: unknown, stream) =>
+      error ? reject(error) : resolve(stream as NodeJS.ReadableStream),
+    );
+  });
+}
+
+function conflictOf(stranger: { readonly name: string; readonly why: string }): Problem {
+  return problem(
+    'NAME_CONFLICT',
+    `container ${stranger.name} carries labels of ours and is left alone: ${stranger.why}`,
+    {
+      subject: stranger.name,
+      hint: `if nobody needs it: \`docker rm -f ${stranger.name}\``,
+    },
+  );
+}
+
+/** A refusal that no step expected is no bug of ours: the engine cannot be used as it is. */
+function asProblem(socket: string, error: unknown): unknown {
+  if (isProblemError(error) || statusOf(error) === undefined) return error;
+  return unavailable(socket, `it answers ${statusOf(error)}: ${messageOf(error)}`, error);
+}

@@ -1,0 +1,70 @@
+/** The cluster's network on an engine: made on demand, shared by all agents of the cluster that use this engine. */
+import { ProblemError, problem } from '../../../schemas/problem.ts';
+import { type Engine, limits, statusOf } from './engine.ts';
+import { labels } from './labels.ts';
+
+/** Name of the network of a cluster. */
+export function networkName(cluster: string): string {
+  return `oakctl-${cluster.slice(0, 12)}`;
+}
+
+interface FoundNetwork {
+  readonly Id: string;
+  readonly Created?: string;
+  readonly Labels?: Record<string, string>;
+}
+
+/** Makes sure that the network is there. A network of that name that is not ours is a NAME_CONFLICT and stays as it is. */
+export async function ensureNetwork(engine: Engine, cluster: string, signal: AbortSignal): Promise<void> {
+  const name = networkName(cluster);
+  if ((await findOurs(engine, name, cluster, signal)).length > 0) return;
+  const made = await createNetwork(engine, name, cluster, signal);
+  if (!made) {
+    await findOurs(engine, name, cluster, signal);
+    return;
+  }
+  // The engine checks for duplicates only half-heartedly: of two that were made at once, all makers keep the same one.
+  const [kept] = await findOurs(engine, name, cluster, signal);
+  if (kept && kept.Id !== made)
+    await engine.call(limits.change, signal, (docker) => docker.getNetwork(made).remove()).catch(ignoreGone);
+}
+
+/** Networks of exactly this name, oldest first. */
+async function findOurs(engine: Engine, name: string, cluster: string, signal: AbortSignal): Promise<FoundNetwork[]> {
+  const listed = await engine.call(limits.read, signal, (docker, abortSignal) =>
+    docker.listNetworks({ filters: { name: [`^${name}$`] }, abortSignal }),
+  );
+  const named = (listed as (FoundNetwork & { Name: string })[]).filter((network) => network.Name === name);
+  const foreign = named.find((network) => network.Labels?.[labels.cluster] !== cluster);
+  if (foreign) {
+    const text = `a network named ${name} exists and is not of this cluster`;
+    throw new ProblemError(
+      problem('NAME_CONFLICT', text, { subject: name, hint: `look at it with \`docker network inspect ${name}\`` }),
+    );
+  }
+  const age = (network: FoundNetwork) => `${network.Created ?? ''} ${network.Id}`;
+  return named.sort((a, b) => (age(a) < age(b) ? -1 : 1));
+}
+
+/** Id of the new network; undefined when somebody else was first. */
+async function createNetwork(engine: Engine, name: string, cluster: string, signal: AbortSignal) {
+  try {
+    const network = await engine.call(limits.change, signal, (docker, abortSignal) =>
+      docker.createNetwork({
+        Name: name,
+        Driver: 'bridge',
+        CheckDuplicate: true,
+        Labels: { [labels.cluster]: cluster },
+        abortSignal,
+      }),
+    );
+    return network.id;
+  } catch (error) {
+    if (statusOf(error) === 409) return undefined;
+    throw error;
+  }
+}
+
+function ignoreGone(error: unknown): void {
+  if (statusOf(error) !== 404) throw error;
+}
