@@ -1,0 +1,62 @@
+import { Type } from 'typebox';
+
+/**
+ * The shape of records/ as it is checked when it is loaded. It guards against a foreign or hand-edited file; unknown members are
+ * kept, and what was validated when it was accepted (specs) is only looked at from outside.
+ */
+const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const text = Type.String();
+const map = <T extends Parameters<typeof Type.Record>[1]>(value: T) => Type.Record(Type.String(), value);
+const document = Type.Record(Type.String(), Type.Unknown());
+
+const node = Type.Object({
+  id: Type.String({ pattern: '^[a-z0-9-]{1,63}$' }),
+  name: text,
+  ordinal: count,
+  serial: Type.Integer({ minimum: 1 }),
+  joined: Type.Number(),
+  revoked: Type.Optional(Type.Number()),
+  cordon: Type.Optional(Type.Object({ cause: text })),
+});
+
+const token = Type.Object({
+  id: text,
+  hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  expires: Type.Number(),
+  uses: count,
+  name: Type.Optional(text),
+});
+
+const direct = Type.Object({
+  spec: document,
+  slots: Type.Array(count),
+  counter: count,
+  at: Type.Number(),
+  actor: text,
+});
+
+const rollout = Type.Object({
+  digest: text,
+  phase: text,
+  started: Type.Number(),
+  good: Type.Optional(Type.Object({ digest: text, run: document })),
+});
+
+const source = Type.Object({
+  commit: text,
+  files: map(Type.Object({ blob: text, services: Type.Array(text) })),
+  nodes: Type.Array(text),
+});
+
+export const RecordsSchema = Type.Object({
+  version: Type.Literal(1),
+  epoch: count,
+  nextOrdinal: count,
+  nodes: map(node),
+  tokens: map(token),
+  direct: map(direct),
+  tombstones: map(Type.Object({ copy: text, at: Type.Number() })),
+  rollouts: map(rollout),
+  sources: map(source),
+  approvals: Type.Array(text),
+});
