@@ -133,7 +133,7 @@ export type NodeState = 'online' | 'suspect' | 'lost' | 'expected' | 'revoked';
 export interface NodeView {
   readonly name: string;
   readonly id?: string;
-  /** Other names that `direct` accepts: its IP, and its name in nodes.yaml. */
+  /** Other names that `direct` accepts. */
   readonly aliases: readonly string[];
   readonly state: NodeState;
   readonly cordoned?: { readonly cause: string };

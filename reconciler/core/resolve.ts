@@ -46,14 +46,14 @@ export function resolveInstance<T extends Pick<InstanceView, 'name'>>(
   });
 }
 
-/** Its name, its id, or one of its aliases. */
-export function resolveNode<T extends Pick<NodeView, 'name' | 'id' | 'aliases'>>(
+/** Its name, its id, one of its aliases, or its IP. */
+export function resolveNode<T extends Pick<NodeView, 'name' | 'id' | 'aliases' | 'ip'>>(
   nodes: readonly T[],
   text: string,
 ): Resolution<T> {
-  return resolve('node', nodes, text, ({ name, id, aliases }) => ({
+  return resolve('node', nodes, text, ({ name, id, aliases, ip }) => ({
     full: id === undefined ? [name] : [name, id],
-    short: aliases,
+    short: ip === undefined ? aliases : [...aliases, ip],
   }));
 }
 

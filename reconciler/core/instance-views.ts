@@ -1,0 +1,168 @@
+/** Instances as people see them: one line per slot, told by the copy that matters most there. */
+import type { InstanceView } from '../../schemas/api.ts';
+import { compareCopyIds, instanceName, type ServiceName } from '../../schemas/names.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
+import type { Copy, Desired, Node } from './model.ts';
+import { type Presence, presenceOf } from './presence.ts';
+import { optional, rolloutOf, type ViewInput } from './view-input.ts';
+
+/** When neither descriptor nor record says how long a copy must run to count as healthy, in ms. */
+const defaultSettle = 10_000;
+
+/** A copy with what it takes to judge it. */
+export interface SeenCopy {
+  readonly copy: Copy;
+  readonly node?: Node;
+  /** Of its node; a node that nobody knows is lost. */
+  readonly presence: Presence['state'];
+  readonly want: Want;
+  readonly digest?: string;
+  readonly status: CopyStatus;
+  /** Runs as it should, as far as its node was heard lately. */
+  readonly healthy: boolean;
+  /** ms since its status was reached. */
+  readonly age?: number;
+}
+
+export interface Slot {
+  readonly slot: number;
+  readonly instance: string;
+  readonly wanted: boolean;
+  /** The one that matters most first. */
+  readonly copies: readonly SeenCopy[];
+}
+
+/** Instances of all services, by name and slot. */
+export function instanceViews(input: ViewInput): readonly InstanceView[] {
+  return serviceNames(input).flatMap((service) =>
+    slotsOf(input, service).map((slot) => instanceView(input, service, slot)),
+  );
+}
+
+/** Every service that is wanted or has a copy, sorted. */
+export function serviceNames(input: ViewInput): readonly ServiceName[] {
+  return [...new Set([...input.view.desired.keys(), ...input.view.copies.keys()])].sort();
+}
+
+/** Slots that are wanted or have a copy, ascending. */
+export function slotsOf(input: ViewInput, service: ServiceName): readonly Slot[] {
+  const desired = input.view.desired.get(service);
+  const copies = [...(input.view.copies.get(service)?.values() ?? [])].map((copy) => seeCopy(input, copy, desired));
+  const wanted = new Set(desired ? wantedSlots(desired, copies) : []);
+  const all = new Set([...wanted, ...copies.map(({ copy }) => copy.slot)]);
+  return [...all]
+    .sort((a, b) => a - b)
+    .map((slot) => ({
+      slot,
+      instance: instanceName(service, slot),
+      wanted: wanted.has(slot),
+      copies: copies.filter(({ copy }) => copy.slot === slot).sort((a, b) => compareCopies(a, b, desired?.spec.digest)),
+    }));
+}
+
+/** A slot for people. */
+export function instanceView(input: ViewInput, service: ServiceName, { slot, instance, copies }: Slot): InstanceView {
+  const [seen] = copies;
+  const base = { name: instance, service, slot };
+  if (!seen) {
+    return {
+      ...base,
+      status: 'missing',
+      healthy: false,
+      addresses: [],
+      restarts: 0,
+      ...missingReason(input, service, instance),
+    };
+  }
+  const { copy, node, presence } = seen;
+  const heard = node?.heard;
+  return {
+    ...base,
+    copy: copy.copy,
+    node: node?.record.name ?? copy.node,
+    want: seen.want,
+    status: presence === 'lost' ? 'lost' : seen.status,
+    healthy: seen.healthy,
+    ...optional('digest', seen.digest),
+    ...optional('age', seen.age),
+    ...optional('seen', heard === undefined ? undefined : Math.max(0, input.now.mono - heard)),
+    addresses: copy.report?.addresses ?? [],
+    ...optional('handle', copy.report?.handle),
+    restarts: copy.report?.restarts ?? 0,
+    ...optional('reason', copy.report?.reason),
+  };
+}
+
+function missingReason(input: ViewInput, service: ServiceName, instance: string): Pick<InstanceView, 'reason'> {
+  const holds = input.plans.get(service)?.holds ?? [];
+  const hold = holds.find(({ subject }) => subject === instance) ?? holds.find(({ subject }) => subject === service);
+  return hold ? { reason: { code: hold.code, message: hold.message } } : {};
+}
+
+/** For `every`, the slots are what the planner made of the nodes: those with a copy that is wanted. */
+function wantedSlots(desired: Desired, copies: readonly SeenCopy[]): readonly number[] {
+  if (desired.spec.replicas !== 'every') return desired.slots;
+  return copies.filter(({ want }) => want !== 'stopped').map(({ copy }) => copy.slot);
+}
+
+function seeCopy(input: ViewInput, copy: Copy, desired: Desired | undefined): SeenCopy {
+  const node = input.view.nodes.get(copy.node);
+  const presence = node ? presenceOf(node, input.policy, input.now).state : 'lost';
+  const age = copy.since === undefined ? undefined : Math.max(0, input.now.mono - copy.since);
+  const want = wantOf(copy, node);
+  const seen = {
+    copy,
+    ...optional('node', node),
+    presence,
+    want,
+    ...optional('digest', copy.report?.digest ?? copy.job?.digest),
+    status: statusOf(copy),
+    ...optional('age', age),
+  };
+  return { ...seen, healthy: want === 'run' && presence === 'online' && runsWell(input, seen, desired) };
+}
+
+/** A copy that left its node's part is to go; before the part is known, what the agent has been told counts. */
+function wantOf(copy: Copy, node: Node | undefined): Want {
+  if (copy.job) return copy.job.want;
+  return node?.adopted ? 'stopped' : (copy.report?.want ?? 'stopped');
+}
+
+function statusOf({ report }: Copy): CopyStatus {
+  if (!report) return 'waiting';
+  return Object.hasOwn(copyStatuses, report.status) ? (report.status as CopyStatus) : 'unknown';
+}
+
+function runsWell(input: ViewInput, seen: Omit<SeenCopy, 'healthy'>, desired: Desired | undefined): boolean {
+  if (seen.status === 'completed') return true;
+  if (seen.status !== 'running') return false;
+  if (documentOf(input, seen, desired)?.healthcheck) return true;
+  return (seen.age ?? 0) >= (desired?.spec.update.settle ?? defaultSettle);
+}
+
+/** The run spec that a copy was made with, as far as it is known. */
+export function documentOf(
+  input: ViewInput,
+  { copy, digest, node }: Pick<SeenCopy, 'copy' | 'digest' | 'node'>,
+  desired: Desired | undefined,
+): RunSpec | undefined {
+  if (digest === undefined) return undefined;
+  if (desired?.spec.digest === digest) return desired.spec.run;
+  const good = rolloutOf(input, copy.service)?.good;
+  return node?.part.documents[digest] ?? (good?.digest === digest ? good.run : undefined);
+}
+
+/** Wanted before others, reachable before lost, the asked-for digest, healthy, then the younger copy. */
+function compareCopies(a: SeenCopy, b: SeenCopy, digest: string | undefined): number {
+  const rank = (seen: SeenCopy) => [
+    seen.presence !== 'lost',
+    seen.want === 'run',
+    seen.want === 'prepared',
+    seen.digest === digest,
+    seen.healthy,
+  ];
+  const [left, right] = [rank(a), rank(b)];
+  const differing = left.findIndex((value, index) => value !== right[index]);
+  return differing >= 0 ? Number(right[differing]) - Number(left[differing]) : compareCopyIds(b.copy.copy, a.copy.copy);
+}

@@ -1,0 +1,97 @@
+/** Nodes as people see them: those that joined, those that nodes.yaml expects, and those that were revoked. */
+import type { NodeView } from '../../schemas/api.ts';
+import { holdCodes } from '../../schemas/status.ts';
+import type { Listing, Node, NodeRecord } from './model.ts';
+import { capacityOf, cordonOf, labelsOf } from './node-facts.ts';
+import { presenceOf } from './presence.ts';
+import { formatAge, optional, type ViewInput } from './view-input.ts';
+
+const defaultPool = 'default';
+
+/** All nodes, by name. */
+export function nodeViews(input: ViewInput): readonly NodeView[] {
+  const joined = [...input.view.nodes.values()].filter(({ record }) => record.revoked === undefined);
+  const revoked = Object.values(input.records.nodes).filter((record) => record.revoked !== undefined);
+  return [
+    ...joined.map((node) => joinedView(input, node)),
+    ...[...input.view.expected.values()].map(expectedView),
+    ...revoked.map(revokedView),
+  ].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+function joinedView(input: ViewInput, node: Node): NodeView {
+  const { record, listing, information } = node;
+  const { id, name } = record;
+  const reserved = input.view.reserved.get(id);
+  return {
+    name,
+    id,
+    aliases: node.aliases,
+    state: presenceOf(node, input.policy, input.now).state,
+    ...optional('cordoned', cordonOf(node, input.policy)),
+    listed: listing !== undefined,
+    ...optional('ip', information?.ip ?? listing?.ip),
+    pool: listing?.pool ?? defaultPool,
+    labels: labelsOf(node) ?? {},
+    ...optional('location', listing?.location ?? information?.location),
+    ...optional('capacity', capacityOf(node)),
+    used: { cpu: reserved?.vcpus ?? 0, memory: reserved?.memory ?? 0 },
+    ...optional('usage', information && { cpu: information.cpu, memory: information.memory }),
+    runtimes: information?.runtimes.map((runtime) => runtime.name) ?? [],
+    ...optional('arch', information?.arch),
+    ...optional('version', information?.version),
+    instances: instancesOn(node),
+    ...optional('seen', node.heard === undefined ? undefined : Math.max(0, input.now.mono - node.heard)),
+    problems: problemsOf(input, node),
+  };
+}
+
+function expectedView(listing: Listing): NodeView {
+  return {
+    name: listing.name,
+    aliases: [],
+    state: 'expected',
+    ...optional('cordoned', listing.cordon === true ? { cause: 'nodes.yaml' } : undefined),
+    listed: true,
+    ...optional('ip', listing.ip),
+    pool: listing.pool ?? defaultPool,
+    labels: listing.labels,
+    ...optional('location', listing.location),
+    runtimes: [],
+    instances: 0,
+    problems: [],
+  };
+}
+
+function revokedView({ id, name }: NodeRecord): NodeView {
+  return {
+    name,
+    id,
+    aliases: [],
+    state: 'revoked',
+    listed: false,
+    pool: defaultPool,
+    labels: {},
+    runtimes: [],
+    instances: 0,
+    problems: [],
+  };
+}
+
+function instancesOn({ part }: Node): number {
+  return new Set(part.jobs.filter(({ want }) => want === 'run').map(({ instance }) => instance)).size;
+}
+
+function problemsOf(input: ViewInput, node: Node): NodeView['problems'] {
+  const own = node.information?.problems ?? [];
+  const unread = node.heard !== undefined && !node.adopted && !input.view.recovering;
+  const gone = node.gone && {
+    code: 'GONE',
+    message: `its connection ended ${formatAge(input.now.mono - node.gone.at)} ago${node.gone.reason ? `: ${node.gone.reason}` : ''}`,
+  };
+  return [
+    ...(gone ? [gone] : []),
+    ...(unread ? [{ code: 'LEDGER_UNREAD', message: holdCodes.LEDGER_UNREAD }] : []),
+    ...own,
+  ];
+}

@@ -1,0 +1,174 @@
+/** Services and applications as people see them: how they do with what is wanted, and what that waits for. */
+import type { AppView, Outcome, ServiceView } from '../../schemas/api.ts';
+import { parseServiceName, type ServiceName } from '../../schemas/names.ts';
+import { type Hold, type HoldCode, holdCodes } from '../../schemas/status.ts';
+import { documentOf, instanceView, type Slot, serviceNames, slotsOf } from './instance-views.ts';
+import type { Desired, Rollout } from './model.ts';
+import { describe, type Progress } from './progress-text.ts';
+import { optional, rolloutOf, type ViewInput } from './view-input.ts';
+
+/** Holds that time alone frees: the service moves on. All others wait for a node, a file or a human. */
+const passing: ReadonlySet<HoldCode> = new Set<HoldCode>([
+  'SILENT_NODE',
+  'IN_PROGRESS',
+  'SETTLING',
+  'UNHEALTHY',
+  'CRASH_LOOP',
+  'COPY_FAILED',
+  'ENGINE_UNKNOWN',
+  'UPDATE_QUEUED',
+  'ROLLED_BACK',
+  'UPDATE_PAUSED',
+  'RECOVERING',
+  'LEDGER_UNREAD',
+]);
+
+/** The worst first: what an application is said to be when its services differ. */
+const gravity: readonly Outcome[] = [
+  'failed',
+  'rolled_back',
+  'paused',
+  'held',
+  'orphaned',
+  'progressing',
+  'removing',
+  'settled',
+];
+
+/** Services that are wanted or have copies, sorted by name. */
+export function serviceViews(input: ViewInput): readonly ServiceView[] {
+  return serviceNames(input).flatMap((name) => serviceView(input, name) ?? []);
+}
+
+/** One service by its full name; undefined when it is not wanted and has no copy. */
+export function serviceView(input: ViewInput, name: ServiceName): ServiceView | undefined {
+  const desired = input.view.desired.get(name);
+  const slots = slotsOf(input, name);
+  if (!desired && slots.length === 0) return undefined;
+  const holds = holdsOf(input, name);
+  const wanted = slots.filter((slot) => slot.wanted);
+  return {
+    name,
+    app: appOf(name),
+    ...provenance(desired, slots),
+    ...what(input, desired, slots),
+    replicas: desired?.spec.replicas ?? 0,
+    slots: wanted.length,
+    healthy: wanted.filter(isHealthy).length,
+    ...judge(input, { name, ...optional('desired', desired), slots, holds }),
+    holds,
+    instances: slots.map((slot) => instanceView(input, name, slot)),
+  };
+}
+
+/** Applications of `services`, sorted by name. */
+export function appViews(services: readonly ServiceView[]): readonly AppView[] {
+  const names = [...new Set(services.map(({ app }) => app))].sort();
+  return names.map((name) => {
+    const own = services.filter(({ app }) => app === name);
+    return {
+      name,
+      source: [...new Set(own.map(({ source }) => source))].sort().join(', '),
+      services: own.length,
+      healthy: own.reduce((sum, { healthy }) => sum + healthy, 0),
+      instances: own.reduce((sum, { slots }) => sum + slots, 0),
+      outcome: gravity.find((outcome) => own.some((service) => service.outcome === outcome)) ?? 'settled',
+    };
+  });
+}
+
+function appOf(name: ServiceName): string {
+  const parts = parseServiceName(name);
+  return parts ? `${parts.app}.${parts.appNamespace}` : name;
+}
+
+function holdsOf(input: ViewInput, name: ServiceName): readonly Hold[] {
+  const held = input.view.held.get(name);
+  const planned = input.plans.get(name)?.holds ?? [];
+  return held ? [held, ...planned] : planned;
+}
+
+type Provenance = Pick<ServiceView, 'source' | 'commit' | 'file' | 'line'>;
+
+function provenance(desired: Desired | undefined, slots: readonly Slot[]): Provenance {
+  const source =
+    desired?.source ?? slots.flatMap(({ copies }) => copies).find(({ copy }) => copy.job)?.copy.job?.source;
+  return {
+    source: source?.name ?? 'unknown',
+    ...optional('commit', source?.commit),
+    ...optional('file', desired?.origin?.file),
+    ...optional('line', desired?.origin?.line),
+  };
+}
+
+/** What runs it: as wanted, else as the first copy has it. */
+function what(
+  input: ViewInput,
+  desired: Desired | undefined,
+  slots: readonly Slot[],
+): Pick<ServiceView, 'image' | 'digest'> {
+  if (desired) return { image: desired.spec.run.code, digest: desired.spec.digest };
+  const first = slots.flatMap(({ copies }) => copies)[0];
+  return { image: (first && documentOf(input, first, desired)?.code) ?? '', digest: first?.digest ?? '' };
+}
+
+function isHealthy({ copies }: Slot): boolean {
+  return copies.some(({ healthy }) => healthy);
+}
+
+interface Judged {
+  readonly name: ServiceName;
+  readonly desired?: Desired;
+  readonly slots: readonly Slot[];
+  readonly holds: readonly Hold[];
+}
+
+function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 'message'> {
+  const { name, desired, slots, holds } = judged;
+  if (!desired) return judgeUnwanted(input, judged);
+  const guard = input.view.held.get(name);
+  if (guard) return { outcome: 'held', message: guard.message };
+  const { digest } = desired.spec;
+  const progress = { digest, slots, holds };
+  if (hasOnly(slots, digest)) return { outcome: 'settled', message: describe(input, progress) };
+  const ended = judgeRollout(input, progress, rolloutOf(input, name));
+  if (ended) return ended;
+  const blocking = holds.find(({ code }) => !passing.has(code));
+  return { outcome: blocking ? 'held' : 'progressing', message: describe(input, progress, blocking) };
+}
+
+function judgeUnwanted(input: ViewInput, { slots, holds }: Judged): Pick<ServiceView, 'outcome' | 'message'> {
+  const orphaned = holds.find(({ code }) => code === 'ORPHANED');
+  if (orphaned) return { outcome: 'orphaned', message: orphaned.message };
+  const blocking = holds.find(({ code }) => !passing.has(code));
+  if (blocking) return { outcome: 'held', message: blocking.message };
+  if (input.view.recovering) return { outcome: 'progressing', message: holdCodes.RECOVERING };
+  return { outcome: 'removing', message: describe(input, { slots, holds }) };
+}
+
+/** How the rollout of the wanted digest ended; undefined while it goes on, and while a rollback is not done. */
+function judgeRollout(
+  input: ViewInput,
+  progress: Progress & { readonly digest: string },
+  rollout: Rollout | undefined,
+): Pick<ServiceView, 'outcome' | 'message'> | undefined {
+  if (!rollout || (rollout.digest !== progress.digest && rollout.failed !== progress.digest)) return undefined;
+  const { phase, reason = 'the wanted digest did not become healthy', good } = rollout;
+  if (phase === 'failed' || phase === 'paused') {
+    return { outcome: phase, message: `${reason}; ${describe(input, progress)}` };
+  }
+  if (phase !== 'rolled_back') return undefined;
+  const back: Progress = { ...progress, ...optional('digest', good?.digest) };
+  const done = good !== undefined && hasOnly(progress.slots, good.digest);
+  const message = `${reason}; ${done ? 'rolled back' : 'rolling back'}: ${describe(input, back)}`;
+  return { outcome: done ? 'rolled_back' : 'progressing', message };
+}
+
+/** Every wanted slot has one healthy copy of this digest, and no other copy is left where we can see. */
+function hasOnly(slots: readonly Slot[], digest: string): boolean {
+  return slots.every(({ wanted, copies }) => {
+    const [first, ...others] = copies.filter(({ presence }) => presence !== 'lost');
+    if (!first) return !wanted;
+    return wanted && others.length === 0 && first.healthy && first.digest === digest;
+  });
+}

@@ -1,0 +1,44 @@
+/** The reconciler as people see it: pure functions from the world at one moment to the views of schemas/api.ts. */
+import type { ClusterStatus, NodeState, NodeView, Outcome, ServiceView } from '../../schemas/api.ts';
+import type { Hold } from '../../schemas/status.ts';
+import type { ViewInput } from './view-input.ts';
+
+export { instanceViews } from './instance-views.ts';
+export { nodeViews } from './node-views.ts';
+export { appViews, serviceView, serviceViews } from './service-views.ts';
+export type { ViewInput } from './view-input.ts';
+
+/** The counts of `GET /v1/status`. */
+export function clusterCounts(
+  services: readonly ServiceView[],
+  nodes: readonly NodeView[],
+): Pick<ClusterStatus, 'services' | 'nodes' | 'instances'> {
+  const outcomes: Record<Outcome, number> = {
+    progressing: 0,
+    settled: 0,
+    failed: 0,
+    rolled_back: 0,
+    paused: 0,
+    held: 0,
+    removing: 0,
+    orphaned: 0,
+  };
+  const states: Record<NodeState, number> = { online: 0, suspect: 0, lost: 0, expected: 0, revoked: 0 };
+  for (const { outcome } of services) outcomes[outcome] += 1;
+  for (const { state } of nodes) states[state] += 1;
+  return {
+    services: outcomes,
+    nodes: states,
+    instances: {
+      wanted: services.reduce((sum, { slots }) => sum + slots, 0),
+      healthy: services.reduce((sum, { healthy }) => sum + healthy, 0),
+    },
+  };
+}
+
+/** All holds: what guards refused, then what plans wait for. A guard that holds many subjects is one hold. */
+export function holdViews(input: Pick<ViewInput, 'view' | 'plans'>): readonly Hold[] {
+  const plans = [...input.plans.keys()].sort().flatMap((name) => input.plans.get(name)?.holds ?? []);
+  const all = [...input.view.held.values(), ...plans];
+  return [...new Map(all.map((hold) => [hold.id ?? `${hold.code} ${hold.subject}`, hold])).values()];
+}
