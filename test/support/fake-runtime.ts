@@ -1,0 +1,242 @@
+/**
+ * A runtime in memory: fast, on virtual time, and scriptable. It keeps its copies when the agent dies, as an engine does.
+ * It also checks what every engine would refuse: two running copies that publish the same port on the same address.
+ */
+import type { ActualCopy, CopyKey, LogLine, Runtime, RuntimeEvent } from '../../agent/runtimes/runtime.ts';
+import type { Clock } from '../../schemas/ports.ts';
+import { type ProblemCode, ProblemError, problem } from '../../schemas/problem.ts';
+import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
+
+export type FakeCall = 'probe' | 'list' | 'prepare' | 'create' | 'start' | 'stop' | 'remove';
+
+/** How calls on a copy (or image, for `prepare`) go. `hang` ends only by abort. */
+export type Script = { readonly fail: ProblemCode; readonly times?: number } | 'hang';
+
+export interface FakeRuntimeOptions {
+  readonly clock: Clock;
+  readonly name?: RuntimeName;
+  /** ms that calls take; default 0: they still settle asynchronously. */
+  readonly delays?: Partial<Record<FakeCall, number>>;
+  /** Address of published ports. */
+  readonly ip?: string;
+}
+
+export interface FakeRuntime extends Runtime {
+  /** Everything that was called, `create app...0/1.2`, oldest first. */
+  readonly calls: string[];
+  /** What is there now, by `<instance>/<copy>`. */
+  readonly copies: Map<string, ActualCopy>;
+  /** Most calls (without probe and list) that were under way at once. */
+  readonly peak: () => number;
+  /** Calls of this kind on subjects that contain `part` go this way. Returns how to undo it. */
+  script(call: FakeCall, part: string, script: Script): () => void;
+  /** The copy ends by itself. */
+  exit(key: CopyKey, code: number): void;
+  health(key: CopyKey, health: 'starting' | 'healthy' | 'unhealthy'): void;
+  /** The engine stops or starts answering. */
+  engine(state: 'up' | 'down' | 'hung'): void;
+  /** The machine lost power: everything that ran has exited. */
+  powerCut(): void;
+  /** A copy that was there before, or that somebody else made with our labels. */
+  plant(copy: ActualCopy): void;
+  /** Somebody removed the copy by hand. */
+  vanish(key: CopyKey): void;
+  /** What `logs` gives, by `<instance>/<copy>`. */
+  readonly logText: Map<string, readonly LogLine[]>;
+}
+
+interface Entry {
+  copy: ActualCopy;
+  run: RunSpec;
+  changed: number;
+}
+
+const keyOf = ({ instance, copy }: CopyKey): string => `${instance}/${copy}`;
+
+export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
+  const { clock, name = 'docker', delays = {}, ip = '127.0.0.1' } = options;
+  const entries = new Map<string, Entry>();
+  const scripts: { call: FakeCall; part: string; script: Script; left: number }[] = [];
+  const listeners = new Set<(event: RuntimeEvent) => void>();
+  const calls: string[] = [];
+  const logText = new Map<string, readonly LogLine[]>();
+  let engine: 'up' | 'down' | 'hung' = 'up';
+  let handles = 0;
+  let active = 0;
+  let peak = 0;
+
+  const emit = (kind: RuntimeEvent['kind'], { instance, copy }: CopyKey): void => {
+    if (engine !== 'up') return;
+    for (const listener of listeners) listener({ kind, instance, copy });
+  };
+  const change = (key: CopyKey, next: Partial<ActualCopy>, drop: readonly (keyof ActualCopy)[] = []): void => {
+    const entry = entries.get(keyOf(key));
+    if (!entry) return;
+    const kept = Object.fromEntries(Object.entries(entry.copy).filter(([k]) => !drop.includes(k as keyof ActualCopy)));
+    entry.copy = { ...(kept as unknown as ActualCopy), ...next };
+    entry.changed = clock.now().mono;
+  };
+  const call = async <T>(kind: FakeCall, subject: string, signal: AbortSignal, work: () => T): Promise<T> => {
+    signal.throwIfAborted();
+    calls.push(`${kind} ${subject}`.trim());
+    if (engine === 'hung') return forever(signal);
+    await wait(clock, delays[kind] ?? 0, signal);
+    if (engine === 'down') throw failure('RUNTIME_UNAVAILABLE', subject);
+    const scripted = scripts.find((entry) => entry.call === kind && entry.left > 0 && subject.includes(entry.part));
+    if (scripted?.script === 'hang') return forever(signal);
+    if (scripted) {
+      scripted.left -= 1;
+      throw failure((scripted.script as { fail: ProblemCode }).fail, subject);
+    }
+    return work();
+  };
+  const stepCall = async <T>(kind: FakeCall, subject: string, signal: AbortSignal, work: () => T): Promise<T> => {
+    active += 1;
+    peak = Math.max(peak, active);
+    try {
+      return await call(kind, subject, signal, work);
+    } finally {
+      active -= 1;
+    }
+  };
+  const found = (key: CopyKey): Entry => {
+    const entry = entries.get(keyOf(key));
+    if (!entry) throw failure('NOT_FOUND', keyOf(key));
+    return entry;
+  };
+  const assertPortsFree = (entry: Entry): void => {
+    const wanted = new Set(portsOf(entry.run));
+    for (const other of entries.values()) {
+      if (other === entry || other.copy.state !== 'running') continue;
+      const taken = portsOf(other.run).find((port) => wanted.has(port));
+      if (taken) throw failure('START_FAILED', `${keyOf(entry.copy)}: port ${taken} is taken by ${keyOf(other.copy)}`);
+    }
+  };
+
+  return {
+    name,
+    calls,
+    logText,
+    get copies() {
+      return new Map([...entries].map(([key, { copy }]) => [key, copy]));
+    },
+    peak: () => peak,
+    script(kind, part, script) {
+      const times = typeof script === 'object' ? script.times : undefined;
+      const entry = { call: kind, part, script, left: times ?? Number.POSITIVE_INFINITY };
+      scripts.push(entry);
+      return () => {
+        entry.left = 0;
+      };
+    },
+    exit(key, code) {
+      change(key, { state: 'exited', exitCode: code, addresses: [] }, ['health']);
+      emit('ended', key);
+    },
+    health(key, health) {
+      change(key, { health });
+      emit('health', key);
+    },
+    engine(state) {
+      engine = state;
+    },
+    powerCut() {
+      for (const { copy } of entries.values()) {
+        if (copy.state === 'running') change(copy, { state: 'exited', exitCode: 137, addresses: [] }, ['health']);
+      }
+    },
+    plant(copy) {
+      const run: RunSpec = { virtualization: 'container', code: 'planted' };
+      entries.set(keyOf(copy), { copy, run, changed: clock.now().mono - (copy.since ?? 0) });
+    },
+    vanish(key) {
+      entries.delete(keyOf(key));
+      emit('removed', key);
+    },
+    probe: (signal) => call('probe', '', signal, () => ({ name, version: '1.0.0-fake' })),
+    list: (signal) =>
+      call('list', '', signal, () => {
+        const now = clock.now().mono;
+        return [...entries.values()].map(({ copy, changed }) => ({ ...copy, since: Math.max(0, now - changed) }));
+      }),
+    prepare: (run, signal) => stepCall('prepare', run.code, signal, () => undefined),
+    create: (plan, signal) =>
+      stepCall('create', keyOf(plan), signal, () => {
+        const there = entries.get(keyOf(plan));
+        if (there?.copy.digest === plan.digest) return;
+        if (there) throw failure('NAME_CONFLICT', keyOf(plan));
+        handles += 1;
+        const { instance, copy, digest, run } = plan;
+        const made: ActualCopy = {
+          instance,
+          copy,
+          digest,
+          runtime: name,
+          state: 'created',
+          handle: `h${handles}`,
+          addresses: [],
+        };
+        entries.set(keyOf(plan), { copy: made, run, changed: clock.now().mono });
+      }),
+    start: (key, signal) =>
+      stepCall('start', keyOf(key), signal, () => {
+        const entry = found(key);
+        if (entry.copy.state === 'running') return;
+        assertPortsFree(entry);
+        const addresses = (entry.run.ports ?? []).map((port) => `${ip}:${port.host}`);
+        const health = entry.run.healthcheck ? { health: 'starting' as const } : {};
+        change(key, { state: 'running', addresses, ...health }, ['exitCode']);
+        emit('started', key);
+      }),
+    stop: (key, grace, signal) =>
+      stepCall('stop', keyOf(key), signal, () => {
+        if (!Number.isFinite(grace) || grace < 0) throw new TypeError(`grace ${grace}`);
+        if (entries.get(keyOf(key))?.copy.state !== 'running') return;
+        change(key, { state: 'exited', exitCode: 143, addresses: [] }, ['health']);
+        emit('ended', key);
+      }),
+    remove: (key, signal) =>
+      stepCall('remove', keyOf(key), signal, () => {
+        if (entries.delete(keyOf(key))) emit('removed', key);
+      }),
+    async *logs(key, _options, signal) {
+      for (const line of logText.get(keyOf(key)) ?? []) {
+        signal.throwIfAborted();
+        yield line;
+      }
+    },
+    watch(onEvent, signal) {
+      listeners.add(onEvent);
+      signal.addEventListener('abort', () => listeners.delete(onEvent), { once: true });
+    },
+  };
+}
+
+function portsOf(run: RunSpec): string[] {
+  return (run.ports ?? []).map(({ host, protocol }) => `${protocol}/${host}`);
+}
+
+function failure(code: ProblemCode, subject: string): ProblemError {
+  return new ProblemError(problem(code, `the fake says ${code}`, { subject, disposition: 'retry' }));
+}
+
+function forever(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+function wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (ms === 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(ms, () => {
+      signal.removeEventListener('abort', aborted);
+      resolve();
+    });
+    const aborted = (): void => {
+      cancel();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', aborted, { once: true });
+  });
+}
