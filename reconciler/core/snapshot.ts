@@ -1,0 +1,242 @@
+/**
+ * What one commit of a source says, as data. Files are read one by one (and cached by path and blob); the snapshot is composed of
+ * readings. Unknown is never empty: whatever cannot be read keeps its last good version and makes the snapshot incomplete.
+ */
+import { classifyFile } from '../../schemas/classify.ts';
+import { checkNames, parseDescriptor } from '../../schemas/descriptor.ts';
+import type { ServiceName } from '../../schemas/names.ts';
+import { parseNodesFile } from '../../schemas/nodes-file.ts';
+import { type Problem, problem } from '../../schemas/problem.ts';
+import { parseRepositorySettings, type RepositorySettings } from '../../schemas/settings.ts';
+import type { ServiceSpec } from '../../schemas/spec.ts';
+import type { Listing } from './model.ts';
+import type { SourceRecord } from './records.ts';
+
+/** One file of a commit that may count. `text` is absent when it is too long to be read, or not there. */
+export interface SnapshotFile {
+  /** From the root of the repository. */
+  readonly path: string;
+  readonly blob: string;
+  readonly mode: string;
+  readonly text?: string | undefined;
+}
+
+export interface SnapshotService {
+  readonly spec: ServiceSpec;
+  readonly file: string;
+  readonly line?: number;
+}
+
+/** What one file says. */
+export interface Reading {
+  readonly kind: 'descriptor' | 'nodes' | 'settings' | 'ignored' | 'invalid';
+  readonly services: readonly SnapshotService[];
+  readonly listings?: readonly Listing[];
+  readonly settings?: RepositorySettings;
+  readonly problems: readonly Problem[];
+}
+
+export interface SourceSnapshot {
+  readonly source: string;
+  readonly commit: string;
+  readonly services: ReadonlyMap<ServiceName, SnapshotService>;
+  /** Last good version of services that the source had and that this commit does not show. */
+  readonly lastGood: ReadonlyMap<ServiceName, SnapshotService>;
+  /** Entries of nodes.yaml; undefined when the source has no such file. The last good ones when it cannot be read. */
+  readonly listings: readonly Listing[] | undefined;
+  readonly lastGoodListings: readonly Listing[];
+  /** Keys of the previous record whose files held entries of nodes.yaml. */
+  readonly lastGoodNodeFiles: readonly string[];
+  readonly settings?: RepositorySettings;
+  readonly problems: readonly Problem[];
+  /** False while any candidate file cannot be read or parsed. */
+  readonly complete: boolean;
+  readonly ignored: number;
+  /** Last good blob and services per path that counts. */
+  readonly files: SourceRecord['files'];
+}
+
+/**
+ * Key in a source record under which an older blob of a path is kept beside the current one, while a removal that it explains is
+ * held. The path itself is {@link pathOfKey}.
+ */
+export function keptKey(path: string, blob: string): string {
+  return `${path}#${blob}`;
+}
+
+export function pathOfKey(key: string): string {
+  return key.replace(/#[0-9a-f]{40,64}$/, '');
+}
+
+const regularModes: ReadonlySet<string> = new Set(['100644', '100755']);
+const candidateName = /\.(ya?ml|json)$/i;
+
+/**
+ * Which files a cluster reads: where a folder `clusters/` exists below `path`, only `clusters/<its name>/` and `common/`; else all.
+ * Dot folders and dot files are ignored.
+ */
+export function selectPaths<T extends { readonly path: string }>(
+  entries: readonly T[],
+  where: { readonly cluster: string; readonly path: string },
+): T[] {
+  const prefix = where.path === '' ? '' : `${where.path}/`;
+  const visible = entries.filter(
+    ({ path }) =>
+      path.startsWith(prefix) &&
+      !path
+        .slice(prefix.length)
+        .split('/')
+        .some((part) => part.startsWith('.')),
+  );
+  const manyClusters = visible.some(({ path }) => path.startsWith(`${prefix}clusters/`));
+  if (!manyClusters) return visible;
+  const roots = [`${prefix}clusters/${where.cluster}/`, `${prefix}common/`];
+  return visible.filter(({ path }) => roots.some((root) => path.startsWith(root)));
+}
+
+/** Path below the folder that a cluster reads: `nodes.yaml` counts by name only at the root of it. */
+function belowRoot(path: string, where: { readonly cluster: string; readonly path: string }): string {
+  const prefix = where.path === '' ? '' : `${where.path}/`;
+  const below = path.startsWith(prefix) ? path.slice(prefix.length) : path;
+  for (const root of [`clusters/${where.cluster}/`, 'common/'])
+    if (below.startsWith(root)) return below.slice(root.length);
+  return below;
+}
+
+/** Reads one file. Never throws; what is wrong is in `problems`. */
+export function readFile(file: SnapshotFile, where: { readonly cluster: string; readonly path: string }): Reading {
+  const nothing = { services: [], problems: [] };
+  if (!regularModes.has(file.mode)) {
+    if (!candidateName.test(file.path)) return { ...nothing, kind: 'ignored' };
+    const message = file.mode === '160000' ? 'submodules are not followed' : 'links are not followed';
+    return { kind: 'invalid', services: [], problems: [problem('SOURCE_HOSTILE', message, { file: file.path })] };
+  }
+  if (!candidateName.test(file.path)) return { ...nothing, kind: 'ignored' };
+  if (file.text === undefined) {
+    const message = 'the file is longer than 256 KiB, or could not be read';
+    return { kind: 'invalid', services: [], problems: [problem('YAML_INVALID', message, { file: file.path })] };
+  }
+  return readText(file.path, file.text, classifyFile(belowRoot(file.path, where), file.text));
+}
+
+function readText(path: string, text: string, kind: Reading['kind']): Reading {
+  if (kind === 'ignored') return { kind, services: [], problems: [] };
+  if (kind === 'nodes') {
+    const { listings, problems } = parseNodesFile(text, path);
+    return isBroken(problems)
+      ? { kind: 'invalid', services: [], problems }
+      : { kind, services: [], listings, problems };
+  }
+  if (kind === 'settings') {
+    const { settings, problems } = parseRepositorySettings(text, path);
+    return isBroken(problems) || !settings
+      ? { kind: 'invalid', services: [], problems }
+      : { kind, services: [], settings, problems };
+  }
+  const { services, problems } = parseDescriptor(text, path);
+  if (isBroken(problems)) return { kind: 'invalid', services: [], problems };
+  if (kind === 'invalid')
+    return { kind, services: [], problems: [problem('YAML_INVALID', 'it cannot be read', { file: path })] };
+  return { kind: 'descriptor', services: services.map(({ spec, line }) => ({ spec, file: path, line })), problems };
+}
+
+function isBroken(problems: readonly Problem[]): boolean {
+  return problems.some((one) => one.severity !== 'warning');
+}
+
+/** A file that counts, with what it says now and what it said when it was last good. */
+export interface ReadFile {
+  readonly path: string;
+  readonly blob: string;
+  readonly reading: Reading;
+}
+
+/**
+ * Composes a snapshot. `now`: the files of the commit; `before`: the last good blobs of the record, as far as they can still be
+ * read. Names that appear twice belong to the file that had them before, else to the first path.
+ */
+export function composeSnapshot(input: {
+  readonly source: string;
+  readonly commit: string;
+  readonly previous: SourceRecord | undefined;
+  readonly now: readonly ReadFile[];
+  readonly before: readonly ReadFile[];
+}): SourceSnapshot {
+  const previousFiles = input.previous?.files ?? {};
+  const beforeByPath = new Map(input.before.map((file) => [file.path, file]));
+  const problems: Problem[] = [];
+  const files: Record<string, { blob: string; services: readonly ServiceName[] }> = {};
+  const found: SnapshotService[] = [];
+  let listings: readonly Listing[] | undefined;
+  let settings: RepositorySettings | undefined;
+  let complete = true;
+  let ignored = 0;
+
+  for (const file of [...input.now].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    const old = previousFiles[file.path];
+    const turned = file.reading.kind === 'ignored' && old !== undefined;
+    if (file.reading.kind === 'ignored' && !turned) {
+      ignored += 1;
+      continue;
+    }
+    problems.push(...file.reading.problems);
+    if (turned) problems.push(turnedProblem(file.path));
+    const broken = turned || file.reading.kind === 'invalid';
+    if (broken) complete = false;
+    const good = broken ? beforeByPath.get(file.path)?.reading : file.reading;
+    if (broken && old) files[file.path] = old;
+    if (!broken) files[file.path] = { blob: file.blob, services: good?.services.map((one) => one.spec.name) ?? [] };
+    found.push(...(good?.services ?? []));
+    if (good?.listings) listings = [...(listings ?? []), ...good.listings];
+    if (good?.settings) settings = good.settings;
+  }
+
+  const services = firstOwners(found, previousFiles);
+  const clashes = checkNames(found);
+  if (clashes.length > 0) complete = false;
+  return {
+    source: input.source,
+    commit: input.commit,
+    services,
+    lastGood: missingFrom(services, input.before),
+    listings,
+    lastGoodListings: input.before.flatMap((file) => file.reading.listings ?? []),
+    lastGoodNodeFiles: input.before.filter((file) => file.reading.listings).map((file) => file.path),
+    ...(settings ? { settings } : {}),
+    problems: [...problems, ...clashes],
+    complete,
+    ignored,
+    files,
+  };
+}
+
+function turnedProblem(path: string): Problem {
+  return problem('DESCRIPTOR_INVALID', 'the file held a descriptor and is none any more', {
+    file: path,
+    hint: 'its services keep their last good version; delete the file to remove them',
+  });
+}
+
+function firstOwners(
+  found: readonly SnapshotService[],
+  previous: SourceRecord['files'],
+): Map<ServiceName, SnapshotService> {
+  const services = new Map<ServiceName, SnapshotService>();
+  for (const one of found) {
+    const known = services.get(one.spec.name);
+    const hadIt = previous[one.file]?.services.includes(one.spec.name) ?? false;
+    if (!known || (hadIt && known.file !== one.file)) services.set(one.spec.name, one);
+  }
+  return services;
+}
+
+function missingFrom(
+  services: ReadonlyMap<ServiceName, SnapshotService>,
+  before: readonly ReadFile[],
+): Map<ServiceName, SnapshotService> {
+  const missing = new Map<ServiceName, SnapshotService>();
+  for (const { reading } of before) {
+    for (const one of reading.services) if (!services.has(one.spec.name)) missing.set(one.spec.name, one);
+  }
+  return missing;
+}
