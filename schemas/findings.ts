@@ -9,7 +9,7 @@ export interface Findings {
   error(code: ProblemCode, path: Path, message: string, hint?: string): void;
   warning(code: ProblemCode, path: Path, message: string, hint?: string): void;
   /** Violations become `code`, or UNKNOWN_FIELD. At most {@link maxProblems} of them. */
-  violations(code: ProblemCode, found: readonly Violation[]): void;
+  violations(code: ProblemCode | ((path: Path) => ProblemCode), found: readonly Violation[]): void;
   /** True once there is an error. */
   failed(): boolean;
 }
@@ -41,7 +41,8 @@ export function createFindings(
       for (const { path, message, hint, unknownKey } of found.slice(0, maxProblems)) {
         const field = path.at(-1);
         const sentence = unknownKey || typeof field !== 'string' ? message : `\`${field}\`: ${message}`;
-        add('error', unknownKey ? 'UNKNOWN_FIELD' : code, path, sentence, hint);
+        const usual = typeof code === 'function' ? code(path) : code;
+        add('error', unknownKey ? 'UNKNOWN_FIELD' : usual, path, sentence, hint);
       }
     },
     failed: () => problems.some((p) => p.severity !== 'warning'),

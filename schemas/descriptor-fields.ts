@@ -1,0 +1,81 @@
+/** Fields of a descriptor that exist and are not carried out: which are refused, and which are only mentioned. */
+
+import type { Descriptor, Microservice } from './descriptor-schema.ts';
+import type { Application } from './descriptor-service.ts';
+import type { Findings } from './findings.ts';
+import type { Path } from './yaml.ts';
+
+/** Without these the service would not be what was asked for: refused while set. */
+const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
+  privileged: 'privileged services are not served: host access needs a grant of the node',
+  volumes: 'volumes are not served by this version',
+  files: 'files are not served by this version',
+  secrets: 'secrets are not served by this version',
+  host: 'access to the host is not served by this version',
+  exclusive: 'exclusive services are not served by this version',
+  on_disconnect: 'on_disconnect is not served by this version: lost copies are replaced',
+  on_return: 'on_return is not served by this version: the replacement stays',
+  schedule: 'schedules are not served by this version',
+  depends_on: 'depends_on is not served by this version',
+  spread: 'spread is not served by this version: instances go where most is free',
+  vm_images: 'virtual machines are not served by this version',
+  microserviceID: 'existing services are not edited by id: a service is known by its name',
+};
+
+/** These are mentioned while set: the service runs all the same. */
+const mentioned: Readonly<Partial<Record<keyof Microservice, string>>> = {
+  vgpus: 'GPUs are not counted by this version',
+  vtpus: 'TPUs are not counted, as in Oakestra',
+  storage: 'no node states its free disk space: storage does not filter',
+  bandwidth_in: 'no node states its bandwidth: bandwidth_in does not filter',
+  bandwidth_out: 'no node states its bandwidth: bandwidth_out does not filter',
+  args: 'args is ignored, as in Oakestra',
+  state: 'state is ignored, as in Oakestra',
+  added_files: 'added_files is ignored, as in Oakestra',
+  arch: 'arch is ignored for containers',
+  platform: 'platform is ignored for containers',
+  sla_violation_strategy: 'sla_violation_strategy is ignored, as in Oakestra',
+  target_node: 'target_node is ignored, as in Oakestra; use a direct constraint',
+  connectivity: 'connectivity is not enforced, as in Oakestra',
+};
+
+/** Says what a service asks for in vain. */
+export function checkServiceFields(service: Microservice, path: Path, findings: Findings): void {
+  for (const [key, message] of Object.entries(refused)) {
+    if (isSet(service[key as keyof Microservice]))
+      findings.error('FIELD_NOT_SERVED', [...path, key], message, `remove \`${key}\``);
+  }
+  for (const [key, message] of Object.entries(mentioned)) {
+    if (isSet(service[key as keyof Microservice])) {
+      findings.warning(key === 'vgpus' ? 'FIELD_NOT_SERVED' : 'FIELD_IGNORED', [...path, key], message);
+    }
+  }
+  for (const [key, value] of Object.entries(service.addresses ?? {})) {
+    if (!isSet(value)) continue;
+    const own = key.startsWith('rr_ip');
+    const message = own ? 'service addresses are not given by this version' : `${key} is ignored, as in Oakestra`;
+    findings.warning(own ? 'FIELD_NOT_SERVED' : 'FIELD_IGNORED', [...path, 'addresses', key], message);
+  }
+}
+
+/** As {@link checkServiceFields}, for an application. */
+export function checkApplicationFields(application: Application, path: Path, findings: Findings): void {
+  if (isSet(application.applicationID)) {
+    const message = 'existing applications are not edited by id: an application is known by its name';
+    findings.error('FIELD_NOT_SERVED', [...path, 'applicationID'], message, 'remove `applicationID`');
+  }
+}
+
+/** As {@link checkServiceFields}, for a document. `Admin` is what every example of Oakestra says: nothing to mention. */
+export function checkDocumentFields(document: Descriptor, findings: Findings): void {
+  if (isSet(document.args)) findings.warning('FIELD_IGNORED', ['args'], 'args is ignored, as in Oakestra');
+  if (isSet(document.customerID) && document.customerID !== 'Admin') {
+    findings.warning('FIELD_IGNORED', ['customerID'], 'customerID is ignored: the caller is the owner');
+  }
+}
+
+/** False for what is absent or empty: null, false, 0, "", [], {}. */
+function isSet(value: unknown): boolean {
+  if (value === undefined || value === null || value === false || value === 0 || value === '') return false;
+  return typeof value !== 'object' || Object.keys(value).length > 0;
+}

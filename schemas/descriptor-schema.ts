@@ -1,0 +1,208 @@
+/**
+ * Schema of a deployment descriptor: Oakestra's SLA v2.0 with our optional fields. It knows every field that exists, also
+ * those that are ignored or not carried out yet: what becomes of them is in descriptor-service.ts.
+ */
+import { type Static, type TSchema, Type } from 'typebox';
+import { durationSchema } from './duration.ts';
+import { appNamePattern } from './names.ts';
+
+const closed = { additionalProperties: false } as const;
+const name = (description: string) =>
+  Type.String({
+    pattern: appNamePattern.source,
+    description: `${description} Letters and digits, dashes inside, at most 30 characters.`,
+  });
+const text = (description: string, maxLength = 4096) => Type.String({ maxLength, description });
+const words = (description: string) => Type.Array(Type.String({ maxLength: 32_768 }), { maxItems: 1024, description });
+const amount = (description: string) => Type.Number({ minimum: 0, maximum: 1e9, description });
+const ignored = (what: string) => Type.Unknown({ description: `Accepted and ignored. ${what}` });
+const later = (what: string) => Type.Unknown({ description: `Not carried out by this version. ${what}` });
+/** All keys optional. */
+const optional = <T extends Record<string, TSchema>>(properties: T) => Type.Partial(Type.Object(properties)).properties;
+
+const Limits = Type.Object(optional({ memory: amount('Hard cap in MB.'), vcpus: amount('Hard cap in cores.') }), {
+  ...closed,
+  description: 'Hard caps. Without them, memory and vcpus are what is needed, and no cap.',
+});
+
+const Healthcheck = Type.Object(
+  {
+    command: Type.Array(Type.String({ minLength: 1, maxLength: 32_768 }), {
+      minItems: 1,
+      maxItems: 256,
+      description: 'Program and arguments, run inside the instance without a shell; exit code 0 is healthy.',
+      errorMessage: 'must be a list: program, then arguments',
+    }),
+    ...optional({
+      interval: durationSchema('Time between two checks; default 10s'),
+      timeout: durationSchema('Longest time of a check; default 5s'),
+      retries: Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description: 'Failures in a row until unhealthy; default 3.',
+      }),
+      start_period: durationSchema('Failures in this time after the start do not count; default 0'),
+    }),
+  },
+  { ...closed, description: 'When an instance counts as healthy.' },
+);
+
+const Update = Type.Object(
+  optional({
+    order: Type.Enum(['start_first', 'stop_first'], {
+      description:
+        'start_first runs old and new side by side. Default: stop_first if a host port is fixed, else start_first.',
+    }),
+    strategy: Type.Enum(['rolling', 'start_first', 'stop_first', 'recreate'], {
+      description: '`rolling` is the default order; `recreate` is stop_first.',
+    }),
+    settle: durationSchema('How long an instance without a healthcheck must run to count as healthy; default 10s'),
+    timeout: durationSchema('Until when an update must be healthy; default 5m'),
+    max_unavailable: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      description: 'Instances updated at a time; default 1.',
+    }),
+    on_failure: Type.Enum(['rollback', 'pause', 'continue'], {
+      description: 'What a failed update does; default rollback.',
+    }),
+  }),
+  { ...closed, description: 'How a change is rolled out.' },
+);
+
+const Constraint = Type.Object(
+  {
+    type: Type.Enum(['direct', 'label', 'clusters', 'addons', 'latency', 'geo'], {
+      description: 'Kind of constraint.',
+    }),
+    ...optional({
+      node: text('direct: node names, separated by `;`.'),
+      cluster: text('direct: cluster name.', 63),
+      label: text('label: key of a node label.', 63),
+      in: Type.Array(text('A value.', 255), { minItems: 1, maxItems: 256, description: 'label: one of these values.' }),
+      not_in: Type.Array(text('A value.', 255), {
+        minItems: 1,
+        maxItems: 256,
+        description: 'label: none of these values.',
+      }),
+      exists: Type.Boolean({ description: 'label: the node has it (true), or does not (false).' }),
+      allowed: Type.Array(text('A name.', 63), { description: 'clusters: allowed clusters.' }),
+      needs: later('addons: names of addons.'),
+      area: later('latency: area.'),
+      location: later('geo: location.'),
+      threshold: later('latency, geo: bound.'),
+      rigidness: later('latency, geo: rigidness.'),
+      convergence_time: later('latency, geo: seconds.'),
+    }),
+  },
+  { ...closed, description: 'Where instances may run. All constraints hold together.' },
+);
+
+const Addresses = Type.Object(
+  optional({
+    rr_ip: later('Fixed address that balances over all instances.'),
+    rr_ip_v6: later('As rr_ip.'),
+    closest_ip: ignored('Oakestra does not implement it.'),
+    closest_ip_v6: ignored('Oakestra does not implement it.'),
+    instances: ignored('Oakestra does not implement it.'),
+  }),
+  { ...closed, description: 'Addresses of the service.' },
+);
+
+export const Microservice = Type.Object(
+  {
+    microservice_name: name('Name of the service.'),
+    code: Type.String({ minLength: 1, maxLength: 4096, description: 'Image reference; program path for `process`.' }),
+    ...optional({
+      microserviceID: text('Leave it empty.'),
+      microservice_namespace: name('Namespace of the service; default `default`.'),
+      virtualization: text('`container` (default), or `process` on nodes that allow it.', 64),
+      cmd: Type.Array(Type.String({ maxLength: 32_768 }), {
+        maxItems: 1024,
+        description: 'Replaces the command of the image.',
+        errorMessage: 'must be a list like ["sh", "-c", "..."]',
+      }),
+      environment: Type.Array(
+        Type.String({ maxLength: 32_768, pattern: '^[^=]+=[\\s\\S]*$', errorMessage: 'must be KEY=value' }),
+        {
+          maxItems: 1024,
+          description: '`KEY=value` items.',
+          errorMessage: 'must be a list of KEY=value',
+        },
+      ),
+      memory: amount('MB that are needed.'),
+      vcpus: amount('Cores that are needed; 0.5 is half a core.'),
+      vgpus: amount('GPUs that are needed. Not carried out by this version.'),
+      vtpus: amount('Accepted and ignored.'),
+      storage: amount('MB of disk that are needed. No node states it yet.'),
+      bandwidth_in: amount('kbit/s that are needed. No node states it yet.'),
+      bandwidth_out: amount('kbit/s that are needed. No node states it yet.'),
+      port: Type.Union([Type.String({ maxLength: 4096 }), Type.Integer()], {
+        description: '`host:container[/tcp|udp]`, several separated by `;`. A bare number is both sides.',
+        errorMessage: 'must be like 8080:80/tcp;9000',
+      }),
+      addresses: Addresses,
+      constraints: Type.Array(Constraint, { maxItems: 64, description: 'Where instances may run.' }),
+      one_shot: Type.Boolean({ description: 'Runs once: exit code 0 is completed, and nothing is restarted.' }),
+      replicas: Type.Union([Type.Integer({ minimum: 0, maximum: 100_000 }), Type.Enum(['every'])], {
+        description: 'Number of instances (default 1), or `every` node that matches.',
+        errorMessage: 'must be a whole number from 0 to 100000, or `every`',
+      }),
+      limits: Limits,
+      healthcheck: Healthcheck,
+      restart: Type.Enum(['always', 'on_failure', 'never'], { description: 'Default always; never for one_shot.' }),
+      stop_grace: durationSchema('Time between the polite and the impolite signal; default 10s'),
+      update: Update,
+      priority: Type.Integer({ minimum: -1_000_000, maximum: 1_000_000, description: 'Higher goes first; default 0.' }),
+      privileged: later('Host access comes with grants.'),
+      volumes: later('Volumes.'),
+      files: later('Files from the repository.'),
+      secrets: later('Secrets.'),
+      host: later('Devices, mounts, network of the host.'),
+      exclusive: later('At most one owner.'),
+      on_disconnect: later('What happens on a silent node.'),
+      on_return: later('Which copy stays when a lost node returns.'),
+      schedule: later('Repeats a one_shot.'),
+      depends_on: later('Order between services.'),
+      spread: later('Spreads instances over labels.'),
+      vm_images: later('Images of virtual machines.'),
+      args: ignored('Unused in Oakestra.'),
+      state: ignored('Unused in Oakestra.'),
+      added_files: ignored('Unused in Oakestra.'),
+      arch: ignored('Only unikernels use it.'),
+      platform: ignored('Only unikernels use it.'),
+      sla_violation_strategy: ignored('Unused in Oakestra.'),
+      target_node: ignored('Unused in Oakestra; use a direct constraint.'),
+      connectivity: ignored('Not enforced by Oakestra.'),
+    }),
+  },
+  { ...closed, description: 'One service of the application.' },
+);
+export type Microservice = Static<typeof Microservice>;
+
+const Application = Type.Object(
+  {
+    application_name: name('Name of the application.'),
+    microservices: Type.Array(Microservice, { description: 'Its services.' }),
+    ...optional({
+      application_namespace: name('Namespace of the application; default `default`.'),
+      applicationID: text('Leave it empty.'),
+      application_desc: text('Free text.', 1024),
+    }),
+  },
+  { ...closed, description: 'A named group of services.' },
+);
+
+/** Schema of a descriptor document. */
+export const Descriptor = Type.Object(
+  {
+    applications: Type.Array(Application, { description: 'The applications.' }),
+    ...optional({
+      sla_version: Type.Enum(['v2.0'], { description: 'Version of the format.' }),
+      customerID: text('Ignored: the caller is the owner.', 256),
+      args: words('Accepted and ignored.'),
+    }),
+  },
+  { ...closed, title: 'oakctl descriptor', description: 'Applications and services to run (Oakestra SLA v2.0).' },
+);
+export type Descriptor = Static<typeof Descriptor>;

@@ -1,0 +1,219 @@
+/** One microservice of a valid descriptor as a service spec: defaults filled in, what cannot be carried out said. */
+import { toPlacement } from './descriptor-placement.ts';
+import type { Descriptor, Microservice } from './descriptor-schema.ts';
+import { canonicalJson, digestOf } from './digest.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import type { Findings } from './findings.ts';
+import { imageFault } from './image-name.ts';
+import { serviceName } from './names.ts';
+import { parsePorts } from './ports-syntax.ts';
+import type { Healthcheck, Needs, PortMapping, RunSpec, ServiceSpec, UpdatePolicy, Virtualization } from './spec.ts';
+import type { Path } from './yaml.ts';
+
+export type Application = Descriptor['applications'][number];
+
+/** A service and where it was written. */
+export interface ParsedService {
+  readonly spec: ServiceSpec;
+  /** `app.appns` */
+  readonly app: string;
+  readonly file: string;
+  readonly line: number;
+}
+
+export interface DescriptorOptions {
+  /** Cluster policy: `request` makes what is needed the hard cap of services that say no other one. Default `none`. */
+  readonly limits?: 'request' | 'none';
+}
+
+/** The values that hold where a descriptor says nothing. Times in ms. */
+export const descriptorDefaults = {
+  namespace: 'default',
+  replicas: 1,
+  priority: 0,
+  healthcheck: { interval: 10_000, timeout: 5_000, retries: 3, start_period: 0 },
+  update: { settle: 10_000, timeout: 300_000, max_unavailable: 1, on_failure: 'rollback' },
+} as const;
+
+/** Largest job, in bytes of its JSON: assignments have to carry it. */
+export const maxJobBytes = 64 * 1024;
+
+/** The spec of one service. What is wrong or left undone goes to `findings`; the answer counts only if nothing failed. */
+export function toServiceSpec(
+  application: Application,
+  service: Microservice,
+  path: Path,
+  findings: Findings,
+  options: DescriptorOptions,
+): ServiceSpec {
+  const { namespace, replicas, priority } = descriptorDefaults;
+  const run = toRunSpec(service, path, findings, options);
+  const spec: ServiceSpec = {
+    name: serviceName({
+      app: application.application_name,
+      appNamespace: application.application_namespace ?? namespace,
+      service: service.microservice_name,
+      serviceNamespace: service.microservice_namespace ?? namespace,
+    }),
+    run,
+    digest: digestOf(run),
+    replicas: service.replicas ?? replicas,
+    needs: toNeeds(service),
+    placement: toPlacement(service.constraints ?? [], [...path, 'constraints'], findings),
+    update: toUpdate(service, run.ports ?? [], path, findings),
+    priority: service.priority ?? priority,
+    ...(application.application_desc ? { description: application.application_desc } : {}),
+  };
+  const bytes = new TextEncoder().encode(canonicalJson(run)).length;
+  if (bytes > maxJobBytes) {
+    findings.error(
+      'DESCRIPTOR_INVALID',
+      path,
+      `the job is ${bytes} bytes long, at most ${maxJobBytes}`,
+      'shorten cmd or environment',
+    );
+  }
+  return spec;
+}
+
+function toRunSpec(service: Microservice, path: Path, findings: Findings, options: DescriptorOptions): RunSpec {
+  const virtualization = toVirtualization(service.virtualization ?? 'container', path, findings);
+  const ports = toPorts(service.port ?? '', virtualization, path, findings);
+  const { memory = 0, vcpus = 0, restart, one_shot } = service;
+  checkCode(service.code, virtualization, path, findings);
+  checkEnvironment(service.environment ?? [], path, findings);
+  if (one_shot && restart === 'always') {
+    findings.error(
+      'DESCRIPTOR_INVALID',
+      [...path, 'restart'],
+      'a one_shot service is not restarted always',
+      'restart: on_failure',
+    );
+  }
+  const asked = options.limits === 'request' ? { memory, vcpus } : {};
+  const limits = withoutZero({ ...asked, ...service.limits });
+  return {
+    virtualization,
+    code: service.code,
+    ...(service.cmd?.length ? { cmd: [...service.cmd] } : {}),
+    ...(service.environment?.length ? { environment: [...service.environment] } : {}),
+    ...(ports.length > 0 ? { ports } : {}),
+    ...withoutZero({ memory, vcpus }),
+    ...(Object.keys(limits).length > 0 ? { limits } : {}),
+    ...(service.healthcheck ? { healthcheck: toHealthcheck(service.healthcheck, path, findings) } : {}),
+    ...(restart ? { restart } : {}),
+    ...(one_shot === undefined ? {} : { one_shot }),
+    ...(service.stop_grace === undefined
+      ? {}
+      : { stop_grace: ms(service.stop_grace, 0, [...path, 'stop_grace'], findings) }),
+  };
+}
+
+function toVirtualization(written: string, path: Path, findings: Findings): Virtualization {
+  if (written === 'container' || written === 'docker' || written === '') return 'container';
+  if (written === 'process') return 'process';
+  const later = ['unikernel', 'crosvm', 'runc', 'runsc', 'wasm'].includes(written);
+  findings.error(
+    later ? 'FIELD_NOT_SERVED' : 'DESCRIPTOR_INVALID',
+    [...path, 'virtualization'],
+    later ? `virtualization ${written} is not served by this version` : `there is no virtualization \`${written}\``,
+    'container or process',
+  );
+  return 'container';
+}
+
+function toPorts(
+  written: string | number,
+  virtualization: Virtualization,
+  path: Path,
+  findings: Findings,
+): readonly PortMapping[] {
+  const at = [...path, 'port'];
+  const { ports, faults } = parsePorts(written);
+  for (const { message, hint } of faults) findings.error('DESCRIPTOR_INVALID', at, message, hint);
+  const mapped = virtualization === 'process' ? ports.find((port) => port.host !== port.container) : undefined;
+  if (mapped) {
+    const message = `a process has no port mapping (${mapped.host}:${mapped.container}): it opens its ports itself`;
+    findings.error('DESCRIPTOR_INVALID', at, message, `port: "${mapped.host}"`);
+  }
+  return ports;
+}
+
+function checkCode(code: string, virtualization: Virtualization, path: Path, findings: Findings): void {
+  const fault =
+    virtualization === 'container'
+      ? imageFault(code)
+      : /\p{Cc}/u.test(code)
+        ? 'a path has no control characters'
+        : undefined;
+  if (fault) findings.error('DESCRIPTOR_INVALID', [...path, 'code'], fault);
+}
+
+function checkEnvironment(environment: readonly string[], path: Path, findings: Findings): void {
+  const seen = new Set<string>();
+  environment.forEach((item, index) => {
+    const key = item.slice(0, item.indexOf('='));
+    if (seen.has(key)) findings.error('DESCRIPTOR_INVALID', [...path, 'environment', index], `\`${key}\` is set twice`);
+    seen.add(key);
+  });
+}
+
+function toHealthcheck(written: NonNullable<Microservice['healthcheck']>, path: Path, findings: Findings): Healthcheck {
+  const { interval, timeout, retries, start_period } = descriptorDefaults.healthcheck;
+  const at = (key: string) => [...path, 'healthcheck', key];
+  const check: Healthcheck = {
+    command: [...written.command],
+    interval: ms(written.interval, interval, at('interval'), findings),
+    timeout: ms(written.timeout, timeout, at('timeout'), findings),
+    retries: written.retries ?? retries,
+    start_period: ms(written.start_period, start_period, at('start_period'), findings),
+  };
+  for (const key of ['interval', 'timeout'] as const) {
+    if (check[key] < 100)
+      findings.error('DESCRIPTOR_INVALID', at(key), `${check[key]} ms is too short: at least 100ms`);
+  }
+  return check;
+}
+
+function toNeeds(service: Microservice): Needs {
+  const { memory = 0, vcpus = 0, vgpus = 0, storage = 0, bandwidth_in = 0, bandwidth_out = 0 } = service;
+  return { memory, vcpus, vgpus, storage, bandwidth_in, bandwidth_out };
+}
+
+function toUpdate(service: Microservice, ports: readonly PortMapping[], path: Path, findings: Findings): UpdatePolicy {
+  const written = service.update ?? {};
+  const usual = descriptorDefaults.update;
+  const { order, strategy } = written;
+  const meant = strategy === 'recreate' ? 'stop_first' : strategy === 'rolling' ? undefined : strategy;
+  if (order && meant && order !== meant) {
+    findings.error(
+      'DESCRIPTOR_INVALID',
+      [...path, 'update', 'strategy'],
+      `strategy ${strategy} and order ${order} differ`,
+    );
+  }
+  const at = (key: string) => [...path, 'update', key];
+  const update: UpdatePolicy = {
+    order: order ?? meant ?? (ports.length > 0 ? 'stop_first' : 'start_first'),
+    settle: ms(written.settle, usual.settle, at('settle'), findings),
+    timeout: ms(written.timeout, usual.timeout, at('timeout'), findings),
+    max_unavailable: written.max_unavailable ?? usual.max_unavailable,
+    on_failure: written.on_failure ?? usual.on_failure,
+  };
+  if (update.timeout <= update.settle) {
+    const message = `an update never settles: timeout ${formatDuration(update.timeout)}, settle ${formatDuration(update.settle)}`;
+    findings.error('DESCRIPTOR_INVALID', at('timeout'), message, 'a timeout longer than settle');
+  }
+  return update;
+}
+
+function ms(written: number | string | undefined, usual: number, path: Path, findings: Findings): number {
+  if (written === undefined) return usual;
+  const parsed = parseDuration(written);
+  if (parsed === undefined) findings.error('DESCRIPTOR_INVALID', path, `\`${written}\` is longer than a year`);
+  return parsed ?? usual;
+}
+
+function withoutZero<T extends Record<string, number | undefined>>(amounts: T): { [Key in keyof T]?: number } {
+  return Object.fromEntries(Object.entries(amounts).filter(([, amount]) => amount)) as { [Key in keyof T]?: number };
+}

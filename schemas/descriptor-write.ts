@@ -1,0 +1,79 @@
+/** Services as a descriptor again: what `validate -o yaml` prints. */
+import { fromPlacement } from './descriptor-placement.ts';
+import { formatDuration } from './duration.ts';
+import { parseServiceName } from './names.ts';
+import { formatPorts } from './ports-syntax.ts';
+import type { Healthcheck, ServiceSpec, UpdatePolicy } from './spec.ts';
+
+interface Written {
+  readonly head: Record<string, unknown>;
+  readonly microservices: unknown[];
+}
+
+/**
+ * One descriptor with the defaults of placement, update and names written out. What decides the digest stays as it was
+ * written, so that reading the answer gives the same specs, and deploying it restarts nothing.
+ */
+export function toDescriptor(services: readonly { readonly spec: ServiceSpec }[]): Readonly<Record<string, unknown>> {
+  const applications = new Map<string, Written>();
+  for (const { spec } of services) {
+    const parts = parseServiceName(spec.name);
+    if (!parts) continue;
+    const key = JSON.stringify([parts.app, parts.appNamespace, spec.description ?? '']);
+    const head = {
+      application_name: parts.app,
+      application_namespace: parts.appNamespace,
+      ...(spec.description ? { application_desc: spec.description } : {}),
+    };
+    const application: Written = applications.get(key) ?? { head, microservices: [] };
+    application.microservices.push(toMicroservice(spec, parts.service, parts.serviceNamespace));
+    applications.set(key, application);
+  }
+  const list = [...applications.values()].map(({ head, microservices }) => ({ ...head, microservices }));
+  return { sla_version: 'v2.0', customerID: 'Admin', applications: list };
+}
+
+function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Record<string, unknown> {
+  const { run, needs, update } = spec;
+  const { vgpus, storage, bandwidth_in, bandwidth_out } = needs;
+  const constraints = fromPlacement(spec.placement);
+  return {
+    microservice_name: name,
+    microservice_namespace: namespace,
+    virtualization: run.virtualization,
+    code: run.code,
+    ...(run.cmd ? { cmd: [...run.cmd] } : {}),
+    ...(run.environment ? { environment: [...run.environment] } : {}),
+    ...(run.ports ? { port: formatPorts(run.ports) } : {}),
+    memory: needs.memory,
+    vcpus: needs.vcpus,
+    ...positive({ vgpus, storage, bandwidth_in, bandwidth_out }),
+    ...(run.limits ? { limits: { ...run.limits } } : {}),
+    ...(run.healthcheck ? { healthcheck: writeHealthcheck(run.healthcheck) } : {}),
+    ...(run.one_shot === undefined ? {} : { one_shot: run.one_shot }),
+    ...(run.restart ? { restart: run.restart } : {}),
+    ...(run.stop_grace === undefined ? {} : { stop_grace: formatDuration(run.stop_grace) }),
+    replicas: spec.replicas,
+    priority: spec.priority,
+    update: writeUpdate(update),
+    ...(constraints.length > 0 ? { constraints: [...constraints] } : {}),
+  };
+}
+
+function writeHealthcheck(check: Healthcheck): Record<string, unknown> {
+  return {
+    command: [...check.command],
+    interval: formatDuration(check.interval),
+    timeout: formatDuration(check.timeout),
+    retries: check.retries,
+    start_period: formatDuration(check.start_period),
+  };
+}
+
+function writeUpdate(update: UpdatePolicy): Record<string, unknown> {
+  return { ...update, settle: formatDuration(update.settle), timeout: formatDuration(update.timeout) };
+}
+
+function positive(amounts: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(amounts).filter(([, amount]) => amount > 0));
+}

@@ -1,0 +1,119 @@
+/**
+ * Deployment descriptors: text to services, and back. A file is taken whole or not at all, so that a typing error never looks
+ * like a removed service.
+ */
+import { checkApplicationFields, checkDocumentFields, checkServiceFields } from './descriptor-fields.ts';
+import { checkNames, nameAt, namesIn } from './descriptor-names.ts';
+import { Descriptor } from './descriptor-schema.ts';
+import { type DescriptorOptions, type ParsedService, toServiceSpec } from './descriptor-service.ts';
+import { createFindings } from './findings.ts';
+import type { ServiceName } from './names.ts';
+import { type Violation, violations } from './parse.ts';
+import { type Problem, type ProblemCode, problem } from './problem.ts';
+import { editDistance } from './spelling.ts';
+import { type Path, parseYaml, type YamlDocument } from './yaml.ts';
+
+export { checkNames } from './descriptor-names.ts';
+export type { DescriptorOptions, ParsedService } from './descriptor-service.ts';
+export { toDescriptor } from './descriptor-write.ts';
+export { parseRunSpec, runSpecFields } from './run-spec.ts';
+
+export interface ParsedDescriptor {
+  /** Empty when there is an error. */
+  readonly services: readonly ParsedService[];
+  /** Errors and warnings, in the order of the text. */
+  readonly problems: readonly Problem[];
+  /** Full names of all services that could be made out, also when there is an error. */
+  readonly names: readonly ServiceName[];
+}
+
+/**
+ * Parses a descriptor file (YAML or JSON, one or several documents; documents that are no descriptors are passed over, but one
+ * must be). Never throws. With any error `services` is empty.
+ */
+export function parseDescriptor(text: string, file: string, options: DescriptorOptions = {}): ParsedDescriptor {
+  const { documents, problems } = parseYaml(text, file);
+  if (problems.length > 0) return { services: [], problems, names: [] };
+  const descriptors = documents.filter(({ value }) => looksLikeDescriptor(value));
+  if (descriptors.length === 0) {
+    const none = problem('DESCRIPTOR_INVALID', 'no document in here is a descriptor', {
+      file,
+      line: 1,
+      hint: 'a descriptor has `applications`',
+    });
+    return { services: [], problems: [none], names: [] };
+  }
+  const parsed = descriptors.map((document) => parseDocument(document, file, options));
+  const services = parsed.flatMap((one) => one.services);
+  const found = [...parsed.flatMap((one) => one.problems), ...checkNames(services)];
+  const failed = found.some((p) => p.severity !== 'warning');
+  return { services: failed ? [] : services, problems: found, names: parsed.flatMap((one) => one.names) };
+}
+
+/** True for a map with `sla_version` or `applications`, or a key so like them that it must have been meant. */
+export function looksLikeDescriptor(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const marks = ['sla_version', 'applications'];
+  return Object.keys(value).some((key) => marks.some((mark) => editDistance(key.toLowerCase(), mark, 2) <= 2));
+}
+
+function parseDocument(document: YamlDocument, file: string, options: DescriptorOptions): ParsedDescriptor {
+  const { value } = document;
+  const findings = createFindings(file, document, (path) => nameAt(value, path));
+  const names = namesIn(value);
+  const plain = withoutNull(value);
+  findings.violations(codeFor, violations(Descriptor, plain).map(withSynonym));
+  if (findings.failed()) return { services: [], problems: findings.problems, names };
+  const services: ParsedService[] = [];
+  const descriptor = plain as Descriptor;
+  checkDocumentFields(descriptor, findings);
+  descriptor.applications.forEach((application, index) => {
+    const at: Path = ['applications', index];
+    checkApplicationFields(application, at, findings);
+    application.microservices.forEach((service, position) => {
+      const path = [...at, 'microservices', position];
+      checkServiceFields(service, path, findings);
+      const spec = toServiceSpec(application, service, path, findings, options);
+      const app = spec.name.split('.').slice(0, 2).join('.');
+      services.push({ spec, app, file, line: document.locate(path).line });
+    });
+  });
+  return { services: findings.failed() ? [] : services, problems: findings.problems, names };
+}
+
+function codeFor(path: Path): ProblemCode {
+  return /_(name|namespace)$/.test(String(path.at(-1))) ? 'NAME_INVALID' : 'DESCRIPTOR_INVALID';
+}
+
+/** A blank value means the same as an absent key. */
+function withoutNull(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNull);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(members.map(([key, member]) => [key, withoutNull(member)]));
+}
+
+/** What people write who come from other formats. */
+const synonyms: Readonly<Record<string, string>> = {
+  image: 'code',
+  name: 'microservice_name',
+  namespace: 'microservice_namespace',
+  command: 'cmd',
+  entrypoint: 'cmd',
+  env: 'environment',
+  cpu: 'vcpus',
+  cpus: 'vcpus',
+  mem: 'memory',
+  ports: 'port',
+  services: 'microservices',
+  instances: 'replicas',
+  scale: 'replicas',
+  health: 'healthcheck',
+  stop_grace_period: 'stop_grace',
+  deploy: 'update',
+};
+
+function withSynonym(violation: Violation): Violation {
+  const meant = violation.unknownKey ? synonyms[String(violation.path.at(-1))] : undefined;
+  return meant ? { ...violation, hint: `did you mean \`${meant}\`?` } : violation;
+}

@@ -1,0 +1,68 @@
+/** The run spec on the wire: a closed schema. What is not in it cannot reach a runtime. */
+import { type Static, Type } from 'typebox';
+import { checkMessage } from './parse.ts';
+import type { Problem } from './problem.ts';
+import type { RunSpec } from './spec.ts';
+
+const closed = { additionalProperties: false } as const;
+const ms = Type.Integer({ minimum: 0, maximum: 365 * 86_400_000 });
+const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+const word = Type.String({ maxLength: 32_768, pattern: '^[^\\u0000]*$' });
+const amount = Type.Number({ minimum: 0, maximum: 1e9 });
+
+/** Schema of {@link RunSpec}. */
+export const RunSpecSchema = Type.Object(
+  {
+    virtualization: Type.Enum(['container', 'process']),
+    code: Type.String({ minLength: 1, maxLength: 4096, pattern: '^[^\\u0000]*$' }),
+    cmd: Type.Optional(Type.Array(word, { maxItems: 1024 })),
+    environment: Type.Optional(
+      Type.Array(Type.String({ maxLength: 32_768, pattern: '^[^=\\u0000]+=[^\\u0000]*$' }), { maxItems: 1024 }),
+    ),
+    ports: Type.Optional(
+      Type.Array(Type.Object({ host: port, container: port, protocol: Type.Enum(['tcp', 'udp']) }, closed), {
+        maxItems: 256,
+      }),
+    ),
+    memory: Type.Optional(amount),
+    vcpus: Type.Optional(amount),
+    limits: Type.Optional(Type.Object({ memory: Type.Optional(amount), vcpus: Type.Optional(amount) }, closed)),
+    healthcheck: Type.Optional(
+      Type.Object(
+        {
+          command: Type.Array(word, { minItems: 1, maxItems: 256 }),
+          interval: ms,
+          timeout: ms,
+          retries: Type.Integer({ minimum: 1, maximum: 1000 }),
+          start_period: ms,
+        },
+        closed,
+      ),
+    ),
+    restart: Type.Optional(Type.Enum(['always', 'on_failure', 'never'])),
+    one_shot: Type.Optional(Type.Boolean()),
+    stop_grace: Type.Optional(ms),
+  },
+  closed,
+);
+
+/** Schema and type are one: a member that only one of them has does not compile. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+type Plain<T> = T extends readonly (infer Item)[]
+  ? Plain<Item>[]
+  : T extends object
+    ? { -readonly [Key in keyof T]: Plain<T[Key]> }
+    : T;
+const same: Same<Plain<Static<typeof RunSpecSchema>>, Plain<RunSpec>> = true;
+
+/** Members of a run spec that this version understands, sorted: agents report them, the planner compares. */
+export const runSpecFields: readonly string[] = same && Object.keys(RunSpecSchema.properties).sort();
+
+/**
+ * A run spec from the wire, or what is wrong with it: UNKNOWN_FIELD for a member of a later version, else BAD_REQUEST. Tell
+ * them apart with `'disposition' in answer` (only problems have one).
+ */
+export function parseRunSpec(value: unknown): RunSpec | Problem {
+  const parsed = checkMessage<RunSpec>(RunSpecSchema, value);
+  return parsed.ok ? parsed.value : parsed.problem;
+}
