@@ -13,7 +13,8 @@ import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../s
 import { eventually } from './eventually.ts';
 import { cloneRepository, type GitRepo } from './git-repo.ts';
 
-const program = fileURLToPath(new URL('../../dist/cli/bin/oakctl.js', import.meta.url));
+/** The shipped program. */
+export const program = fileURLToPath(new URL('../../dist/cli/bin/oakctl.js', import.meta.url));
 
 export interface Ran {
   readonly code: number;

@@ -12,11 +12,16 @@ export interface ServiceText {
   readonly [field: string]: unknown;
 }
 
-/** A descriptor of one application; keys of `services` are names, both namespaces are `test`. */
+/**
+ * A descriptor of one application; keys of `services` are names, both namespaces are `test`. A copy counts as healthy after
+ * one second, and has half a second to stop.
+ */
 export function descriptor(app: string, services: Readonly<Record<string, ServiceText>>): string {
   const microservices = Object.entries(services).map(([name, fields]) => ({
     microservice_name: name,
     microservice_namespace: 'test',
+    update: { settle: '1s' },
+    stop_grace: '500ms',
     ...fields,
   }));
   const applications = [{ application_name: app, application_namespace: 'test', microservices }];

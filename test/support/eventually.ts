@@ -31,3 +31,14 @@ export async function eventually<T>(check: () => T | Promise<T>, options: Eventu
     await new Promise((resolve) => setTimeout(resolve, interval));
   }
 }
+
+/** Repeats `check` for `duration` ms and throws as soon as it throws or returns `false`: for what must not happen. */
+export async function steadily(check: () => unknown, duration: number, what = 'the condition'): Promise<void> {
+  const started = performance.now();
+  while (performance.now() - started < duration) {
+    if ((await check()) === false) {
+      throw new Error(`${what} ended after ${Math.round(performance.now() - started)} ms`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
