@@ -2,13 +2,13 @@
 import { Command, Flags } from '@oclif/core';
 import type { ApiClient } from '../schemas/io/api-client.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import { nearest } from '../schemas/spelling.ts';
 import { resolveTarget, type Target, type TargetFlags } from './contexts.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { homeFolder } from './home.ts';
 import { type Listing, type OutputFormat, outputFormats, renderList, renderOne } from './render/output.ts';
 import { createPaint, type Paint, wantsColour } from './render/paint.ts';
 import { renderProblems } from './render/problems.ts';
-import { nearest } from './suggestions.ts';
 
 const helpGroup = 'GLOBAL';
 

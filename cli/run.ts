@@ -1,11 +1,11 @@
 /** Finds and runs a command; answers the exit code. */
 import { Config, flush, run } from '@oclif/core';
 import { problem } from '../schemas/problem.ts';
+import { nearest } from '../schemas/spelling.ts';
 import { problemsOf } from './base-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createPaint, wantsColour } from './render/paint.ts';
 import { renderProblems } from './render/problems.ts';
-import { nearest } from './suggestions.ts';
 
 /** Runs one command line. Output of the command is flushed when this resolves. `root`: URL or path inside the package. */
 export async function runCommandLine(argv: readonly string[], root: string): Promise<number> {

@@ -20,11 +20,3 @@ export function duration(ms: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
-
-/** Reads `90s`, `500ms`, `5m`, `2h`, `1d` or plain seconds, as flags give them; undefined when it is not a duration. Result in ms. */
-export function parseDuration(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
-  if (!match?.[1]) return undefined;
-  const size = match[2] === 'ms' ? 1 : (units.find(({ name }) => name === (match[2] ?? 's'))?.size ?? 1000);
-  return Math.round(Number(match[1]) * size);
-}

@@ -1,0 +1,14 @@
+/** Flags with a type of their own. */
+import { Flags } from '@oclif/core';
+import { parseDuration } from '../schemas/duration.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+
+/** A duration as `90s`, `5m`, `2h` or seconds; the value is in ms. */
+export const durationFlag = Flags.custom<number>({
+  helpValue: '<duration>',
+  parse: async (text) => {
+    const ms = parseDuration(/^\d+$/.test(text) ? `${text}s` : text);
+    if (ms !== undefined) return ms;
+    throw new ProblemError(problem('USAGE', `\`${text}\` is not a duration`, { hint: 'write 90s, 5m or 2h' }));
+  },
+});

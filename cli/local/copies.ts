@@ -1,0 +1,22 @@
+/** Copies of a worker whose agent is gone. */
+import type { LocalEngine } from './engine.ts';
+import type { LocalPaths } from './folders.ts';
+import type { LocalWorker, Marker } from './marker.ts';
+
+export interface CopiesOf {
+  readonly paths: LocalPaths;
+  readonly marker: Marker;
+  readonly worker: LocalWorker;
+  readonly engine: LocalEngine | undefined;
+}
+
+/** Stops (politely), kills or removes the copies of a worker; answers how many there were. A worker that never joined has none. */
+export async function endCopies(of: CopiesOf, how: 'stop' | 'kill' | 'remove'): Promise<number> {
+  const { fingerprint } = of.marker;
+  const node = of.worker.id;
+  if (fingerprint === undefined || node === undefined || !of.engine) return 0;
+  const scope = { fingerprint, node };
+  if (how === 'stop') return of.engine.stopContainers(scope);
+  if (how === 'kill') return of.engine.killContainers(scope);
+  return of.engine.removeContainers(scope);
+}

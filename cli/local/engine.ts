@@ -1,0 +1,84 @@
+/**
+ * What the local verbs do with a Docker Engine. Everything goes by our labels: the fingerprint of the cluster, and the id of a
+ * node. What does not carry them is never listed, let alone touched.
+ */
+import type Dockerode from 'dockerode';
+
+export interface Scope {
+  readonly fingerprint: string;
+  /** Only copies of this node. */
+  readonly node?: string;
+}
+
+export interface LocalEngine {
+  /** API version of the Engine. */
+  readonly version: string;
+  stopContainers(scope: Scope): Promise<number>;
+  killContainers(scope: Scope): Promise<number>;
+  removeContainers(scope: Scope): Promise<number>;
+  removeNetworks(fingerprint: string): Promise<number>;
+  volumes(fingerprint: string): Promise<readonly string[]>;
+  removeVolumes(names: readonly string[]): Promise<void>;
+}
+
+/** How long an Engine may take to say that it is there. ms. */
+const patience = 3000;
+
+/** The Engine of DOCKER_HOST or the usual socket; undefined when none answers. */
+export async function openEngine(): Promise<LocalEngine | undefined> {
+  const { default: Docker } = await import('dockerode');
+  const docker = new Docker();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), patience);
+  });
+  const info = await Promise.race([docker.version().catch(() => undefined), late]);
+  clearTimeout(timer);
+  return info ? createEngine(docker, info.ApiVersion) : undefined;
+}
+
+function createEngine(docker: Dockerode, version: string): LocalEngine {
+  const containers = (scope: Scope, all: boolean) => docker.listContainers({ all, filters: { label: labels(scope) } });
+  const each = async (scope: Scope, all: boolean, act: (container: Dockerode.Container) => Promise<unknown>) => {
+    const found = await containers(scope, all);
+    await inBatches(found, (info) => tolerate(act(docker.getContainer(info.Id))));
+    return found.length;
+  };
+  return {
+    version,
+    stopContainers: (scope) => each(scope, false, (container) => container.stop()),
+    killContainers: (scope) => each(scope, false, (container) => container.kill()),
+    removeContainers: (scope) => each(scope, true, (container) => container.remove({ force: true })),
+    async removeNetworks(fingerprint) {
+      const found = await docker.listNetworks({ filters: { label: labels({ fingerprint }) } });
+      await inBatches(found, (info) => tolerate(docker.getNetwork(info.Id).remove()));
+      return found.length;
+    },
+    async volumes(fingerprint) {
+      const { Volumes } = await docker.listVolumes({ filters: { label: labels({ fingerprint }) } });
+      return (Volumes ?? []).map(({ Name }) => Name).sort();
+    },
+    async removeVolumes(names) {
+      await inBatches(names, (name) => tolerate(docker.getVolume(name).remove()));
+    },
+  };
+}
+
+function labels({ fingerprint, node }: Scope): string[] {
+  return [`io.oakctl.cluster=${fingerprint}`, ...(node === undefined ? [] : [`io.oakctl.node=${node}`])];
+}
+
+/** Gone already, or already stopped: as wanted. */
+async function tolerate(done: Promise<unknown>): Promise<void> {
+  await done.catch((error: { statusCode?: number }) => {
+    if (![304, 404, 409].includes(error.statusCode ?? 0)) throw error;
+  });
+}
+
+async function inBatches<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await act(item);
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+}

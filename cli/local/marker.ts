@@ -1,0 +1,72 @@
+/** The marker of a cluster that `up` made, and what must be known while its reconciler is down. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { RuntimeName } from '../../schemas/spec.ts';
+import type { LocalPaths } from './folders.ts';
+
+export interface LocalWorker {
+  readonly name: string;
+  /** Own loopback address, so that workers can publish the same port. */
+  readonly ip: string;
+  /** Node id, once it has joined: containers carry it. */
+  readonly id?: string;
+}
+
+export interface Marker {
+  readonly version: 1;
+  readonly runtime: RuntimeName;
+  /** Third number of the workers' addresses 127.0.<block>.n; clusters of one home have different ones. */
+  readonly block: number;
+  /** Of the cluster's key: containers carry it. */
+  readonly fingerprint?: string;
+  readonly workers: readonly LocalWorker[];
+}
+
+/** undefined when there is none. FILE_DAMAGED when it cannot be understood. */
+export async function readMarker(paths: LocalPaths): Promise<Marker | undefined> {
+  const text = await readFile(paths.marker, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Marker;
+  } catch {
+    throw new ProblemError(problem('FILE_DAMAGED', `${paths.marker} is not JSON`));
+  }
+}
+
+export async function writeMarker(paths: LocalPaths, marker: Marker): Promise<void> {
+  await replaceFile(paths.marker, `${JSON.stringify(marker, undefined, 2)}\n`);
+}
+
+/** The marker of a cluster that exists; NOT_FOUND without a cluster, REFUSED for one that `up` did not make. */
+export async function requireMarker(paths: LocalPaths): Promise<Marker> {
+  const marker = await readMarker(paths);
+  if (marker) return marker;
+  const exists = await readFile(paths.settings).then(
+    () => true,
+    () => false,
+  );
+  throw new ProblemError(
+    exists
+      ? problem('REFUSED', `the cluster ${paths.name} was not made by \`oakctl up\`: it is left alone`)
+      : problem('NOT_FOUND', `there is no cluster ${paths.name} on this machine`, {
+          hint: `\`oakctl up --name ${paths.name}\` makes one`,
+        }),
+  );
+}
+
+/** The worker of this name; NOT_FOUND with the names that there are. */
+export function requireWorker(marker: Marker, name: string): LocalWorker {
+  const worker = marker.workers.find((one) => one.name === name);
+  if (worker) return worker;
+  const known = marker.workers.map((one) => one.name).join(', ');
+  throw new ProblemError(problem('NOT_FOUND', `there is no worker ${name}`, { hint: `the workers are ${known}` }));
+}
+
+/** Writes a file whole, or not at all; only the user can read it. */
+export async function replaceFile(path: string, content: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, content, { mode: 0o600 });
+  await rename(temporary, path);
+}

@@ -1,0 +1,149 @@
+/**
+ * `oakctl up`: a cluster on this machine. Every step looks first and does only what is missing, so that a second call, a call
+ * after a reboot and a call after an interrupted one all end in the same state.
+ */
+import { mkdir } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { RuntimeName } from '../../schemas/spec.ts';
+import { readContexts, readEndpoint, resolveTarget } from '../contexts.ts';
+import { maxWorkers, workerAddress } from './addresses.ts';
+import { freeBlock } from './blocks.ts';
+import { openEngine } from './engine.ts';
+import { type LocalPaths, localPaths } from './folders.ts';
+import { type LocalWorker, type Marker, readMarker, requireMarker, requireWorker, writeMarker } from './marker.ts';
+import { runningPid } from './processes.ts';
+import { ensureRepository } from './repository.ts';
+import { ensureSettings, type Ports } from './settings.ts';
+import { startReconciler, startWorker, untilOnline } from './start.ts';
+import { nodesYaml, repositoryReadme } from './texts.ts';
+
+export interface UpOptions {
+  readonly home: string;
+  readonly name: string;
+  /** Only this worker (of a cluster that exists). */
+  readonly only?: string;
+  readonly workers?: number;
+  readonly runtime?: RuntimeName;
+  readonly ports?: Partial<Ports>;
+  /** Of the workers' addresses, for a new cluster; default the first that no cluster of the home has. */
+  readonly block?: number;
+  /** The compiled command line, started as `node <program> reconciler|agent`. */
+  readonly program: string;
+  readonly say: (text: string) => void;
+}
+
+export interface UpReport {
+  readonly name: string;
+  readonly folder: string;
+  readonly api: string;
+  readonly mqtt: string;
+  /** What to clone and push to. */
+  readonly repository: string;
+  readonly runtime: RuntimeName;
+  readonly workers: readonly LocalWorker[];
+  /** Names of the processes (`reconciler`, workers) that were started, and that were up already. */
+  readonly started: readonly string[];
+  readonly already: readonly string[];
+}
+
+/** Brings the cluster up and returns when its workers are online. PORT_TAKEN, REFUSED, TIMED_OUT, UNREACHABLE. */
+export async function up(options: UpOptions, signal: AbortSignal): Promise<UpReport> {
+  const paths = localPaths(options.home, options.name);
+  const marker = await prepare(paths, options);
+  const started: string[] = [];
+  const already: string[] = [];
+  if (await runningPid(paths.pid('reconciler'))) already.push('reconciler');
+  else {
+    const { moved } = await ensureSettings(paths, options.ports ?? {});
+    for (const text of moved) options.say(text);
+    await startReconciler(paths, options.program, signal);
+    started.push('reconciler');
+  }
+  const api = await connect(options, signal);
+  const workers = options.only === undefined ? marker.workers : [requireWorker(marker, options.only)];
+  const capacity = share(marker.workers.length);
+  await Promise.all(
+    workers.map(async (worker) => {
+      const settings = { worker, runtime: marker.runtime, capacity, program: options.program };
+      const isNew = await startWorker(paths, api, settings, signal);
+      (isNew ? started : already).push(worker.name);
+    }),
+  );
+  const known = await untilOnline(paths, api, workers, signal);
+  await writeMarker(paths, await withIds(marker, api, known, signal));
+  const { api: url, mqtt } = (await readEndpoint(paths.folder)) ?? { api: api.url, mqtt: '' };
+  const { name, folder, repository } = paths;
+  return { name, folder, api: url, mqtt, repository, runtime: marker.runtime, workers, started, already };
+}
+
+/** Marker, folders and repository. */
+async function prepare(paths: LocalPaths, options: UpOptions): Promise<Marker> {
+  const old = options.only === undefined ? await markerOrNone(paths) : await requireMarker(paths);
+  const count = Math.max(options.workers ?? (old ? 0 : 3), old?.workers.length ?? 0);
+  if (count < 1 || count > maxWorkers) {
+    throw new ProblemError(problem('USAGE', `${options.workers} workers are not possible: 1 to ${maxWorkers} are`));
+  }
+  if (old && options.workers !== undefined && options.workers < old.workers.length) {
+    options.say(`${paths.name} keeps its ${old.workers.length} workers; \`oakctl stop <worker>\` stops one`);
+  }
+  const runtime = options.runtime ?? old?.runtime ?? (await chooseRuntime(options.say));
+  const block = old?.block ?? options.block ?? (await freeBlock(options.home));
+  const added = Array.from({ length: count }, (_, i) => ({ name: `worker-${i + 1}`, ip: workerAddress(block, i + 1) }));
+  const workers = [...(old?.workers ?? []), ...added.slice(old?.workers.length ?? 0)];
+  const marker: Marker = { ...old, version: 1, runtime, block, workers };
+  await mkdir(paths.folder, { recursive: true, mode: 0o700 });
+  await writeMarker(paths, marker);
+  const files = { 'README.md': repositoryReadme(paths.name), 'nodes.yaml': nodesYaml(workers) };
+  await ensureRepository(paths.repository, files);
+  return marker;
+}
+
+async function markerOrNone(paths: LocalPaths): Promise<Marker | undefined> {
+  const marker = await readMarker(paths);
+  if (marker) return marker;
+  return requireMarker(paths).catch((error: ProblemError) => {
+    if (error.problem.code === 'NOT_FOUND') return undefined;
+    throw error;
+  });
+}
+
+/** Docker where an Engine answers. The fallback is for demos, and is said. */
+async function chooseRuntime(say: (text: string) => void): Promise<RuntimeName> {
+  if (await openEngine()) return 'docker';
+  say('No Docker Engine answers: the workers run processes instead, which is for demos (`oakctl doctor` says more).');
+  return 'process';
+}
+
+/** Each worker has all cores, and its part of four fifths of the memory. */
+function share(workers: number): { readonly cpu: number; readonly memory: number } {
+  const megabytes = totalmem() / 1024 / 1024;
+  return { cpu: cpus().length, memory: Math.max(64, Math.floor((megabytes * 0.8) / workers)) };
+}
+
+async function connect(options: UpOptions, signal: AbortSignal): Promise<ApiClient> {
+  const paths = localPaths(options.home, options.name);
+  const named = (await readContexts(options.home)).contexts[options.name];
+  if (named) options.say(`The context ${options.name} names ${named.api}; \`--api\` reaches this cluster.`);
+  const endpoint = await readEndpoint(paths.folder);
+  const flags = { api: endpoint?.api ?? '', 'token-file': paths.token };
+  const target = await resolveTarget(flags, {}, options.home);
+  const api = createApiClient({ url: target.api, ...(target.token === undefined ? {} : { token: target.token }) });
+  await api.status(signal);
+  return api;
+}
+
+async function withIds(
+  marker: Marker,
+  api: ApiClient,
+  ids: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<Marker> {
+  const { fingerprint } = await api.status(signal);
+  const workers = marker.workers.map((worker) => {
+    const id = ids.get(worker.name) ?? worker.id;
+    return { ...worker, ...(id === undefined ? {} : { id }) };
+  });
+  return { ...marker, fingerprint, workers };
+}

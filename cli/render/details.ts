@@ -1,0 +1,66 @@
+/** One node, one service: everything that is known, for people. */
+import type { NodeView, ServiceView } from '../../schemas/api.ts';
+import { age } from './ages.ts';
+import { fileText, instanceListing, labelsText, sourceText } from './listings.ts';
+import { type Paint, paintState } from './paint.ts';
+import { renderHold } from './problems.ts';
+import { table } from './table.ts';
+
+type Row = readonly [title: string, value: string | number | undefined];
+
+/** `title  value` lines, absent values left out. */
+export function properties(rows: readonly Row[], paint: Paint): string {
+  const shown = rows.filter(([, value]) => value !== undefined && value !== '');
+  const size = Math.max(0, ...shown.map(([title]) => title.length));
+  return shown.map(([title, value]) => `${paint.dim(title.padEnd(size))}  ${value}`).join('\n');
+}
+
+export function renderService(service: ServiceView, paint: Paint): string {
+  const head = properties(
+    [
+      ['service', paint.strong(service.name)],
+      ['outcome', paintState(paint, service.outcome)],
+      ['message', service.message],
+      ['image', service.image],
+      ['replicas', service.replicas],
+      ['healthy', `${service.healthy} of ${service.slots}`],
+      ['source', sourceText(service)],
+      ['file', fileText(service)],
+      ['digest', service.digest],
+    ],
+    paint,
+  );
+  const instances = table(service.instances, instanceListing.columns(paint), { wide: true, header: paint.dim });
+  return [head, instances, ...service.holds.map((hold) => renderHold(hold, paint))].filter(Boolean).join('\n\n');
+}
+
+export function renderNode(node: NodeView, paint: Paint): string {
+  const { capacity, used, usage } = node;
+  const head = properties(
+    [
+      ['node', paint.strong(node.name)],
+      ['state', paintState(paint, node.state)],
+      ['cordoned', node.cordoned?.cause],
+      ['id', node.id],
+      ['listed', node.listed ? 'in nodes.yaml' : 'not in nodes.yaml'],
+      ['ip', node.ip],
+      ['pool', node.pool],
+      ['labels', labelsText(node.labels)],
+      ['location', node.location],
+      ['memory', capacity && `${used?.memory ?? 0} of ${capacity.memory} MB promised${percent(usage?.memory)}`],
+      ['vcpus', capacity && `${used?.cpu ?? 0} promised on ${capacity.cpu} cores${percent(usage?.cpu)}`],
+      ['runtimes', node.runtimes.join(', ')],
+      ['arch', node.arch],
+      ['version', node.version],
+      ['instances', node.instances],
+      ['seen', node.seen === undefined ? undefined : `${age(node.seen)} ago`],
+    ],
+    paint,
+  );
+  const problems = node.problems.map(({ code, message }) => `${paint.bad(code)} ${message}`);
+  return [head, ...problems].join('\n');
+}
+
+function percent(usage: number | undefined): string {
+  return usage === undefined ? '' : `, ${Math.round(usage)}% in use`;
+}

@@ -1,0 +1,151 @@
+/**
+ * Deploying by commit: the descriptor goes into the user's own working copy of the cluster's repository, is committed with the
+ * user's identity and pushed; then the cluster is asked to fetch, and the outcome is waited for as for a direct deployment.
+ */
+import { mkdir, realpath, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import type { SimpleGit } from 'simple-git';
+import type { DocumentText, SourceView } from '../../schemas/api.ts';
+import { parseDescriptor } from '../../schemas/descriptor.ts';
+import type { ApiClient } from '../../schemas/io/api-client.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { Wanted } from './outcome.ts';
+
+export interface Committed {
+  readonly source: string;
+  readonly commit: string;
+  /** False when the repository already held exactly this. */
+  readonly changed: boolean;
+  /** Paths inside the repository. */
+  readonly files: readonly string[];
+  readonly wanted: readonly Wanted[];
+}
+
+/** Writes, commits, pushes. Nothing is committed when a descriptor is invalid. REFUSED when the push is. */
+export async function commitDocuments(
+  documents: readonly DocumentText[],
+  options: { readonly repository: string; readonly sources: readonly SourceView[] },
+  signal: AbortSignal,
+): Promise<Committed> {
+  const wanted = documents.flatMap(readWanted);
+  const git = await openGit(options.repository, signal);
+  const root = await git.revparse(['--show-toplevel']).catch(() => notACopy(options));
+  const { source, remote } = await findSource(git, options);
+  await requireBranch(git, source.branch);
+  const files = await writeDocuments(documents, root, source.path);
+  await git.raw(['add', '--', ...files]);
+  const changed = (await git.raw(['status', '--porcelain', '--', ...files])).trim() !== '';
+  if (changed) {
+    const names = [...new Set(wanted.map(({ name }) => name))].join(', ');
+    await git.raw(['commit', '--quiet', '-m', `Deploy ${names}`, '--', ...files]).catch((error: Error) => {
+      throw refused('git commit failed', error);
+    });
+  }
+  await git.raw(['push', '--quiet', remote, `HEAD:refs/heads/${source.branch}`]).catch((error: Error) => {
+    throw refused(`git push to ${remote} failed`, error, '`git pull --rebase`, then again');
+  });
+  return { source: source.name, commit: (await git.revparse(['HEAD'])).trim(), changed, files, wanted };
+}
+
+/** Asks the cluster to fetch until it has accepted the commit (or one after it). REFUSED with the source's problems otherwise. */
+export async function syncTo(
+  api: Pick<ApiClient, 'sync'>,
+  committed: Committed,
+  signal: AbortSignal,
+): Promise<SourceView> {
+  const { sources } = await api.sync(signal);
+  const source = sources.find(({ name }) => name === committed.source);
+  if (source && (source.accepted === committed.commit || source.state === 'synced')) return source;
+  const problems = source?.problems.filter(({ severity }) => severity !== 'warning') ?? [];
+  const message = `the cluster does not accept commit ${committed.commit.slice(0, 7)} (${source?.state ?? 'source unknown'})`;
+  throw new ProblemError([problem('REFUSED', message, { hint: '`oakctl status` says why' }), ...problems]);
+}
+
+function readWanted(document: DocumentText): readonly Wanted[] {
+  const { services, problems } = parseDescriptor(document.text, document.file);
+  const errors = problems.filter(({ severity }) => severity !== 'warning');
+  if (errors.length > 0) throw new ProblemError(errors);
+  return services.map(({ spec }) => ({ name: spec.name, digest: spec.digest }));
+}
+
+/** Git in a folder, stopped by the signal; it asks no questions on the terminal. */
+async function openGit(folder: string, signal: AbortSignal): Promise<SimpleGit> {
+  const { simpleGit } = await import('simple-git');
+  return simpleGit({ baseDir: folder, abort: signal, trimmed: true });
+}
+
+/** The source whose URL one of the working copy's remotes has. */
+async function findSource(
+  git: SimpleGit,
+  options: { readonly repository: string; readonly sources: readonly SourceView[] },
+): Promise<{ source: SourceView; remote: string }> {
+  for (const { name, refs } of await git.getRemotes(true)) {
+    for (const source of options.sources) {
+      if (await sameUrl(refs.push || refs.fetch, source.url)) return { source, remote: name };
+    }
+  }
+  return notACopy(options);
+}
+
+function notACopy(options: { readonly repository: string; readonly sources: readonly SourceView[] }): never {
+  const urls = options.sources.map(({ url }) => url).join(', ');
+  throw new ProblemError(
+    problem('REFUSED', `${resolve(options.repository)} is no working copy of the cluster's repository`, {
+      hint: urls ? `run it inside a clone of ${urls}, or name one by \`--repo\`` : 'the cluster has no git source',
+    }),
+  );
+}
+
+/** Same repository? Local ones by real path, others by their text without user, `.git` and slashes at the end. */
+export async function sameUrl(a: string, b: string): Promise<boolean> {
+  const [left, right] = await Promise.all([canonicalUrl(a), canonicalUrl(b)]);
+  return left === right;
+}
+
+async function canonicalUrl(url: string): Promise<string> {
+  const path = url.startsWith('file://') ? decodeURIComponent(new URL(url).pathname) : url;
+  if (path.startsWith('/')) return realpath(path).catch(() => path);
+  const scp = /^(?:[^@/]+@)?([^:/]+):(?!\/\/)(.+)$/.exec(url);
+  const bare = scp ? `${scp[1]}/${scp[2]}` : url.replace(/^[a-z+]+:\/\//, '').replace(/^[^@/]+@/, '');
+  return bare
+    .replace(/\/+$/, '')
+    .replace(/\.git$/, '')
+    .toLowerCase();
+}
+
+async function requireBranch(git: SimpleGit, branch: string): Promise<void> {
+  const current = await git.raw(['symbolic-ref', '--quiet', '--short', 'HEAD']).catch(() => 'no branch');
+  if (current.trim() === branch) return;
+  throw new ProblemError(
+    problem('REFUSED', `the working copy is on ${current.trim()}, the cluster follows ${branch}`, {
+      hint: `\`git switch ${branch}\` first`,
+    }),
+  );
+}
+
+/** A file that lies in the working copy stays where it is; others go, by their name, to the folder that the cluster reads. */
+async function writeDocuments(documents: readonly DocumentText[], root: string, path: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const { file, text } of documents) {
+    const inside = relative(await realpath(root), await realpath(file).catch(() => resolve('/', file)));
+    const isInside = file !== 'stdin' && !inside.startsWith('..');
+    const target = isInside ? inside : join(path, file === 'stdin' ? stdinName(text) : basename(file));
+    if (!isInside) {
+      await mkdir(dirname(join(root, target)), { recursive: true });
+      await writeFile(join(root, target), text);
+    }
+    files.push(target);
+  }
+  return files;
+}
+
+/** What came from standard input is called after its first application. */
+function stdinName(text: string): string {
+  const app = parseDescriptor(text, 'stdin').services[0]?.spec.name.split('.')[0];
+  return `${app ?? 'application'}.yaml`;
+}
+
+function refused(what: string, error: Error, hint?: string): ProblemError {
+  const said = error.message.trim().split('\n').slice(-3).join(' ');
+  return new ProblemError(problem('REFUSED', `${what}: ${said}`, hint ? { hint } : {}), { cause: error });
+}
