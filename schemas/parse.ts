@@ -24,8 +24,8 @@ export interface Violation {
 }
 
 /** `errorMessage` is ours (editors know it): the sentence that replaces the validator's for this schema. */
-const vocabulary = ['errorMessage'];
-const options = { strict: true, strictTypes: false, verbose: true, vocabulary } as const;
+const keywords = ['errorMessage'];
+const options = { strict: true, strictTypes: false, verbose: true, keywords } as const;
 const first = createCompiler(new Ajv2020({ ...options, allErrors: false }));
 const all = createCompiler(new Ajv2020({ ...options, allErrors: true }));
 
