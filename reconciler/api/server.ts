@@ -1,5 +1,5 @@
 /** The HTTP server: routes, access, failures, limits. What it serves is the control plane behind it. */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { requireBearer } from './access.ts';
@@ -55,7 +55,7 @@ export async function createApi(deps: ApiDeps & { readonly bind: ApiBind }): Pro
 export function buildApi({ control, token, streams, logger }: ApiDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     requestTimeout,
     forceCloseConnections: true,

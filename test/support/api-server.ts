@@ -1,0 +1,33 @@
+/** A listening API with a fake control plane, and a client of it. */
+import { pino } from 'pino';
+import { type Api, createApi } from '../../reconciler/api/server.ts';
+import { createStreams, type StreamDeps, type StreamServer } from '../../reconciler/api/streams.ts';
+import type { ControlPlane } from '../../reconciler/control-plane.ts';
+import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
+import { fakeControlPlane } from './fake-control-plane.ts';
+
+export const testToken = 'the-token-of-this-test';
+
+export interface TestApi extends Api {
+  readonly client: ApiClient;
+  readonly streams: StreamServer;
+}
+
+/** Listens on a free port of the loopback address. Nodes authenticate with `password-of-<node>`. */
+export async function listenApi(
+  given: Partial<ControlPlane> = {},
+  streamDeps: Partial<StreamDeps> = {},
+): Promise<TestApi> {
+  const streams = createStreams({
+    authenticate: (node, password) => password === `password-of-${node}`,
+    ...streamDeps,
+  });
+  const api = await createApi({
+    control: fakeControlPlane(given),
+    token: testToken,
+    streams,
+    bind: { host: '127.0.0.1', port: 0 },
+    logger: pino({ level: 'silent' }),
+  });
+  return { ...api, streams, client: createApiClient({ url: api.url, token: testToken }) };
+}

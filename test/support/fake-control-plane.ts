@@ -1,0 +1,94 @@
+/** A control plane that answers what a test gives it, for tests of the API and its client. */
+import type { ControlPlane } from '../../reconciler/control-plane.ts';
+import type { ClusterEvent, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+
+/** All answers are empty; what a test gives replaces them. Calls that change something are refused unless given. */
+export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlane {
+  const refuse = async (): Promise<never> => {
+    throw new ProblemError(problem('REFUSED', 'this test did not expect the call'));
+  };
+  return {
+    status: () => ({
+      cluster: 'test',
+      fingerprint: 'ab'.repeat(32),
+      version: '0.0.0',
+      epoch: 3,
+      phase: 'running',
+      sources: [],
+      services: {
+        progressing: 0,
+        settled: 0,
+        failed: 0,
+        rolled_back: 0,
+        paused: 0,
+        held: 0,
+        removing: 0,
+        orphaned: 0,
+      },
+      nodes: { online: 0, suspect: 0, lost: 0, expected: 0, revoked: 0 },
+      instances: { wanted: 0, healthy: 0 },
+      holds: [],
+      conditions: [],
+    }),
+    apps: () => [],
+    services: () => [],
+    instances: () => [],
+    nodes: () => [],
+    holds: () => [],
+    deploy: refuse,
+    remove: refuse,
+    plan: refuse,
+    approve: refuse,
+    sync: refuse,
+    createToken: refuse,
+    identity: () => ({ cluster: 'test', fingerprint: 'ab'.repeat(32), kid: 'ab', key: '', sig: '' }),
+    join: refuse,
+    revoke: refuse,
+    async *logs() {},
+    async *events() {},
+    ready: () => true,
+    ...given,
+  };
+}
+
+export function fakeInstance(name: string): InstanceView {
+  const [service = '', slot] = name.split('.instance.');
+  return { name, service, slot: Number(slot), status: 'running', healthy: true, addresses: [], restarts: 0 };
+}
+
+export function fakeService(name: string): ServiceView {
+  return {
+    name,
+    app: name.split('.').slice(0, 2).join('.'),
+    source: 'direct',
+    image: 'oakctl/test:1',
+    digest: `1:${'0'.repeat(64)}`,
+    replicas: 1,
+    slots: 1,
+    healthy: 1,
+    outcome: 'settled',
+    message: '1 of 1 healthy',
+    holds: [],
+    instances: [],
+  };
+}
+
+export function fakeNode(name: string, given: Partial<NodeView> = {}): NodeView {
+  return {
+    name,
+    aliases: [],
+    state: 'online',
+    listed: false,
+    pool: 'default',
+    labels: {},
+    runtimes: [],
+    instances: 0,
+    problems: [],
+    ...given,
+  };
+}
+
+export function fakeEvent(seq: number): ClusterEvent {
+  return { seq, run: 'run-1', at: 0, kind: 'instance_status', subject: 'cluster', message: `event ${seq}` };
+}

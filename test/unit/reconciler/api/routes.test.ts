@@ -1,0 +1,316 @@
+import { pino } from 'pino';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { buildApi } from '../../../../reconciler/api/server.ts';
+import type { ControlPlane } from '../../../../reconciler/control-plane.ts';
+import { type ProblemCode, ProblemError, problem } from '../../../../schemas/problem.ts';
+import {
+  fakeControlPlane,
+  fakeEvent,
+  fakeInstance,
+  fakeNode,
+  fakeService,
+} from '../../../support/fake-control-plane.ts';
+
+const token = 'a-token-of-this-test';
+const authorization = `Bearer ${token}`;
+const logged: string[] = [];
+const open: { close(): unknown }[] = [];
+
+function api(given: Partial<ControlPlane> = {}) {
+  const streams = { upgrade: () => {}, close: () => {}, expect: () => ({ id: '', chunks: (async function* () {})() }) };
+  const logger = pino({}, { write: (line: string) => void logged.push(line) });
+  const app = buildApi({ control: fakeControlPlane(given), token, streams, logger });
+  open.push(app);
+  const request = async (method: 'GET' | 'POST', url: string, payload?: object | string, headers = {}) => {
+    const answer = await app.inject({
+      method,
+      url,
+      headers: { authorization, ...(payload === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(payload === undefined ? {} : { payload }),
+    });
+    return { status: answer.statusCode, text: answer.body, json: () => answer.json() };
+  };
+  return {
+    request,
+    get: (url: string, headers = {}) => request('GET', url, undefined, headers),
+    post: (url: string, body?: object | string) => request('POST', url, body),
+  };
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((app) => app.close()));
+  logged.length = 0;
+});
+
+describe('access', () => {
+  it.each([
+    ['GET', '/v1/status'],
+    ['GET', '/v1/events'],
+    ['POST', '/v1/deploy'],
+    ['POST', '/v1/tokens'],
+    ['POST', '/v1/nodes/pi1/revoke'],
+    ['GET', '/v1/instances/x/logs'],
+  ] as const)('%s %s needs the token', async (method, url) => {
+    for (const header of ['', 'Bearer', 'Bearer wrong', `Bearer ${token}x`, `Basic ${token}`]) {
+      const { status, json } = await api().request(method, url, undefined, { authorization: header });
+      expect(status).toBe(401);
+      expect(json().problems[0].code).toBe('UNAUTHORIZED');
+    }
+  });
+
+  it('leaves identity, join and health open', async () => {
+    const { request } = api({ join: async () => ({ id: 'x' }) as never });
+    const none = { authorization: '' };
+    expect((await request('GET', `/v1/identity?nonce=${'ab'.repeat(16)}`, undefined, none)).status).toBe(200);
+    const join = { token: 'oak1', name: 'pi1', ip: '127.0.0.2', version: '1' };
+    expect((await request('POST', '/v1/join', join, none)).status).toBe(200);
+    expect((await request('GET', '/healthz', undefined, none)).status).toBe(200);
+    expect((await request('GET', '/readyz', undefined, none)).status).toBe(200);
+  });
+
+  it('says that it is not ready', async () => {
+    expect((await api({ ready: () => false }).get('/readyz')).status).toBe(503);
+  });
+});
+
+describe('failures', () => {
+  const failing = async (code: ProblemCode) => {
+    const { status } = await api({
+      plan: async () => {
+        throw new ProblemError(problem(code, 'no'));
+      },
+    }).post('/v1/plan', {});
+    return status;
+  };
+
+  it.each([
+    ['BAD_REQUEST', 400],
+    ['DESCRIPTOR_INVALID', 400],
+    ['UNKNOWN_FIELD', 400],
+    ['UNAUTHORIZED', 401],
+    ['TOKEN_INVALID', 401],
+    ['REVOKED', 403],
+    ['NOT_FOUND', 404],
+    ['OWNED_BY_GIT', 409],
+    ['REFUSED', 409],
+    ['NAME_TAKEN', 409],
+    ['UNAVAILABLE', 503],
+  ] as const)('%s is %d', async (code, status) => {
+    expect(await failing(code)).toBe(status);
+  });
+
+  it('judges by the first error, not by a warning before it', async () => {
+    const { post } = api({
+      deploy: async () => {
+        throw new ProblemError([
+          problem('FIELD_IGNORED', 'ignored', { severity: 'warning' }),
+          problem('OWNED_BY_GIT', 'owned'),
+        ]);
+      },
+    });
+    const { status, json } = await post('/v1/deploy', { documents: [{ file: 'a', text: 'b' }] });
+    expect(status).toBe(409);
+    expect(json().problems).toHaveLength(2);
+  });
+
+  it('tells of a bug an id only, and the log the rest', async () => {
+    const { get } = api({
+      status: () => {
+        throw new TypeError('the inside of the inside');
+      },
+    });
+    const { status, text } = await get('/v1/status');
+    expect(status).toBe(500);
+    expect(text).not.toContain('inside');
+    const id = /bug, ([0-9a-f]{12})/.exec(text)?.[1];
+    const line = logged.find((entry) => entry.includes('the inside of the inside'));
+    expect(line && JSON.parse(line)).toMatchObject({ bug: id, url: '/v1/status' });
+  });
+
+  it('answers unknown routes and methods as problems', async () => {
+    const { status, json } = await api().get('/v1/nothing');
+    expect([status, json().problems[0].code]).toEqual([404, 'NOT_FOUND']);
+    expect((await api().post('/v1/status')).status).toBe(404);
+  });
+});
+
+describe('bodies', () => {
+  const documents = [{ file: 'a.yaml', text: 'x: 1' }];
+
+  it.each([
+    ['no JSON', '/v1/deploy', '{'],
+    ['an empty one', '/v1/deploy', ''],
+    ['a list', '/v1/deploy', '[]'],
+    ['no documents', '/v1/deploy', { documents: [] }],
+    ['a document without text', '/v1/deploy', { documents: [{ file: 'a' }] }],
+    ['an unknown key', '/v1/deploy', { documents, force: true }],
+    ['__proto__', '/v1/deploy', '{"documents":[{"file":"a","text":"b","__proto__":{"x":1}}]}'],
+    ['a wrong type', '/v1/tokens', { uses: '3' }],
+    ['a token for years', '/v1/tokens', { ttl: 1e12 }],
+    ['an id that is none', '/v1/approve', { id: '' }],
+    ['something where nothing goes', '/v1/sync', { now: true }],
+  ])('refuses %s', async (_what, url, body) => {
+    const { status, json } = await api().post(url, body);
+    expect(status).toBe(400);
+    expect(['BAD_REQUEST', 'UNKNOWN_FIELD']).toContain(json().problems[0].code);
+  });
+
+  it('refuses one above 1 MiB, and takes one just below', async () => {
+    const deploy = vi.fn<ControlPlane['deploy']>(async () => ({ services: [], warnings: [] }));
+    const { post } = api({ deploy });
+    const { status, json } = await post('/v1/deploy', { documents: [{ file: 'a', text: 'x'.repeat(1024 * 1024) }] });
+    expect([status, json().problems[0].message]).toEqual([413, 'the body is larger than 1 MiB']);
+    expect(deploy).not.toHaveBeenCalled();
+    const most = { documents: [{ file: 'a', text: 'x'.repeat(1024 * 1024 - 100) }] };
+    expect((await post('/v1/deploy', most)).status).toBe(200);
+  });
+
+  it('hands requests on as they are', async () => {
+    const calls: unknown[] = [];
+    const note =
+      <T>(answer: T) =>
+      async (...args: unknown[]) => {
+        calls.push(args.filter((arg) => !(arg instanceof AbortSignal)));
+        return answer;
+      };
+    const { post } = api({
+      nodes: () => [fakeNode('pi1', { id: 'aa11' })],
+      deploy: note({ services: [], warnings: [] }),
+      plan: note({ changes: [], holds: [], settled: 0, problems: [] }),
+      remove: note({ services: [] }),
+      approve: note({ approved: 'h1' }),
+      sync: note({ sources: [] }),
+      createToken: note({ token: 't', id: 'i', expires: 1 }),
+      revoke: note({ revoked: 'pi1' }),
+    });
+    await post('/v1/deploy', { documents, actor: 'ann' });
+    await post('/v1/plan', { documents, asSource: true });
+    await post('/v1/delete', { services: ['a'], actor: 'ann' });
+    await post('/v1/delete', { apps: ['b'] });
+    await post('/v1/approve', { id: 'h1', actor: 'ann' });
+    await post('/v1/sync');
+    await post('/v1/tokens', { name: 'pi2', ttl: 60_000, uses: 2 });
+    await post('/v1/nodes/pi/revoke');
+    expect(calls).toEqual([
+      [{ documents, actor: 'ann' }],
+      [{ documents, asSource: true }],
+      [{ services: ['a'] }, 'ann'],
+      [{ apps: ['b'] }, 'api'],
+      ['h1', 'ann'],
+      [],
+      [{ name: 'pi2', ttl: 60_000, uses: 2 }],
+      ['aa11'],
+    ]);
+  });
+});
+
+describe('queries', () => {
+  const shop = fakeService('shop.prod.web.default');
+  const blog = fakeService('blog.prod.web.default');
+  const control = {
+    services: () => [blog, shop],
+    instances: () => [
+      fakeInstance('shop.prod.web.default.instance.0'),
+      fakeInstance('blog.prod.web.default.instance.0'),
+    ],
+    nodes: () => [fakeNode('pi1'), fakeNode('pi2')],
+  };
+
+  it('lists all, or those that are named', async () => {
+    const { get } = api(control);
+    expect((await get('/v1/services')).json().items).toEqual([blog, shop]);
+    expect((await get('/v1/services?name=shop')).json().items).toEqual([shop]);
+    expect((await get('/v1/services?name=shop&name=blog')).json().items).toEqual([blog, shop]);
+    expect((await get('/v1/instances?name=shop')).json().items).toHaveLength(1);
+    expect((await get('/v1/services/blog')).json()).toEqual(blog);
+    expect((await get('/v1/nodes/pi1')).json().name).toBe('pi1');
+  });
+
+  it('says which names are unknown or ambiguous', async () => {
+    const { get } = api(control);
+    expect((await get('/v1/services/web')).status).toBe(400);
+    expect((await get('/v1/services/web')).json().problems[0].hint).toContain(shop.name);
+    expect((await get('/v1/nodes/pi9')).status).toBe(404);
+    const { status, json } = await get('/v1/nodes?name=pi8&name=pi9&name=pi1');
+    expect([status, json().problems.length]).toEqual([404, 2]);
+  });
+
+  it.each([
+    '/v1/identity',
+    '/v1/identity?nonce=abc',
+    `/v1/identity?nonce=${'zz'.repeat(16)}`,
+    '/v1/events?after=-1',
+    '/v1/events?after=1&after=2',
+    '/v1/events?follow=yes',
+    '/v1/instances/shop.web.0/logs?tail=1000000',
+  ])('refuses %s', async (url) => {
+    expect((await api(control).get(url)).status).toBe(400);
+  });
+
+  it('takes names as long as they may be', async () => {
+    const name = Array(4).fill('x'.repeat(30)).join('.');
+    const { get } = api({ services: () => [fakeService(name)] });
+    expect((await get(`/v1/services/${name}`)).status).toBe(200);
+    expect((await get(`/v1/services/${'y'.repeat(400)}`)).status).toBe(404);
+  });
+});
+
+describe('streams of text', () => {
+  it('sends the events that are kept, and ends', async () => {
+    let aborted = false;
+    const { get } = api({
+      async *events(after, signal) {
+        for (const seq of [1, 2, 3].filter((n) => n > after)) yield fakeEvent(seq);
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        aborted = true;
+      },
+    });
+    const { text } = await get('/v1/events?after=1');
+    expect(text).toContain(`id: 2\ndata: ${JSON.stringify(fakeEvent(2))}\n\n`);
+    expect(text.match(/^id: /gm)).toHaveLength(2);
+    await vi.waitFor(() => expect(aborted).toBe(true));
+  });
+
+  it('goes on after Last-Event-ID, whatever the query says', async () => {
+    const asked: number[] = [];
+    const { get } = api({
+      async *events(after) {
+        asked.push(after);
+        yield fakeEvent(after + 1);
+      },
+    });
+    await get('/v1/events?after=1', { 'last-event-id': '7' });
+    await get('/v1/events');
+    expect(asked).toEqual([7, 0]);
+  });
+
+  it('asks for the log of the one instance that is meant', async () => {
+    const asked: unknown[] = [];
+    const { get } = api({
+      instances: () => [
+        fakeInstance('shop.prod.web.default.instance.0'),
+        fakeInstance('shop.prod.web.default.instance.1'),
+      ],
+      async *logs(instance, options) {
+        asked.push([instance, options]);
+        yield 'one\n';
+        yield 'two\n';
+      },
+    });
+    const { status, text } = await get('/v1/instances/web.1/logs?tail=5');
+    expect([status, text]).toEqual([200, 'one\ntwo\n']);
+    expect(asked).toEqual([['shop.prod.web.default.instance.1', { follow: false, tail: 5 }]]);
+    expect((await get('/v1/instances/web/logs')).status).toBe(400);
+  });
+
+  it('answers a log that cannot be had with its status', async () => {
+    const { get } = api({
+      instances: () => [fakeInstance('shop.prod.web.default.instance.0')],
+      // biome-ignore lint/correctness/useYield: it fails before the first piece
+      async *logs() {
+        throw new ProblemError(problem('UNAVAILABLE', 'the agent did not open the stream'));
+      },
+    });
+    expect((await get('/v1/instances/web.0/logs')).status).toBe(503);
+  });
+});
