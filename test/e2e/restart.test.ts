@@ -74,7 +74,7 @@ describe.skipIf(!(await engineAnswers()))('a reconciler that is killed', () => {
     await cluster.settled({ [fromGit]: 3, [direct]: 2 }, 60_000);
     await kill();
     await rm(join(cluster.folder, 'state'), { recursive: true });
-    await cluster.oakctl('up');
+    await cluster.oakctl('up', 'worker-1');
     await cluster.settled({ [fromGit]: 3, [direct]: 2 }, 60_000);
     await steadily(async () => (await nodeState('worker-3')) !== 'online', 5000, 'the absence of the revoked node');
     const { nodes } = await cluster.status();

@@ -1,4 +1,4 @@
-import { readdir, rename, stat, truncate } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SourceView } from '../../schemas/api.ts';
@@ -6,9 +6,6 @@ import { createTestCluster, type TestCluster } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';
-
-const nodesFile = (names: readonly string[]): string =>
-  names.map((name) => `- node:\n    hostname: ${name}\n`).join('');
 
 describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => {
   let cluster: TestCluster;
@@ -21,11 +18,14 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
     code = await buildImage('oakctl/test-web:1', { port: 80, text: 'one' });
     cluster = await createTestCluster({ workers: 2 });
     good = {
-      'apps/alpha.yaml': descriptor('alpha', { web: { code, memory: 20 } }),
-      'apps/beta.yaml': descriptor('beta', { web: { code, memory: 20 }, db: { code, memory: 20 } }),
-      'canary.yaml': descriptor('canary', { web: { code, memory: 20 } }),
+      'fleet/alpha.yaml': descriptor('alpha', { web: { code, memory: 20 } }),
+      'fleet/beta.yaml': descriptor('beta', { web: { code, memory: 20 }, db: { code, memory: 20 } }),
+      'fleet/canary.yaml': descriptor('canary', { web: { code, memory: 20 } }),
     };
-    await cluster.repository.push(good);
+    // Written by `oakctl up`, and lists both workers.
+    good['fleet/nodes.yaml'] = await readFile(join(cluster.repository.folder, 'nodes.yaml'), 'utf8');
+    await cluster.repository.replace(good);
+    await cluster.configure((text) => text.replace('branch: main', 'branch: main\n    path: fleet'));
     await cluster.settled(services(1));
     untouched = await idsOf('alpha', 'beta');
   });
@@ -42,12 +42,13 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
       .filter(({ instance, state }) => state === 'running' && apps.includes(instance.split('.')[0] ?? ''))
       .map(({ id }) => id);
   const source = async (): Promise<SourceView> => (await cluster.status()).sources[0] as SourceView;
+  const problemCodes = async () => (await source()).problems.map((problem) => problem.code);
   const nothingRemoved = () => steadily(async () => expect(await idsOf('alpha', 'beta')).toEqual(untouched), 1500);
   let canaries = 1;
   /** A change of another application in the same commit: it must go on. */
   const canary = () => {
     canaries = (canaries % 3) + 1;
-    return { 'canary.yaml': descriptor('canary', { web: { code, replicas: canaries, memory: 20 } }) };
+    return { 'fleet/canary.yaml': descriptor('canary', { web: { code, replicas: canaries, memory: 20 } }) };
   };
   const canaryFollowed = async (): Promise<void> => {
     await eventually(async () => expect((await idsOf('canary')).length).toBe(canaries), {
@@ -57,15 +58,15 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
   };
 
   const broken: Record<string, Record<string, string | undefined>> = {
-    'an unparsable file': { 'apps/beta.yaml': 'applications: [\n  {"application_name": ' },
+    'an unparsable file': { 'fleet/beta.yaml': 'applications: [\n  {"application_name": ' },
     'a good descriptor moved into a broken file': {
-      'apps/beta.yaml': undefined,
-      'apps/moved.yaml': `%%%\n${descriptor('beta', { web: { code: 'x' } })}`,
+      'fleet/beta.yaml': undefined,
+      'fleet/moved.yaml': `%%%\n${descriptor('beta', { web: { code: 'x' } })}`,
     },
     'a misspelt sla_version': {
-      'apps/beta.yaml': descriptor('beta', { web: { code: 'x' } }).replace('sla_version', 'sla_versoin'),
+      'fleet/beta.yaml': descriptor('beta', { web: { code: 'x' } }).replace('sla_version', 'sla_versoin'),
     },
-    'a descriptor that became something else': { 'apps/beta.yaml': 'just: notes\n' },
+    'a descriptor that became something else': { 'fleet/beta.yaml': 'just: notes\n' },
   };
 
   for (const [what, changes] of Object.entries(broken)) {
@@ -84,10 +85,8 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
   }
 
   it('an emptied nodes.yaml cordons nobody', async () => {
-    await cluster.repository.push({ 'nodes.yaml': nodesFile(['worker-1', 'worker-2']) });
-    await cluster.oakctl('sync');
-    await eventually(async () => expect((await cluster.nodes()).map(({ listed }) => listed)).toEqual([true, true]));
-    await cluster.repository.push({ 'nodes.yaml': '', ...canary() });
+    expect((await cluster.nodes()).map(({ listed }) => listed)).toEqual([true, true]);
+    await cluster.repository.push({ 'fleet/nodes.yaml': '', ...canary() });
     await cluster.run('sync');
     await canaryFollowed();
     await nothingRemoved();
@@ -97,7 +96,7 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
   });
 
   it('a tree without descriptors is held until a human approves', async () => {
-    await cluster.repository.replace({ 'README.md': 'nothing here\n' });
+    await cluster.repository.replace({ 'fleet/README.md': 'nothing here\n' });
     await cluster.run('sync');
     const hold = await eventually(async () => {
       const found = (await cluster.status()).holds.find(({ code: reason }) => reason === 'REMOVAL_GUARD');
@@ -109,13 +108,20 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
     await mend();
   });
 
+  it('a renamed path removes nothing', async () => {
+    await cluster.repository.git('mv', 'fleet', 'renamed');
+    await cluster.repository.push({});
+    await cluster.run('sync');
+    await eventually(async () => expect(await problemCodes()).toContain('SOURCE_REF_MISSING'));
+    await nothingRemoved();
+    await mend();
+  });
+
   it('a branch that is gone removes nothing', async () => {
     await cluster.repository.git('push', '--quiet', 'origin', 'HEAD:refs/heads/kept');
     await cluster.repository.git('-C', join(cluster.folder, 'repository.git'), 'update-ref', '-d', 'refs/heads/main');
     await cluster.run('sync');
-    await eventually(async () =>
-      expect((await source()).problems.map(({ code: problem }) => problem)).toContain('SOURCE_REF_MISSING'),
-    );
+    await eventually(async () => expect(await problemCodes()).toContain('SOURCE_REF_MISSING'));
     await nothingRemoved();
     await mend();
   });
@@ -144,7 +150,7 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
   async function mend(): Promise<void> {
     const commit = await cluster.repository.replace({
       ...good,
-      'canary.yaml': descriptor('canary', { web: { code, replicas: canaries, memory: 20 } }),
+      'fleet/canary.yaml': descriptor('canary', { web: { code, replicas: canaries, memory: 20 } }),
     });
     await cluster.run('sync');
     await eventually(async () => expect(await source()).toMatchObject({ state: 'synced', accepted: commit }), {

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,6 +56,8 @@ export interface TestCluster {
   settled(wanted: Readonly<Record<string, number>>, timeout?: number): Promise<readonly InstanceView[]>;
   /** Pid in `run/<name>.pid`. */
   pid(name: string): Promise<number>;
+  /** Stops the cluster, changes its cluster.yaml, and brings it up again. */
+  configure(change: (text: string) => string): Promise<void>;
   destroy(): Promise<void>;
 }
 
@@ -126,7 +128,13 @@ function describeCluster(known: {
     nodes: () => items<NodeView>('nodes'),
     containers: async () => listContainers(fingerprint),
     settled: (wanted, timeout = 60_000) => waitSettled(cluster, wanted, timeout),
-    pid: async (process) => Number(await readFile(join(folder, 'run', `${process}.pid`), 'utf8')),
+    pid: (process) => readPid(join(folder, 'run', `${process}.pid`)),
+    configure: async (change) => {
+      await cluster.oakctl('stop');
+      const settings = join(folder, 'cluster.yaml');
+      await writeFile(settings, change(await readFile(settings, 'utf8')));
+      await cluster.oakctl('up');
+    },
     destroy: async () => {
       await destroyCluster(name, home, env, fingerprint);
       await rm(repository.folder, { recursive: true, force: true });
@@ -208,11 +216,15 @@ async function removeFromEngine(fingerprint: string): Promise<void> {
 
 const ignore = (): void => undefined;
 
+async function readPid(file: string): Promise<number> {
+  return (JSON.parse(await readFile(file, 'utf8')) as { pid: number }).pid;
+}
+
 async function pidsOf(folder: string): Promise<number[]> {
   const run = join(folder, 'run');
   if (!existsSync(run)) return [];
   const files = (await readdir(run)).filter((file) => file.endsWith('.pid'));
-  const pids = await Promise.all(files.map(async (file) => Number(await readFile(join(run, file), 'utf8'))));
+  const pids = await Promise.all(files.map((file) => readPid(join(run, file))));
   return pids.filter((pid) => Number.isInteger(pid) && pid > 1);
 }
 
