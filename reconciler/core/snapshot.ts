@@ -2,13 +2,12 @@
  * What one commit of a source says, as data. Files are read one by one (and cached by path and blob); the snapshot is composed of
  * readings. Unknown is never empty: whatever cannot be read keeps its last good version and makes the snapshot incomplete.
  */
-import { classifyFile } from '../../schemas/classify.ts';
-import { checkNames, parseDescriptor } from '../../schemas/descriptor.ts';
+import { classifyFile, type FileClass, mayCount } from '../../schemas/classify.ts';
+import { checkNames, type DescriptorOptions, type ParsedService, parseDescriptor } from '../../schemas/descriptor.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { parseRepositorySettings, type RepositorySettings } from '../../schemas/settings.ts';
-import type { ServiceSpec } from '../../schemas/spec.ts';
 import type { Listing } from './model.ts';
 import type { SourceRecord } from './records.ts';
 
@@ -21,11 +20,8 @@ export interface SnapshotFile {
   readonly text?: string | undefined;
 }
 
-export interface SnapshotService {
-  readonly spec: ServiceSpec;
-  readonly file: string;
-  readonly line?: number;
-}
+/** A service as the source says it. */
+export type SnapshotService = ParsedService;
 
 /** What one file says. */
 export interface Reading {
@@ -69,7 +65,6 @@ export function pathOfKey(key: string): string {
 }
 
 const regularModes: ReadonlySet<string> = new Set(['100644', '100755']);
-const candidateName = /\.(ya?ml|json)$/i;
 
 /**
  * Which files a cluster reads: where a folder `clusters/` exists below `path`, only `clusters/<its name>/` and `common/`; else all.
@@ -94,8 +89,14 @@ export function selectPaths<T extends { readonly path: string }>(
   return visible.filter(({ path }) => roots.some((root) => path.startsWith(root)));
 }
 
+/** From where a cluster reads, and its policy for descriptors. */
+export interface Where extends DescriptorOptions {
+  readonly cluster: string;
+  readonly path: string;
+}
+
 /** Path below the folder that a cluster reads: `nodes.yaml` counts by name only at the root of it. */
-function belowRoot(path: string, where: { readonly cluster: string; readonly path: string }): string {
+function belowRoot(path: string, where: Where): string {
   const prefix = where.path === '' ? '' : `${where.path}/`;
   const below = path.startsWith(prefix) ? path.slice(prefix.length) : path;
   for (const root of [`clusters/${where.cluster}/`, 'common/'])
@@ -104,40 +105,42 @@ function belowRoot(path: string, where: { readonly cluster: string; readonly pat
 }
 
 /** Reads one file. Never throws; what is wrong is in `problems`. */
-export function readFile(file: SnapshotFile, where: { readonly cluster: string; readonly path: string }): Reading {
+export function readFile(file: SnapshotFile, where: Where): Reading {
   const nothing = { services: [], problems: [] };
   if (!regularModes.has(file.mode)) {
-    if (!candidateName.test(file.path)) return { ...nothing, kind: 'ignored' };
+    if (!mayCount(file.path)) return { ...nothing, kind: 'ignored' };
     const message = file.mode === '160000' ? 'submodules are not followed' : 'links are not followed';
     return { kind: 'invalid', services: [], problems: [problem('SOURCE_HOSTILE', message, { file: file.path })] };
   }
-  if (!candidateName.test(file.path)) return { ...nothing, kind: 'ignored' };
+  if (!mayCount(file.path)) return { ...nothing, kind: 'ignored' };
   if (file.text === undefined) {
     const message = 'the file is longer than 256 KiB, or could not be read';
     return { kind: 'invalid', services: [], problems: [problem('YAML_INVALID', message, { file: file.path })] };
   }
-  return readText(file.path, file.text, classifyFile(belowRoot(file.path, where), file.text));
+  return readText(file.path, file.text, classifyFile(belowRoot(file.path, where), file.text), where);
 }
 
-function readText(path: string, text: string, kind: Reading['kind']): Reading {
-  if (kind === 'ignored') return { kind, services: [], problems: [] };
-  if (kind === 'nodes') {
-    const { listings, problems } = parseNodesFile(text, path);
-    return isBroken(problems)
-      ? { kind: 'invalid', services: [], problems }
-      : { kind, services: [], listings, problems };
+function readText(path: string, text: string, found: FileClass, options: DescriptorOptions): Reading {
+  switch (found.kind) {
+    case 'ignored':
+      return { kind: 'ignored', services: [], problems: [] };
+    case 'invalid':
+      return { kind: 'invalid', services: [], problems: found.problems.map((one) => ({ ...one, file: path })) };
+    case 'nodes': {
+      const { listings, problems } = parseNodesFile(text, path);
+      return { kind: isBroken(problems) ? 'invalid' : 'nodes', services: [], listings, problems };
+    }
+    case 'settings': {
+      const { settings, problems } = parseRepositorySettings(text, path);
+      if (isBroken(problems) || !settings) return { kind: 'invalid', services: [], problems };
+      return { kind: 'settings', services: [], settings, problems };
+    }
+    case 'descriptor': {
+      const { services, problems } = parseDescriptor(text, path, options);
+      if (isBroken(problems)) return { kind: 'invalid', services: [], problems };
+      return { kind: 'descriptor', services, problems };
+    }
   }
-  if (kind === 'settings') {
-    const { settings, problems } = parseRepositorySettings(text, path);
-    return isBroken(problems) || !settings
-      ? { kind: 'invalid', services: [], problems }
-      : { kind, services: [], settings, problems };
-  }
-  const { services, problems } = parseDescriptor(text, path);
-  if (isBroken(problems)) return { kind: 'invalid', services: [], problems };
-  if (kind === 'invalid')
-    return { kind, services: [], problems: [problem('YAML_INVALID', 'it cannot be read', { file: path })] };
-  return { kind: 'descriptor', services: services.map(({ spec, line }) => ({ spec, file: path, line })), problems };
 }
 
 function isBroken(problems: readonly Problem[]): boolean {

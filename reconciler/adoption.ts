@@ -1,0 +1,159 @@
+/**
+ * Recovery. After a start nothing is published: the reconciler listens, reads the ledger of every node that reports, and makes it
+ * the node's part, so that what runs is what is wanted until a plan says otherwise. The window ends when every node that was not
+ * lost before has been adopted, at latest after its `lost_after`. Nodes that come later are adopted the same way.
+ */
+
+import { Type } from 'typebox';
+import { emptyPart, hashPart, isWhole, type Part } from '../schemas/assignment.ts';
+import { Fence, Job, messageVersion, type RequestMessage } from '../schemas/messages.ts';
+import { type NodeId, parseInstanceName } from '../schemas/names.ts';
+import { parseMessage } from '../schemas/parse.ts';
+import { topic } from '../schemas/topics.ts';
+import type { Context } from './context.ts';
+import { presenceOf } from './core/presence.ts';
+import type { Dispatcher } from './dispatch.ts';
+
+export interface Adoption {
+  /** Begins the window. `lost`: nodes that were lost before the stop, which nobody waits for. */
+  begin(lost: ReadonlySet<string>): void;
+  /** A node reported its instances: adopt it if that was not done. */
+  reported(node: NodeId): void;
+  /** An agent carries a pair of another process that is not below ours. */
+  foreign(pair: { readonly epoch: number; readonly by: string }): void;
+  /** Hash of the node's part as we promised it. */
+  hashOf(node: NodeId): string;
+}
+
+const LedgerAnswer = Type.Object({
+  parts: Type.Array(
+    Type.Object({ fence: Fence, jobs: Type.Array(Job), documents: Type.Record(Type.String(), Type.Unknown()) }),
+    { minItems: 1, maxItems: 1 },
+  ),
+});
+
+const readTimeout = 10_000;
+const retryAfter = 2_000;
+const ledgerLimit = 1024 * 1024;
+
+export function createAdoption(context: Context, dispatcher: Dispatcher, onRecovered: () => void): Adoption {
+  const { deps, world, keeper, journal } = context;
+  const reading = new Set<NodeId>();
+  const awaited = new Set<NodeId>();
+  const foreigners = new Set<string>();
+  const hashes = new Map<NodeId, { part: Part; hash: string }>();
+  const emptyHash = hashPart(emptyPart);
+  let cancelWindow = (): void => {};
+
+  const adopt = (id: NodeId, part: Part): void => {
+    if (world.nodes.get(id)?.adopted) return;
+    if (part.fence.epoch >= world.fence.epoch && part.fence.by !== world.fence.by) raiseEpoch(part.fence);
+    context.apply({ kind: 'ledger', node: id, part });
+    deps.log('info', 'node_adopted', { node: id, copies: part.jobs.length, fence: part.fence });
+    awaited.delete(id);
+    if (world.recovering) endWhenAllAdopted();
+    else dispatcher.restamp(id);
+  };
+
+  /** Nothing of ours may be below what agents have on disk, e.g. after records were restored from a backup. */
+  const raiseEpoch = (pair: { readonly epoch: number; readonly by: string }): void => {
+    foreigners.add(pair.by);
+    keeper.change({ epoch: Math.max(keeper.now.epoch, pair.epoch) + 1 });
+    world.fence = { ...world.fence, epoch: keeper.now.epoch };
+    deps.log('warn', 'epoch_raised', { epoch: world.fence.epoch, by: pair.by });
+  };
+
+  const readLedger = async (id: NodeId): Promise<void> => {
+    const abort = new AbortController();
+    const stop = deps.clock.after(readTimeout, () => abort.abort());
+    try {
+      const stream = deps.streams.expect(id, abort.signal);
+      const request: RequestMessage = { v: messageVersion, action: 'open', stream: stream.id, kind: 'ledger' };
+      deps.bus.publish(topic(id, 'requests'), JSON.stringify(request), { qos: 0, retain: false });
+      let text = '';
+      for await (const chunk of stream.chunks) {
+        text += chunk;
+        if (text.length > ledgerLimit) abort.abort();
+      }
+      const part = parseLedger(text);
+      if (part) return adopt(id, part);
+      deps.log('warn', 'ledger_unreadable', { node: id, bytes: text.length });
+    } catch (error) {
+      deps.log('warn', 'ledger_unread', { node: id, why: String(error) });
+    } finally {
+      stop();
+      abort.abort();
+    }
+  };
+
+  const read = (id: NodeId): void => {
+    if (reading.has(id) || world.nodes.get(id)?.adopted !== false) return;
+    reading.add(id);
+    void readLedger(id).finally(() => {
+      const node = world.nodes.get(id);
+      const retry = node !== undefined && !node.adopted;
+      if (!retry) return void reading.delete(id);
+      deps.clock.after(retryAfter, () => {
+        reading.delete(id);
+        if (presenceOf(node, context.policy(), deps.clock.now()).state !== 'lost') read(id);
+      });
+    });
+  };
+
+  const endWhenAllAdopted = (): void => {
+    if (awaited.size === 0) end('every known node has reported');
+  };
+  const end = (why: string): void => {
+    if (!world.recovering) return;
+    cancelWindow();
+    void keeper.saved().then(() => {
+      if (!world.recovering) return;
+      context.apply({ kind: 'recovered' });
+      for (const [id, node] of world.nodes) if (node.adopted) dispatcher.restamp(id);
+      journal.add('recovered', 'cluster', why);
+      onRecovered();
+    });
+  };
+
+  return {
+    begin(lost) {
+      for (const id of world.nodes.keys()) if (!lost.has(id)) awaited.add(id);
+      const policy = context.policy();
+      const wait = awaited.size > 0 ? policy.graceUntil - deps.clock.now().mono : 0;
+      cancelWindow = deps.clock.after(Math.max(0, wait), () => end(`${awaited.size} nodes have not reported in time`));
+      endWhenAllAdopted();
+    },
+    reported(id) {
+      const node = world.nodes.get(id);
+      if (!node || node.adopted || !node.reported) return;
+      const { epoch, gen, by, hash } = node.reported;
+      if (hash === emptyHash) adopt(id, { ...emptyPart, fence: { epoch, gen, by } });
+      else read(id);
+    },
+    foreign(pair) {
+      if (foreigners.has(pair.by)) return deps.fatal(`another reconciler (${pair.by}) speaks for this cluster`);
+      raiseEpoch(pair);
+      void keeper.saved().then(() => {
+        for (const [id, node] of world.nodes) if (node.adopted) dispatcher.restamp(id);
+      });
+    },
+    hashOf(id) {
+      const part = world.nodes.get(id)?.part ?? emptyPart;
+      const kept = hashes.get(id);
+      if (kept?.part === part) return kept.hash;
+      const hash = hashPart(part);
+      hashes.set(id, { part, hash });
+      return hash;
+    },
+  };
+}
+
+/** The one part of a ledger answer, if it is whole and speaks of instances. */
+function parseLedger(text: string): Part | undefined {
+  const parsed = parseMessage<{ parts: Part[] }>(LedgerAnswer, text);
+  if (!parsed.ok) return undefined;
+  const part = parsed.value.parts[0];
+  if (!part) return undefined;
+  const named = part.jobs.every((job) => parseInstanceName(job.instance) !== undefined);
+  return named && isWhole(part) ? part : undefined;
+}

@@ -1,0 +1,58 @@
+/** What the parts of the reconciler's loop share. One value, made in loop.ts; the world changes only through `apply`. */
+import type { Log } from '../schemas/io/log.ts';
+import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
+import type { ClusterSettings } from '../schemas/settings.ts';
+import type { Policy, ServicePlan, World, WorldEvent } from './core/model.ts';
+import type { Journal } from './journal.ts';
+import type { Git, Keys, RecordsStore, Streams } from './ports.ts';
+import type { RecordsKeeper } from './records-keeper.ts';
+
+/** A git source as configured, with its mirror. */
+export interface Source {
+  readonly name: string;
+  readonly url: string;
+  readonly branch: string;
+  readonly path: string;
+  /** ms between two looks at the remote. */
+  readonly poll: number;
+  readonly git: Git;
+}
+
+/** The credentials that the broker checks; an external broker gets a file instead. */
+export interface BrokerAccess {
+  /** The least valid serial of every node that may connect. */
+  setNodes(nodes: readonly { readonly id: string; readonly serial: number }[]): void;
+  /** Cuts a node's connection now. */
+  disconnect(node: string): void;
+}
+
+export interface ReconcilerDeps {
+  readonly settings: ClusterSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bus: Bus;
+  readonly keys: Keys;
+  readonly records: RecordsStore;
+  /** state/: may be empty at any time. */
+  readonly state: Files;
+  readonly sources: readonly Source[];
+  readonly streams: Streams;
+  readonly broker: BrokerAccess;
+  /** Where agents find the broker. */
+  readonly mqtt: { readonly host: string; readonly port: number };
+  readonly log: Log;
+  /** A rival speaks for this cluster, or another reason to end the process. */
+  readonly fatal: (reason: string) => void;
+}
+
+export interface Context {
+  readonly deps: ReconcilerDeps;
+  readonly world: World;
+  readonly keeper: RecordsKeeper;
+  readonly journal: Journal;
+  /** The last plan of every service, for views. */
+  readonly plans: Map<string, ServicePlan>;
+  policy(): Policy;
+  /** Applies an event to the world and makes sure that what it dirtied is planned. */
+  apply(event: WorldEvent): void;
+}

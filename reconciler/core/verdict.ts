@@ -1,0 +1,45 @@
+/** From a verdict on a revision to what the world is told. Only what changed is told: the cost follows the change. */
+import { canonicalJson } from '../../schemas/digest.ts';
+import type { ServiceName } from '../../schemas/names.ts';
+import type { Admission } from './admit.ts';
+import type { Desired, Listing, View, WorldEvent } from './model.ts';
+import type { SnapshotService } from './snapshot.ts';
+
+/**
+ * Events that make the world want what `verdict` accepted. `previouslyHeld`: names that the last verdict of this source held.
+ * `listings`: the entries of all sources.
+ */
+export function verdictEvents(
+  view: View,
+  revision: { readonly source: string; readonly commit: string },
+  verdict: Admission,
+  beside: { readonly previouslyHeld: ReadonlySet<ServiceName>; readonly listings: readonly Listing[] },
+): WorldEvent[] {
+  const { source, commit } = revision;
+  const events: WorldEvent[] = [{ kind: 'head', source, commit }];
+  for (const name of beside.previouslyHeld) if (!verdict.held.has(name)) events.push({ kind: 'held', service: name });
+  for (const [name, hold] of verdict.held) events.push({ kind: 'held', service: name, hold });
+  for (const [name, service] of verdict.services) {
+    const old = view.desired.get(name);
+    const same = old?.source.name === source && canonicalJson(old.spec) === canonicalJson(service.spec);
+    if (!same) events.push({ kind: 'desired', service: name, desired: desiredOf(service, revision) });
+  }
+  for (const [name, desired] of view.desired) {
+    const gone = desired.source.name === source && !verdict.services.has(name) && !verdict.held.has(name);
+    if (gone) events.push({ kind: 'desired', service: name });
+  }
+  events.push({ kind: 'listings', listings: beside.listings, removed: verdict.removedListings });
+  return events;
+}
+
+function desiredOf(
+  { spec, file, line }: SnapshotService,
+  { source, commit }: { readonly source: string; readonly commit: string },
+): Desired {
+  return {
+    spec,
+    source: { name: source, commit },
+    origin: { file, ...(line === undefined ? {} : { line }) },
+    slots: spec.replicas === 'every' ? [] : Array.from({ length: spec.replicas }, (_, slot) => slot),
+  };
+}

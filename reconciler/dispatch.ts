@@ -1,0 +1,125 @@
+/**
+ * Tells nodes what they should have. Every action of a plan is one control, a hint that arrives soon; the assignment that
+ * follows is the authority and is retained. The broker is a cache: everything is published again at every connect.
+ */
+
+import { hashPart, jobNumber, type Part } from '../schemas/assignment.ts';
+import { canonicalJson } from '../schemas/digest.ts';
+import { signMessage } from '../schemas/io/signatures.ts';
+import { type AssignmentMessage, type ControlMessage, type Job, messageVersion } from '../schemas/messages.ts';
+import type { NodeId } from '../schemas/names.ts';
+import type { RunSpec } from '../schemas/spec.ts';
+import { topic } from '../schemas/topics.ts';
+import type { Context } from './context.ts';
+import type { Action } from './core/model.ts';
+
+/** What became of one promised action: the part before and after, and the copy it is about. */
+export interface Promised {
+  readonly action: Action;
+  readonly node: NodeId;
+  readonly before: Part;
+  readonly after: Part;
+  readonly copy: string;
+}
+
+export interface Dispatcher {
+  /** Queues the control of a promised action; `flush` sends. */
+  queue(promised: Promised): void;
+  /** Sends queued controls in order, then the assignment of every node that got one. */
+  flush(): void;
+  /** Stamps the node's part with a new pair of this process and publishes it: after adoption, or after a foreign pair. */
+  restamp(node: NodeId): void;
+  /** Publishes the assignment as it stands: the broker may have forgotten it. */
+  republish(node: NodeId): void;
+  /** Clears all retained rows of a node. */
+  clear(node: NodeId): void;
+}
+
+type Unsigned<T> = Omit<T, 'kid' | 'sig'>;
+
+export function createDispatcher(context: Context): Dispatcher {
+  const { deps, world } = context;
+  let controls: { node: NodeId; message: Unsigned<ControlMessage> }[] = [];
+  const touched = new Set<NodeId>();
+
+  const sendAssignment = (node: NodeId): void => {
+    const part = world.nodes.get(node)?.part;
+    if (!part) return;
+    const on = topic(node, 'assignment', 0);
+    const message: Unsigned<AssignmentMessage> = {
+      v: messageVersion,
+      cluster: world.cluster,
+      node,
+      part: 0,
+      parts: 1,
+      ...part.fence,
+      hash: hashPart(part),
+      jobs: [...part.jobs],
+      documents: { ...part.documents },
+    };
+    deps.bus.publish(on, canonicalJson(signMessage(deps.keys, on, message)), { qos: 1, retain: true });
+  };
+
+  return {
+    queue(promised) {
+      controls.push({ node: promised.node, message: controlOf(world.cluster, promised) });
+      touched.add(promised.node);
+    },
+    flush() {
+      const sending = controls;
+      controls = [];
+      for (const { node, message } of sending) {
+        const on = topic(node, 'controls');
+        deps.bus.publish(on, canonicalJson(signMessage(deps.keys, on, message)), { qos: 1, retain: false });
+      }
+      for (const node of touched) sendAssignment(node);
+      touched.clear();
+    },
+    restamp(id) {
+      const node = world.nodes.get(id);
+      if (!node?.adopted) return;
+      world.fence = { ...world.fence, gen: world.fence.gen + 1 };
+      world.nodes.set(id, { ...node, part: { ...node.part, fence: world.fence } });
+      sendAssignment(id);
+    },
+    republish: sendAssignment,
+    clear(node) {
+      for (const row of ['assignment', 'instances', 'online'] as const) {
+        deps.bus.publish(topic(node, row, 0), '', { qos: 1, retain: true });
+      }
+    },
+  };
+}
+
+/** The envelope of seed 000 around one change of a part. */
+function controlOf(cluster: string, { action, node, before, after, copy }: Promised): Unsigned<ControlMessage> {
+  const job = (action.kind === 'drop' ? before : after).jobs.find(
+    (entry) => entry.instance === action.instance && entry.copy === copy,
+  );
+  const document = job && (action.kind === 'drop' ? before : after).documents[job.digest];
+  const isNew = job !== undefined && action.kind !== 'drop' && before.documents[job.digest] === undefined;
+  return {
+    v: messageVersion,
+    command: action.kind === 'drop' ? 'delete' : 'deploy',
+    job: {
+      id: jobNumber(action.instance),
+      name: action.instance,
+      image: document?.code ?? '',
+      technology: job?.runtime ?? 'docker',
+      copy,
+      ...(action.kind === 'drop' ? {} : wanted(job)),
+    },
+    ...(isNew ? { document: document as RunSpec } : {}),
+    cluster,
+    worker: node,
+    node,
+    part: 0,
+    base: { epoch: before.fence.epoch, gen: before.fence.gen },
+    hash: hashPart(after),
+    ...after.fence,
+  };
+}
+
+function wanted(job: Job | undefined): Partial<Pick<Job, 'want' | 'digest' | 'runtime' | 'source'>> {
+  return job ? { want: job.want, digest: job.digest, runtime: job.runtime, source: job.source } : {};
+}

@@ -1,0 +1,122 @@
+/** `plan`: the real planner on a copy of the world that was told what would be. Nothing is published, nothing is recorded. */
+import type { PlanChange, PlanRequest, PlanView } from '../schemas/api.ts';
+import { sha256 } from '../schemas/digest.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import { directSource } from '../schemas/spec.ts';
+import type { Hold } from '../schemas/status.ts';
+import type { Acceptance } from './acceptance.ts';
+import type { Context } from './context.ts';
+import type { Action, Listing, World } from './core/model.ts';
+import { planAll } from './core/plan.ts';
+import { verdictEvents } from './core/verdict.ts';
+import { ancestryKey, apply, cloneWorld } from './core/world.ts';
+import { readDescriptors, resize } from './direct.ts';
+
+const dryRunTimeout = 30_000;
+
+/** What would happen: with `documents` as if deployed directly, or (`asSource`) as if they were the whole source. */
+export async function planRequest(context: Context, acceptance: Acceptance, request: PlanRequest): Promise<PlanView> {
+  const world = cloneWorld(context.world);
+  const told = request.asSource
+    ? await tellAsSource(context, acceptance, world, request)
+    : tellDirect(context, world, request);
+  const plan = planAll(world, context.policy(), context.deps.clock.now());
+  return {
+    changes: [...told.changes, ...plan.actions.flatMap((action) => changeOf(context.world, action) ?? [])],
+    holds: [...told.holds, ...plan.holds],
+    settled: plan.settled,
+    problems: told.problems,
+  };
+}
+
+type Told = Pick<PlanView, 'changes' | 'holds' | 'problems'>;
+
+function tellDirect(context: Context, world: World, request: PlanRequest): Told {
+  if (!request.documents) return { changes: [], holds: [], problems: [] };
+  const { services, warnings } = readDescriptors(request.documents, context.deps.settings);
+  for (const { spec } of services) {
+    const old = context.keeper.now.direct[spec.name];
+    const owner = world.desired.get(spec.name)?.source.name;
+    if (owner !== undefined && owner !== directSource) {
+      const hint = 'change it there and push, or: oakctl deploy --commit';
+      throw new ProblemError(problem('OWNED_BY_GIT', `git owns it: source ${owner}`, { subject: spec.name, hint }));
+    }
+    const { slots } = resize(old, spec.replicas);
+    apply(world, { kind: 'desired', service: spec.name, desired: { spec, source: { name: directSource }, slots } });
+  }
+  return { changes: [], holds: [], problems: warnings };
+}
+
+async function tellAsSource(
+  context: Context,
+  acceptance: Acceptance,
+  world: World,
+  request: PlanRequest,
+): Promise<Told> {
+  const [source] = context.deps.sources;
+  if (!source)
+    throw new ProblemError(
+      problem('BAD_REQUEST', 'the cluster has no git source', { hint: 'plan without --as-source' }),
+    );
+  const files = (request.documents ?? []).map(({ file, text }) => ({
+    path: file,
+    text,
+    blob: sha256(text),
+    mode: '100644',
+  }));
+  const snapshot = await acceptance.snapshotOfFiles(source, files, AbortSignal.timeout(dryRunTimeout));
+  const verdict = acceptance.judge(source, snapshot);
+  // The working copy is taken for a child of what was accepted: what it leaves out may go.
+  for (const copies of world.copies.values()) {
+    for (const { job } of copies.values())
+      if (job?.source.name === source.name) world.ancestry.set(ancestryKey(job.source), true);
+  }
+  const listings = [...acceptance.listingsBeside(source.name), ...verdict.listings];
+  const before = listingsByName(world);
+  const events = verdictEvents(world, { source: source.name, commit: 'working copy' }, verdict, {
+    previouslyHeld: acceptance.heldOf(source.name),
+    listings,
+  });
+  for (const event of events) apply(world, event);
+  const holds: readonly Hold[] = verdict.holds.filter((hold) => hold.subject.startsWith('source/'));
+  return { changes: nodeChanges(before, listingsByName(world)), holds, problems: snapshot.problems };
+}
+
+function listingsByName(world: World): Map<string, Listing> {
+  const matched = [...world.nodes.values()].flatMap((node) => (node.listing ? [node.listing] : []));
+  return new Map([...matched, ...world.expected.values()].map((listing) => [listing.name, listing]));
+}
+
+function nodeChanges(before: ReadonlyMap<string, Listing>, after: ReadonlyMap<string, Listing>): PlanChange[] {
+  const line = (name: string, detail: string): PlanChange => ({ action: 'node', subject: `node/${name}`, detail });
+  const changes: PlanChange[] = [];
+  for (const [name, listing] of after) {
+    const old = before.get(name);
+    if (!old) changes.push(line(name, 'a new entry of nodes.yaml'));
+    else if (JSON.stringify(old) !== JSON.stringify(listing)) changes.push(line(name, differences(old, listing)));
+  }
+  for (const name of before.keys())
+    if (!after.has(name)) changes.push(line(name, 'its entry leaves nodes.yaml: cordoned'));
+  return changes;
+}
+
+function differences(old: Listing, now: Listing): string {
+  const keys = ['ip', 'labels', 'pool', 'capacity', 'location', 'cordon'] as const;
+  const changed = keys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(now[key]));
+  return changed
+    .map((key) => `${key}: ${JSON.stringify(old[key]) ?? 'none'} -> ${JSON.stringify(now[key]) ?? 'none'}`)
+    .join('; ');
+}
+
+function changeOf(world: World, action: Action): PlanChange | undefined {
+  const node = world.nodes.get(action.node)?.record.name ?? action.node;
+  const copies = [...(world.copies.get(action.service)?.values() ?? [])].filter(
+    (copy) => copy.instance === action.instance,
+  );
+  if (action.kind === 'start') {
+    const replaces = copies.some((copy) => copy.job !== undefined);
+    return { action: replaces ? 'replace' : 'start', subject: action.instance, node, detail: action.why };
+  }
+  if (action.kind === 'drop') return { action: 'remove', subject: action.instance, node, detail: action.why };
+  return action.want === 'stopped' ? { action: 'stop', subject: action.instance, node, detail: action.why } : undefined;
+}

@@ -1,0 +1,56 @@
+import type { ClusterStatus } from '../schemas/api.ts';
+import { oakctlVersion } from '../schemas/version.ts';
+import type { Context } from './context.ts';
+import type { ControlPlane } from './control-plane.ts';
+import {
+  appViews,
+  clusterCounts,
+  holdViews,
+  instanceViews,
+  nodeViews,
+  serviceViews,
+  type ViewInput,
+} from './core/views.ts';
+import type { Sync } from './sync.ts';
+
+type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances' | 'nodes' | 'holds'>;
+
+/** The reading half of the control plane: views of the world as it is now. */
+export function createInspection(context: Context, sync: Sync): Inspection {
+  const { deps, world } = context;
+  const input = (): ViewInput => ({
+    view: world,
+    plans: context.plans,
+    policy: context.policy(),
+    now: deps.clock.now(),
+    records: context.keeper.now,
+  });
+  const holds: Inspection['holds'] = () => {
+    const all = [...sync.holds(), ...holdViews(input())];
+    return [...new Map(all.map((hold) => [hold.id ?? `${hold.code} ${hold.subject}`, hold])).values()];
+  };
+  const services: Inspection['services'] = () => serviceViews(input());
+  const nodes: Inspection['nodes'] = () => nodeViews(input());
+
+  return {
+    services,
+    nodes,
+    holds,
+    apps: () => appViews(services()),
+    instances: () => instanceViews(input()),
+    status(): ClusterStatus {
+      const sources = sync.views();
+      return {
+        cluster: world.cluster,
+        fingerprint: deps.keys.fingerprint,
+        version: oakctlVersion,
+        epoch: world.fence.epoch,
+        phase: world.recovering ? 'recovering' : 'running',
+        sources,
+        ...clusterCounts(services(), nodes()),
+        holds: holds(),
+        conditions: sources.flatMap((source) => source.problems),
+      };
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { messageVersion, type RequestMessage } from '../schemas/messages.ts';
+import { parseInstanceName } from '../schemas/names.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import { topic } from '../schemas/topics.ts';
+import type { Context } from './context.ts';
+import type { ControlPlane } from './control-plane.ts';
+import type { Copy } from './core/model.ts';
+
+/** Reads an instance's log from the agent that has it. NOT_FOUND when no copy of it is anywhere. */
+export function createLogReader(context: Context): ControlPlane['logs'] {
+  const { deps, world } = context;
+
+  return async function* logs(instance, options, signal) {
+    const copy = newestCopy(
+      [...(world.copies.get(parseInstanceName(instance)?.service ?? '')?.values() ?? [])],
+      instance,
+    );
+    if (!copy)
+      throw new ProblemError(
+        problem('NOT_FOUND', `no copy of ${instance} is anywhere`, { hint: 'oakctl instances ls' }),
+      );
+    const stream = deps.streams.expect(copy.node, signal);
+    const request: RequestMessage = {
+      v: messageVersion,
+      action: 'open',
+      stream: stream.id,
+      kind: 'logs',
+      instance,
+      copy: copy.copy,
+      ...options,
+    };
+    deps.bus.publish(topic(copy.node, 'requests'), JSON.stringify(request), { qos: 0, retain: false });
+    try {
+      yield* stream.chunks;
+    } finally {
+      const cancel: RequestMessage = { v: messageVersion, action: 'cancel', stream: stream.id, kind: 'logs' };
+      deps.bus.publish(topic(copy.node, 'requests'), JSON.stringify(cancel), { qos: 0, retain: false });
+    }
+  };
+}
+
+/** The copy that people mean: one that is wanted and reported, else the youngest. */
+function newestCopy(copies: readonly Copy[], instance: string): Copy | undefined {
+  const rank = (copy: Copy): number => (copy.job?.want === 'run' ? 2 : 0) + (copy.report ? 1 : 0);
+  return copies
+    .filter((copy) => copy.instance === instance)
+    .sort((a, b) => rank(b) - rank(a) || (b.since ?? 0) - (a.since ?? 0))[0];
+}

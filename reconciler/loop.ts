@@ -1,0 +1,160 @@
+/**
+ * The reconciler: owns the world, lets events in, lets plans out. All I/O comes through the ports of `ReconcilerDeps`, so the
+ * same loop runs on a real machine and in memory on virtual time.
+ */
+import type { Mono } from '../schemas/ports.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import { reconcilerFilters } from '../schemas/topics.ts';
+import { createAdoption } from './adoption.ts';
+import type { Context, ReconcilerDeps } from './context.ts';
+import type { ControlPlane } from './control-plane.ts';
+import type { Policy, WorldEvent } from './core/model.ts';
+import { apply, createWorld } from './core/world.ts';
+import { createDirect } from './direct.ts';
+import { createDispatcher } from './dispatch.ts';
+import { createEnrolment } from './enrolment.ts';
+import { createInspection } from './inspection.ts';
+import { createJournal } from './journal.ts';
+import { createLogReader } from './log-reader.ts';
+import { createLossMemory } from './loss-memory.ts';
+import { createObserver } from './observe.ts';
+import { createPlanner, type Planner } from './planner.ts';
+import { openRecords } from './records-keeper.ts';
+import { createSync } from './sync.ts';
+
+export interface Reconciler {
+  readonly control: ControlPlane;
+  /** Connects, listens, recovers, and then keeps the cluster as wanted. */
+  start(): void;
+  /** Stops deciding and disconnects. What runs goes on. */
+  stop(): Promise<void>;
+}
+
+/** How often the loop looks whether it was held up (a suspended machine, a stopped process). */
+const pulse = 1_000;
+const longestBeat = 5_000;
+/** Least time after a start, a reconnect or a gap in which no node becomes lost. */
+const leastGrace = 15_000;
+
+/** Loads records (raising the epoch) and wires the parts. FILE_DAMAGED, FILE_UNWRITABLE. */
+export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler> {
+  const { settings, clock } = deps;
+  const keeper = await openRecords(deps.records);
+  const by = Buffer.from(deps.random.bytes(8)).toString('hex');
+  const journal = createJournal({
+    clock,
+    run: by,
+    onEvent: (event) => deps.log('info', event.kind, { subject: event.subject, message: event.message }),
+  });
+  const world = createWorld({ cluster: settings.cluster, fence: { epoch: keeper.now.epoch, gen: 0, by } });
+  let graceUntil = clock.now().mono;
+  let planner: Planner | undefined;
+
+  const policy = (): Policy => ({ ...sync.policy(), graceUntil });
+  const context: Context = {
+    deps,
+    world,
+    keeper,
+    journal,
+    plans: new Map(),
+    policy,
+    apply(event: WorldEvent) {
+      apply(world, event);
+      if (world.dirty.size > 0) planner?.wake();
+    },
+  };
+
+  const dispatcher = createDispatcher(context);
+  const direct = createDirect(context);
+  const sync = createSync(context, direct);
+  const adoption = createAdoption(context, dispatcher, () => {
+    sync.explain();
+    planner?.wake();
+  });
+  const observer = createObserver(context, dispatcher, adoption);
+  const losses = createLossMemory(context);
+  const enrolment = createEnrolment(context, dispatcher);
+  planner = createPlanner(context, dispatcher);
+
+  const extendGrace = (): void => {
+    const longest = Math.max(leastGrace, settings.lost_after[settings.node_class]);
+    graceUntil = (clock.now().mono + longest) as Mono;
+    observer.refresh();
+  };
+
+  let connected = false;
+  let stopped = false;
+  const handlers = {
+    connected: () => {
+      connected = true;
+      extendGrace();
+      if (world.recovering) return;
+      for (const [id, node] of world.nodes) if (node.adopted) dispatcher.republish(id);
+    },
+    disconnected: (reason: string) => {
+      connected = false;
+      deps.log('warn', 'bus_disconnected', { reason });
+    },
+    message: observer.message,
+  };
+
+  const beat = (last: Mono): void => {
+    if (stopped) return;
+    const { mono } = clock.now();
+    if (mono - last > pulse + longestBeat) {
+      deps.log('warn', 'loop_gap', { ms: mono - last });
+      extendGrace();
+    }
+    clock.after(pulse, () => beat(mono));
+  };
+
+  const inspection = createInspection(context, sync);
+  const control: ControlPlane = {
+    ...inspection,
+    deploy: direct.deploy,
+    remove: direct.remove,
+    approve: sync.approve,
+    sync: sync.now,
+    plan: sync.plan,
+    createToken: enrolment.createToken,
+    identity: enrolment.identity,
+    join: enrolment.join,
+    revoke: enrolment.revoke,
+    logs: createLogReader(context),
+    events: (after, signal) => journal.follow(after, signal),
+    ready: () => connected && sync.ready(),
+  };
+
+  return {
+    control,
+    start() {
+      journal.add('reconciler_started', 'cluster', `epoch ${world.fence.epoch}`);
+      for (const record of Object.values(keeper.now.nodes)) {
+        if (record.revoked === undefined) context.apply({ kind: 'node', record });
+      }
+      const at = clock.now().mono;
+      for (const [service, rollout] of Object.entries(keeper.now.rollouts))
+        context.apply({ kind: 'rollout', service, rollout, at });
+      direct.load();
+      extendGrace();
+      deps.bus.open({ subscribe: reconcilerFilters() }, handlers);
+      void losses.load().then((lost) => {
+        if (!stopped) adoption.begin(lost);
+      });
+      sync.start();
+      beat(at);
+    },
+    async stop() {
+      stopped = true;
+      sync.stop();
+      planner?.stop();
+      await keeper.saved();
+      await deps.bus.close();
+    },
+  };
+}
+
+/** For callers that need a running reconciler. */
+export function notReady(what: string): ProblemError {
+  return new ProblemError(problem('UNAVAILABLE', what, { disposition: 'retry', hint: 'try again in a moment' }));
+}

@@ -1,0 +1,49 @@
+/** Remembers in state/ which nodes were lost, so that a restart does not wait for machines that were gone already. */
+import type { Context } from './context.ts';
+import { presenceOf } from './core/presence.ts';
+
+export interface LossMemory {
+  /** Names of nodes that were lost when the last process stopped; empty when nothing is remembered. */
+  load(): Promise<ReadonlySet<string>>;
+}
+
+const file = 'lost-nodes.json';
+const lookEvery = 10_000;
+
+/** Best effort by design: losing the file costs a restart at most `lost_after`. */
+export function createLossMemory(context: Context): LossMemory {
+  const { deps, world } = context;
+  let written = '[]';
+
+  const look = (): void => {
+    deps.clock.after(lookEvery, () => {
+      const now = deps.clock.now();
+      const lost = world.recovering
+        ? undefined
+        : [...world.nodes.values()]
+            .filter((node) => presenceOf(node, context.policy(), now).state === 'lost')
+            .map((node) => node.record.id);
+      const text = lost ? JSON.stringify(lost.sort()) : written;
+      if (text !== written) {
+        written = text;
+        deps.state
+          .write(file, text)
+          .catch((error: unknown) => deps.log('warn', 'state_unwritable', { why: String(error) }));
+      }
+      look();
+    });
+  };
+
+  return {
+    async load() {
+      look();
+      try {
+        const parsed: unknown = JSON.parse((await deps.state.read(file)) ?? '[]');
+        return new Set(Array.isArray(parsed) ? parsed.filter((id) => typeof id === 'string') : []);
+      } catch (error) {
+        deps.log('warn', 'state_unreadable', { why: String(error) });
+        return new Set();
+      }
+    },
+  };
+}

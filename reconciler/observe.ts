@@ -1,0 +1,134 @@
+/**
+ * From MQTT messages to world events. A bad payload is counted, logged once a minute per client, and changes nothing.
+ * Presence changes with time alone: every node has one timer that looks again when its state could change.
+ */
+import type { NodeState } from '../schemas/api.ts';
+import { InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
+import { compareFence, type NodeId } from '../schemas/names.ts';
+import { parseMessage } from '../schemas/parse.ts';
+import type { BusMessage, Mono } from '../schemas/ports.ts';
+import { parseTopic } from '../schemas/topics.ts';
+import type { Adoption } from './adoption.ts';
+import type { Context } from './context.ts';
+import { presenceOf } from './core/presence.ts';
+import type { Dispatcher } from './dispatch.ts';
+
+export interface Observer {
+  message(message: BusMessage): void;
+  /** Looks at the presence of a node and keeps looking. Call when a node becomes known. */
+  watch(node: NodeId): void;
+  /** Looks at all nodes again: the policy or its grace changed. */
+  refresh(): void;
+}
+
+/** A report that is behind what we published for longer than this gets the assignment again. */
+const repeatAfter = 5_000;
+const complaintEvery = 60_000;
+
+export function createObserver(context: Context, dispatcher: Dispatcher, adoption: Adoption): Observer {
+  const { deps, world, journal } = context;
+  const states = new Map<NodeId, NodeState>();
+  const timers = new Map<NodeId, () => void>();
+  const complained = new Map<string, number>();
+  const repeated = new Map<NodeId, number>();
+
+  const complain = (who: string, why: string): void => {
+    const { mono } = deps.clock.now();
+    const last = complained.get(who);
+    if (last !== undefined && mono - last < complaintEvery) return;
+    complained.set(who, mono);
+    deps.log('warn', 'bad_message', { from: who, why });
+  };
+
+  const look = (id: NodeId): void => {
+    const node = world.nodes.get(id);
+    timers.get(id)?.();
+    timers.delete(id);
+    if (!node) return void states.delete(id);
+    const now = deps.clock.now();
+    const { state, changesAt } = presenceOf(node, context.policy(), now);
+    const before = states.get(id);
+    states.set(id, state);
+    if (before !== state) {
+      if (before !== undefined || state === 'online') journalState(id, before, state);
+      context.apply({ kind: 'presence', node: id });
+    }
+    if (changesAt !== undefined) {
+      timers.set(
+        id,
+        deps.clock.after(Math.max(1, changesAt - now.mono), () => look(id)),
+      );
+    }
+  };
+
+  const journalState = (id: NodeId, before: NodeState | undefined, state: NodeState): void => {
+    const subject = `node/${world.nodes.get(id)?.record.name ?? id}`;
+    if (state === 'suspect') journal.add('node_suspect', subject, 'no sign of life; its copies are left alone for now');
+    else if (state === 'lost') journal.add('node_lost', subject, 'silent for too long; its instances are replaced');
+    else if (before === 'suspect' || before === 'lost')
+      journal.add('node_returned', subject, `back after being ${before}`);
+    else journal.add('node_online', subject, 'online');
+  };
+
+  /** The agent says a pair that is not ours: it is behind (tell it again), or somebody else speaks to it. */
+  const compareWithReport = (
+    id: NodeId,
+    report: { epoch: number; gen: number; by: string; hash?: string },
+    at: Mono,
+  ): void => {
+    const node = world.nodes.get(id);
+    if (!node?.adopted || world.recovering) return;
+    if (report.by !== world.fence.by && compareFence(report, world.fence) >= 0) {
+      adoption.foreign(report);
+      return;
+    }
+    const order = compareFence(report, node.part.fence);
+    if (order === 0 && (report.hash === undefined || report.hash === adoption.hashOf(id))) return;
+    const last = repeated.get(id) ?? Number.NEGATIVE_INFINITY;
+    if (at - last < repeatAfter) return;
+    repeated.set(id, at);
+    if (order >= 0) dispatcher.restamp(id);
+    else if (last !== Number.NEGATIVE_INFINITY) dispatcher.republish(id);
+  };
+
+  const handlers = {
+    information: (node: NodeId, text: string, retained: boolean, at: Mono) => {
+      const parsed = parseMessage<InformationMessage>(InformationMessage, text);
+      if (!parsed.ok) return parsed.problem.message;
+      context.apply({ kind: 'information', node, message: parsed.value, retained, at });
+      if (!retained) compareWithReport(node, parsed.value, at);
+      return undefined;
+    },
+    instances: (node: NodeId, text: string, retained: boolean, at: Mono) => {
+      const parsed = parseMessage<InstancesMessage>(InstancesMessage, text);
+      if (!parsed.ok) return parsed.problem.message;
+      context.apply({ kind: 'instances', node, message: parsed.value, retained, at });
+      adoption.reported(node);
+      if (!retained) compareWithReport(node, parsed.value, at);
+      return undefined;
+    },
+    online: (node: NodeId, text: string, retained: boolean, at: Mono) => {
+      const parsed = parseMessage<OnlineMessage>(OnlineMessage, text);
+      if (!parsed.ok) return parsed.problem.message;
+      context.apply({ kind: 'online', node, message: parsed.value, retained, at });
+      return undefined;
+    },
+  };
+
+  return {
+    message({ topic, payload, retained }) {
+      const parsed = parseTopic(topic);
+      if (!parsed || payload === '') return;
+      const { node, row } = parsed;
+      if (row !== 'information' && row !== 'instances' && row !== 'online') return;
+      if (!world.nodes.has(node)) return complain(node, 'an unknown node speaks');
+      const why = handlers[row](node, payload, retained, deps.clock.now().mono);
+      if (why !== undefined) return complain(node, `${row}: ${why}`);
+      if (!retained || states.get(node) === undefined) look(node);
+    },
+    watch: look,
+    refresh() {
+      for (const id of world.nodes.keys()) look(id);
+    },
+  };
+}

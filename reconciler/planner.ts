@@ -1,0 +1,140 @@
+/**
+ * The heart of the loop: takes the services that something dirtied, plans each, makes its decisions count at once, and tells the
+ * nodes. Rollout records are on disk before the controls that depend on them are sent.
+ */
+import { canonicalJson } from '../schemas/digest.ts';
+import type { ServiceName } from '../schemas/names.ts';
+import type { Mono } from '../schemas/ports.ts';
+import type { Context } from './context.ts';
+import type { Action, Rollout, ServicePlan } from './core/model.ts';
+import { planService } from './core/plan-service.ts';
+import { apply } from './core/world.ts';
+import type { Dispatcher } from './dispatch.ts';
+import { withEntry } from './records-keeper.ts';
+
+export interface Planner {
+  /** Something is dirty: plan soon, once for all that comes in this turn. */
+  wake(): void;
+  /** Sends what is queued and stops planning. */
+  stop(): void;
+}
+
+export function createPlanner(context: Context, dispatcher: Dispatcher): Planner {
+  const { deps, world, keeper, plans, journal } = context;
+  const wakes = new Map<ServiceName, () => void>();
+  let scheduled = false;
+  let running = false;
+  let stopped = false;
+
+  const wake = (): void => {
+    if (scheduled || stopped) return;
+    scheduled = true;
+    queueMicrotask(() => {
+      scheduled = false;
+      if (!running) void cycle();
+    });
+  };
+
+  const cycle = async (): Promise<void> => {
+    running = true;
+    try {
+      while (world.dirty.size > 0 && !stopped) {
+        for (const name of takeDirty()) planOne(name);
+        await keeper.saved();
+        dispatcher.flush();
+      }
+    } catch (error) {
+      // Either a bug or records/ that cannot be written: the process must not go on as if it were said and done.
+      deps.fatal(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    } finally {
+      running = false;
+    }
+  };
+
+  const takeDirty = (): ServiceName[] => {
+    const names = [...world.dirty];
+    world.dirty.clear();
+    const priority = (name: ServiceName): number => world.desired.get(name)?.spec.priority ?? 0;
+    return names.sort((a, b) => priority(b) - priority(a) || (a < b ? -1 : 1));
+  };
+
+  const planOne = (name: ServiceName): void => {
+    const now = deps.clock.now();
+    const plan = planService(world, name, context.policy(), now);
+    note(plans.get(name), plan);
+    if (isForgotten(name, plan)) plans.delete(name);
+    else plans.set(name, plan);
+    recordRollout(name, plan.rollout, now.mono);
+    for (const action of plan.actions) promise(action);
+    setWake(name, plan.wakeAt, now.mono);
+  };
+
+  const isForgotten = (name: ServiceName, plan: ServicePlan): boolean =>
+    !world.desired.has(name) && plan.holds.length === 0 && plan.actions.length === 0 && !world.copies.has(name);
+
+  const promise = (action: Action): void => {
+    const promised = apply(world, { kind: 'promised', action });
+    if (!promised) return;
+    dispatcher.queue({ action, ...promised });
+    const node = world.nodes.get(action.node)?.record.name ?? action.node;
+    if (action.kind === 'start')
+      journal.add('instance_started', action.instance, `${action.why}; on ${node} as ${promised.copy}`);
+    if (action.kind === 'drop')
+      journal.add('instance_stopped', action.instance, `${action.why}; ${action.copy} on ${node}`);
+  };
+
+  const recordRollout = (name: ServiceName, rollout: Rollout | undefined, at: Mono): void => {
+    const old = keeper.now.rollouts[name];
+    if (old === rollout || (old && rollout && canonicalJson(old) === canonicalJson(rollout))) return;
+    keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, rollout) });
+    apply(world, { kind: 'rollout', service: name, ...(rollout ? { rollout } : {}), at });
+    if (!rollout || old?.phase === rollout.phase) return;
+    if (rollout.phase === 'settled')
+      journal.add('service_settled', name, `${rollout.digest.slice(0, 10)} runs and is healthy`);
+    if (rollout.phase === 'failed') journal.add('service_failed', name, rollout.reason ?? 'the wanted digest failed');
+    if (rollout.phase === 'rolled_back')
+      journal.add('service_rolled_back', name, rollout.reason ?? 'the last good digest runs again');
+  };
+
+  const note = (before: ServicePlan | undefined, after: ServicePlan): void => {
+    const key = (hold: { code: string; subject: string }): string => `${hold.code} ${hold.subject}`;
+    const old = new Set(before?.holds.map(key));
+    const current = new Set(after.holds.map(key));
+    for (const hold of after.holds)
+      if (!old.has(key(hold)) && !passing.has(hold.code))
+        journal.add('hold_added', hold.subject, `${hold.code}: ${hold.message}`);
+    for (const hold of before?.holds ?? [])
+      if (!current.has(key(hold)) && !passing.has(hold.code)) journal.add('hold_cleared', hold.subject, hold.code);
+  };
+
+  const setWake = (name: ServiceName, at: Mono | undefined, now: Mono): void => {
+    wakes.get(name)?.();
+    wakes.delete(name);
+    if (at === undefined) return;
+    wakes.set(
+      name,
+      deps.clock.after(Math.max(1, at - now), () => {
+        world.dirty.add(name);
+        wake();
+      }),
+    );
+  };
+
+  return {
+    wake,
+    stop() {
+      stopped = true;
+      for (const cancel of wakes.values()) cancel();
+      dispatcher.flush();
+    },
+  };
+}
+
+/** Holds that are the normal course of things: shown, but no event. */
+const passing: ReadonlySet<string> = new Set([
+  'IN_PROGRESS',
+  'SETTLING',
+  'UPDATE_QUEUED',
+  'RECOVERING',
+  'LEDGER_UNREAD',
+]);

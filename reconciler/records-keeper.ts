@@ -1,0 +1,43 @@
+import { emptyRecords, type Records } from './core/records.ts';
+import type { RecordsStore } from './ports.ts';
+
+/** The records in memory, and the way to disk: a change is made at once and is durable when `saved` resolves. */
+export interface RecordsKeeper {
+  readonly now: Records;
+  /** Replaces members of the records. In memory at once; call `saved` before anybody is told. */
+  change(members: Partial<Records>): void;
+  /** Resolves when everything changed so far is on disk. Costs nothing when it already is. */
+  saved(): Promise<void>;
+}
+
+/** Loads the records and raises the epoch by one, durably: nothing of this process may carry an older one. */
+export async function openRecords(store: RecordsStore): Promise<RecordsKeeper> {
+  let records: Records = { ...emptyRecords, ...(await store.load()) };
+  let changes = 0;
+  let durable = 0;
+
+  const keeper: RecordsKeeper = {
+    get now() {
+      return records;
+    },
+    change(members) {
+      records = { ...records, ...members };
+      changes += 1;
+    },
+    async saved() {
+      if (durable === changes) return;
+      const upTo = changes;
+      await store.save(records);
+      durable = Math.max(durable, upTo);
+    },
+  };
+  keeper.change({ epoch: records.epoch + 1 });
+  await keeper.saved();
+  return keeper;
+}
+
+/** A copy of a record map with one entry set, or removed when `value` is undefined. */
+export function withEntry<T>(map: Readonly<Record<string, T>>, key: string, value: T | undefined): Record<string, T> {
+  const { [key]: _old, ...rest } = map;
+  return value === undefined ? rest : { ...rest, [key]: value };
+}

@@ -1,0 +1,239 @@
+/**
+ * Git sources: looks at each remote, reads what changed by object id, lets the guards judge it, and makes it what is wanted.
+ * Whatever cannot be reached, read or parsed changes nothing that runs.
+ */
+import type { PlanRequest, PlanView, SourceView, SyncAnswer } from '../schemas/api.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import type { ClusterSettings, RepositorySettings } from '../schemas/settings.ts';
+import type { Hold } from '../schemas/status.ts';
+import { createAcceptance } from './acceptance.ts';
+import type { Context, Source } from './context.ts';
+import type { Policy } from './core/model.ts';
+import type { Direct } from './direct.ts';
+import { planRequest } from './dry-run.ts';
+
+export interface Sync {
+  start(): void;
+  stop(): void;
+  /** Looks at all remotes now; answers when each head is accepted or refused. */
+  now(signal: AbortSignal): Promise<SyncAnswer>;
+  approve(id: string, actor: string): Promise<{ approved: string }>;
+  plan(request: PlanRequest): Promise<PlanView>;
+  /** Finds out whether jobs that nobody wants any more came from older commits of their sources. */
+  explain(): void;
+  views(): readonly SourceView[];
+  /** Holds of whole sources (removals that wait for a human). */
+  holds(): readonly Hold[];
+  /** The policy of cluster.yaml, tightened by oakctl.yaml. */
+  policy(): Omit<Policy, 'graceUntil'>;
+  /** True once every source was read, or turned out unreadable with a last good version in force. */
+  ready(): boolean;
+}
+
+/** What is known of one source beyond its record. */
+interface Progress {
+  head?: string;
+  checkedAt?: number;
+  /** The last attempt ended, well or not. */
+  tried: boolean;
+  failures: number;
+  problems: readonly Problem[];
+  state: SourceView['state'];
+  cancelTimer: () => void;
+  pass?: Promise<void>;
+  again: boolean;
+}
+
+const firstBackoff = 5_000;
+const longestBackoff = 300_000;
+const passTimeout = 120_000;
+
+export function createSync(context: Context, direct: Direct): Sync {
+  const { deps, keeper, journal } = context;
+  const acceptance = createAcceptance(context, direct);
+  const progress = new Map<string, Progress>();
+  const abort = new AbortController();
+  const unwatch: (() => void)[] = [];
+
+  const progressOf = (source: Source): Progress => {
+    const known = progress.get(source.name);
+    if (known) return known;
+    const made: Progress = {
+      tried: false,
+      failures: 0,
+      problems: [],
+      state: 'unread',
+      cancelTimer: () => {},
+      again: false,
+    };
+    progress.set(source.name, made);
+    return made;
+  };
+
+  const schedule = (source: Source): void => {
+    const p = progressOf(source);
+    p.cancelTimer();
+    if (abort.signal.aborted) return;
+    const poll = acceptance.settingsOf(source.name)?.poll ?? source.poll;
+    const backoff = Math.min(longestBackoff, firstBackoff * 2 ** (p.failures - 1));
+    const wait = p.failures > 0 ? Math.min(backoff, Math.max(poll, firstBackoff)) : poll;
+    p.cancelTimer = deps.clock.after(wait * (0.8 + 0.4 * deps.random.number()), () => void pass(source));
+  };
+
+  /** One look at a time per source; a call during a pass makes it look once more. */
+  const pass = (source: Source, force = false): Promise<void> => {
+    const p = progressOf(source);
+    if (p.pass) {
+      p.again = true;
+      return p.pass;
+    }
+    p.pass = (async () => {
+      do {
+        p.again = false;
+        await look(source, p, force);
+      } while (p.again && !abort.signal.aborted);
+    })().finally(() => {
+      delete p.pass;
+      schedule(source);
+    });
+    return p.pass;
+  };
+
+  const look = async (source: Source, p: Progress, force: boolean): Promise<void> => {
+    const limit = AbortSignal.any([abort.signal, AbortSignal.timeout(passTimeout)]);
+    try {
+      const head = await source.git.head(limit);
+      p.checkedAt = deps.clock.now().mono;
+      if (head !== p.head || force || p.state !== 'synced') {
+        await source.git.fetch(head, limit);
+        await read(source, p, head, limit);
+      }
+      recovered(source, p);
+    } catch (error) {
+      await failed(source, p, error, limit);
+    } finally {
+      p.tried = true;
+    }
+  };
+
+  const read = async (source: Source, p: Progress, commit: string, signal: AbortSignal): Promise<void> => {
+    const { problems, changed } = await acceptance.read(source, commit, signal);
+    p.head = commit;
+    p.problems = problems;
+    p.state = problems.some((one) => one.severity !== 'warning') ? 'invalid' : 'synced';
+    if (changed) journal.add('source_accepted', `source/${source.name}`, `${commit.slice(0, 10)} is accepted`);
+  };
+
+  const recovered = (source: Source, p: Progress): void => {
+    if (p.failures > 0) journal.add('source_recovered', `source/${source.name}`, 'the remote answers again');
+    p.failures = 0;
+  };
+
+  /** The remote or the mirror failed: the last accepted commit stays in force, read from the mirror if it was not yet. */
+  const failed = async (source: Source, p: Progress, error: unknown, signal: AbortSignal): Promise<void> => {
+    if (abort.signal.aborted) return;
+    if (!isProblemError(error) && !(error instanceof DOMException)) throw error;
+    const problems = isProblemError(error)
+      ? error.problems
+      : [problem('SOURCE_UNREACHABLE', `no answer within ${passTimeout / 1000} s`, { disposition: 'retry' })];
+    p.failures += 1;
+    if (p.failures === 1)
+      journal.add('source_unreachable', `source/${source.name}`, problems[0]?.message ?? 'it cannot be read');
+    const accepted = keeper.now.sources[source.name]?.commit;
+    if (accepted !== undefined && p.head === undefined) {
+      await read(source, p, accepted, signal).catch((cause: unknown) => {
+        if (!isProblemError(cause)) throw cause;
+        deps.log('warn', 'last_good_unreadable', { source: source.name, commit: accepted, why: cause.message });
+      });
+    }
+    p.state = problems.some((one) => one.code === 'SOURCE_UNREACHABLE') ? 'unreachable' : 'invalid';
+    p.problems = problems;
+  };
+
+  const viewOf = (source: Source): SourceView => {
+    const p = progressOf(source);
+    const record = keeper.now.sources[source.name];
+    return {
+      name: source.name,
+      url: withoutPassword(source.url),
+      branch: source.branch,
+      path: source.path,
+      ...(record ? { accepted: record.commit } : {}),
+      ...(p.head === undefined ? {} : { head: p.head }),
+      state: p.state,
+      ...(p.checkedAt === undefined ? {} : { checked: deps.clock.now().mono - p.checkedAt }),
+      services: Object.values(record?.files ?? {}).reduce((sum, file) => sum + file.services.length, 0),
+      ignored: acceptance.ignoredOf(source.name),
+      problems: p.problems,
+    };
+  };
+
+  return {
+    start() {
+      for (const source of deps.sources) {
+        unwatch.push(source.git.watch(() => void pass(source)));
+        void pass(source);
+      }
+    },
+    stop() {
+      abort.abort();
+      for (const stop of unwatch) stop();
+      for (const p of progress.values()) p.cancelTimer();
+    },
+    async now() {
+      await Promise.all(deps.sources.map((source) => pass(source)));
+      return { sources: deps.sources.map(viewOf) };
+    },
+    async approve(id, actor) {
+      const hold = [...acceptance.holds()].find((one) => one.id === id);
+      if (!hold) {
+        throw new ProblemError(
+          problem('NOT_FOUND', `no hold has the id ${id}`, { hint: 'oakctl status lists the holds and their ids' }),
+        );
+      }
+      keeper.change({ approvals: [...new Set([...keeper.now.approvals, id])] });
+      await keeper.saved();
+      journal.add('approved', hold.subject, `${hold.code} by ${actor}`);
+      await Promise.all(deps.sources.map((source) => pass(source, true)));
+      return { approved: id };
+    },
+    plan: (request) => planRequest(context, acceptance, request),
+    explain: () => void acceptance.explain(abort.signal),
+    views: () => deps.sources.map(viewOf),
+    holds: acceptance.holds,
+    policy: () =>
+      policyOf(
+        deps.settings,
+        deps.sources.map((source) => acceptance.settingsOf(source.name)),
+      ),
+    ready: () => deps.sources.every((source) => progressOf(source).tried),
+  };
+}
+
+/** The cluster's own settings, tightened (never loosened) by what the repositories say. */
+function policyOf(
+  cluster: ClusterSettings,
+  repositories: readonly (RepositorySettings | undefined)[],
+): Omit<Policy, 'graceUntil'> {
+  const known = repositories.filter((settings) => settings !== undefined);
+  const order = ['use', 'cordon', 'refuse'] as const;
+  const strictest = Math.max(
+    ...[cluster.nodes.undeclared, ...known.map((s) => s.nodes?.undeclared ?? 'use')].map((u) => order.indexOf(u)),
+  );
+  return {
+    cpuOvercommit: cluster.cpu_overcommit,
+    lostAfter: cluster.lost_after,
+    nodeClass: cluster.node_class,
+    pools: Object.assign({}, ...known.map((s) => s.pools ?? {})) as Policy['pools'],
+    undeclared: order[strictest] ?? 'use',
+    guard: {
+      count: Math.min(cluster.guard.count, ...known.map((s) => s.guard?.count ?? Number.POSITIVE_INFINITY)),
+      share: Math.min(cluster.guard.share, ...known.map((s) => s.guard?.share ?? Number.POSITIVE_INFINITY)),
+    },
+    massLoss: 0.5,
+  };
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//');
+}

@@ -1,0 +1,247 @@
+/**
+ * One reconciler and some agents, the real loops and the real decisions, in one process on virtual time. Only the ports are fakes:
+ * clock, broker, engine, files, git and streams.
+ */
+import { type Agent, createAgent } from '../../agent/loop.ts';
+import type { ReconcilerDeps, Source } from '../../reconciler/context.ts';
+import { emptyRecords, type Records } from '../../reconciler/core/records.ts';
+import { createReconciler, type Reconciler } from '../../reconciler/loop.ts';
+import type { Keys, RecordsStore } from '../../reconciler/ports.ts';
+import {
+  fingerprintOf,
+  keyIdOf,
+  publicKeyOf,
+  signingKey,
+  signText,
+  verifyMessage,
+} from '../../schemas/io/signatures.ts';
+import { parseClusterSettings } from '../../schemas/settings.ts';
+import { createFakeGit, type FakeGit } from './fake-git.ts';
+import { createFakeRuntime, type FakeRuntime } from './fake-runtime.ts';
+import { createMemoryBroker, type MemoryBroker } from './memory-bus.ts';
+import { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
+import { createMemoryStreams } from './memory-streams.ts';
+import { createSeededRandom, createVirtualClock, type VirtualClock } from './virtual-clock.ts';
+
+export interface MemoryNode {
+  readonly name: string;
+  readonly id: string;
+  readonly ip: string;
+  readonly runtime: FakeRuntime;
+  readonly files: MemoryFiles;
+  /** Ends the agent without a word; copies live on unless `withCopies`. */
+  kill(withCopies?: boolean): void;
+  /** Starts an agent on what is on its disk. */
+  start(): Promise<void>;
+  readonly running: boolean;
+}
+
+export interface MemoryCluster {
+  readonly clock: VirtualClock;
+  readonly broker: MemoryBroker;
+  readonly git: FakeGit;
+  readonly nodes: readonly MemoryNode[];
+  readonly log: string[];
+  /** Set when the reconciler gave up. */
+  readonly fatal: string[];
+  reconciler: Reconciler;
+  records: Records;
+  /** Ends the reconciler without a word and starts another on the same records. */
+  restartReconciler(options?: { readonly between?: () => Promise<void> }): Promise<void>;
+  killReconciler(): void;
+  join(name: string): Promise<MemoryNode>;
+  /** Pushes these files and waits until the reconciler has read them. */
+  push(files: Readonly<Record<string, string>>): Promise<void>;
+  /** Instances that run, as `<node> <instance>/<copy>`, from the engines themselves. */
+  running(): string[];
+  /** Every engine handle that runs, by instance: changes when something was restarted. */
+  handles(): Map<string, string>;
+  close(): Promise<void>;
+}
+
+function createTestKeys(cluster: string): Keys {
+  const key = signingKey(new Uint8Array(32).fill(7));
+  const publicKey = publicKeyOf(key);
+  return {
+    cluster,
+    fingerprint: fingerprintOf(publicKey),
+    kid: keyIdOf(publicKey),
+    publicKey,
+    sign: (text) => signText(key, text),
+    credential: (node, serial) => `${serial}.${node}`,
+  };
+}
+
+/** A cluster with `workers` joined nodes and a git source that nobody pushed to yet. */
+export async function createMemoryCluster(options: {
+  readonly workers?: number;
+  readonly seed?: number;
+  readonly settings?: string;
+}): Promise<MemoryCluster> {
+  const clock = createVirtualClock();
+  const random = createSeededRandom(options.seed ?? 1);
+  const broker = createMemoryBroker(clock);
+  const git = createFakeGit();
+  const streams = createMemoryStreams();
+  const keys = createTestKeys('test');
+  const log: string[] = [];
+  const fatal: string[] = [];
+  const nodes: MemoryNode[] = [];
+  let processes = 0;
+  let records: Records = emptyRecords;
+  const { settings, problems } = parseClusterSettings(
+    options.settings ?? 'cluster: test\nnode_class: lan\ncpu_overcommit: 16\n',
+    'cluster.yaml',
+  );
+  if (!settings) throw new Error(JSON.stringify(problems));
+
+  const store: RecordsStore = {
+    load: () => Promise.resolve(records),
+    save: (next) => Promise.resolve(void (records = next)),
+  };
+  const source: Source = { name: 'fleet', url: 'memory:', branch: 'main', path: '', poll: 60_000, git };
+  const stateFiles = createMemoryFiles();
+
+  const startReconciler = async (): Promise<Reconciler> => {
+    processes += 1;
+    const deps: ReconcilerDeps = {
+      settings,
+      clock,
+      random,
+      bus: broker.client('reconciler', { kind: 'reconciler' }),
+      keys,
+      records: store,
+      state: stateFiles,
+      sources: [source],
+      streams: streams.reconciler,
+      broker: { setNodes: () => {}, disconnect: (node) => broker.kill(node) },
+      mqtt: { host: '127.0.0.1', port: 1883 },
+      log: (level, event, fields) =>
+        void log.push(`${clock.now().mono} ${level} ${event} ${JSON.stringify(fields ?? {})}`),
+      fatal: (reason) => void fatal.push(reason),
+    };
+    const reconciler = await createReconciler(deps);
+    reconciler.start();
+    return reconciler;
+  };
+
+  const createNode = (name: string, id: string, ip: string): MemoryNode => {
+    const runtime = createFakeRuntime({ clock, ip });
+    const files = createMemoryFiles();
+    let agent: Agent | undefined;
+    return {
+      name,
+      id,
+      ip,
+      runtime,
+      files,
+      get running() {
+        return agent !== undefined;
+      },
+      kill(withCopies = false) {
+        broker.kill(id);
+        agent?.halt();
+        agent = undefined;
+        if (withCopies) runtime.copies.clear();
+      },
+      async start() {
+        agent = createAgent({
+          identity: { id, name, cluster: 'test' },
+          profile: { ip, labels: {}, arch: 'amd64', version: '0.1.0', beat: 5_000, boot: `boot-${processes}` },
+          clock,
+          random,
+          bus: broker.client(id, { kind: 'node', id }),
+          runtimes: [runtime],
+          files,
+          verify: (topic, message) =>
+            verifyMessage({ cluster: 'test', keys: { [keys.kid]: keys.publicKey } }, topic, message),
+          usage: () => ({ cpu: 1, memory: 10, capacity: { cpu: 2, memory: 4_096 } }),
+          streams: streams.opener(id),
+          trace: (event) => void log.push(`${clock.now().mono} ${name} ${JSON.stringify(event)}`),
+        });
+        await agent.start();
+      },
+    };
+  };
+
+  const cluster: MemoryCluster = {
+    clock,
+    broker,
+    git,
+    nodes,
+    log,
+    fatal,
+    reconciler: await startReconciler(),
+    get records() {
+      return records;
+    },
+    set records(next) {
+      records = next;
+    },
+    killReconciler() {
+      broker.kill('reconciler');
+      void cluster.reconciler.stop();
+    },
+    async restartReconciler(how = {}) {
+      cluster.killReconciler();
+      await clock.settle();
+      await how.between?.();
+      cluster.reconciler = await startReconciler();
+      await clock.until(() => cluster.reconciler.control.status().phase === 'running', 120_000, 'recovery');
+    },
+    async join(name) {
+      const { token } = await cluster.reconciler.control.createToken({});
+      const ip = `127.0.0.${nodes.length + 2}`;
+      const answer = await cluster.reconciler.control.join({ token, name, ip, version: '0.1.0' }, ip);
+      const node = createNode(name, answer.id, ip);
+      nodes.push(node);
+      await node.start();
+      return node;
+    },
+    async push(files) {
+      const commit = git.push(files);
+      await clock.until(() => cluster.reconciler.control.status().sources[0]?.head === commit, 120_000, 'the push');
+    },
+    running() {
+      return nodes
+        .flatMap((node) =>
+          [...node.runtime.copies.values()]
+            .filter((copy) => copy.state === 'running')
+            .map((copy) => `${node.name} ${copy.instance}/${copy.copy}`),
+        )
+        .sort();
+    },
+    handles() {
+      const running = nodes.flatMap((node) =>
+        [...node.runtime.copies.values()].filter((copy) => copy.state === 'running'),
+      );
+      return new Map(running.map((copy) => [`${copy.instance}/${copy.copy}`, copy.handle]));
+    },
+    async close() {
+      for (const node of nodes) node.kill();
+      await cluster.reconciler.stop();
+    },
+  };
+  await clock.until(() => cluster.reconciler.control.status().phase === 'running', 120_000, 'the first recovery');
+  for (let i = 1; i <= (options.workers ?? 3); i += 1) await cluster.join(`worker-${i}`);
+  await clock.until(
+    () => cluster.reconciler.control.nodes().filter((node) => node.state === 'online').length === nodes.length,
+    60_000,
+    'all workers online',
+  );
+  return cluster;
+}
+
+/** A descriptor with one service per name; ours in YAML. */
+export function descriptor(services: readonly Readonly<Record<string, unknown>>[], app = 'shop'): string {
+  return JSON.stringify({
+    sla_version: 'v2.0',
+    customerID: 'Admin',
+    applications: [
+      {
+        application_name: app,
+        microservices: services.map((service) => ({ code: 'oakctl/test:1', memory: 64, vcpus: 1, ...service })),
+      },
+    ],
+  });
+}
