@@ -76,6 +76,8 @@ export interface Copy {
   readonly report?: CopyReport;
   /** When the report's status was reached, on our clock: arrival minus age. */
   readonly since?: Mono;
+  /** Last step on its way up that we know of (promised, first report, a further status): its update timeout counts from here. */
+  readonly progress?: Mono;
 }
 
 /** How an update goes. Data in records/: survives a restart. */
@@ -121,6 +123,8 @@ export interface World {
   readonly expected: Map<string, Listing>;
   /** Copies by service, then by `<instance>/<copy>`. */
   readonly copies: Map<ServiceName, Map<string, Copy>>;
+  /** The same copies by node. */
+  readonly copiesOn: Map<NodeId, Map<string, Copy>>;
   /** Reserved on each node by its jobs (want run or prepared). */
   readonly reserved: Map<NodeId, Reserved>;
   /** Services to plan. `apply` adds, the loop takes. */
@@ -243,7 +247,9 @@ export type WorldEvent =
   | { readonly kind: 'ancestry'; readonly source: string; readonly commit: string; readonly ancestor: boolean }
   | { readonly kind: 'listings'; readonly listings: readonly Listing[]; readonly removed: readonly string[] }
   /** An action was decided: it counts as done from now on. Draws the next gen. */
-  | { readonly kind: 'promised'; readonly action: Action }
+  | { readonly kind: 'promised'; readonly action: Action; readonly at?: Mono }
+  /** A plan ended with (or without) holds that a change of the nodes could free, see `waitsForNodes`. */
+  | { readonly kind: 'waiting'; readonly service: ServiceName; readonly waits: boolean }
   /** A node's state may have changed with time alone (suspect, lost): plan what is on it. */
   | { readonly kind: 'presence'; readonly node: NodeId }
   | { readonly kind: 'recovered' };

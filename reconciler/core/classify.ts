@@ -1,0 +1,126 @@
+/** Sorts the copies of a service by slot, and says for each slot which copy counts. Decides nothing about what to do. */
+import type { Job } from '../../schemas/messages.ts';
+import { compareCopyIds, type NodeId } from '../../schemas/names.ts';
+import type { Mono, Now } from '../../schemas/ports.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import { type Health, healthOf } from './health.ts';
+import type { Copy, Node, Policy, View } from './model.ts';
+import { type Presence, presenceOf } from './presence.ts';
+import type { WantedSlot } from './slots.ts';
+
+/** A promised copy with what its node says about it. */
+export interface Seen extends Health {
+  readonly copy: Copy;
+  readonly job: Job;
+  readonly node: Node;
+  readonly presence: Presence;
+  /** What it was told to run. */
+  readonly run: RunSpec;
+}
+
+export interface SlotState extends WantedSlot {
+  /** On a node that is there, with the target digest (and where it is bound to be): the one that counts. */
+  readonly target?: Seen;
+  /** On a node that is there, with another digest: what runs until the target does. */
+  readonly current?: Seen;
+  /** On nodes that are there: copies that nothing is kept for. */
+  readonly extra: readonly Seen[];
+  /** On suspect nodes: may well run. */
+  readonly silent: readonly Seen[];
+  readonly lost: readonly Seen[];
+  /** Reported by nodes that were not adopted yet and are not lost. */
+  readonly unread: readonly Copy[];
+}
+
+/** What a slot should run. */
+export interface Target {
+  readonly digest: string;
+  readonly run: RunSpec;
+  /** Digest of the last good run spec: among healthy copies it is worth more than another. */
+  readonly good?: string;
+}
+
+export interface Survey {
+  readonly slots: readonly SlotState[];
+  /** Copies of slots that are not wanted, on any node. */
+  readonly surplus: readonly Seen[];
+}
+
+const defaultSettle = 10_000;
+
+/** Every promised copy of a service. */
+export function seeCopies(
+  view: View,
+  service: string,
+  policy: Policy,
+  now: Now,
+  settle = defaultSettle,
+): { readonly seen: readonly Seen[]; readonly unread: readonly Copy[] } {
+  const seen: Seen[] = [];
+  const unread: Copy[] = [];
+  const presences = new Map<NodeId, Presence>();
+  for (const copy of view.copies.get(service)?.values() ?? []) {
+    const node = view.nodes.get(copy.node);
+    if (!node) continue;
+    const presence = presences.get(copy.node) ?? presenceOf(node, policy, now);
+    presences.set(copy.node, presence);
+    if (copy.job && node.adopted) {
+      const run = node.part.documents[copy.job.digest] ?? { virtualization: 'container', code: '' };
+      seen.push({ copy, job: copy.job, node, presence, run, ...healthOf(copy, run, settle, now.mono) });
+    } else if (!node.adopted && presence.state !== 'lost') unread.push(copy);
+  }
+  return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread };
+}
+
+/** Sorts the copies into the wanted slots. Input order does not matter. */
+export function survey(
+  wanted: readonly WantedSlot[],
+  copies: { readonly seen: readonly Seen[]; readonly unread: readonly Copy[] },
+  target: Target,
+): Survey {
+  const slots = new Set(wanted.map(({ slot }) => slot));
+  return {
+    slots: wanted.map((slot) =>
+      slotState(
+        slot,
+        copies.seen.filter(({ copy }) => copy.slot === slot.slot),
+        copies.unread.filter((copy) => copy.slot === slot.slot),
+        target,
+      ),
+    ),
+    surplus: copies.seen.filter(({ copy }) => !slots.has(copy.slot)),
+  };
+}
+
+function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly Copy[], target: Target): SlotState {
+  const here = seen.filter(({ presence }) => presence.state === 'online');
+  const isTarget = ({ job, node }: Seen): boolean =>
+    job.digest === target.digest && (wanted.bound === undefined || wanted.bound === node.record.id);
+  const best = here.filter(isTarget).sort(byWorth(target.good))[0];
+  const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(byWorth(target.good));
+  const current = others[0];
+  return {
+    ...wanted,
+    ...(best ? { target: best } : {}),
+    ...(current ? { current } : {}),
+    extra: here.filter((one) => one !== best && one !== current),
+    silent: seen.filter(({ presence }) => presence.state === 'suspect'),
+    lost: seen.filter(({ presence }) => presence.state === 'lost'),
+    unread,
+  };
+}
+
+/** Healthy first (the last good digest before others), then what is meant to run, then the newer copy. */
+function byWorth(good: string | undefined): (a: Seen, b: Seen) => number {
+  const rank = ({ healthy, job }: Seen): number => {
+    if (healthy) return job.digest === good ? 3 : 2;
+    return job.want === 'run' ? 1 : 0;
+  };
+  return (a, b) => rank(b) - rank(a) || compareCopyIds(b.copy.copy, a.copy.copy);
+}
+
+/** The earliest of the given moments. */
+export function earliest(...moments: readonly (Mono | undefined)[]): Mono | undefined {
+  const known = moments.filter((moment) => moment !== undefined);
+  return known.length === 0 ? undefined : (Math.min(...known) as Mono);
+}

@@ -1,0 +1,160 @@
+/**
+ * The index of copies: by service and by node, built from what was promised (jobs) and what was reported. Only `setCopy`
+ * writes it, so that both sides always hold the same values.
+ */
+import type { Part } from '../../schemas/assignment.ts';
+import type { CopyReport, Job } from '../../schemas/messages.ts';
+import {
+  type CopyId,
+  type InstanceName,
+  type NodeId,
+  parseInstanceName,
+  type ServiceName,
+} from '../../schemas/names.ts';
+import type { Mono } from '../../schemas/ports.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import type { Copy, Reserved, World } from './model.ts';
+
+type Indexes = Pick<World, 'copies' | 'copiesOn'>;
+
+/** Key of a copy in both indexes. */
+export function copyKey(instance: InstanceName, copy: CopyId): string {
+  return `${instance}/${copy}`;
+}
+
+/** Replaces one copy, or removes it when `copy` is undefined. */
+function setCopy(index: Indexes, where: { service: ServiceName; node: NodeId; key: string }, copy?: Copy): void {
+  setIn(index.copies, where.service, where.key, copy);
+  setIn(index.copiesOn, where.node, where.key, copy);
+}
+
+function setIn(outer: Map<string, Map<string, Copy>>, name: string, key: string, copy?: Copy): void {
+  const inner = outer.get(name) ?? new Map<string, Copy>();
+  if (copy) inner.set(key, copy);
+  else inner.delete(key);
+  if (inner.size > 0) outer.set(name, inner);
+  else outer.delete(name);
+}
+
+/**
+ * Makes the copies that `node` has in the index equal to its part: jobs that are new appear, jobs that left are forgotten unless
+ * they are still reported. Returns the services whose copies changed. `at`: when that was promised.
+ */
+export function indexJobs(index: Indexes, node: NodeId, part: Part, at?: Mono): Set<ServiceName> {
+  const changed = new Set<ServiceName>();
+  const jobs = new Map(part.jobs.map((job) => [copyKey(job.instance, job.copy), job]));
+  for (const [key, copy] of [...(index.copiesOn.get(node) ?? [])]) {
+    if (!copy.job || jobs.has(key)) continue;
+    const { job: _gone, ...rest } = copy;
+    setCopy(index, { service: copy.service, node, key }, copy.report ? rest : undefined);
+    changed.add(copy.service);
+  }
+  for (const [key, job] of jobs) if (indexJob(index, node, key, job, at)) changed.add(serviceOf(job.instance));
+  return changed;
+}
+
+function indexJob(index: Indexes, node: NodeId, key: string, job: Job, at?: Mono): boolean {
+  const named = parseInstanceName(job.instance);
+  if (!named) return false;
+  const known = index.copies.get(named.service)?.get(key);
+  const ours = known?.node === node ? known : undefined;
+  if (ours?.job === job) return false;
+  // Two nodes cannot carry one copy: a promise beats a claim, and takes its place.
+  if (known && !ours) setCopy(index, { service: named.service, node: known.node, key });
+  const begun = at === undefined || ours?.job ? {} : { progress: at };
+  const base = ours ?? { ...named, instance: job.instance, copy: job.copy, node };
+  setCopy(index, { service: named.service, node, key }, { ...base, ...begun, job });
+  return true;
+}
+
+/**
+ * Merges the complete report of a node. Returns the services whose copies changed; an age that went on is no change, because
+ * `since` says the same.
+ */
+export function indexReports(index: Indexes, node: NodeId, reports: readonly CopyReport[], at: Mono): Set<ServiceName> {
+  const changed = new Set<ServiceName>();
+  const seen = new Set<string>();
+  for (const report of reports) {
+    const key = copyKey(report.instance, report.copy);
+    seen.add(key);
+    if (indexReport(index, node, key, report, at)) changed.add(serviceOf(report.instance));
+  }
+  for (const [key, copy] of [...(index.copiesOn.get(node) ?? [])]) {
+    if (!copy.report || seen.has(key)) continue;
+    const { report: _gone, since: _since, ...rest } = copy;
+    setCopy(index, { service: copy.service, node, key }, copy.job ? rest : undefined);
+    changed.add(copy.service);
+  }
+  return changed;
+}
+
+function indexReport(index: Indexes, node: NodeId, key: string, report: CopyReport, at: Mono): boolean {
+  const named = parseInstanceName(report.instance);
+  if (!named) return false;
+  const known = index.copies.get(named.service)?.get(key);
+  // A copy is on the node that was told to have it; who else claims it is not believed.
+  if (known && known.node !== node) return false;
+  const base = known ?? { ...named, instance: report.instance, copy: report.copy, node };
+  const progress = stepsUp(known?.report, report) ? { progress: at } : {};
+  const since = (at - report.age) as Mono;
+  setCopy(index, { service: named.service, node, key }, { ...base, ...progress, report, since });
+  return !known?.report || differs(known.report, report);
+}
+
+/** Statuses on the way up, in order. Each is a sign of progress once; a copy that ended and starts again makes none. */
+const upward = ['waiting', 'pulling', 'prepared', 'starting', 'running'];
+
+function stepsUp(before: CopyReport | undefined, after: CopyReport): boolean {
+  if (!before) return true;
+  const from = upward.indexOf(before.status);
+  return (after.restarts ?? 0) === 0 && from >= 0 && upward.indexOf(after.status) > from;
+}
+
+function differs(a: CopyReport, b: CopyReport): boolean {
+  return (
+    a.status !== b.status ||
+    a.want !== b.want ||
+    a.digest !== b.digest ||
+    a.restarts !== b.restarts ||
+    a.exit_code !== b.exit_code ||
+    a.handle !== b.handle ||
+    a.reason?.code !== b.reason?.code ||
+    a.reason?.message !== b.reason?.message ||
+    (a.addresses ?? []).join() !== (b.addresses ?? []).join() ||
+    b.age < a.age
+  );
+}
+
+/** Forgets every copy of a node. Returns the services that had one there. */
+export function forgetCopies(index: Indexes, node: NodeId): Set<ServiceName> {
+  const changed = new Set<ServiceName>();
+  for (const [key, copy] of [...(index.copiesOn.get(node) ?? [])]) {
+    setCopy(index, { service: copy.service, node, key });
+    changed.add(copy.service);
+  }
+  return changed;
+}
+
+/** What the jobs of a part reserve on their node: copies that run or are prepared. */
+export function reservedBy(part: Part): Reserved {
+  let memory = 0;
+  let vcpus = 0;
+  const ports = new Map<string, InstanceName>();
+  for (const job of part.jobs) {
+    const run = job.want === 'stopped' ? undefined : (part.documents[job.digest] as RunSpec | undefined);
+    if (!run) continue;
+    memory += run.memory ?? 0;
+    vcpus += run.vcpus ?? 0;
+    for (const key of portKeys(run)) ports.set(key, job.instance);
+  }
+  return { memory, vcpus, ports };
+}
+
+/** `<protocol>/<host port>` of each published port. */
+export function portKeys(run: Pick<RunSpec, 'ports'>): string[] {
+  return (run.ports ?? []).map((port) => `${port.protocol}/${port.host}`);
+}
+
+function serviceOf(instance: InstanceName): ServiceName {
+  return parseInstanceName(instance)?.service ?? '';
+}

@@ -1,0 +1,133 @@
+/** What to do about one slot. Every slot ends as wanted, with an action, or with a hold that says why not. */
+import type { CopyId } from '../../schemas/names.ts';
+import { compareCopyIds } from '../../schemas/names.ts';
+import type { Mono, Now } from '../../schemas/ports.ts';
+import type { Hold, Want } from '../../schemas/status.ts';
+import { earliest, type Seen, type SlotState } from './classify.ts';
+import { holdOf, isPrepared, seconds } from './health.ts';
+import type { Action } from './model.ts';
+import { silentHold, unreadHold } from './node-holds.ts';
+
+export type Verdict =
+  /** The target runs and is healthy. */
+  | 'settled'
+  /** A target copy is on its way. */
+  | 'updating'
+  /** Only another digest runs: wants its turn. */
+  | 'outdated'
+  /** Nothing runs that we know of: wants a place. */
+  | 'missing'
+  /** Wait, the hold says for what. */
+  | 'waiting';
+
+export interface Decision {
+  readonly verdict: Verdict;
+  readonly actions: readonly Action[];
+  readonly holds: readonly Hold[];
+  readonly wakeAt?: Mono;
+}
+
+/** How failed target copies are treated: `isOver` says that one will not become healthy and that the update goes on. */
+export interface Rules {
+  readonly now: Now;
+  readonly isOver: (target: Seen) => boolean;
+  readonly deadline: (target: Seen) => Mono | undefined;
+}
+
+/** Decides a slot without placing anything: `outdated` and `missing` are the caller's to go on with. */
+export function decideSlot(service: string, slot: SlotState, rules: Rules): Decision {
+  const drops = slot.extra.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
+  const decision = slot.target ? decideTarget(service, slot, slot.target, rules) : decideWithout(slot, rules);
+  return { ...decision, actions: [...drops, ...decision.actions] };
+}
+
+function decideWithout(slot: SlotState, { now }: Rules): Decision {
+  const none = { actions: [], holds: [] };
+  const [silent] = slot.silent;
+  if (slot.current && !silent) return { verdict: 'outdated', ...none };
+  if (silent) {
+    const wakeAt = earliest(...slot.silent.map(({ presence }) => presence.changesAt));
+    const hold = silentHold(slot.instance, silent, now.mono);
+    return { verdict: 'waiting', actions: [], holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
+  }
+  const [unread] = slot.unread;
+  if (unread) return { verdict: 'waiting', actions: [], holds: [unreadHold(slot.instance, unread)] };
+  return { verdict: 'missing', ...none };
+}
+
+function decideTarget(service: string, slot: SlotState, target: Seen, rules: Rules): Decision {
+  const { current } = slot;
+  if (target.healthy) {
+    const actions = current ? [drop(service, current, 'its replacement is healthy')] : [];
+    return { verdict: 'settled', actions, holds: [] };
+  }
+  if (target.job.want === 'stopped') return revert(service, target, current);
+  if (target.job.want === 'prepared') return swap(service, slot, target, rules);
+  const hold = holdOf(target.copy, target.node.record.name, (target.settlesAt ?? rules.now.mono) - rules.now.mono);
+  const wakeAt = earliest(target.settlesAt, rules.deadline(target));
+  const given = current && (isCancelled(current, target) || rules.isOver(target));
+  const why = rules.isOver(target) ? 'the update goes on without waiting' : 'it was cancelled';
+  return {
+    verdict: rules.isOver(target) ? 'settled' : 'updating',
+    actions: given ? [drop(service, current, why)] : [],
+    holds: [hold],
+    ...(wakeAt === undefined ? {} : { wakeAt }),
+  };
+}
+
+/** The newer copy was on its way when the older digest became the target again. */
+function isCancelled(current: Seen, target: Seen): boolean {
+  return !current.healthy && compareCopyIds(current.copy.copy, target.copy.copy) > 0;
+}
+
+/** Back to a copy that was stopped for another one. */
+function revert(service: string, target: Seen, current: Seen | undefined): Decision {
+  const makeRoom = current ? [drop(service, current, 'the copy before it runs again')] : [];
+  const run = want(service, target, 'run', 'it is wanted again');
+  const hold = progress(target, 'starts again');
+  return { verdict: 'updating', actions: [...makeRoom, run], holds: [hold] };
+}
+
+/** Stop before start: once the new copy is prepared the old one stops, then the new one runs. */
+function swap(service: string, slot: SlotState, target: Seen, rules: Rules): Decision {
+  const { current } = slot;
+  const [silent] = slot.silent;
+  const runs = current?.job.want === 'run';
+  if (silent) return { verdict: 'updating', actions: [], holds: [silentHold(slot.instance, silent, rules.now.mono)] };
+  if (runs && !isPrepared(target.copy)) {
+    const wakeAt = rules.deadline(target);
+    const hold = holdOf(target.copy, target.node.record.name);
+    return { verdict: 'updating', actions: [], holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
+  }
+  const stop = current && runs ? [want(service, current, 'stopped', 'its replacement is prepared')] : [];
+  const start = want(service, target, 'run', runs ? 'it is prepared' : 'nothing else runs');
+  return { verdict: 'updating', actions: [...stop, start], holds: [progress(target, 'starts')] };
+}
+
+function progress({ copy, node }: Seen, what: string): Hold {
+  return { code: 'IN_PROGRESS', subject: copy.instance, message: `${what} on ${node.record.name}` };
+}
+
+/** Removes a copy from its node's part. */
+export function drop(service: string, { copy }: Seen, why: string): Action {
+  return { kind: 'drop', service, ...subjectOf(copy), why };
+}
+
+function want(service: string, { copy }: Seen, wanted: Want, why: string): Action {
+  return { kind: 'want', service, ...subjectOf(copy), want: wanted, why };
+}
+
+function subjectOf(copy: Seen['copy']): { instance: string; copy: CopyId; node: string } {
+  return { instance: copy.instance, copy: copy.copy, node: copy.node };
+}
+
+/** Another slot of the service has its turn. */
+export function queuedHold(slot: SlotState, updating: number, limit: number): Hold {
+  const message = `waits for its turn: ${updating} of at most ${limit} being updated`;
+  return { code: 'UPDATE_QUEUED', subject: slot.instance, message };
+}
+
+/** In what time a moment comes, for messages. */
+export function inTime(moment: Mono | undefined, now: Mono): string {
+  return moment === undefined ? 'soon' : `in ${seconds(moment - now)}`;
+}

@@ -1,0 +1,70 @@
+/** What a report means for a plan. */
+import type { Job } from '../../schemas/messages.ts';
+import type { Mono } from '../../schemas/ports.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import type { Hold, HoldCode } from '../../schemas/status.ts';
+import type { Copy } from './model.ts';
+
+export interface Health {
+  readonly healthy: boolean;
+  /** When a copy that runs will have run long enough. */
+  readonly settlesAt?: Mono;
+}
+
+/** What of a copy decides on its health. */
+type Judged = Pick<Copy, 'report' | 'since'> & { readonly job?: Pick<Job, 'want'> };
+
+/**
+ * Healthy: a one-shot copy that completed, a copy that runs and whose healthcheck says so, or one without a healthcheck that has
+ * run for `settle` ms.
+ */
+export function healthOf(copy: Judged, run: RunSpec, settle: number, now: Mono): Health {
+  const status = copy.report?.status;
+  if (copy.job?.want !== 'run') return { healthy: false };
+  if (status === 'completed') return { healthy: true };
+  if (status !== 'running') return { healthy: false };
+  if (run.healthcheck) return { healthy: true };
+  const settlesAt = ((copy.since ?? now) + settle) as Mono;
+  return now >= settlesAt ? { healthy: true } : { healthy: false, settlesAt };
+}
+
+/** Image and files are there, or it went further already. */
+export function isPrepared(copy: Copy): boolean {
+  return ['prepared', 'starting', 'running', 'unhealthy', 'completed'].includes(copy.report?.status ?? '');
+}
+
+/** Reasons that may be gone at the next attempt. */
+const passing: ReadonlySet<string> = new Set(['IMAGE_PULL_FAILED', 'RUNTIME_UNAVAILABLE']);
+
+/** It failed for good, as far as anybody can tell: waiting longer helps nobody. */
+export function hasFailed(copy: Copy): boolean {
+  const { status, reason } = copy.report ?? {};
+  if (status === 'crash_loop') return true;
+  return status === 'failed' && !passing.has(reason?.code ?? '');
+}
+
+/** Why a copy that should run is not healthy yet. */
+export function holdOf(copy: Copy, nodeName: string, settlesIn?: number): Hold {
+  const { report } = copy;
+  const status = report?.status ?? 'waiting';
+  const code = codes[status] ?? 'IN_PROGRESS';
+  const why = report?.reason ? `: ${report.reason.message}` : '';
+  const say = (message: string): Hold => ({ code, subject: copy.instance, message: `${message} on ${nodeName}${why}` });
+  if (!report) return say('sent, not reported yet');
+  if (status === 'running') {
+    return { ...say(`runs, and must go on for ${seconds(settlesIn ?? 0)}`), code: 'SETTLING' };
+  }
+  return say(status.replace('_', ' '));
+}
+
+const codes: Readonly<Record<string, HoldCode>> = {
+  unhealthy: 'UNHEALTHY',
+  crash_loop: 'CRASH_LOOP',
+  failed: 'COPY_FAILED',
+  unknown: 'ENGINE_UNKNOWN',
+};
+
+/** `12 s`, rounded up. */
+export function seconds(ms: number): string {
+  return `${Math.max(0, Math.ceil(ms / 1000))} s`;
+}

@@ -1,0 +1,141 @@
+/** What messages of nodes do to the world. A retained message gives content, never freshness. */
+import { emptyPart, type Part } from '../../schemas/assignment.ts';
+import type { NodeId, ServiceName } from '../../schemas/names.ts';
+import type { Mono } from '../../schemas/ports.ts';
+import { forgetCopies, indexJobs, indexReports, reservedBy } from './copy-index.ts';
+import { listingsOf, rematch } from './listings.ts';
+import type { Listing, Node, NodeRecord, World, WorldEvent } from './model.ts';
+import { beatOf } from './presence.ts';
+
+type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
+
+/** A node joined, or its record changed. */
+export function nodeKnown(world: World, record: NodeRecord): void {
+  const known = world.nodes.get(record.id);
+  world.nodes.set(record.id, known ? { ...known, record } : { record, aliases: [], part: emptyPart, adopted: false });
+  if (!world.reserved.has(record.id)) world.reserved.set(record.id, reservedBy(emptyPart));
+  rematch(world, listingsOf(world));
+  dirtyNode(world, record.id);
+}
+
+/** Revoked or removed: nothing of it counts any more. */
+export function nodeForgotten(world: World, id: NodeId): void {
+  const listings = listingsOf(world);
+  const services = forgetCopies(world, id);
+  world.nodes.delete(id);
+  world.reserved.delete(id);
+  rematch(world, listings);
+  dirtyAll(world, services);
+  dirtyWaiting(world);
+}
+
+/** Usage, capacity, labels. Only what placement looks at dirties anything. */
+export function informationCame(world: World, event: Of<'information'>): void {
+  const before = hear(world, event);
+  if (!before || isStale(before.information, event.message)) return;
+  world.nodes.set(event.node, { ...nodeOf(world, event.node, before), information: event.message });
+  if (before.information?.ip !== event.message.ip) rematch(world, listingsOf(world));
+  if (placementFacts(before) !== placementFacts(nodeOf(world, event.node, before))) dirtyNode(world, event.node);
+}
+
+/** The complete set of copies of the node. */
+export function instancesCame(world: World, event: Of<'instances'>): void {
+  const before = hear(world, event);
+  if (!before || isStale(before.reported, event.message)) return;
+  const { copies, ...header } = event.message;
+  world.nodes.set(event.node, { ...nodeOf(world, event.node, before), reported: header });
+  dirtyAll(world, indexReports(world, event.node, copies, event.at));
+}
+
+/** It said that it is online, or its will said that it is not. */
+export function onlineCame(world: World, event: Of<'online'>): void {
+  const { node: id, message, at } = event;
+  if (message.online) {
+    const before = hear(world, event);
+    if (before) world.nodes.set(id, { ...nodeOf(world, id, before), online: message });
+    return;
+  }
+  const before = world.nodes.get(id);
+  if (!before || isOldWill(before, message.session)) return;
+  const gone = { at, ...(message.reason === undefined ? {} : { reason: message.reason }) };
+  world.nodes.set(id, { ...before, online: message, gone: before.gone ?? gone });
+  dirtyNode(world, id);
+}
+
+/** The ledger of a node becomes its part, unless we promised it something already. */
+export function ledgerRead(world: World, id: NodeId, part: Part): void {
+  const node = world.nodes.get(id);
+  if (!node || node.adopted) return;
+  world.nodes.set(id, { ...node, adopted: true });
+  setPart(world, id, part);
+  dirtyNode(world, id);
+}
+
+/** Replaces a node's part with all that follows from it. */
+export function setPart(world: World, id: NodeId, part: Part, at?: Mono): Set<ServiceName> {
+  const node = world.nodes.get(id);
+  if (!node) return new Set();
+  world.nodes.set(id, { ...node, part });
+  world.reserved.set(id, reservedBy(part));
+  return indexJobs(world, id, part, at);
+}
+
+/** nodes.yaml was read. */
+export function listingsRead(world: World, listings: readonly Listing[], removed: readonly string[]): void {
+  const changed = rematch(world, listings, removed);
+  for (const id of changed) dirtyNode(world, id);
+}
+
+/** Plans what is on the node, and what waits for nodes. */
+export function dirtyNode(world: World, id: NodeId): void {
+  for (const copy of world.copiesOn.get(id)?.values() ?? []) world.dirty.add(copy.service);
+  dirtyWaiting(world);
+}
+
+/** Plans what waits for room or for a node, and what runs on every node. */
+export function dirtyWaiting(world: World): void {
+  dirtyAll(world, world.waiting);
+  for (const [name, desired] of world.desired) if (desired.spec.replicas === 'every') world.dirty.add(name);
+}
+
+export function dirtyAll(world: World, services: Iterable<ServiceName>): void {
+  for (const service of services) world.dirty.add(service);
+}
+
+/** Counts the message as a sign of life unless it is retained. Returns the node as it was; undefined when unknown. */
+function hear(
+  world: World,
+  event: { readonly node: NodeId; readonly retained: boolean; readonly at: Mono },
+): Node | undefined {
+  const node = world.nodes.get(event.node);
+  if (!node || event.retained) return node;
+  const { gone, ...rest } = node;
+  world.nodes.set(event.node, { ...rest, heard: event.at });
+  const silent = node.heard === undefined || gone !== undefined || event.at - node.heard > 2 * beatOf(node);
+  if (silent) dirtyNode(world, event.node);
+  return node;
+}
+
+/** Same session and no later than what is known: a repetition, or one that was overtaken. */
+function isStale(
+  known: { readonly session: string; readonly seq: number } | undefined,
+  message: { readonly session: string; readonly seq: number },
+): boolean {
+  return known !== undefined && known.session === message.session && message.seq <= known.seq;
+}
+
+/** The will of a connection that a newer session of the same agent has replaced. */
+function isOldWill(node: Node, session: string): boolean {
+  return node.online?.online === true && node.online.session !== session && node.heard !== undefined;
+}
+
+/** What placement and holds read of a node. */
+function placementFacts({ information, listing }: Node): string {
+  if (!information) return '';
+  const { capacity, runtimes, fields, labels, ip, arch } = information;
+  return JSON.stringify([capacity, runtimes, fields, labels, ip, arch, listing]);
+}
+
+function nodeOf(world: World, id: NodeId, fallback: Node): Node {
+  return world.nodes.get(id) ?? fallback;
+}

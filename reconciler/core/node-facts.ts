@@ -1,0 +1,24 @@
+/** What a node is, from both sides: what it says itself and what nodes.yaml says of it. nodes.yaml wins. */
+import type { Node, Policy } from './model.ts';
+
+/** Own labels merged with the entry's; undefined while nobody said anything: unknown, not empty. */
+export function labelsOf(node: Node): Readonly<Record<string, string>> | undefined {
+  if (!node.information && !node.listing) return undefined;
+  return { ...node.information?.labels, ...node.listing?.labels };
+}
+
+/** Cores and MB; undefined while nobody said anything. */
+export function capacityOf(node: Node): { readonly cpu: number; readonly memory: number } | undefined {
+  const { information, listing } = node;
+  const cpu = listing?.capacity?.cpu ?? information?.capacity.cpu;
+  const memory = listing?.capacity?.memory ?? information?.capacity.memory;
+  return cpu === undefined || memory === undefined ? undefined : { cpu, memory };
+}
+
+/** Why nothing new may be placed on the node by somebody's will; undefined when it may. */
+export function cordonOf(node: Node, policy: Pick<Policy, 'undeclared'>): { readonly cause: string } | undefined {
+  if (node.record.cordon) return node.record.cordon;
+  if (node.listing?.cordon) return { cause: 'nodes.yaml' };
+  if (!node.listing && policy.undeclared !== 'use') return { cause: 'it is not in nodes.yaml' };
+  return undefined;
+}

@@ -1,0 +1,34 @@
+/** Which slots a service should have, and on which node a slot is bound to be. */
+import { instanceName, type NodeId } from '../../schemas/names.ts';
+import type { Placement } from '../../schemas/spec.ts';
+import { isCalled, matchesLabels } from './filters.ts';
+import type { Desired, Node, View } from './model.ts';
+import { labelsOf } from './node-facts.ts';
+
+export interface WantedSlot {
+  readonly slot: number;
+  readonly instance: string;
+  /** Set for `replicas: every`: the node whose ordinal the slot is. */
+  readonly bound?: NodeId;
+}
+
+/** Ascending. */
+export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[] {
+  const { name, replicas, placement } = desired.spec;
+  const of = (slot: number): WantedSlot => ({ slot, instance: instanceName(name, slot) });
+  if (replicas !== 'every') return [...new Set(desired.slots)].sort((a, b) => a - b).map(of);
+  const has = new Set([...(view.copies.get(name)?.values() ?? [])].map((copy) => `${copy.node} ${copy.slot}`));
+  return [...view.nodes.values()]
+    .filter((node) => isMatch(view, node, placement, has.has(`${node.record.id} ${node.record.ordinal}`)))
+    .map((node) => ({ ...of(node.record.ordinal), bound: node.record.id }))
+    .sort((a, b) => a.slot - b.slot);
+}
+
+/** Unknown labels drop nothing and start nothing: such a node keeps what it has. */
+function isMatch(view: View, node: Node, placement: Placement, hasCopy: boolean): boolean {
+  if (placement.clusters.length > 0 && !placement.clusters.includes(view.cluster)) return false;
+  if (placement.nodes.length > 0 && !placement.nodes.some((name) => isCalled(node, name))) return false;
+  const labels = labelsOf(node);
+  if (labels === undefined || node.information === undefined) return hasCopy || placement.labels.length === 0;
+  return matchesLabels(labels, placement.labels);
+}

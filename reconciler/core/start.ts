@@ -1,0 +1,87 @@
+/** Starts of copies: where, and whether at once or prepared for a swap. */
+import type { Hold } from '../../schemas/status.ts';
+import type { SlotState, Target } from './classify.ts';
+import type { SlotsContext } from './decide-slots.ts';
+import type { PlaceRequest } from './filters.ts';
+import type { Action } from './model.ts';
+import type { Placed, Placer } from './place.ts';
+
+interface Outcome {
+  readonly actions: readonly Action[];
+  readonly holds: readonly Hold[];
+}
+
+/** A slot that nothing runs for. */
+export function placeMissing(context: SlotsContext, slot: SlotState, placer: Placer): Outcome {
+  const { rollout } = context;
+  // A paused update starts nothing new: what is missing comes back as the last good version.
+  const target = rollout.phase === 'paused' && rollout.good ? rollout.good : context.target;
+  const lost = slot.lost[0];
+  const why = lost ? `${lost.node.record.name} is lost` : 'the instance is missing';
+  return outcome(context, slot, target, placer.place(requestOf(context, slot, target)), { want: 'run', why });
+}
+
+/** A slot that runs another digest. Side by side if there is room, else prepared first and swapped. */
+export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Placer): Outcome {
+  const { target, desired } = context;
+  const { current } = slot;
+  if (!current) return placeMissing(context, slot, placer);
+  const why =
+    current.job.digest === target.digest ? 'it moves to its own node' : `update to ${target.digest.slice(0, 10)}`;
+  const request: PlaceRequest = { ...requestOf(context, slot, target), prefer: current.node.record.id };
+  const runs = current.job.want === 'run';
+  if (!runs || desired.spec.update.order === 'start_first') {
+    const placed = placer.place(request);
+    const swapped =
+      placed.kind === 'refused' && runs && noRoom(placed.hold) ? placeSwap(request, current, placer) : placed;
+    const want = swapped === placed ? 'run' : 'prepared';
+    return outcome(context, slot, target, swapped.kind === 'placed' ? swapped : placed, { want, why });
+  }
+  const swapped = placeSwap(request, current, placer);
+  const placed = swapped.kind === 'placed' ? swapped : placer.place(request);
+  return outcome(context, slot, target, placed, { want: 'prepared', why });
+}
+
+/** On the node of the old copy, which stops before the new one starts and leaves its room and ports to it. */
+function placeSwap(request: PlaceRequest, current: NonNullable<SlotState['current']>, placer: Placer): Placed {
+  const id = current.node.record.id;
+  if (request.only && !request.only.has(id)) return placer.place(request);
+  return placer.place({ ...request, only: new Set([id]), releases: { node: id, run: current.run } });
+}
+
+function noRoom(hold: Hold): boolean {
+  return hold.code === 'NO_CAPACITY' || hold.code === 'PORT_CONFLICT';
+}
+
+function requestOf({ desired }: SlotsContext, slot: SlotState, target: Target): PlaceRequest {
+  return {
+    instance: slot.instance,
+    run: target.run,
+    placement: desired.spec.placement,
+    ...(slot.bound === undefined ? {} : { only: new Set([slot.bound]) }),
+  };
+}
+
+function outcome(
+  { desired }: SlotsContext,
+  slot: SlotState,
+  target: Target,
+  placed: Placed,
+  how: { readonly want: 'run' | 'prepared'; readonly why: string },
+): Outcome {
+  if (placed.kind === 'refused') return { actions: [], holds: [placed.hold] };
+  const action: Action = {
+    kind: 'start',
+    service: desired.spec.name,
+    instance: slot.instance,
+    node: placed.node,
+    want: how.want,
+    digest: target.digest,
+    run: target.run,
+    runtime: placed.runtime,
+    source: desired.source,
+    why: `${how.why}; ${placed.why}`,
+  };
+  const hold: Hold = { code: 'IN_PROGRESS', subject: slot.instance, message: how.why };
+  return { actions: [action], holds: [hold] };
+}

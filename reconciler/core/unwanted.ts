@@ -1,0 +1,79 @@
+/** Copies of a service that no source asks for: removed only when it is explained why they are not wanted any more. */
+import { compareCopyIds, type ServiceName } from '../../schemas/names.ts';
+import type { Now } from '../../schemas/ports.ts';
+import { directSource, type JobSource } from '../../schemas/spec.ts';
+import type { Hold } from '../../schemas/status.ts';
+import { earliest, type Seen, seeCopies } from './classify.ts';
+import { drop } from './decide.ts';
+import type { Policy, ServicePlan, View } from './model.ts';
+import { silentHold, unreadHold } from './node-holds.ts';
+import { ancestryKey } from './world.ts';
+
+/** Tombstoned copies and jobs of older commits go; what nobody explains stays and is shown. */
+export function planUnwanted(view: View, service: ServiceName, policy: Policy, now: Now): ServicePlan {
+  const { seen, unread } = seeCopies(view, service, policy, now);
+  const judged = [...seen]
+    .sort((a, b) => a.copy.slot - b.copy.slot)
+    .map((one) => ({ one, hold: whyKept(view, service, one) }));
+  const goes = judged.filter(({ hold }) => hold === undefined).map(({ one }) => one);
+  const silent = goes.filter(({ presence }) => presence.state === 'suspect');
+  const wakeAt = earliest(...silent.map(({ presence }) => presence.changesAt));
+  const kept = judged.flatMap(({ hold }) => (hold ? [hold] : []));
+  return {
+    actions: goes
+      .filter(({ presence }) => presence.state === 'online')
+      .map((one) => drop(service, one, 'the service is no longer wanted')),
+    holds: [
+      ...distinct(kept),
+      ...silent.map((one) => silentHold(one.copy.instance, one, now.mono)),
+      ...unread.map((copy) => unreadHold(copy.instance, copy)),
+    ],
+    settled: 0,
+    ...(wakeAt === undefined ? {} : { wakeAt }),
+  };
+}
+
+/** Undefined: the copy may go. */
+function whyKept(view: View, service: ServiceName, { copy, job }: Seen): Hold | undefined {
+  const tombstone = view.tombstones.get(service);
+  if (tombstone !== undefined && compareCopyIds(copy.copy, tombstone) <= 0) return undefined;
+  const held = view.held.get(service);
+  if (held) return held;
+  const head = view.heads.get(job.source.name);
+  if (job.source.name === directSource || head === undefined || job.source.commit === undefined) {
+    return orphaned(service, job.source);
+  }
+  const ancestor = job.source.commit === head || view.ancestry.get(ancestryKey(job.source));
+  return ancestor === true ? undefined : unexplained(service, job.source, head, ancestor);
+}
+
+function orphaned(service: ServiceName, source: JobSource): Hold {
+  const from =
+    source.name === directSource
+      ? 'deployed directly, and no record of it exists'
+      : `from source ${source.name}, which has not been read`;
+  return {
+    code: 'ORPHANED',
+    subject: service,
+    message: `it runs, ${from}: kept`,
+    hint: `deploy it again to adopt it, or: oakctl delete ${service}`,
+  };
+}
+
+function unexplained(service: ServiceName, source: JobSource, head: string, ancestor: boolean | undefined): Hold {
+  const commit = `${source.commit?.slice(0, 10)} of ${source.name}`;
+  return {
+    code: 'ANCESTRY_UNKNOWN',
+    subject: service,
+    message:
+      ancestor === false
+        ? `it came from ${commit}, which is not in the history of the head ${head.slice(0, 10)}: kept`
+        : `it came from ${commit}; whether that is in the history of the head is not known yet`,
+    hint: `oakctl delete ${service}`,
+  };
+}
+
+/** One hold per code and subject: copies of one service are mostly kept for one reason. */
+function distinct(holds: readonly Hold[]): Hold[] {
+  return [...new Map(holds.map((hold) => [`${hold.code} ${hold.subject} ${hold.message}`, hold])).values()];
+}

@@ -1,0 +1,191 @@
+/** The world and the one way to change it. `apply` keeps every index as if it were built anew. */
+import { changePart, type Part, type PartChange } from '../../schemas/assignment.ts';
+import { type CopyId, copyId, type NodeId, type ServiceName } from '../../schemas/names.ts';
+import type { JobSource } from '../../schemas/spec.ts';
+import type { Action, Copy, Fence, World, WorldEvent } from './model.ts';
+import {
+  dirtyAll,
+  dirtyNode,
+  dirtyWaiting,
+  informationCame,
+  instancesCame,
+  ledgerRead,
+  listingsRead,
+  nodeForgotten,
+  nodeKnown,
+  onlineCame,
+  setPart,
+} from './node-events.ts';
+
+/** What a promised action made of its node's part: all that a control needs. */
+export interface Promised {
+  readonly node: NodeId;
+  readonly before: Part;
+  readonly after: Part;
+  /** The copy that the action is about; for `start` the one that it made. */
+  readonly copy: CopyId;
+}
+
+type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
+
+/** A world that knows nothing yet and is recovering. */
+export function createWorld(start: { readonly cluster: string; readonly fence: Fence }): World {
+  return {
+    cluster: start.cluster,
+    fence: start.fence,
+    recovering: true,
+    desired: new Map(),
+    held: new Map(),
+    rollouts: new Map(),
+    rolloutSeen: new Map(),
+    tombstones: new Map(),
+    ancestry: new Map(),
+    heads: new Map(),
+    nodes: new Map(),
+    expected: new Map(),
+    copies: new Map(),
+    copiesOn: new Map(),
+    reserved: new Map(),
+    dirty: new Set(),
+    waiting: new Set(),
+  };
+}
+
+/** A world of its own with the same content: for dry runs. The values in it are shared, which is safe as they never change. */
+export function cloneWorld(world: Readonly<World>): World {
+  const deep = <K, V>(maps: ReadonlyMap<K, ReadonlyMap<string, V>>): Map<K, Map<string, V>> =>
+    new Map([...maps].map(([key, inner]) => [key, new Map(inner)]));
+  return {
+    cluster: world.cluster,
+    fence: world.fence,
+    recovering: world.recovering,
+    desired: new Map(world.desired),
+    held: new Map(world.held),
+    rollouts: new Map(world.rollouts),
+    rolloutSeen: new Map(world.rolloutSeen),
+    tombstones: new Map(world.tombstones),
+    ancestry: new Map(world.ancestry),
+    heads: new Map(world.heads),
+    nodes: new Map(world.nodes),
+    expected: new Map(world.expected),
+    copies: deep<ServiceName, Copy>(world.copies),
+    copiesOn: deep<NodeId, Copy>(world.copiesOn),
+    reserved: new Map(world.reserved),
+    dirty: new Set(world.dirty),
+    waiting: new Set(world.waiting),
+  };
+}
+
+/**
+ * Lets one event in. Changes `world` in place and marks what must be planned again in `world.dirty`. A `promised` action answers
+ * what it did to the part, for the control; undefined when its node is not known.
+ */
+export function apply(world: World, event: WorldEvent): Promised | undefined {
+  if (event.kind === 'promised') return promise(world, event);
+  handle(world, event);
+  return undefined;
+}
+
+type Handled = Exclude<WorldEvent['kind'], 'promised'>;
+
+/** TypeScript follows event and handler through the one type parameter. */
+function handle<K extends Handled>(world: World, event: { [P in K]: Of<P> }[K]): void {
+  const handler: (world: World, event: Of<K>) => void = handlers[event.kind as K];
+  handler(world, event as Of<K>);
+}
+
+const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void } = {
+  node: (world, { record }) => nodeKnown(world, record),
+  node_forgotten: (world, { node }) => nodeForgotten(world, node),
+  information: informationCame,
+  instances: instancesCame,
+  online: onlineCame,
+  ledger: (world, { node, part }) => ledgerRead(world, node, part),
+  listings: (world, { listings, removed }) => listingsRead(world, listings, removed),
+  presence: (world, { node }) => dirtyNode(world, node),
+  desired: (world, { service, desired }) => {
+    put(world.desired, service, desired);
+    world.dirty.add(service);
+  },
+  held: (world, { service, hold }) => {
+    put(world.held, service, hold);
+    world.dirty.add(service);
+  },
+  tombstone: (world, { service, copy }) => {
+    put(world.tombstones, service, copy);
+    world.dirty.add(service);
+  },
+  rollout: rolloutIs,
+  head: headIs,
+  ancestry: (world, { source, commit, ancestor }) => {
+    world.ancestry.set(ancestryKey({ name: source, commit }), ancestor);
+    dirtyUnwanted(world, source);
+  },
+  waiting: (world, { service, waits }) => {
+    if (waits) world.waiting.add(service);
+    else world.waiting.delete(service);
+  },
+  recovered: (world) => {
+    world.recovering = false;
+    dirtyAll(world, world.desired.keys());
+    dirtyAll(world, world.copies.keys());
+  },
+};
+
+/** Key of the ancestry index for a job's source. */
+export function ancestryKey(source: JobSource): string {
+  return `${source.name}@${source.commit ?? ''}`;
+}
+
+/** The action counts as done: the next gen is drawn, part, copies and reservations are as they will be. */
+function promise(world: World, { action, at }: Of<'promised'>): Promised | undefined {
+  const before = world.nodes.get(action.node)?.part;
+  if (!before) return undefined;
+  world.fence = { ...world.fence, gen: world.fence.gen + 1 };
+  const copy = action.kind === 'start' ? copyId(world.fence) : action.copy;
+  const change = changeFor(action, before, copy);
+  const after = change ? changePart(before, change, world.fence) : { ...before, fence: world.fence };
+  setPart(world, action.node, after, at);
+  if (action.kind === 'drop' || (action.kind === 'want' && action.want === 'stopped')) dirtyWaiting(world);
+  return { node: action.node, before, after, copy };
+}
+
+function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undefined {
+  const { instance } = action;
+  if (action.kind === 'drop') return { kind: 'drop', instance, copy };
+  if (action.kind === 'start') {
+    const { want, digest, runtime, source, run } = action;
+    return { kind: 'upsert', job: { instance, copy, want, digest, runtime, source }, document: run };
+  }
+  const job = part.jobs.find((one) => one.instance === instance && one.copy === copy);
+  const document = job && part.documents[job.digest];
+  return job && document ? { kind: 'upsert', job: { ...job, want: action.want }, document } : undefined;
+}
+
+function rolloutIs(world: World, { service, rollout, at }: Of<'rollout'>): void {
+  put(world.rollouts, service, rollout);
+  const seen = world.rolloutSeen.get(service);
+  if (!rollout) world.rolloutSeen.delete(service);
+  else if (seen?.digest !== rollout.digest) world.rolloutSeen.set(service, { digest: rollout.digest, at });
+}
+
+/** A new head makes what is known about ancestors of the old one worthless. */
+function headIs(world: World, { source, commit }: Of<'head'>): void {
+  if (world.heads.get(source) === commit) return;
+  world.heads.set(source, commit);
+  for (const key of [...world.ancestry.keys()]) if (key.startsWith(`${source}@`)) world.ancestry.delete(key);
+  dirtyUnwanted(world, source);
+}
+
+/** Services that nothing asks for any more, with jobs of this source. */
+function dirtyUnwanted(world: World, source: string): void {
+  for (const [service, copies] of world.copies) {
+    if (world.desired.has(service)) continue;
+    if ([...copies.values()].some((copy: Copy) => copy.job?.source.name === source)) world.dirty.add(service);
+  }
+}
+
+function put<T>(map: Map<ServiceName, T>, key: ServiceName, value: T | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}
