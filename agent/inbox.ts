@@ -1,0 +1,186 @@
+/**
+ * Assignments and controls on their way into the ledger. Messages that arrive while the disk is busy are judged together and
+ * saved once, so that a burst of controls costs two writes and not one each.
+ */
+import { type Acceptance, acceptAssignment, acceptControl, emptyPart, type Part } from '../schemas/assignment.ts';
+import { AssignmentMessage, ControlMessage, type Fence } from '../schemas/messages.ts';
+import { parseMessage } from '../schemas/parse.ts';
+import type { BusMessage, Clock } from '../schemas/ports.ts';
+import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
+import { parseTopic, type Topic } from '../schemas/topics.ts';
+import type { Ledger } from './ledger.ts';
+import type { AgentEvent, AgentIdentity } from './ports.ts';
+
+/** ms until a ledger that could not be written is tried again. */
+const saveAgainAfter = 5_000;
+
+export interface InboxDeps {
+  readonly identity: AgentIdentity;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  verify(topic: string, message: object): boolean;
+  trace(event: AgentEvent): void;
+  /** The ledger on disk is a newer one. */
+  applied(previous: Part): void;
+  /** Something was refused that its sender should know about: report what we have. */
+  contradicted(): void;
+  /** What keeps the ledger from following; undefined: nothing any more. */
+  trouble(subject: 'ledger' | 'rival', found: Problem | undefined): void;
+}
+
+export interface Inbox {
+  /** Takes one message on a row `assignment` or `controls`. Returns at once. */
+  take(message: BusMessage): void;
+  /** Resolves when everything taken so far was judged and saved. */
+  idle(): Promise<void>;
+  close(): void;
+}
+
+type Incoming =
+  | { readonly kind: 'assignment'; readonly message: AssignmentMessage }
+  | { readonly kind: 'control'; readonly message: ControlMessage };
+
+export function createInbox(deps: InboxDeps): Inbox {
+  const { ledger, clock, trace } = deps;
+  const queue: Incoming[] = [];
+  /** Accepted, and not on disk yet because the disk refused. */
+  let unsaved: Part | undefined;
+  let working = false;
+  let turn = Promise.resolve();
+  let cancel = (): void => undefined;
+  let closed = false;
+
+  const judgeAll = (): Part | undefined => {
+    let part = unsaved ?? (ledger.known() ? ledger.part() : undefined);
+    let changed = unsaved !== undefined;
+    for (const incoming of queue.splice(0)) {
+      const verdict = judge(part, incoming);
+      announce(incoming, verdict, deps);
+      if (verdict.kind !== 'applied') continue;
+      part = verdict.part;
+      changed = true;
+    }
+    return changed ? part : undefined;
+  };
+
+  const saveOne = async (next: Part): Promise<void> => {
+    const previous = ledger.part();
+    const start = clock.now().mono;
+    try {
+      await ledger.save(next);
+    } catch (error) {
+      if (!isProblemError(error)) throw error;
+      unsaved = next;
+      deps.trouble('ledger', error.problem);
+      trace({ kind: 'ledger_problem', problem: error.problem });
+      cancel();
+      cancel = clock.after(saveAgainAfter, work);
+      return;
+    }
+    unsaved = undefined;
+    if (closed) return;
+    deps.trouble('ledger', undefined);
+    trace({ kind: 'ledger_saved', part: ledger.part(), ms: clock.now().mono - start });
+    deps.applied(previous);
+  };
+
+  const drain = async (): Promise<void> => {
+    working = true;
+    do {
+      const next = judgeAll();
+      if (next) await saveOne(next);
+    } while (queue.length > 0 && !closed);
+    working = false;
+  };
+  const work = (): void => {
+    if (!closed && !working) turn = drain();
+  };
+
+  return {
+    take(message) {
+      if (closed) return;
+      const incoming = read(message, deps);
+      if (typeof incoming === 'string') {
+        trace({ kind: 'message_refused', topic: message.topic, why: incoming });
+        return;
+      }
+      queue.push(incoming);
+      work();
+    },
+    idle: () => turn,
+    close() {
+      closed = true;
+      cancel();
+    },
+  };
+}
+
+/** A message that is for this node, well-formed and signed; otherwise why not. */
+function read(message: BusMessage, deps: InboxDeps): Incoming | string {
+  const where = parseTopic(message.topic);
+  if (where?.node !== deps.identity.id) return 'the topic is not ours';
+  if (where.row === 'assignment') return readAssignment(message, where, deps);
+  if (where.row === 'controls') return readControl(message, deps);
+  return 'the topic carries neither assignments nor controls';
+}
+
+function readAssignment({ topic, payload }: BusMessage, where: Topic, deps: InboxDeps): Incoming | string {
+  const parsed = parseMessage<AssignmentMessage>(AssignmentMessage, payload);
+  if (!parsed.ok) return describe(parsed.problem);
+  const { value: message } = parsed;
+  if (message.node !== deps.identity.id || message.cluster !== deps.identity.cluster)
+    return 'for another node or cluster';
+  if (message.part !== where.part || message.part !== 0 || message.parts !== 1) {
+    return `part ${message.part} of ${message.parts}: this agent knows one part`;
+  }
+  return deps.verify(topic, message) ? { kind: 'assignment', message } : 'not signed by this cluster';
+}
+
+function readControl({ topic, payload }: BusMessage, deps: InboxDeps): Incoming | string {
+  const parsed = parseMessage<ControlMessage>(ControlMessage, payload);
+  if (!parsed.ok) return describe(parsed.problem);
+  const { value: message } = parsed;
+  const { id, cluster } = deps.identity;
+  if (message.node !== id || (message.cluster ?? cluster) !== cluster) return 'for another node or cluster';
+  if (message.part !== 0) return `part ${message.part}: this agent knows one part`;
+  return deps.verify(topic, message) ? { kind: 'control', message } : 'not signed by this cluster';
+}
+
+/** `part` undefined: the ledger is not known, and only an assignment helps. */
+function judge(part: Part | undefined, incoming: Incoming): Acceptance {
+  if (incoming.kind === 'assignment') {
+    const { hash, jobs, documents } = incoming.message;
+    return acceptAssignment(part ?? emptyPart, {
+      fence: fenceOf(incoming.message),
+      jobs,
+      documents: documents as Part['documents'],
+      hash,
+    });
+  }
+  return part ? acceptControl(part, incoming.message) : { kind: 'ignored', why: 'not_at_base' };
+}
+
+function announce({ kind, message }: Incoming, verdict: Acceptance, deps: InboxDeps): void {
+  const fence = fenceOf(message);
+  const why = 'why' in verdict ? { why: verdict.why } : {};
+  deps.trace({ kind: 'judged', message: kind, fence, outcome: verdict.kind, ...why });
+  if (verdict.kind === 'applied') deps.trouble('rival', undefined);
+  if (verdict.kind === 'conflict') deps.trouble('rival', rival(fence));
+  // Whoever is behind us, or contradicts us, learns where we are. A replayed control teaches nobody.
+  if (verdict.kind === 'conflict' || (verdict.kind === 'refused' && kind === 'assignment')) deps.contradicted();
+}
+
+function fenceOf({ epoch, gen, by }: Fence): Fence {
+  return { epoch, gen, by };
+}
+
+function rival({ epoch, gen, by }: Fence): Problem {
+  return problem(
+    'RIVAL_RECONCILER',
+    `two different messages carry the pair ${epoch}.${gen}; the one of ${by} was refused`,
+  );
+}
+
+function describe({ subject, message }: Problem): string {
+  return subject ? `${subject}: ${message}` : message;
+}

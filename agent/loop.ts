@@ -1,0 +1,146 @@
+/**
+ * The agent: persist, then act, then report. Whatever happens (a message, an event of an engine, the end of a step, time) ends
+ * in `pump`: converge decides from ledger, engines and memory, and the steps begin. It needs no network to do so.
+ */
+import type { Part } from '../schemas/assignment.ts';
+import type { BusMessage, Mono } from '../schemas/ports.ts';
+import type { Problem } from '../schemas/problem.ts';
+import { agentFilters, parseTopic } from '../schemas/topics.ts';
+import { converge } from './core/converge.ts';
+import { forgiven, keyText, wakeAt } from './core/memory.ts';
+import { createExecutor } from './executor.ts';
+import { createInbox } from './inbox.ts';
+import { createLedger } from './ledger.ts';
+import { createObserver } from './observer.ts';
+import type { AgentDeps } from './ports.ts';
+import { createReporter } from './reporter.ts';
+import { createRequests } from './requests.ts';
+import { type AgentState, createState, remember } from './state.ts';
+
+export interface Agent {
+  /** Reads the ledger, then works until `stop`. Resolves when the work has begun; nothing in it waits for the network. */
+  start(): Promise<void>;
+  /** Stops the agent and no copy. Says goodbye with `reason`. */
+  stop(reason: string): Promise<void>;
+  /** Stops at once and says nothing, as if the process had died. */
+  halt(): void;
+}
+
+/** Wires the parts of one agent. */
+export function createAgent(deps: AgentDeps): Agent {
+  const { identity, clock, random, bus, trace } = deps;
+  const life = new AbortController();
+  const session = Buffer.from(random.bytes(8)).toString('hex');
+  const runtimes = new Map(deps.runtimes.map((runtime) => [runtime.name, runtime]));
+  const state = createState([...runtimes.keys()]);
+  const ledger = createLedger(deps.files);
+  let cancelWake = (): void => undefined;
+
+  const changed = (): void => {
+    pump();
+    reporter.soon();
+  };
+  const observers = new Map(
+    deps.runtimes.map((runtime) => [
+      runtime.name,
+      createObserver({ runtime, state, clock, trace, changed }, life.signal),
+    ]),
+  );
+  const ready = (): boolean => [...observers.values()].every((observer) => observer.settled());
+  const executor = createExecutor({ runtimes, observers, state, clock, random, trace, changed }, life.signal);
+  const requests = createRequests({ ledger, state, runtimes, streams: deps.streams, trace }, life.signal);
+  const reporter = createReporter({ ...deps, session, state, ledger, ready });
+  const inbox = createInbox({
+    ...deps,
+    ledger,
+    contradicted: () => reporter.soon('always'),
+    trouble: (subject, found) => noteTrouble(state, subject, found),
+    applied: (previous) => {
+      follow(state, previous, ledger.part());
+      executor.supersede(ledger.part());
+      pump();
+      reporter.soon('always');
+    },
+  });
+
+  const pump = (): void => {
+    if (life.signal.aborted || !ledger.known()) return;
+    const now = clock.now();
+    for (const step of converge(ledger.part(), state.actual, state, now)) executor.begin(step);
+    forget(state, ledger.part(), now.mono);
+    cancelWake();
+    const wake = wakeAt(state, now.mono);
+    cancelWake = wake === undefined ? () => undefined : clock.after(wake - now.mono, changed);
+  };
+  const receive = (message: BusMessage): void => {
+    if (parseTopic(message.topic)?.row === 'requests') requests.take(message);
+    else inbox.take(message);
+  };
+  const halt = (): void => {
+    life.abort(new DOMException('the agent stops', 'AbortError'));
+    inbox.close();
+    reporter.close();
+    cancelWake();
+  };
+
+  return {
+    async start() {
+      const damage = await ledger.load();
+      if (damage) trace({ kind: 'ledger_problem', problem: damage });
+      noteTrouble(state, 'ledger', damage);
+      trace({ kind: 'started', node: identity.id, session, jobs: ledger.part().jobs.length });
+      for (const observer of observers.values()) observer.start();
+      reporter.start();
+      bus.open(
+        { subscribe: agentFilters(identity.id), will: reporter.will() },
+        {
+          connected: () => {
+            trace({ kind: 'connected' });
+            reporter.connected();
+          },
+          disconnected: (reason) => {
+            trace({ kind: 'disconnected', reason });
+            reporter.disconnected();
+          },
+          message: receive,
+        },
+      );
+    },
+    async stop(reason) {
+      halt();
+      await inbox.idle();
+      await bus.close(reporter.goodbye(reason));
+    },
+    halt,
+  };
+}
+
+/** A newer ledger: where the wish for a copy changed, its old failures and waits are forgotten. */
+function follow(state: AgentState, previous: Part, next: Part): void {
+  const wants = new Map(next.jobs.map((job) => [keyText(job), job.want]));
+  for (const job of previous.jobs) {
+    const key = keyText(job);
+    if (wants.get(key) === job.want) continue;
+    const grace = previous.documents[job.digest]?.stop_grace;
+    remember(state, key, (memory) => ({ ...forgiven(memory), ...(grace !== undefined && { grace }) }));
+  }
+}
+
+/** Drops what is remembered of copies that are in no ledger and in no engine any more, and of images seen long ago. */
+function forget(state: AgentState, ledger: Part, now: Mono): void {
+  for (const [image, until] of state.images) if (until <= now) state.images.delete(image);
+  if (state.copies.size <= ledger.jobs.length) return;
+  const alive = new Set(ledger.jobs.map(keyText));
+  for (const copies of state.actual.values()) {
+    if (copies === 'unknown') return;
+    for (const key of copies.keys()) alive.add(key);
+  }
+  for (const key of state.copies.keys()) {
+    if (!alive.has(key) && !state.busy.has(key)) state.copies.delete(key);
+  }
+}
+
+function noteTrouble(state: AgentState, subject: string, found: Problem | undefined): void {
+  if (found) state.problems.set(subject, { code: found.code, message: found.message });
+  else state.problems.delete(subject);
+}

@@ -1,0 +1,188 @@
+/**
+ * Keeps the agent's picture of one runtime true: a full list at the start, every 30 s, and soon after anything happened. Events
+ * are only hints. While the engine does not answer, its copies are unknown.
+ */
+import type { InstanceName } from '../schemas/names.ts';
+import type { Clock } from '../schemas/ports.ts';
+import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
+import type { ActualCopy } from './core/copy.ts';
+import { forgiven, keyText, lostSight, observed } from './core/memory.ts';
+import { withDeadline } from './deadline.ts';
+import type { AgentEvent } from './ports.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+import { type AgentState, remember } from './state.ts';
+
+const fullListEvery = 30_000;
+const listLimit = 10_000;
+/** ms between the end of a list and the next one: something ended, or something only wants its addresses. */
+const gaps = { now: 20, lazy: 250 } as const;
+const firstRetry = 1_000;
+const longestRetry = 30_000;
+
+export type Urgency = keyof typeof gaps;
+
+export interface Observer {
+  /** Begins to watch; looks at once. */
+  start(): void;
+  /** Asks for a list. */
+  look(urgency: Urgency): void;
+  /** A step that changes this copy begins or ended: lists that were begun before say nothing about it. */
+  touched(key: string): void;
+  /** The outcome of a step on this instance is not known: no further one before the next list. */
+  doubt(instance: InstanceName): void;
+  /** True once the engine answered, or failed to, for the first time. */
+  settled(): boolean;
+}
+
+export interface ObserverDeps {
+  readonly runtime: Runtime;
+  readonly state: AgentState;
+  readonly clock: Clock;
+  trace(event: AgentEvent): void;
+  /** The picture is a newer one. */
+  changed(): void;
+}
+
+export function createObserver({ runtime, state, clock, trace, changed }: ObserverDeps, signal: AbortSignal): Observer {
+  const { name } = runtime;
+  /** Counts touches; a list compares with its value at the time it began. */
+  let touches = 0;
+  const touchedAt = new Map<string, number>();
+  const doubted = new Set<InstanceName>();
+  let settled = false;
+  let listing = false;
+  let failures = 0;
+  let again: Urgency | undefined;
+  let lastEnd = Number.NEGATIVE_INFINITY;
+  let due = Number.POSITIVE_INFINITY;
+  let cancel = (): void => undefined;
+
+  const listAfter = (ms: number): void => {
+    const at = clock.now().mono + ms;
+    if (at >= due || signal.aborted) return;
+    cancel();
+    due = at;
+    cancel = clock.after(ms, list);
+  };
+  const look = (urgency: Urgency): void => {
+    if (listing) {
+      if (again !== 'now') again = urgency;
+    } else if (failures === 0) {
+      listAfter(Math.max(0, lastEnd + gaps[urgency] - clock.now().mono));
+    }
+  };
+
+  const list = (): void => {
+    due = Number.POSITIVE_INFINITY;
+    listing = true;
+    const begun = touches;
+    withDeadline(clock, listLimit, `the list of ${name}`, (inner) => readAll(runtime, state, inner), signal)
+      .then((found) => succeeded(found, begun), failed)
+      .finally(() => {
+        listing = false;
+        settled = true;
+        lastEnd = clock.now().mono;
+        if (signal.aborted) return;
+        const urgency = again;
+        again = undefined;
+        if (failures > 0) listAfter(Math.min(longestRetry, firstRetry * 2 ** Math.min(failures - 1, 10)));
+        else listAfter(fullListEvery);
+        if (urgency) look(urgency);
+        changed();
+      });
+  };
+
+  const succeeded = (found: readonly ActualCopy[], begun: number): void => {
+    const before = state.actual.get(name);
+    failures = 0;
+    if (before === 'unknown') cameBack();
+    const ours = before === undefined || before === 'unknown' ? new Map<string, ActualCopy>() : before;
+    const view = new Map(found.map((copy) => [keyText(copy), copy]));
+    const newer = touchedSince(begun);
+    if (before === 'unknown') {
+      // There is no picture of ours that could be kept: these copies are only clear after the next list.
+      for (const key of newer) doubt(key.slice(0, key.lastIndexOf('/')));
+      if (newer.size > 0) again = 'now';
+    }
+    if (before !== 'unknown') for (const key of newer) keepOurs(view, ours, key);
+    const now = clock.now().mono;
+    for (const key of new Set([...ours.keys(), ...view.keys()])) {
+      if (!newer.has(key)) remember(state, key, (memory) => observed(memory, view.get(key), now));
+    }
+    state.actual.set(name, view);
+    settleDoubts(newer);
+  };
+  /** Copies that this list says nothing about: steps ended since it began, or are under way. */
+  const touchedSince = (begun: number): Set<string> => {
+    const newer = new Set<string>();
+    for (const [key, at] of touchedAt) {
+      if (at > begun || state.busy.has(key)) newer.add(key);
+      else touchedAt.delete(key);
+    }
+    return newer;
+  };
+  const doubt = (instance: InstanceName): void => {
+    doubted.add(instance);
+    state.stale.add(instance);
+  };
+  const settleDoubts = (newer: ReadonlySet<string>): void => {
+    for (const instance of doubted) {
+      if ([...newer].some((key) => key.startsWith(`${instance}/`))) continue;
+      doubted.delete(instance);
+      state.stale.delete(instance);
+    }
+  };
+  const cameBack = (): void => {
+    state.problems.delete(`runtime/${name}`);
+    trace({ kind: 'engine_up', runtime: name, version: state.runtimes.get(name)?.version ?? '' });
+    for (const [key, memory] of state.copies) {
+      if (memory.failure?.problem.code === 'RUNTIME_UNAVAILABLE') state.copies.set(key, forgiven(memory));
+    }
+  };
+  const failed = (error: unknown): void => {
+    if (signal.aborted) return;
+    const found = problemOf(error, name);
+    failures += 1;
+    const before = state.actual.get(name);
+    if (before !== 'unknown' || !settled) trace({ kind: 'engine_unknown', runtime: name, problem: found });
+    if (before !== undefined && before !== 'unknown') {
+      for (const key of before.keys()) remember(state, key, lostSight);
+    }
+    state.actual.set(name, 'unknown');
+    state.problems.set(`runtime/${name}`, { code: found.code, message: found.message });
+  };
+
+  return {
+    start() {
+      list();
+      runtime.watch((event) => look(event.kind === 'started' || event.kind === 'removed' ? 'lazy' : 'now'), signal);
+      signal.addEventListener('abort', () => cancel(), { once: true });
+    },
+    look,
+    touched(key) {
+      touches += 1;
+      touchedAt.set(key, touches);
+    },
+    doubt,
+    settled: () => settled,
+  };
+}
+
+/** The list; and who answers, where that is not known or may have changed. */
+async function readAll(runtime: Runtime, state: AgentState, signal: AbortSignal): Promise<readonly ActualCopy[]> {
+  if (state.actual.get(runtime.name) === 'unknown') state.runtimes.set(runtime.name, await runtime.probe(signal));
+  return runtime.list(signal);
+}
+
+/** A list that was begun before the last step on this copy says nothing about it. */
+function keepOurs(view: Map<string, ActualCopy>, ours: ReadonlyMap<string, ActualCopy>, key: string): void {
+  const copy = ours.get(key);
+  if (copy) view.set(key, copy);
+  else view.delete(key);
+}
+
+function problemOf(error: unknown, name: string): Problem {
+  if (isProblemError(error)) return error.problem;
+  const message = error instanceof Error ? error.message : String(error);
+  return problem('RUNTIME_UNAVAILABLE', `the engine of ${name} failed: ${message}`, { disposition: 'retry' });
+}

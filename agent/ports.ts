@@ -1,0 +1,92 @@
+/** What the agent's loop needs from the world beside schemas/ports.ts and the runtimes; implemented at the rim. */
+import type { Acceptance, Part } from '../schemas/assignment.ts';
+import type { CopyReport, Fence } from '../schemas/messages.ts';
+import type { NodeId } from '../schemas/names.ts';
+import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
+import type { Problem } from '../schemas/problem.ts';
+import type { RuntimeName } from '../schemas/spec.ts';
+import type { Step } from './core/step.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+
+/** Who this agent is: given at join. */
+export interface AgentIdentity {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly cluster: string;
+}
+
+/** What the agent tells about its node, and never changes while it runs. */
+export interface NodeProfile {
+  /** Address on which ports are published. */
+  readonly ip: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly location?: string;
+  readonly arch: string;
+  /** Version of this agent. */
+  readonly version: string;
+  /** ms between two information messages. */
+  readonly beat: number;
+  /** Changes when the machine boots. */
+  readonly boot: string;
+}
+
+/** One reading. Percent, cores and MB. */
+export interface Usage {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly capacity: { readonly cpu: number; readonly memory: number };
+}
+
+/** An open stream to the reconciler. */
+export interface OpenStream {
+  /** Resolves when the text is on its way: waits while the reader is slow. */
+  write(text: string): Promise<void>;
+  close(): Promise<void>;
+  /** Aborts when nobody reads any more. */
+  readonly gone?: AbortSignal;
+}
+
+/** Opens streams that the reconciler asked for by id. */
+export interface Streams {
+  open(id: string, signal: AbortSignal): Promise<OpenStream>;
+}
+
+export interface AgentDeps {
+  readonly identity: AgentIdentity;
+  readonly profile: NodeProfile;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bus: Bus;
+  readonly runtimes: readonly Runtime[];
+  readonly files: Files;
+  /** Was this message signed by the pinned keys, for this topic? */
+  verify(topic: string, message: object): boolean;
+  usage(): Usage;
+  readonly streams: Streams;
+  trace(event: AgentEvent): void;
+}
+
+/** What happens in an agent, for its log. */
+export type AgentEvent =
+  | { readonly kind: 'started'; readonly node: NodeId; readonly session: string; readonly jobs: number }
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'disconnected'; readonly reason: string }
+  /** Not for us, malformed, unsigned, or of a kind that we do not serve. Changes nothing. */
+  | { readonly kind: 'message_refused'; readonly topic: string; readonly why: string }
+  | {
+      readonly kind: 'judged';
+      readonly message: 'assignment' | 'control';
+      readonly fence: Fence;
+      readonly outcome: Acceptance['kind'];
+      readonly why?: string;
+    }
+  | { readonly kind: 'ledger_saved'; readonly part: Part; readonly ms: number }
+  | { readonly kind: 'ledger_problem'; readonly problem: Problem }
+  | { readonly kind: 'step_done'; readonly step: Step; readonly ms: number }
+  | { readonly kind: 'step_aborted'; readonly step: Step }
+  /** `bug`: it failed with something that is no problem of ours. */
+  | { readonly kind: 'step_failed'; readonly step: Step; readonly problem: Problem; readonly bug?: unknown }
+  | { readonly kind: 'engine_up'; readonly runtime: RuntimeName; readonly version: string }
+  | { readonly kind: 'engine_unknown'; readonly runtime: RuntimeName; readonly problem: Problem }
+  | { readonly kind: 'status'; readonly report: CopyReport }
+  | { readonly kind: 'stream_failed'; readonly stream: string; readonly problem: Problem };

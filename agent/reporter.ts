@@ -1,0 +1,181 @@
+/** Publishes what the agent has to say: online, information, instances. The broker is a cache; each connect fills it anew. */
+import type { CopyReport, InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
+import { messageVersion } from '../schemas/messages.ts';
+import type { Bus, Clock, Mono, Will } from '../schemas/ports.ts';
+import type { CopyStatus } from '../schemas/status.ts';
+import { rows, topic } from '../schemas/topics.ts';
+import { runSpecFields } from './core/fields.ts';
+import { keyText } from './core/memory.ts';
+import { report } from './core/report.ts';
+import type { Ledger } from './ledger.ts';
+import type { AgentEvent, AgentIdentity, NodeProfile, Usage } from './ports.ts';
+import { type AgentState, remember } from './state.ts';
+
+/** ms between two instances messages at least. */
+const coalesce = 50;
+/** ms between two instances messages at most. */
+const refreshEvery = 30_000;
+
+export interface ReporterDeps {
+  readonly identity: AgentIdentity;
+  readonly profile: NodeProfile;
+  readonly session: string;
+  readonly state: AgentState;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly bus: Bus;
+  usage(): Usage;
+  /** Did every engine answer, or fail to, once? Before that there is nothing to report. */
+  ready(): boolean;
+  trace(event: AgentEvent): void;
+}
+
+export interface Reporter {
+  /** What the broker publishes when our connection dies. */
+  will(): Will;
+  /** Our last words. */
+  goodbye(reason: string): Will;
+  /** Starts the beat. */
+  start(): void;
+  connected(): void;
+  disconnected(): void;
+  /** Something may have changed: instances follow within 50 ms, and only if something did; `always` sends them anyway. */
+  soon(always?: 'always'): void;
+  close(): void;
+}
+
+export function createReporter(deps: ReporterDeps): Reporter {
+  const { identity, profile, session, state, ledger, clock, bus } = deps;
+  let connected = false;
+  let seq = 0;
+  let beatSeq = 0;
+  let lastSent = Number.NEGATIVE_INFINITY;
+  let lastBody = '';
+  let lastProblems = '';
+  let forced = false;
+  let pending = false;
+  let cancelSend = (): void => undefined;
+  let cancelBeat = (): void => undefined;
+  let cancelRefresh = (): void => undefined;
+
+  const publish = (row: 'information' | 'instances' | 'online', message: object): void => {
+    const { qos, retained } = rows[row];
+    bus.publish(topic(identity.id, row), JSON.stringify(message), { qos, retain: retained });
+  };
+  const sendInformation = (): void => {
+    beatSeq += 1;
+    lastProblems = problemsText(state);
+    publish('information', informationOf(deps, beatSeq));
+  };
+  const sendInstances = (): void => {
+    pending = false;
+    if (!deps.ready()) return;
+    const copies = report(ledger.part(), state.actual, state, clock.now());
+    noteStatuses(copies);
+    const body = bodyText(copies, ledger);
+    if (body === lastBody && !forced) return;
+    lastSent = clock.now().mono;
+    if (!connected) return;
+    seq += 1;
+    forced = false;
+    lastBody = body;
+    const { epoch, gen, by } = ledger.part().fence;
+    const head = { v: messageVersion, session, seq, part: 0, parts: 1, epoch, gen, by, hash: ledger.hash() } as const;
+    publish('instances', { ...head, copies } satisfies InstancesMessage);
+    cancelRefresh();
+    cancelRefresh = clock.after(refreshEvery, () => soon('always'));
+  };
+  const noteStatuses = (copies: readonly CopyReport[]): void => {
+    const now = clock.now().mono;
+    for (const one of copies) {
+      const key = keyText(one);
+      const value = one.status as CopyStatus;
+      if (state.copies.get(key)?.status?.value === value) continue;
+      remember(state, key, (memory) => ({ ...memory, status: { value, since: (now - one.age) as Mono } }));
+      deps.trace({ kind: 'status', report: one });
+    }
+  };
+  const soon = (always?: 'always'): void => {
+    if (always) forced = true;
+    if (connected && problemsText(state) !== lastProblems) sendInformation();
+    if (pending) return;
+    pending = true;
+    cancelSend = clock.after(Math.max(0, lastSent + coalesce - clock.now().mono), sendInstances);
+  };
+  const beat = (): void => {
+    if (connected) sendInformation();
+    cancelBeat = clock.after(profile.beat, beat);
+  };
+  const online = (): OnlineMessage => ({ v: messageVersion, online: true, boot: profile.boot, session });
+  const offline = (reason: string): Will => ({
+    topic: topic(identity.id, 'online'),
+    payload: JSON.stringify({ ...online(), online: false, reason } satisfies OnlineMessage),
+  });
+
+  return {
+    will: () => offline('connection lost'),
+    goodbye: offline,
+    start: beat,
+    connected() {
+      connected = true;
+      publish('online', online());
+      sendInformation();
+      forced = true;
+      if (pending) cancelSend();
+      sendInstances();
+    },
+    disconnected() {
+      connected = false;
+    },
+    soon,
+    close() {
+      connected = false;
+      pending = true;
+      for (const cancel of [cancelSend, cancelBeat, cancelRefresh]) cancel();
+    },
+  };
+}
+
+function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
+  const { profile, session, state, ledger } = deps;
+  const { cpu, memory, capacity } = deps.usage();
+  const { epoch, gen, by } = ledger.part().fence;
+  const problems = [...state.problems.values()].slice(0, 16);
+  return {
+    v: messageVersion,
+    cpu: Math.max(0, round(cpu)),
+    memory: Math.min(100, Math.max(0, round(memory))),
+    capacity,
+    arch: profile.arch,
+    runtimes: [...state.runtimes.values()].map(({ name, version }) => ({ name, version: version.slice(0, 64) })),
+    fields: [...runSpecFields],
+    labels: { ...profile.labels },
+    ...(profile.location !== undefined && { location: profile.location }),
+    ip: profile.ip,
+    version: profile.version,
+    beat: profile.beat,
+    session,
+    seq,
+    epoch,
+    gen,
+    by,
+    ...(problems.length > 0 && {
+      problems: problems.map(({ code, message }) => ({ code, message: message.slice(0, 1024) })),
+    }),
+  };
+}
+
+function round(percent: number): number {
+  return Math.round(percent * 10) / 10;
+}
+
+/** What must not wait for the next beat when it changes. */
+function problemsText(state: AgentState): string {
+  return JSON.stringify([[...state.problems], [...state.runtimes]]);
+}
+
+/** What a report says, without the ages that change all the time. */
+function bodyText(copies: readonly CopyReport[], ledger: Ledger): string {
+  const { epoch, gen, by } = ledger.part().fence;
+  return JSON.stringify([epoch, gen, by, ledger.hash(), copies.map(({ age: _age, ...rest }) => rest)]);
+}
