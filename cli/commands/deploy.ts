@@ -66,10 +66,10 @@ export default class Deploy extends BaseCommand {
     const committed = await commitDocuments(documents, { repository, sources }, this.signal);
     const state = committed.changed ? 'pushed' : 'nothing to commit, already there';
     this.say(`${committed.files.join(', ')}: ${state} at ${committed.commit.slice(0, 7)}`);
-    await syncTo(api, committed, this.signal);
-    const outcomes = wait ? await waitForOutcomes(api, committed.wanted, wait, this.signal) : [];
+    const wanted = await syncTo(api, committed, this.signal);
+    const outcomes = wait ? await waitForOutcomes(api, wanted, wait, this.signal) : [];
     const change = committed.changed ? ('updated' as const) : ('same' as const);
-    return { services: committed.wanted.map((one) => ({ ...one, change })), warnings: [], outcomes };
+    return { services: wanted.map((one) => ({ ...one, change })), warnings: [], outcomes };
   }
 }
 

@@ -5,7 +5,7 @@
 import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { SimpleGit } from 'simple-git';
-import type { DocumentText, SourceView } from '../../schemas/api.ts';
+import type { DocumentText, ServiceView, SourceView } from '../../schemas/api.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
@@ -47,18 +47,34 @@ export async function commitDocuments(
   return { source: source.name, commit: (await git.revparse(['HEAD'])).trim(), changed, files, wanted };
 }
 
-/** Asks the cluster to fetch until it has accepted the commit (or one after it). REFUSED with the source's problems otherwise. */
+/**
+ * Asks the cluster to fetch, and answers what it wants of the committed services from then on: its policy may have changed what
+ * their digests are. REFUSED when the source does not accept the commit (or one after it), or another source has the name.
+ */
 export async function syncTo(
-  api: Pick<ApiClient, 'sync'>,
+  api: Pick<ApiClient, 'sync' | 'services'>,
   committed: Committed,
   signal: AbortSignal,
-): Promise<SourceView> {
+): Promise<readonly Wanted[]> {
   const { sources } = await api.sync(signal);
   const source = sources.find(({ name }) => name === committed.source);
-  if (source && (source.accepted === committed.commit || source.state === 'synced')) return source;
+  if (source && (source.accepted === committed.commit || source.state === 'synced')) {
+    const views = await api.services([], signal);
+    return committed.wanted.map((wanted) => wantedOf(wanted, views, committed.source));
+  }
   const problems = source?.problems.filter(({ severity }) => severity !== 'warning') ?? [];
   const message = `the cluster does not accept commit ${committed.commit.slice(0, 7)} (${source?.state ?? 'source unknown'})`;
   throw new ProblemError([problem('REFUSED', message, { hint: '`oakctl status` says why' }), ...problems]);
+}
+
+function wantedOf(wanted: Wanted, views: readonly ServiceView[], source: string): Wanted {
+  const view = views.find(({ name }) => name === wanted.name);
+  if (!view) return wanted;
+  if (view.source === source) return { name: view.name, digest: view.digest };
+  const hold = view.holds.find(({ code }) => code === 'SOURCE_CONFLICT');
+  const hint = hold?.hint ?? (hold?.id ? `\`oakctl approve ${hold.id}\` hands it over` : '`oakctl status` says more');
+  const message = `${view.name} belongs to the source ${view.source}: ${hold?.message ?? 'the commit does not change it'}`;
+  throw new ProblemError(problem('OWNED_DIRECTLY', message, { hint }));
 }
 
 function readWanted(document: DocumentText): readonly Wanted[] {

@@ -1,25 +1,15 @@
 /** Reads what a command line names: files, folders, or `-` for standard input. */
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, extname, join, relative } from 'node:path';
+import { join, posix } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 
-const extensions = new Set(['.yaml', '.yml', '.json']);
-/** Files that oakctl reads by name, and that are no descriptors. */
-const namedFiles = new Set(['nodes.yaml', 'oakctl.yaml', 'cluster.yaml']);
-/** How a descriptor shows itself: one of these keys at the top level (YAML or JSON). */
-const descriptorKey = /^\s*[{,]?\s*["']?(sla_version|applications)["']?\s*:/m;
 /** Longer input is refused here already; the schema's own limit is lower. */
 const maxBytes = 16 * 1024 * 1024;
 
-/** True for YAML and JSON that shows itself as a descriptor. */
-export function looksLikeDescriptor(document: DocumentText): boolean {
-  return !namedFiles.has(basename(document.file)) && descriptorKey.test(document.text);
-}
-
 /**
- * Texts of the given files. A folder stands for the descriptors in it, at any depth; dot folders and node_modules are left out.
- * A file that is named is always taken. NOT_FOUND for what is not there, or for a folder without descriptors.
+ * Texts of the given files. A folder stands for the descriptors in it, as the reconciler would find them in a repository, broken
+ * ones included. A file that is named is always taken. NOT_FOUND for what is not there, or for a folder without descriptors.
  */
 export async function readDocuments(
   paths: readonly string[],
@@ -33,22 +23,25 @@ export async function readDocuments(
   return found;
 }
 
-/** Every YAML and JSON file of a folder as the reconciler would see it in a repository: paths relative to the folder. */
+/** Every file of a folder that can count in a repository: paths relative to the folder. */
 export async function readFolder(folder: string): Promise<readonly DocumentText[]> {
-  const files = await listFiles(folder);
-  return Promise.all(files.map(async (file) => ({ file: relative(folder, file), text: await readText(file) })));
+  const { mayCount } = await import('../../schemas/classify.ts');
+  const files = (await listFiles(folder, '')).filter(mayCount);
+  return Promise.all(files.map(async (file) => ({ file, text: await readText(join(folder, file)) })));
 }
 
 async function readPath(path: string): Promise<readonly DocumentText[]> {
   if (!(await isFolder(path))) return [{ file: path, text: await readText(path) }];
-  const files = await listFiles(path);
-  const documents = await Promise.all(files.map(async (file) => ({ file, text: await readText(file) })));
-  const descriptors = documents.filter(looksLikeDescriptor);
-  if (descriptors.length > 0) return descriptors;
+  const { classifyFile } = await import('../../schemas/classify.ts');
+  const found = await readFolder(path);
+  const descriptors = found.filter(({ file, text }) =>
+    ['descriptor', 'invalid'].includes(classifyFile(file, text).kind),
+  );
+  if (descriptors.length > 0) return descriptors.map(({ file, text }) => ({ file: join(path, file), text }));
   throw new ProblemError(
     problem(
       'NOT_FOUND',
-      `no descriptor below ${path}: ${files.length} YAML and JSON files, none with \`applications\``,
+      `no descriptor below ${path}: of ${found.length} YAML and JSON files none has \`applications\``,
       {
         hint: '`oakctl init` writes one to start from',
       },
@@ -64,14 +57,15 @@ export async function isFolder(path: string): Promise<boolean> {
   return info.isDirectory();
 }
 
-async function listFiles(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+/** Paths below a folder, relative to it, sorted. Dot folders and node_modules are not entered. */
+async function listFiles(root: string, below: string): Promise<readonly string[]> {
+  const entries = await readdir(join(root, below), { withFileTypes: true });
   const nested = await Promise.all(
     entries.map(async (entry): Promise<readonly string[]> => {
-      const path = join(folder, entry.name);
+      const path = posix.join(below, entry.name);
       if (entry.name.startsWith('.') || entry.name === 'node_modules') return [];
-      if (entry.isDirectory()) return listFiles(path);
-      return entry.isFile() && extensions.has(extname(entry.name)) ? [path] : [];
+      if (entry.isDirectory()) return listFiles(root, path);
+      return entry.isFile() ? [path] : [];
     }),
   );
   return nested.flat().sort();

@@ -1,0 +1,86 @@
+/** Checks files as the reconciler would, without one. */
+import { basename } from 'node:path';
+import type { DocumentText } from '../../schemas/api.ts';
+import { classifyFile } from '../../schemas/classify.ts';
+import { checkNames, type ParsedService, parseDescriptor } from '../../schemas/descriptor.ts';
+import { parseNodesFile } from '../../schemas/nodes-file.ts';
+import type { Problem } from '../../schemas/problem.ts';
+import { parseClusterSettings, parseRepositorySettings } from '../../schemas/settings.ts';
+
+export interface Validated {
+  readonly services: readonly ParsedService[];
+  readonly problems: readonly Problem[];
+  /** Files that were checked, and that oakctl would pass over. */
+  readonly checked: readonly string[];
+  readonly ignored: readonly string[];
+}
+
+/** Documents as named on the command line: each must be something that oakctl reads. */
+export function validateFiles(documents: readonly DocumentText[]): Validated {
+  return collect(documents.map((document) => check(document, kindByName(document.file))));
+}
+
+/** Documents of one folder, with paths relative to it, as if it were a repository. */
+export function validateFolder(documents: readonly DocumentText[]): Validated {
+  return collect(
+    documents.map((document) => {
+      const found = classifyFile(document.file, document.text);
+      return found.kind === 'invalid'
+        ? { ...nothing(document), problems: found.problems }
+        : check(document, found.kind);
+    }),
+  );
+}
+
+type Kind = 'descriptor' | 'nodes' | 'settings' | 'cluster' | 'ignored';
+
+/** Named files are what their name says; everything else should be a descriptor. */
+function kindByName(file: string): Kind {
+  const kinds: Record<string, Kind> = { 'nodes.yaml': 'nodes', 'oakctl.yaml': 'settings', 'cluster.yaml': 'cluster' };
+  return kinds[basename(file)] ?? 'descriptor';
+}
+
+interface Checked {
+  readonly file: string;
+  readonly ignored: boolean;
+  readonly services: readonly ParsedService[];
+  readonly problems: readonly Problem[];
+}
+
+function nothing({ file }: DocumentText): Checked {
+  return { file, ignored: false, services: [], problems: [] };
+}
+
+function check(document: DocumentText, kind: Kind): Checked {
+  const { file, text } = document;
+  switch (kind) {
+    case 'descriptor':
+      return { ...nothing(document), ...pick(parseDescriptor(text, file)) };
+    case 'nodes':
+      return { ...nothing(document), problems: parseNodesFile(text, file).problems };
+    case 'settings':
+      return { ...nothing(document), problems: parseRepositorySettings(text, file).problems };
+    case 'cluster':
+      return { ...nothing(document), problems: parseClusterSettings(text, file).problems };
+    case 'ignored':
+      return { ...nothing(document), ignored: true };
+  }
+}
+
+function pick({ services, problems }: { services: readonly ParsedService[]; problems: readonly Problem[] }) {
+  return { services, problems };
+}
+
+/** Names must be unique over all files together. A file's own clashes were told with the file. */
+function collect(checked: readonly Checked[]): Validated {
+  const services = checked.flatMap((one) => one.services);
+  const own = checked.flatMap((one) => one.problems);
+  const told = new Set(own.map((p) => `${p.code} ${p.subject}`));
+  const across = checkNames(services).filter((p) => !told.has(`${p.code} ${p.subject}`));
+  return {
+    services,
+    problems: [...own, ...across],
+    checked: checked.filter((one) => !one.ignored).map((one) => one.file),
+    ignored: checked.filter((one) => one.ignored).map((one) => one.file),
+  };
+}
