@@ -7,7 +7,8 @@ import type { ServiceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
 import type { Context } from './context.ts';
 import type { Action, Rollout, ServicePlan } from './core/model.ts';
-import { planService } from './core/plan-service.ts';
+import { planOrder } from './core/plan.ts';
+import { planService, waitsForNodes } from './core/plan-service.ts';
 import { apply } from './core/world.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { withEntry } from './records-keeper.ts';
@@ -52,10 +53,9 @@ export function createPlanner(context: Context, dispatcher: Dispatcher): Planner
   };
 
   const takeDirty = (): ServiceName[] => {
-    const names = [...world.dirty];
+    const names = planOrder(world, world.dirty);
     world.dirty.clear();
-    const priority = (name: ServiceName): number => world.desired.get(name)?.spec.priority ?? 0;
-    return names.sort((a, b) => priority(b) - priority(a) || (a < b ? -1 : 1));
+    return names;
   };
 
   const planOne = (name: ServiceName): void => {
@@ -65,15 +65,16 @@ export function createPlanner(context: Context, dispatcher: Dispatcher): Planner
     if (isForgotten(name, plan)) plans.delete(name);
     else plans.set(name, plan);
     recordRollout(name, plan.rollout, now.mono);
-    for (const action of plan.actions) promise(action);
+    for (const action of plan.actions) promise(action, now.mono);
+    apply(world, { kind: 'waiting', service: name, waits: waitsForNodes(plan) });
     setWake(name, plan.wakeAt, now.mono);
   };
 
   const isForgotten = (name: ServiceName, plan: ServicePlan): boolean =>
     !world.desired.has(name) && plan.holds.length === 0 && plan.actions.length === 0 && !world.copies.has(name);
 
-  const promise = (action: Action): void => {
-    const promised = apply(world, { kind: 'promised', action });
+  const promise = (action: Action, at: Mono): void => {
+    const promised = apply(world, { kind: 'promised', action, at });
     if (!promised) return;
     dispatcher.queue({ action, ...promised });
     const node = world.nodes.get(action.node)?.record.name ?? action.node;
