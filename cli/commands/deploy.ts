@@ -22,7 +22,10 @@ export default class Deploy extends BaseCommand {
     commit: Flags.boolean({
       description: 'write it to the working copy of the repository, commit and push, instead of deploying directly',
     }),
-    repo: Flags.string({ default: '.', dependsOn: ['commit'], description: 'working copy for --commit' }),
+    repo: Flags.string({
+      dependsOn: ['commit'],
+      description: 'working copy for --commit (default: around the file, or here)',
+    }),
     timeout: durationFlag({ description: 'how long to wait at most (default 11m)' }),
     detach: Flags.boolean({ char: 'd', description: 'do not wait for the outcome' }),
   };
@@ -58,12 +61,12 @@ export default class Deploy extends BaseCommand {
   private async commit(
     api: ApiClient,
     documents: readonly DocumentText[],
-    repository: string,
+    repository: string | undefined,
     wait: WaitOptions | undefined,
   ): Promise<Deployed> {
     const { commitDocuments, syncTo } = await import('../services/commit.ts');
     const { sources } = await api.status(this.signal);
-    const committed = await commitDocuments(documents, { repository, sources }, this.signal);
+    const committed = await commitDocuments(documents, { sources, ...(repository && { repository }) }, this.signal);
     const state = committed.changed ? 'pushed' : 'nothing to commit, already there';
     this.say(`${committed.files.join(', ')}: ${state} at ${committed.commit.slice(0, 7)}`);
     const wanted = await syncTo(api, committed, this.signal);

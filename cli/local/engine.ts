@@ -3,6 +3,7 @@
  * node. What does not carry them is never listed, let alone touched.
  */
 import type Dockerode from 'dockerode';
+import { containerName } from '../../schemas/names.ts';
 
 export interface Scope {
   readonly fingerprint: string;
@@ -38,7 +39,8 @@ export async function openEngine(): Promise<LocalEngine | undefined> {
 }
 
 function createEngine(docker: Dockerode, version: string): LocalEngine {
-  const containers = (scope: Scope, all: boolean) => docker.listContainers({ all, filters: { label: labels(scope) } });
+  const containers = async (scope: Scope, all: boolean) =>
+    (await docker.listContainers({ all, filters: { label: labels(scope) } })).filter(isCopy);
   const each = async (scope: Scope, all: boolean, act: (container: Dockerode.Container) => Promise<unknown>) => {
     const found = await containers(scope, all);
     await inBatches(found, (info) => tolerate(act(docker.getContainer(info.Id))));
@@ -66,6 +68,12 @@ function createEngine(docker: Dockerode, version: string): LocalEngine {
 
 function labels({ fingerprint, node }: Scope): string[] {
   return [`io.oakctl.cluster=${fingerprint}`, ...(node === undefined ? [] : [`io.oakctl.node=${node}`])];
+}
+
+/** A container of an agent has the name that its labels ask for; one with copied labels has another, and is a stranger. */
+function isCopy(info: Dockerode.ContainerInfo): boolean {
+  const { 'io.oakctl.instance': instance, 'io.oakctl.copy': copy } = info.Labels;
+  return instance !== undefined && copy !== undefined && info.Names.includes(`/${containerName(instance, copy)}`);
 }
 
 /** Gone already, or already stopped: as wanted. */

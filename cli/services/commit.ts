@@ -21,16 +21,20 @@ export interface Committed {
   readonly wanted: readonly Wanted[];
 }
 
+export interface CommitOptions {
+  /** The working copy; default: the one that holds the first file, else the one of this folder. */
+  readonly repository?: string;
+  readonly sources: readonly SourceView[];
+}
+
 /** Writes, commits, pushes. Nothing is committed when a descriptor is invalid. REFUSED when the push is. */
 export async function commitDocuments(
   documents: readonly DocumentText[],
-  options: { readonly repository: string; readonly sources: readonly SourceView[] },
+  options: CommitOptions,
   signal: AbortSignal,
 ): Promise<Committed> {
   const wanted = documents.flatMap(readWanted);
-  const git = await openGit(options.repository, signal);
-  const root = await git.revparse(['--show-toplevel']).catch(() => notACopy(options));
-  const { source, remote } = await findSource(git, options);
+  const { git, root, source, remote } = await findWorkingCopy(documents, options, signal);
   await requireBranch(git, source.branch);
   const files = await writeDocuments(documents, root, source.path);
   await git.raw(['add', '--', ...files]);
@@ -84,32 +88,50 @@ function readWanted(document: DocumentText): readonly Wanted[] {
   return services.map(({ spec }) => ({ name: spec.name, digest: spec.digest }));
 }
 
-/** Git in a folder, stopped by the signal; it asks no questions on the terminal. */
-async function openGit(folder: string, signal: AbortSignal): Promise<SimpleGit> {
-  const { simpleGit } = await import('simple-git');
-  return simpleGit({ baseDir: folder, abort: signal, trimmed: true });
+interface WorkingCopy {
+  readonly git: SimpleGit;
+  readonly root: string;
+  readonly source: SourceView;
+  /** Name of the remote that is the source. */
+  readonly remote: string;
 }
 
-/** The source whose URL one of the working copy's remotes has. */
-async function findSource(
-  git: SimpleGit,
-  options: { readonly repository: string; readonly sources: readonly SourceView[] },
-): Promise<{ source: SourceView; remote: string }> {
-  for (const { name, refs } of await git.getRemotes(true)) {
-    for (const source of options.sources) {
-      if (await sameUrl(refs.push || refs.fetch, source.url)) return { source, remote: name };
-    }
+async function findWorkingCopy(
+  documents: readonly DocumentText[],
+  options: CommitOptions,
+  signal: AbortSignal,
+): Promise<WorkingCopy> {
+  const holders = documents.filter(({ file }) => file !== 'stdin').map(({ file }) => dirname(resolve(file)));
+  const folders = options.repository === undefined ? [...holders.slice(0, 1), process.cwd()] : [options.repository];
+  for (const folder of folders) {
+    const found = await openWorkingCopy(folder, options.sources, signal);
+    if (found) return found;
   }
-  return notACopy(options);
-}
-
-function notACopy(options: { readonly repository: string; readonly sources: readonly SourceView[] }): never {
   const urls = options.sources.map(({ url }) => url).join(', ');
   throw new ProblemError(
-    problem('REFUSED', `${resolve(options.repository)} is no working copy of the cluster's repository`, {
+    problem('REFUSED', `${folders.join(' and ')}: no working copy of the cluster's repository`, {
       hint: urls ? `run it inside a clone of ${urls}, or name one by \`--repo\`` : 'the cluster has no git source',
     }),
   );
+}
+
+/** The working copy around a folder if one of its remotes is a source. Git is stopped by the signal. */
+async function openWorkingCopy(
+  folder: string,
+  sources: readonly SourceView[],
+  signal: AbortSignal,
+): Promise<WorkingCopy | undefined> {
+  const { simpleGit } = await import('simple-git');
+  const git = simpleGit({ baseDir: folder, abort: signal, trimmed: true });
+  const root = await git.revparse(['--show-toplevel']).catch(() => undefined);
+  if (root === undefined) return undefined;
+  const inRoot = simpleGit({ baseDir: root, abort: signal, trimmed: true });
+  for (const { name, refs } of await inRoot.getRemotes(true)) {
+    for (const source of sources) {
+      if (await sameUrl(refs.push || refs.fetch, source.url)) return { git: inRoot, root, source, remote: name };
+    }
+  }
+  return undefined;
 }
 
 /** Same repository? Local ones by real path, others by their text without user, `.git` and slashes at the end. */
