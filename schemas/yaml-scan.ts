@@ -47,13 +47,14 @@ interface Scan {
   offset: number;
   lineStart: number;
   flow: number;
-  nodes: number;
+  /** Values and the marks before them (`-`, `?`, `,`): at most two per value, so twice the limit of values is never enough. */
+  marks: number;
   documents: number;
   columns: number[];
 }
 
 function scanTokens(text: string): Trespass | undefined {
-  const scan: Scan = { offset: 0, lineStart: 0, flow: 0, nodes: 0, documents: 0, columns: [] };
+  const scan: Scan = { offset: 0, lineStart: 0, flow: 0, marks: 0, documents: 0, columns: [] };
   let plain = false;
   for (const token of new Lexer().lex(text)) {
     if (token === CST.SCALAR) {
@@ -97,7 +98,11 @@ function count(scan: Scan, type: CST.TokenType | null, token: string): Trespass 
       return undefined;
     case 'flow-map-end':
     case 'flow-seq-end':
-      scan.flow = Math.max(0, scan.flow - 1);
+      if (scan.flow === 0) return { offset, message: `\`${token}\` closes nothing` };
+      scan.flow -= 1;
+      return undefined;
+    case 'comma':
+      scan.marks += 1;
       return undefined;
     case 'scalar':
     case 'single-quoted-scalar':
@@ -114,7 +119,7 @@ function count(scan: Scan, type: CST.TokenType | null, token: string): Trespass 
 
 /** Something stands at this column: deeper blocks are closed, and it may open one of its own. */
 function openNode(scan: Scan): void {
-  scan.nodes += 1;
+  scan.marks += 1;
   if (scan.flow > 0) return;
   const column = scan.offset - scan.lineStart;
   while ((scan.columns.at(-1) ?? -1) > column) scan.columns.pop();
@@ -122,13 +127,13 @@ function openNode(scan: Scan): void {
 }
 
 /**
- * The depth found here is off by a few at most (a list may stand at the column of its key), so the limit is doubled: the
- * exact one is checked on what the parser made of it.
+ * Depth and number of values are found roughly here (a list may stand at the column of its key), so the limits are doubled: the
+ * exact ones are checked on what the parser made of it.
  */
 function overLimit(scan: Scan): Trespass | undefined {
   const { offset } = scan;
   if (scan.columns.length + scan.flow > 2 * yamlLimits.depth) return tooDeep(offset);
-  if (scan.nodes > yamlLimits.nodes) return tooMany(offset);
+  if (scan.marks > 2 * yamlLimits.nodes) return tooMany(offset);
   if (scan.documents > yamlLimits.documents) {
     return { offset, message: `more than ${yamlLimits.documents} documents in one file`, hint: 'split it' };
   }

@@ -47,15 +47,7 @@ export function parseYaml(text: string, file: string): YamlText {
   };
   const trespass = scanYaml(text);
   if (trespass) return { documents: [], problems: [report(trespass)] };
-  const parsed = parseAllDocuments(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    // Checked below with a set: the parser's own check is quadratic.
-    uniqueKeys: false,
-    schema: 'core',
-    version: '1.2',
-    logLevel: 'silent',
-  });
+  const parsed = parseDocuments(text, lines);
   const found: Trespass[] = parsed
     .flatMap((document) => document.errors)
     .slice(0, maxProblems)
@@ -70,6 +62,25 @@ export function parseYaml(text: string, file: string): YamlText {
   }
   if (found.length > 0) return { documents: [], problems: found.map(report) };
   return { documents, problems: [] };
+}
+
+/** A hostile text makes the parser build an error object per character: stack traces would be most of its time. */
+function parseDocuments(text: string, lineCounter: LineCounter): ReturnType<typeof parseAllDocuments> {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return parseAllDocuments(text, {
+      lineCounter,
+      prettyErrors: false,
+      // Checked in the walk with a set: the parser's own check is quadratic.
+      uniqueKeys: false,
+      schema: 'core',
+      version: '1.2',
+      logLevel: 'silent',
+    });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** The parser's sentence without what it adds on further lines. */
