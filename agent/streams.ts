@@ -2,27 +2,16 @@
 import { WebSocket } from 'ws';
 import type { NodeId } from '../schemas/names.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
+import type { OpenStream, Streams } from './ports.ts';
 
 /** ms until a connection must stand. */
 const openTimeout = 10_000;
 /** Longest text in one message, in UTF-16 units: at most three times as many bytes, below the limit of the API. */
 const maxLength = 128 * 1024;
 
-export interface OpenStream {
-  /** Resolves when the text is on its way: waits while the reader is slow. Long texts are cut; readers join what they get. */
-  write(text: string): Promise<void>;
-  /** Says that this was all, and resolves when the other side knows. */
-  close(): Promise<void>;
-  /** Aborts when the other side is gone: nobody reads any more. */
-  readonly gone: AbortSignal;
-}
-
-export interface StreamOpener {
-  /**
-   * Opens the stream that the reconciler asked for. Fails with UNAUTHORIZED, NOT_FOUND (not asked for, or too late) or
-   * UNREACHABLE. An abort, also later, cuts it.
-   */
-  open(id: string, signal: AbortSignal): Promise<OpenStream>;
+/** Streams whose end is always told. */
+export interface StreamOpener extends Streams {
+  open(id: string, signal: AbortSignal): Promise<Required<OpenStream>>;
 }
 
 export interface StreamOpenerDeps {
@@ -33,6 +22,10 @@ export interface StreamOpenerDeps {
   readonly password: string;
 }
 
+/**
+ * `open` fails with UNAUTHORIZED, NOT_FOUND (not asked for, or too late) or UNREACHABLE; an abort, also later, cuts the stream.
+ * `write` cuts long texts, readers join what they get. `close` resolves when the other side knows that this was all.
+ */
 export function createStreamOpener({ api, node, password }: StreamOpenerDeps): StreamOpener {
   const authorization = `Basic ${Buffer.from(`${node}:${password}`).toString('base64')}`;
   return {
@@ -65,7 +58,7 @@ function opened(socket: WebSocket, api: string, signal: AbortSignal): Promise<vo
   });
 }
 
-function streamOf(socket: WebSocket, api: string): OpenStream {
+function streamOf(socket: WebSocket, api: string): Required<OpenStream> {
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
   return {

@@ -3,12 +3,16 @@ import type { InstanceView } from '../../schemas/api.ts';
 import { compareCopyIds, instanceName, type ServiceName } from '../../schemas/names.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
+import { healthOf } from './health.ts';
 import type { Copy, Desired, Node } from './model.ts';
 import { type Presence, presenceOf } from './presence.ts';
+import { wantedSlots } from './slots.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
 
 /** When neither descriptor nor record says how long a copy must run to count as healthy, in ms. */
 const defaultSettle = 10_000;
+/** Stands for a run spec that nobody told us: without a healthcheck. */
+const unknownRun: RunSpec = { virtualization: 'container', code: '' };
 
 /** A copy with what it takes to judge it. */
 export interface SeenCopy {
@@ -49,7 +53,7 @@ export function serviceNames(input: ViewInput): readonly ServiceName[] {
 export function slotsOf(input: ViewInput, service: ServiceName): readonly Slot[] {
   const desired = input.view.desired.get(service);
   const copies = [...(input.view.copies.get(service)?.values() ?? [])].map((copy) => seeCopy(input, copy, desired));
-  const wanted = new Set(desired ? wantedSlots(desired, copies) : []);
+  const wanted = new Set(desired ? wantedSlots(input.view, desired).map(({ slot }) => slot) : []);
   const all = new Set([...wanted, ...copies.map(({ copy }) => copy.slot)]);
   return [...all]
     .sort((a, b) => a - b)
@@ -100,12 +104,6 @@ function missingReason(input: ViewInput, service: ServiceName, instance: string)
   return hold ? { reason: { code: hold.code, message: hold.message } } : {};
 }
 
-/** For `every`, the slots are what the planner made of the nodes: those with a copy that is wanted. */
-function wantedSlots(desired: Desired, copies: readonly SeenCopy[]): readonly number[] {
-  if (desired.spec.replicas !== 'every') return desired.slots;
-  return copies.filter(({ want }) => want !== 'stopped').map(({ copy }) => copy.slot);
-}
-
 function seeCopy(input: ViewInput, copy: Copy, desired: Desired | undefined): SeenCopy {
   const node = input.view.nodes.get(copy.node);
   const presence = node ? presenceOf(node, input.policy, input.now).state : 'lost';
@@ -120,7 +118,10 @@ function seeCopy(input: ViewInput, copy: Copy, desired: Desired | undefined): Se
     status: statusOf(copy),
     ...optional('age', age),
   };
-  return { ...seen, healthy: want === 'run' && presence === 'online' && runsWell(input, seen, desired) };
+  const run = documentOf(input, seen, desired) ?? unknownRun;
+  const settle = desired?.spec.update.settle ?? defaultSettle;
+  const { healthy } = healthOf({ ...copy, job: { want } }, run, settle, input.now.mono);
+  return { ...seen, healthy: healthy && presence === 'online' };
 }
 
 /** A copy that left its node's part is to go; before the part is known, what the agent has been told counts. */
@@ -132,13 +133,6 @@ function wantOf(copy: Copy, node: Node | undefined): Want {
 function statusOf({ report }: Copy): CopyStatus {
   if (!report) return 'waiting';
   return Object.hasOwn(copyStatuses, report.status) ? (report.status as CopyStatus) : 'unknown';
-}
-
-function runsWell(input: ViewInput, seen: Omit<SeenCopy, 'healthy'>, desired: Desired | undefined): boolean {
-  if (seen.status === 'completed') return true;
-  if (seen.status !== 'running') return false;
-  if (documentOf(input, seen, desired)?.healthcheck) return true;
-  return (seen.age ?? 0) >= (desired?.spec.update.settle ?? defaultSettle);
 }
 
 /** The run spec that a copy was made with, as far as it is known. */

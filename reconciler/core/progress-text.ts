@@ -74,5 +74,5 @@ function activity(input: ViewInput, seen: SeenCopy): string {
 }
 
 function about(hold: Hold, subject = hold.subject): string {
-  return `${subject}: ${hold.message}${hold.hint ? ` (${hold.hint})` : ''}`;
+  return `${subject}: ${hold.message}`;
 }

@@ -85,7 +85,7 @@ function appOf(name: ServiceName): string {
 function holdsOf(input: ViewInput, name: ServiceName): readonly Hold[] {
   const held = input.view.held.get(name);
   const planned = input.plans.get(name)?.holds ?? [];
-  return held ? [held, ...planned] : planned;
+  return held ? [held, ...planned.filter((hold) => hold !== held)] : planned;
 }
 
 type Provenance = Pick<ServiceView, 'source' | 'commit' | 'file' | 'line'>;
@@ -127,9 +127,9 @@ function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 
   const { name, desired, slots, holds } = judged;
   if (!desired) return judgeUnwanted(input, judged);
   const guard = input.view.held.get(name);
-  if (guard) return { outcome: 'held', message: guard.message };
   const { digest } = desired.spec;
   const progress = { digest, slots, holds };
+  if (guard) return { outcome: 'held', message: describe(input, progress, guard) };
   if (hasOnly(slots, digest)) return { outcome: 'settled', message: describe(input, progress) };
   const ended = judgeRollout(input, progress, rolloutOf(input, name));
   if (ended) return ended;
@@ -152,14 +152,14 @@ function judgeRollout(
   progress: Progress & { readonly digest: string },
   rollout: Rollout | undefined,
 ): Pick<ServiceView, 'outcome' | 'message'> | undefined {
-  if (!rollout || (rollout.digest !== progress.digest && rollout.failed !== progress.digest)) return undefined;
+  if (rollout?.digest !== progress.digest) return undefined;
   const { phase, reason = 'the wanted digest did not become healthy', good } = rollout;
   if (phase === 'failed' || phase === 'paused') {
     return { outcome: phase, message: `${reason}; ${describe(input, progress)}` };
   }
   if (phase !== 'rolled_back') return undefined;
   const back: Progress = { ...progress, ...optional('digest', good?.digest) };
-  const done = good !== undefined && hasOnly(progress.slots, good.digest);
+  const done = rollout.ended !== undefined;
   const message = `${reason}; ${done ? 'rolled back' : 'rolling back'}: ${describe(input, back)}`;
   return { outcome: done ? 'rolled_back' : 'progressing', message };
 }
