@@ -16,12 +16,12 @@ export interface Containers {
   start(key: CopyKey, signal: AbortSignal): Promise<void>;
   stop(key: CopyKey, grace: number, signal: AbortSignal): Promise<void>;
   remove(key: CopyKey, signal: AbortSignal): Promise<void>;
-  /** What a complete listing has checked: replaces everything that was remembered. */
-  remember(found: readonly (CopyKey & { readonly handle: string })[]): void;
+  /** What was remembered under this id is not ours any more, e.g. renamed by hand. */
+  forget(id: string): void;
 }
 
 export function createContainers(engine: Engine, place: Place, ensureNetwork: EnsureNetwork): Containers {
-  let ids = new Map<string, string>();
+  const ids = new Map<string, string>();
   const nameOf = (key: CopyKey) => containerName(key.instance, key.copy);
 
   async function find(key: CopyKey, signal: AbortSignal): Promise<string | undefined> {
@@ -81,8 +81,8 @@ export function createContainers(engine: Engine, place: Place, ensureNetwork: En
       await act(key, signal, (id) => removeContainer(engine, id, signal));
       ids.delete(nameOf(key));
     },
-    remember(found) {
-      ids = new Map(found.map((copy) => [nameOf(copy), copy.handle]));
+    forget(id) {
+      for (const [name, known] of ids) if (known === id) ids.delete(name);
     },
   };
 }

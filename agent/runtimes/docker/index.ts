@@ -31,13 +31,13 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
   async function list(signal: AbortSignal): Promise<readonly ActualCopy[]> {
     const listed = await listOurs(engine, owner, signal);
     for (const stranger of listed) {
-      if (stranger.kind !== 'stranger' || told.has(stranger.id)) continue;
+      if (stranger.kind !== 'stranger') continue;
+      containers.forget(stranger.id);
+      if (told.has(stranger.id)) continue;
       told.add(stranger.id);
       deps.onConflict?.(conflictOf(stranger));
     }
-    const copies = await completed(engine, listed, signal);
-    containers.remember(copies);
-    return copies;
+    return completed(engine, listed, signal);
   }
 
   const guarded = <T>(work: Promise<T>) => work.catch((error) => Promise.reject(asProblem(socket, error)));

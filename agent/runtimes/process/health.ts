@@ -1,0 +1,69 @@
+/** Healthchecks of processes: the engine's rules, carried out by the runtime. */
+import { spawn } from 'node:child_process';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Healthcheck } from '../../../schemas/spec.ts';
+
+export type Health = 'starting' | 'healthy' | 'unhealthy';
+
+/** Where a series of checks stands. */
+export interface Series {
+  readonly health: Health;
+  /** Failures in a row that count. */
+  readonly failures: number;
+}
+
+/**
+ * The series after one more answer. One success is healthy; `retries` failures in a row are unhealthy; within the start period,
+ * failures before the first success do not count. `age` is the process's, ms. Pure.
+ */
+export function judge(series: Series, ok: boolean, age: number, check: Healthcheck): Series {
+  if (ok) return { health: 'healthy', failures: 0 };
+  if (series.health === 'starting' && age < check.start_period) return series;
+  const failures = series.failures + 1;
+  return { health: failures >= Math.max(1, check.retries) ? 'unhealthy' : series.health, failures };
+}
+
+export interface CheckDeps {
+  readonly check: Healthcheck;
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** ms since the process started. */
+  age(): Promise<number>;
+  /** The health is another one now. */
+  changed(health: Health): Promise<void>;
+}
+
+/** Checks until aborted. `first` is what was known before: then the first check comes at once, else after an interval. */
+export async function keepChecking(deps: CheckDeps, first: Health, signal: AbortSignal): Promise<void> {
+  let series: Series = { health: first, failures: 0 };
+  let pause = first === 'starting' ? deps.check.interval : 0;
+  try {
+    for (;;) {
+      await wait(pause, undefined, { signal, ref: false });
+      const next = judge(series, await answers(deps, signal), await deps.age(), deps.check);
+      signal.throwIfAborted();
+      if (next.health !== series.health) await deps.changed(next.health);
+      series = next;
+      pause = deps.check.interval;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** Runs the command once: true when it ends with 0 in time. */
+function answers({ check, cwd, environment }: CheckDeps, signal: AbortSignal): Promise<boolean> {
+  const [program = '', ...args] = check.command;
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd,
+      env: environment,
+      stdio: 'ignore',
+      timeout: check.timeout,
+      killSignal: 'SIGKILL',
+      signal,
+    });
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => resolve(code === 0));
+  });
+}
