@@ -9,6 +9,7 @@ import { emptyPart, hashPart, isWhole, type Part } from '../schemas/assignment.t
 import { Fence, Job, messageVersion, type RequestMessage } from '../schemas/messages.ts';
 import { type NodeId, parseInstanceName } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
@@ -131,7 +132,7 @@ export function createAdoption(context: Context, dispatcher: Dispatcher, onRecov
       else read(id);
     },
     foreign(pair) {
-      if (foreigners.has(pair.by)) return deps.fatal(`another reconciler (${pair.by}) speaks for this cluster`);
+      if (foreigners.has(pair.by)) return deps.fatal(rival(pair.by));
       raiseEpoch(pair);
       void keeper.saved().then(() => {
         for (const [id, node] of world.nodes) if (node.adopted) dispatcher.restamp(id);
@@ -146,6 +147,11 @@ export function createAdoption(context: Context, dispatcher: Dispatcher, onRecov
       return hash;
     },
   };
+}
+
+function rival(by: string): ProblemError {
+  const hint = 'stop it, or this one: two must not run on one cluster';
+  return new ProblemError(problem('RIVAL_RECONCILER', `another reconciler (${by}) speaks for this cluster`, { hint }));
 }
 
 /** The one part of a ledger answer, if it is whole and speaks of instances. */

@@ -42,7 +42,7 @@ export interface ReconcilerDeps {
   readonly mqtt: { readonly host: string; readonly port: number };
   readonly log: Log;
   /** A rival speaks for this cluster, or another reason to end the process. */
-  readonly fatal: (reason: string) => void;
+  readonly fatal: (error: Error) => void;
 }
 
 export interface Context {

@@ -3,7 +3,6 @@
  * same loop runs on a real machine and in memory on virtual time.
  */
 import type { Mono } from '../schemas/ports.ts';
-import { ProblemError, problem } from '../schemas/problem.ts';
 import { reconcilerFilters } from '../schemas/topics.ts';
 import { createAdoption } from './adoption.ts';
 import type { Context, ReconcilerDeps } from './context.ts';
@@ -26,6 +25,8 @@ export interface Reconciler {
   readonly control: ControlPlane;
   /** Connects, listens, recovers, and then keeps the cluster as wanted. */
   start(): void;
+  /** The broker process ended by itself and is started again: for the journal. */
+  brokerRestarted(reason: string): void;
   /** Stops deciding and disconnects. What runs goes on. */
   stop(): Promise<void>;
 }
@@ -144,6 +145,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       sync.start();
       beat(at);
     },
+    brokerRestarted: (reason) => journal.add('broker_restarted', 'cluster', reason),
     async stop() {
       stopped = true;
       sync.stop();
@@ -152,9 +154,4 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       await deps.bus.close();
     },
   };
-}
-
-/** For callers that need a running reconciler. */
-export function notReady(what: string): ProblemError {
-  return new ProblemError(problem('UNAVAILABLE', what, { disposition: 'retry', hint: 'try again in a moment' }));
 }

@@ -31,6 +31,7 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
   const timers = new Map<NodeId, () => void>();
   const complained = new Map<string, number>();
   const repeated = new Map<NodeId, number>();
+  const statuses = new Map<NodeId, ReadonlyMap<string, string>>();
 
   const complain = (who: string, why: string): void => {
     const { mono } = deps.clock.now();
@@ -91,6 +92,23 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
     else if (last !== Number.NEGATIVE_INFINITY) dispatcher.republish(id);
   };
 
+  /** What changed since the last report of the node. What was found at the start is no news. */
+  const journalStatuses = (id: NodeId, message: InstancesMessage): void => {
+    const before = statuses.get(id);
+    const now = new Map(message.copies.map((copy) => [`${copy.instance}/${copy.copy}`, copy.status]));
+    statuses.set(id, now);
+    if (!before) return;
+    const name = world.nodes.get(id)?.record.name ?? id;
+    for (const { instance, copy, status, reason } of message.copies) {
+      if (before.get(`${instance}/${copy}`) === status) continue;
+      journal.add(
+        'instance_status',
+        instance,
+        `${status} on ${name}${reason ? `: ${reason.code} ${reason.message}` : ''}`,
+      );
+    }
+  };
+
   const handlers = {
     information: (node: NodeId, text: string, retained: boolean, at: Mono) => {
       const parsed = parseMessage<InformationMessage>(InformationMessage, text);
@@ -103,6 +121,7 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
       const parsed = parseMessage<InstancesMessage>(InstancesMessage, text);
       if (!parsed.ok) return parsed.problem.message;
       context.apply({ kind: 'instances', node, message: parsed.value, retained, at });
+      journalStatuses(node, parsed.value);
       adoption.reported(node);
       if (!retained) compareWithReport(node, parsed.value, at);
       return undefined;

@@ -5,6 +5,7 @@
 import { canonicalJson } from '../schemas/digest.ts';
 import type { ServiceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
+import { isProblemError } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
 import type { Action, Rollout, ServicePlan } from './core/model.ts';
 import { planOrder } from './core/plan.ts';
@@ -19,6 +20,8 @@ export interface Planner {
   /** Sends what is queued and stops planning. */
   stop(): void;
 }
+
+const saveRetry = 1_000;
 
 export function createPlanner(context: Context, dispatcher: Dispatcher): Planner {
   const { deps, world, keeper, plans, journal } = context;
@@ -39,14 +42,16 @@ export function createPlanner(context: Context, dispatcher: Dispatcher): Planner
   const cycle = async (): Promise<void> => {
     running = true;
     try {
-      while (world.dirty.size > 0 && !stopped) {
+      do {
         for (const name of takeDirty()) planOne(name);
         await keeper.saved();
         dispatcher.flush();
-      }
+      } while (world.dirty.size > 0 && !stopped);
     } catch (error) {
-      // Either a bug or records/ that cannot be written: the process must not go on as if it were said and done.
-      deps.fatal(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      if (!isProblemError(error)) return deps.fatal(error instanceof Error ? error : new Error(String(error)));
+      // Records cannot be written: what was decided waits, unsent, until they can.
+      deps.log('error', 'records_unwritable', { why: error.message });
+      deps.clock.after(saveRetry, wake);
     } finally {
       running = false;
     }

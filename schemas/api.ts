@@ -212,7 +212,6 @@ export const eventKinds = [
   'service_rolled_back',
   'instance_started',
   'instance_stopped',
-  'instance_moved',
   'instance_status',
   'node_joined',
   'node_online',
@@ -226,7 +225,6 @@ export const eventKinds = [
   'reconciler_started',
   'recovered',
   'broker_restarted',
-  'conflict',
 ] as const;
 export type EventKind = (typeof eventKinds)[number];
 

@@ -61,8 +61,13 @@ export interface TestCluster {
   destroy(): Promise<void>;
 }
 
+/** Ends a cluster after the tests, also when it never came up. */
+export async function takeDown(cluster: TestCluster | undefined): Promise<void> {
+  await cluster?.destroy();
+}
+
 /** Runs the shipped program. Never throws; a signal counts as code -1. */
-export function runProgram(args: readonly string[], env: NodeJS.ProcessEnv, timeout = 120_000): Promise<Ran> {
+function runProgram(args: readonly string[], env: NodeJS.ProcessEnv, timeout = 120_000): Promise<Ran> {
   return new Promise((resolve) => {
     const options = { env: { ...process.env, NO_COLOR: '1', ...env }, timeout, maxBuffer: 1 << 26 };
     execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
@@ -229,7 +234,7 @@ async function pidsOf(folder: string): Promise<number[]> {
 }
 
 /** The last lines of every log of the cluster, for the message of a failed test. */
-export async function readLogs(folder: string, lines = 15): Promise<string> {
+async function readLogs(folder: string, lines = 15): Promise<string> {
   const logs = join(folder, 'logs');
   const files = await readdir(logs).catch(() => []);
   const parts = await Promise.all(

@@ -118,7 +118,7 @@ export async function createMemoryCluster(options: {
       mqtt: { host: '127.0.0.1', port: 1883 },
       log: (level, event, fields) =>
         void log.push(`${clock.now().mono} ${level} ${event} ${JSON.stringify(fields ?? {})}`),
-      fatal: (reason) => void fatal.push(reason),
+      fatal: (error) => void fatal.push(error.stack ?? error.message),
     };
     const reconciler = await createReconciler(deps);
     reconciler.start();

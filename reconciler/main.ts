@@ -1,0 +1,172 @@
+/** Wires a reconciler from what lies in one folder: cluster.yaml, identity/, records/, state/. Nothing is decided here. */
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Logger, pino } from 'pino';
+import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
+import { createDurableFiles } from '../schemas/io/durable-files.ts';
+import { lockFolder } from '../schemas/io/folder-lock.ts';
+import type { Log } from '../schemas/io/log.ts';
+import { createMqttBus } from '../schemas/io/mqtt-bus.ts';
+import type { Random } from '../schemas/ports.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
+import { createApi } from './api/server.ts';
+import { createStreams } from './api/streams.ts';
+import { type Broker, startBroker } from './broker/supervisor.ts';
+import type { BrokerAccess, Source } from './context.ts';
+import { createGitSource } from './git/source.ts';
+import { type ClusterKeys, openKeys } from './keys/keys.ts';
+import { createReconciler, type Reconciler } from './loop.ts';
+import { createRecordsStore } from './store/records-store.ts';
+
+export interface ReconcilerOptions {
+  /** The cluster's folder. */
+  readonly folder: string;
+}
+
+/** Runs until the signal aborts. FOLDER_LOCKED, SETTINGS_INVALID, PORT_TAKEN, RIVAL_RECONCILER and what the parts throw. */
+export async function runReconciler({ folder }: ReconcilerOptions, signal: AbortSignal): Promise<void> {
+  const settings = await readSettings(folder);
+  const logger = pino({ base: { cluster: settings.cluster } }, pino.destination({ dest: 2, sync: true }));
+  const log: Log = (level, event, fields = {}) => logger[level]({ event, ...fields });
+  const lock = await lockFolder(join(folder, 'records'));
+  const running: { close(): Promise<void> }[] = [{ close: lock.release }];
+  try {
+    const ended = await start(folder, settings, { log, logger }, running);
+    await ended(signal);
+  } finally {
+    // The last opened goes first; one that fails must not keep the others open.
+    for (const part of running.reverse()) {
+      await part.close().catch((error: unknown) => log('error', 'close_failed', { why: String(error) }));
+    }
+  }
+}
+
+interface Logs {
+  readonly log: Log;
+  readonly logger: Logger;
+}
+
+/** Opens the parts in order, adding each to `running`. Returns how to wait for the end. */
+async function start(
+  folder: string,
+  settings: ClusterSettings,
+  { log, logger }: Logs,
+  running: { close(): Promise<void> }[],
+): Promise<(signal: AbortSignal) => Promise<void>> {
+  const clock = createSystemClock();
+  const random = createSystemRandom();
+  const records = createRecordsStore({ folder: join(folder, 'records'), log });
+  const isNew = (await records.load()).epoch === 0;
+  const keys = await openKeys({ folder, cluster: settings.cluster, random, create: isNew });
+  const token = await readApiToken(join(folder, 'api-token'), random);
+  const ending = createEnding();
+
+  let reconciler: Reconciler | undefined;
+  const onExit = (reason: string): void => reconciler?.brokerRestarted(reason);
+  const broker = await startBroker({ ...settings.mqtt, credentialKey: keys.credentialKey, random, clock, log, onExit });
+  running.push(broker);
+  const { url, username, password } = broker;
+  const access = createNodeAccess(broker, keys);
+  const streams = createStreams({ authenticate: access.authenticate });
+  reconciler = await createReconciler({
+    settings,
+    clock,
+    random,
+    keys,
+    records,
+    state: createDurableFiles({ folder: join(folder, 'state') }),
+    sources: settings.sources.map((source) => openSource(folder, source, log)),
+    streams,
+    mqtt: { host: settings.mqtt.host, port: broker.port },
+    log,
+    bus: createMqttBus({ url, username, password, clientId: username, clock, random, log }),
+    broker: access,
+    fatal: ending.fatal,
+  });
+  const api = await createApi({ control: reconciler.control, token, streams, logger, bind: settings.api });
+  running.push({ close: reconciler.stop }, api);
+  reconciler.start();
+  const endpoints = { api: api.url, mqtt: `${settings.mqtt.host}:${broker.port}`, pid: process.pid };
+  await writeFile(join(folder, 'endpoints.json'), `${JSON.stringify(endpoints)}\n`);
+  running.push({ close: () => rm(join(folder, 'endpoints.json'), { force: true }) });
+  log('info', 'listening', endpoints);
+  return ending.wait;
+}
+
+/** The end of the process: asked for by a signal, or because going on would do harm. */
+function createEnding(): { fatal(error: Error): void; wait(signal: AbortSignal): Promise<void> } {
+  const { promise, resolve, reject } = withResolvers();
+  return {
+    fatal: reject,
+    async wait(signal) {
+      signal.addEventListener('abort', resolve, { once: true });
+      if (signal.aborted) resolve();
+      await promise;
+    },
+  };
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  let resolve: () => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/** Who may connect: told to the broker, and asked by the streams of the API. */
+function createNodeAccess(
+  broker: Broker,
+  keys: ClusterKeys,
+): BrokerAccess & { authenticate(node: string, password: string): boolean } {
+  const leastSerials = new Map<string, number>();
+  return {
+    setNodes(nodes) {
+      leastSerials.clear();
+      for (const { id, serial } of nodes) leastSerials.set(id, serial);
+      broker.setNodes(nodes);
+    },
+    disconnect: broker.disconnect,
+    authenticate(node, password) {
+      const serial = keys.verifyCredential(node, password);
+      const least = leastSerials.get(node);
+      return serial !== undefined && least !== undefined && serial >= least;
+    },
+  };
+}
+
+/** The token that closes the API, made once. Whoever reads the file may do everything. */
+async function readApiToken(file: string, random: Random): Promise<string> {
+  const existing = await readFile(file, 'utf8').catch(() => '');
+  if (existing.trim().length >= 32) return existing.trim();
+  const token = Buffer.from(random.bytes(32)).toString('base64url');
+  await writeFile(file, `${token}\n`, { mode: 0o600 });
+  await chmod(file, 0o600);
+  return token;
+}
+
+async function readSettings(folder: string): Promise<ClusterSettings> {
+  const file = join(folder, 'cluster.yaml');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    const hint = 'oakctl up makes a cluster on this machine; or write cluster.yaml by hand';
+    throw new ProblemError(problem('SETTINGS_INVALID', 'the folder has no readable cluster.yaml', { file, hint }), {
+      cause,
+    });
+  }
+  const { settings, problems } = parseClusterSettings(text, file);
+  if (!settings) throw new ProblemError(problems);
+  return settings;
+}
+
+function openSource(folder: string, source: ClusterSettings['sources'][number], log: Log): Source {
+  const { name, url, branch } = source;
+  const git = createGitSource({ name, url, branch, folder: join(folder, 'state', 'sources', name), log });
+  return { ...source, git };
+}
