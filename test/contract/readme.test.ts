@@ -32,7 +32,10 @@ describe('README', () => {
   it('names every field of a service that is carried out, and no other', () => {
     const carriedOut = Object.entries(Microservice.properties)
       .filter(
-        ([, schema]) => !/ignored|not carried out|leave it empty|no node states/i.test(String(schema.description)),
+        ([, schema]) =>
+          !/ignored|not carried out|leave it empty|no node states/i.test(
+            String((schema as { description?: string }).description),
+          ),
       )
       .map(([field]) => field);
     const table = readme.split('Of a service (`microservices`):')[1]?.split('\n\n')[1] ?? '';

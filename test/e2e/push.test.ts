@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InstanceView } from '../../schemas/api.ts';
-import { createTestCluster, type TestCluster } from '../support/cluster.ts';
+import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { curlApplication } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -28,7 +28,7 @@ describe.skipIf(!(await engineAnswers()))('the application of seed 001', () => {
     beforeAll(async () => {
       cluster = await createTestCluster({});
     });
-    afterAll(() => cluster?.destroy());
+    afterAll(() => takeDown(cluster));
 
     it('runs, answers, and is left alone by a commit that does not concern it', async () => {
       await cluster.repository.push({ 'deploy_curl_application.yaml': text });
@@ -66,7 +66,7 @@ describe.skipIf(!(await engineAnswers()))('the application of seed 001', () => {
     beforeAll(async () => {
       cluster = await createTestCluster({});
     });
-    afterAll(() => cluster?.destroy());
+    afterAll(() => takeDown(cluster));
 
     it('runs and answers once the command returns, and is gone after delete', async () => {
       const file = join(cluster.home, 'app.yaml');

@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Container, createTestCluster, program, type TestCluster } from '../support/cluster.ts';
+import { type Container, createTestCluster, program, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';
@@ -28,7 +28,7 @@ describe.skipIf(!(await engineAnswers()))('a reconciler that is killed', () => {
   });
   afterAll(async () => {
     for (const stop of stops) await stop();
-    await cluster?.destroy();
+    await takeDown(cluster);
   });
 
   const deploy = async (app: string, services: Parameters<typeof descriptor>[1]): Promise<void> => {

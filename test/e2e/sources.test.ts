@@ -2,7 +2,7 @@ import { readdir, readFile, rename, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SourceView } from '../../schemas/api.ts';
-import { createTestCluster, type TestCluster } from '../support/cluster.ts';
+import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';
@@ -29,7 +29,7 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
     await cluster.settled(services(1));
     untouched = await idsOf('alpha', 'beta');
   });
-  afterAll(() => cluster?.destroy());
+  afterAll(() => takeDown(cluster));
 
   const services = (canary: number) => ({
     [fullName('alpha', 'web')]: 1,

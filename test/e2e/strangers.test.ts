@@ -1,6 +1,6 @@
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestCluster, type TestCluster } from '../support/cluster.ts';
+import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -19,7 +19,7 @@ describe.skipIf(!(await engineAnswers()))('containers that are not ours', () => 
   });
   afterAll(async () => {
     await Promise.all(strangers.map((container) => container.remove({ force: true })));
-    await cluster?.destroy();
+    await takeDown(cluster);
   });
 
   const stranger = async (name: string, labels: Record<string, string>): Promise<Docker.Container> => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { createTestCluster, type TestCluster } from '../support/cluster.ts';
+import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { steadily } from '../support/eventually.ts';
@@ -18,8 +18,8 @@ describe.skipIf(!(await engineAnswers()))('two clusters on one repository', () =
     await west.configure((text) => text.replaceAll(own ?? '', shared ?? ''));
   });
   afterAll(async () => {
-    await west?.destroy();
-    await east?.destroy();
+    await takeDown(west);
+    await takeDown(east);
   });
 
   it('each carry out their own share and the common one, and nothing else', async () => {

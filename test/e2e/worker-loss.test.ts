@@ -1,6 +1,6 @@
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Container, createTestCluster, type TestCluster } from '../support/cluster.ts';
+import { type Container, createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';
@@ -29,7 +29,7 @@ describe.skipIf(!(await engineAnswers()))('a worker that is killed and comes bac
     const first = nodes.find((node) => node.instances > 0 && node.name === 'worker-1') ?? nodes[0];
     victim = { name: first?.name ?? '', id: first?.id ?? '' };
   });
-  afterAll(() => cluster?.destroy());
+  afterAll(() => takeDown(cluster));
 
   const onVictim = (containers: readonly Container[]) => containers.filter(({ node }) => node === victim.id);
   const elsewhere = (containers: readonly Container[]) => containers.filter(({ node }) => node !== victim.id);
