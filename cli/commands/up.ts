@@ -39,6 +39,7 @@ export default class Up extends BaseCommand {
     const report = await up(
       {
         home: this.home,
+        env: process.env,
         name,
         program: fileURLToPath(new URL('../bin/oakctl.js', import.meta.url)),
         say: (text) => this.say(text),

@@ -4,6 +4,7 @@
  */
 import type Dockerode from 'dockerode';
 import { containerName } from '../../schemas/names.ts';
+import type { Env } from '../home.ts';
 
 export interface Scope {
   readonly fingerprint: string;
@@ -25,10 +26,18 @@ export interface LocalEngine {
 /** How long an Engine may take to say that it is there. ms. */
 const patience = 3000;
 
-/** The Engine of DOCKER_HOST or the usual socket; undefined when none answers. */
-export async function openEngine(): Promise<LocalEngine | undefined> {
+/** Unix socket of the Engine: that of DOCKER_HOST, else the usual one. undefined when DOCKER_HOST names no socket: agents speak to one. */
+export function engineSocket(env: Env): string | undefined {
+  const host = env['DOCKER_HOST'];
+  if (!host) return '/var/run/docker.sock';
+  return host.startsWith('unix://') ? host.slice('unix://'.length) : undefined;
+}
+
+/** The Engine behind a socket; undefined when none answers. */
+export async function openEngine(socket: string | undefined): Promise<LocalEngine | undefined> {
+  if (socket === undefined) return undefined;
   const { default: Docker } = await import('dockerode');
-  const docker = new Docker();
+  const docker = new Docker({ socketPath: socket });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), patience);

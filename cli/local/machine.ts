@@ -2,10 +2,14 @@
 
 import type { Machine } from '../services/doctor.ts';
 import { isFree } from './addresses.ts';
-import { openEngine } from './engine.ts';
+import { engineSocket, openEngine } from './engine.ts';
 
 export async function inspectMachine(): Promise<Machine> {
-  const [git, engine, loopback] = await Promise.all([gitVersion(), openEngine(), isFree(0, '127.0.0.11')]);
+  const [git, engine, loopback] = await Promise.all([
+    gitVersion(),
+    openEngine(engineSocket(process.env)),
+    isFree(0, '127.0.0.11'),
+  ]);
   return {
     node: process.version,
     loopback,

@@ -16,6 +16,8 @@ export interface LocalWorker {
 export interface Marker {
   readonly version: 1;
   readonly runtime: RuntimeName;
+  /** Of the Engine, with the docker runtime. */
+  readonly socket?: string;
   /** Third number of the workers' addresses 127.0.<block>.n; clusters of one home have different ones. */
   readonly block: number;
   /** Of the cluster's key: containers carry it. */

@@ -3,12 +3,11 @@ import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
-import type { RuntimeName } from '../../schemas/spec.ts';
 import { readEndpoint } from '../contexts.ts';
 import type { LocalPaths } from './folders.ts';
-import { type LocalWorker, replaceFile } from './marker.ts';
+import { type LocalWorker, type Marker, replaceFile } from './marker.ts';
 import { logTail, runningPid, startProcess } from './processes.ts';
-import { agentYaml } from './texts.ts';
+import { agentYaml, runtimesOf } from './texts.ts';
 
 /** How long a reconciler may take to listen, and workers to come online. ms. */
 const patience = 60_000;
@@ -44,19 +43,22 @@ export async function startWorker(
   api: ApiClient,
   settings: {
     readonly worker: LocalWorker;
-    readonly runtime: RuntimeName;
+    readonly marker: Marker;
     readonly capacity: { readonly cpu: number; readonly memory: number };
     readonly program: string;
   },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { worker, runtime, capacity } = settings;
+  const { worker, marker, capacity } = settings;
   const { name, ip } = worker;
   if (await runningPid(paths.pid(name))) return false;
   const own = paths.worker(name);
   const joined = (await readdir(own.state).catch(() => [])).length > 0;
   const token = joined ? {} : { token: (await api.createToken({ name, ttl: tokenLife, uses: 1 }, signal)).token };
-  await replaceFile(own.settings, agentYaml({ name, api: api.url, ...token, ip, capacity, runtime }));
+  await replaceFile(
+    own.settings,
+    agentYaml({ name, api: api.url, ...token, ip, capacity, runtimes: runtimesOf(marker) }),
+  );
   const files = { pid: paths.pid(name), log: paths.log(name) };
   await startProcess([settings.program, 'agent', '--folder', own.folder], files);
   return true;

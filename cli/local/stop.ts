@@ -98,11 +98,11 @@ async function purge(home: string, paths: LocalPaths, engine: LocalEngine | unde
 /** The Engine of a docker cluster. RUNTIME_UNAVAILABLE when it does not answer: its containers could not be stopped. */
 export async function engineFor(marker: Marker): Promise<LocalEngine | undefined> {
   if (marker.runtime !== 'docker') return undefined;
-  const engine = await openEngine();
+  const engine = await openEngine(marker.socket);
   if (engine) return engine;
   throw new ProblemError(
     problem('RUNTIME_UNAVAILABLE', 'no Docker Engine answers, and the containers of the cluster are there', {
-      hint: 'start it, or set DOCKER_HOST',
+      hint: `start it; its socket is ${marker.socket}`,
     }),
   );
 }

@@ -1,6 +1,5 @@
 /** Files that `up` writes. */
-import type { RuntimeName } from '../../schemas/spec.ts';
-import type { LocalWorker } from './marker.ts';
+import type { LocalWorker, Marker } from './marker.ts';
 
 const yes = '# Written by `oakctl up`; yours to change.\n';
 
@@ -31,19 +30,24 @@ export interface AgentSettings {
   readonly token?: string;
   readonly ip: string;
   readonly capacity: { readonly cpu: number; readonly memory: number };
-  readonly runtime: RuntimeName;
+  readonly runtimes: Readonly<Record<string, unknown>>;
+}
+
+/** The runtimes that a worker's own configuration allows. */
+export function runtimesOf(marker: Pick<Marker, 'runtime' | 'socket'>): Readonly<Record<string, unknown>> {
+  if (marker.runtime === 'process') return { process: { allow: true } };
+  return { docker: marker.socket === undefined ? {} : { socket: marker.socket } };
 }
 
 /** agent.yaml of a worker; written anew at every start. */
 export function agentYaml(settings: AgentSettings): string {
-  const runtimes = settings.runtime === 'docker' ? { docker: {} } : { process: { allow: true } };
   const lines = Object.entries({
     name: settings.name,
     api: settings.api,
     token: settings.token,
     ip: settings.ip,
     capacity: settings.capacity,
-    runtimes,
+    runtimes: settings.runtimes,
   })
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}: ${JSON.stringify(value)}`);

@@ -8,9 +8,10 @@ import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts'
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
 import { readContexts, readEndpoint, resolveTarget } from '../contexts.ts';
+import type { Env } from '../home.ts';
 import { maxWorkers, workerAddress } from './addresses.ts';
 import { freeBlock } from './blocks.ts';
-import { openEngine } from './engine.ts';
+import { engineSocket, openEngine } from './engine.ts';
 import { type LocalPaths, localPaths } from './folders.ts';
 import { type LocalWorker, type Marker, readMarker, requireMarker, requireWorker, writeMarker } from './marker.ts';
 import { runningPid } from './processes.ts';
@@ -21,6 +22,8 @@ import { nodesYaml, repositoryReadme } from './texts.ts';
 
 export interface UpOptions {
   readonly home: string;
+  /** DOCKER_HOST names the Engine. */
+  readonly env: Env;
   readonly name: string;
   /** Only this worker (of a cluster that exists). */
   readonly only?: string;
@@ -66,7 +69,7 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<UpRep
   const capacity = share(marker.workers.length);
   await Promise.all(
     workers.map(async (worker) => {
-      const settings = { worker, runtime: marker.runtime, capacity, program: options.program };
+      const settings = { worker, marker, capacity, program: options.program };
       const isNew = await startWorker(paths, api, settings, signal);
       (isNew ? started : already).push(worker.name);
     }),
@@ -88,11 +91,12 @@ async function prepare(paths: LocalPaths, options: UpOptions): Promise<Marker> {
   if (old && options.workers !== undefined && options.workers < old.workers.length) {
     options.say(`${paths.name} keeps its ${old.workers.length} workers; \`oakctl stop <worker>\` stops one`);
   }
-  const runtime = options.runtime ?? old?.runtime ?? (await chooseRuntime(options.say));
+  const runtime = options.runtime ?? old?.runtime ?? (await chooseRuntime(options));
+  const socket = runtime === 'docker' ? { socket: await requireSocket(options.env, old?.socket) } : {};
   const block = old?.block ?? options.block ?? (await freeBlock(options.home));
   const added = Array.from({ length: count }, (_, i) => ({ name: `worker-${i + 1}`, ip: workerAddress(block, i + 1) }));
   const workers = [...(old?.workers ?? []), ...added.slice(old?.workers.length ?? 0)];
-  const marker: Marker = { ...old, version: 1, runtime, block, workers };
+  const marker: Marker = { ...old, ...socket, version: 1, runtime, block, workers };
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
   await writeMarker(paths, marker);
   const files = { 'README.md': repositoryReadme(paths.name), 'nodes.yaml': nodesYaml(workers) };
@@ -110,10 +114,20 @@ async function markerOrNone(paths: LocalPaths): Promise<Marker | undefined> {
 }
 
 /** Docker where an Engine answers. The fallback is for demos, and is said. */
-async function chooseRuntime(say: (text: string) => void): Promise<RuntimeName> {
-  if (await openEngine()) return 'docker';
+async function chooseRuntime({ env, say }: UpOptions): Promise<RuntimeName> {
+  if (await openEngine(engineSocket(env))) return 'docker';
   say('No Docker Engine answers: the workers run processes instead, which is for demos (`oakctl doctor` says more).');
   return 'process';
+}
+
+async function requireSocket(env: Env, known: string | undefined): Promise<string> {
+  const socket = env['DOCKER_HOST'] ? engineSocket(env) : (known ?? engineSocket(env));
+  if (socket !== undefined && (await openEngine(socket))) return socket;
+  throw new ProblemError(
+    problem('RUNTIME_UNAVAILABLE', `no Docker Engine answers at ${socket ?? env['DOCKER_HOST']}`, {
+      hint: 'start it, set DOCKER_HOST to its unix:// socket, or take `--runtime process`',
+    }),
+  );
 }
 
 /** Each worker has all cores, and its part of four fifths of the memory. */
