@@ -20,7 +20,7 @@ interface Holder {
   readonly since: string;
 }
 
-const socketName = 'lock';
+const socketName = '.lock';
 const answerTimeout = 1_000;
 /** What a socket address holds on all systems. */
 const longestPath = 100;

@@ -1,0 +1,81 @@
+/** Who may connect to the broker and do what: the topic table, as the broker asks it. Pure but for the credentials it holds. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  isNodeId,
+  mayPublish,
+  mayReceive,
+  maySubscribe,
+  type Principal,
+  parseTopic,
+  rows,
+} from '../../schemas/topics.ts';
+import { passwordSerial } from '../keys/credentials.ts';
+import { type NodeAccess, reconcilerUser } from './messages.ts';
+
+/** The part of a publish that decides. */
+export interface Published {
+  readonly topic: string;
+  readonly qos: number;
+  readonly retain: boolean;
+  readonly size: number;
+}
+
+export interface Access {
+  setNodes(nodes: readonly NodeAccess[]): void;
+  /** True when this user has this password now. Nobody has one while the list is empty, but the reconciler. */
+  admits(user: string, password: string): boolean;
+  /** Why a client with this id may not publish that; undefined when it may. Wills are judged the same way. */
+  refusePublish(client: string, message: Published): string | undefined;
+  maySubscribe(client: string, filter: string): boolean;
+  mayReceive(client: string, topic: string): boolean;
+}
+
+/** Parts of a report that one node may have: bounds what it can make the broker keep. */
+const mostParts = 64;
+
+export function createAccess(credentialKey: Uint8Array, reconcilerPassword: string): Access {
+  let serials = new Map<string, number>();
+
+  return {
+    setNodes(nodes) {
+      serials = new Map(nodes.map(({ id, serial }) => [id, serial]));
+    },
+    admits(user, password) {
+      if (user === reconcilerUser) return isSame(password, reconcilerPassword);
+      const least = serials.get(user);
+      const serial = passwordSerial(credentialKey, user, password);
+      return least !== undefined && serial !== undefined && serial >= least;
+    },
+    refusePublish(client, message) {
+      const { topic, qos, retain, size } = message;
+      const who = principal(client);
+      if (!who || !mayPublish(who, topic, retain)) return `publish ${topic}${retain ? ' (retained)' : ''}`;
+      if (qos > 1) return `publish with QoS ${qos}`;
+      const parsed = parseTopic(topic);
+      if (!parsed) return `publish ${topic}`;
+      if ((parsed.part ?? 0) >= mostParts) return `publish part ${parsed.part}`;
+      // Rows of nodes are the reconciler's to clear, not to write.
+      if (who.kind === 'reconciler' && rows[parsed.row].direction === 'up' && size > 0) return `publish ${topic}`;
+      return undefined;
+    },
+    maySubscribe(client, filter) {
+      const who = principal(client);
+      return who !== undefined && maySubscribe(who, filter);
+    },
+    mayReceive(client, topic) {
+      const who = principal(client);
+      return who !== undefined && mayReceive(who, topic);
+    },
+  };
+}
+
+/** Who a client id speaks for; undefined for ids that nobody has. */
+export function principal(client: string): Principal | undefined {
+  if (client === reconcilerUser) return { kind: 'reconciler' };
+  return isNodeId(client) ? { kind: 'node', id: client } : undefined;
+}
+
+function isSame(given: string, wanted: string): boolean {
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return wanted !== '' && timingSafeEqual(hash(given), hash(wanted));
+}

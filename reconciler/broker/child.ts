@@ -1,0 +1,52 @@
+/** The broker's process. It lives as long as its parent: a broker without a reconciler would only hold the port. */
+import { type Access, createAccess } from './access.ts';
+import type { FromBroker, ToBroker } from './messages.ts';
+import { createNotices } from './notices.ts';
+import { type BrokerServer, serveBroker } from './server.ts';
+
+let access: Access | undefined;
+let server: BrokerServer | undefined;
+
+const tell = (message: FromBroker): void => {
+  process.send?.(message);
+};
+
+async function start(message: Extract<ToBroker, { kind: 'start' }>): Promise<void> {
+  access = createAccess(Buffer.from(message.credentialKey, 'base64'), message.reconcilerPassword);
+  access.setNodes(message.nodes);
+  const notices = createNotices(
+    (client, what, times) => tell({ kind: 'noticed', client, what, times }),
+    () => performance.now(),
+  );
+  try {
+    server = await serveBroker(message, access, notices);
+    tell({ kind: 'listening', port: server.port });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    tell({ kind: 'refused', code: String(error.code) });
+    process.disconnect();
+  }
+}
+
+async function handle(message: ToBroker): Promise<void> {
+  switch (message.kind) {
+    case 'start':
+      await start(message);
+      break;
+    case 'nodes':
+      access?.setNodes(message.nodes);
+      break;
+    case 'disconnect':
+      server?.disconnect(message.node);
+      break;
+    case 'close':
+      await server?.close();
+      process.disconnect();
+      break;
+  }
+}
+
+process.on('message', (message) => void handle(message as ToBroker));
+process.on('disconnect', () => process.exit(0));
+// A signal to the whole process group is for the parent: it ends this process when it is done with it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

@@ -1,0 +1,32 @@
+/** What supervisor and broker process say to each other. Both come from one build: no versions, no validation. */
+
+/** A node that may connect: with a password of at least this serial. */
+export interface NodeAccess {
+  readonly id: string;
+  readonly serial: number;
+}
+
+export type ToBroker =
+  | {
+      readonly kind: 'start';
+      readonly host: string;
+      /** 0: any free one. */
+      readonly port: number;
+      /** base64 */
+      readonly credentialKey: string;
+      readonly reconcilerPassword: string;
+      readonly nodes: readonly NodeAccess[];
+    }
+  | { readonly kind: 'nodes'; readonly nodes: readonly NodeAccess[] }
+  | { readonly kind: 'disconnect'; readonly node: string }
+  | { readonly kind: 'close' };
+
+export type FromBroker =
+  | { readonly kind: 'listening'; readonly port: number }
+  /** Could not listen; the process ends. */
+  | { readonly kind: 'refused'; readonly code: string }
+  /** Something a client did that is not allowed, or an error inside; counted and said at most once a minute per client. */
+  | { readonly kind: 'noticed'; readonly client: string; readonly what: string; readonly times: number };
+
+/** User name and client id of the reconciler. Node ids are hexadecimal: no node can have it. */
+export const reconcilerUser = 'reconciler';

@@ -1,0 +1,162 @@
+/** The broker inside its process: aedes, behind the frame guard and the access rules. */
+import type { EventEmitter } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
+import { type Access, type Published, principal } from './access.ts';
+import { type Guarded, guardFrames } from './frame-guard.ts';
+import type { Notices } from './notices.ts';
+
+export interface BrokerServer {
+  readonly port: number;
+  /** Cuts a client. Its will is sent. */
+  disconnect(client: string): void;
+  close(): Promise<void>;
+}
+
+/** A subscriber that does not read for this long is cut: the others would wait for it. */
+const drainTimeout = 2_000;
+const connectTimeout = 5_000;
+/** Seconds. A client must ping within it. */
+const keepaliveLimit = 120;
+const mostConnections = 4_096;
+const failuresPerMinute = 5;
+const identifierRejected = 2;
+const badPassword = 4;
+
+/** Listens; rejects with the error of the socket (EADDRINUSE, EADDRNOTAVAIL, EACCES). */
+export async function serveBroker(
+  address: { readonly host: string; readonly port: number },
+  access: Access,
+  notices: Notices,
+): Promise<BrokerServer> {
+  const failures = createFailureCount();
+  const guards = new WeakMap<object, Guarded>();
+  const addressOf = (client: Client): string => addresses.get(client.conn) ?? 'unknown';
+  const addresses = new WeakMap<object, string>();
+
+  const broker = await Aedes.createBroker({
+    drainTimeout,
+    connectTimeout,
+    keepaliveLimit,
+    maxTopicLevels: 8,
+    maxInflightInbound: 1,
+    preConnect(client, packet, done) {
+      // A wrong protocol version gets its own answer from the broker.
+      const wrong = packet.protocolVersion === 4 ? refuseConnect(packet, access) : undefined;
+      if (wrong) notices.note(addressOf(client), wrong);
+      done(wrong ? new Error(wrong) : null, wrong === undefined);
+    },
+    authenticate(client, username, password, done) {
+      const where = addressOf(client);
+      if (
+        username !== undefined &&
+        username === client.id &&
+        access.admits(username, password?.toString('utf8') ?? '')
+      ) {
+        guards.get(client.conn)?.admitted();
+        done(null, true);
+        return;
+      }
+      notices.note(where, `wrong user or password for ${client.id}`);
+      // A right password always passes. Whoever guesses is told so five times a minute, then cut without an answer.
+      if (failures.count(where) > failuresPerMinute) {
+        client.close();
+        return;
+      }
+      const code = username === client.id ? badPassword : identifierRejected;
+      done(Object.assign(new Error('not admitted'), { returnCode: code }) as AuthenticateError, false);
+    },
+    authorizePublish(client, packet, done) {
+      // Without a client: the broker clears the will of a connection that it no longer has.
+      const id = client?.id ?? ownerOf(packet.topic);
+      const wrong = access.refusePublish(id, publishedOf(packet));
+      if (wrong) notices.note(id, `denied: ${wrong}`);
+      done(wrong ? new Error(`denied: ${wrong}`) : null);
+    },
+    authorizeSubscribe(client, subscription, done) {
+      const allowed = access.maySubscribe(client.id, subscription.topic);
+      if (!allowed) notices.note(client.id, `denied: subscribe ${subscription.topic}`);
+      done(null, allowed ? subscription : null);
+    },
+    authorizeForward: (client, packet) => (access.mayReceive(client.id, packet.topic) ? packet : null),
+  });
+  // Without listeners an error of one client would end the process.
+  const inside: EventEmitter = broker;
+  inside.on('error', (error: Error) => notices.note('broker', error.message));
+  broker.on('clientError', (client, error) => notices.note(client.id, error.message));
+  broker.on('connectionError', (client, error) => notices.note(addressOf(client), error.message));
+
+  const server = createServer({ noDelay: true }, (socket: Socket) => {
+    const from = socket.remoteAddress ?? 'unknown';
+    const guarded = guardFrames(socket, (verdict) => notices.note(from, `cut: ${verdict}`));
+    guards.set(guarded.stream, guarded);
+    addresses.set(guarded.stream, from);
+    broker.handle(guarded.stream);
+  });
+  server.maxConnections = mostConnections;
+  const port = await listen(server, address);
+  return {
+    port,
+    disconnect: (client) => clientsOf(broker)[client]?.close(),
+    close: () =>
+      new Promise((resolve) => {
+        server.close();
+        broker.close(() => resolve());
+      }),
+  };
+}
+
+function refuseConnect(packet: ConnectPacket, access: Access): string | undefined {
+  if (!principal(packet.clientId)) return `refused: client id ${JSON.stringify(packet.clientId.slice(0, 64))}`;
+  if (packet.username !== packet.clientId) return 'refused: user name and client id differ';
+  if (!packet.clean) return 'refused: persistent sessions are not kept';
+  const will =
+    packet.will && access.refusePublish(packet.clientId, publishedOf({ qos: 0, retain: false, ...packet.will }));
+  return will && `refused: will, ${will}`;
+}
+
+function publishedOf(packet: {
+  readonly topic: string;
+  readonly payload: Buffer | string;
+  readonly qos: number;
+  readonly retain: boolean;
+}): Published {
+  return { topic: packet.topic, qos: packet.qos, retain: packet.retain, size: packet.payload.length };
+}
+
+/** The node that a topic belongs to: only that node can have left a will on it. */
+function ownerOf(topic: string): string {
+  return topic.split('/')[1] ?? '';
+}
+
+/** The types of aedes leave out its client table. */
+function clientsOf(broker: Aedes): Readonly<Record<string, Client | undefined>> {
+  return (broker as unknown as { clients: Record<string, Client | undefined> }).clients;
+}
+
+function createFailureCount(): { count(address: string): number } {
+  let minute = 0;
+  let counts = new Map<string, number>();
+  return {
+    count(address) {
+      const now = Math.floor(performance.now() / 60_000);
+      if (now !== minute || counts.size > 10_000) counts = new Map();
+      minute = now;
+      const times = (counts.get(address) ?? 0) + 1;
+      counts.set(address, times);
+      return times;
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      server.on('error', () => undefined);
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound ? bound.port : port);
+    });
+  });
+}
