@@ -7,6 +7,7 @@ import { AssignmentMessage, ControlMessage, type Fence } from '../schemas/messag
 import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage, Clock } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
+import { parseRunSpec } from '../schemas/run-spec.ts';
 import { parseTopic, type Topic } from '../schemas/topics.ts';
 import type { Ledger } from './ledger.ts';
 import type { AgentEvent, AgentIdentity } from './ports.ts';
@@ -133,7 +134,8 @@ function readAssignment({ topic, payload }: BusMessage, where: Topic, deps: Inbo
   if (message.part !== where.part || message.part !== 0 || message.parts !== 1) {
     return `part ${message.part} of ${message.parts}: this agent knows one part`;
   }
-  return deps.verify(topic, message) ? { kind: 'assignment', message } : 'not signed by this cluster';
+  if (!deps.verify(topic, message)) return 'not signed by this cluster';
+  return badDocument(Object.values(message.documents)) ?? { kind: 'assignment', message };
 }
 
 function readControl({ topic, payload }: BusMessage, deps: InboxDeps): Incoming | string {
@@ -143,7 +145,17 @@ function readControl({ topic, payload }: BusMessage, deps: InboxDeps): Incoming 
   const { id, cluster } = deps.identity;
   if (message.node !== id || (message.cluster ?? cluster) !== cluster) return 'for another node or cluster';
   if (message.part !== 0) return `part ${message.part}: this agent knows one part`;
-  return deps.verify(topic, message) ? { kind: 'control', message } : 'not signed by this cluster';
+  if (!deps.verify(topic, message)) return 'not signed by this cluster';
+  return badDocument(message.document === undefined ? [] : [message.document]) ?? { kind: 'control', message };
+}
+
+/** What is wrong with the first run spec that this agent cannot carry out to the letter. */
+function badDocument(documents: readonly unknown[]): string | undefined {
+  for (const document of documents) {
+    const parsed = parseRunSpec(document);
+    if ('disposition' in parsed) return `run spec: ${describe(parsed)}`;
+  }
+  return undefined;
 }
 
 /** `part` undefined: the ledger is not known, and only an assignment helps. */

@@ -17,6 +17,9 @@ import { createReporter } from './reporter.ts';
 import { createRequests } from './requests.ts';
 import { type AgentState, createState, remember } from './state.ts';
 
+/** Further ones are in the log only. */
+const problemsAtMost = 12;
+
 export interface Agent {
   /** Reads the ledger, then works until `stop`. Resolves when the work has begun; nothing in it waits for the network. */
   start(): Promise<void>;
@@ -24,6 +27,8 @@ export interface Agent {
   stop(reason: string): Promise<void>;
   /** Stops at once and says nothing, as if the process had died. */
   halt(): void;
+  /** Shows a problem of the node itself with its information until the agent ends. The first of each subject counts. */
+  warn(found: Problem): void;
 }
 
 /** Wires the parts of one agent. */
@@ -112,6 +117,12 @@ export function createAgent(deps: AgentDeps): Agent {
       await bus.close(reporter.goodbye(reason));
     },
     halt,
+    warn(found) {
+      trace({ kind: 'warning', problem: found });
+      const subject = `warning/${found.subject ?? found.code}`;
+      if (state.problems.size < problemsAtMost && !state.problems.has(subject)) noteTrouble(state, subject, found);
+      reporter.soon();
+    },
   };
 }
 

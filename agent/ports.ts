@@ -88,5 +88,6 @@ export type AgentEvent =
   | { readonly kind: 'step_failed'; readonly step: Step; readonly problem: Problem; readonly bug?: unknown }
   | { readonly kind: 'engine_up'; readonly runtime: RuntimeName; readonly version: string }
   | { readonly kind: 'engine_unknown'; readonly runtime: RuntimeName; readonly problem: Problem }
+  | { readonly kind: 'warning'; readonly problem: Problem }
   | { readonly kind: 'status'; readonly report: CopyReport }
   | { readonly kind: 'stream_failed'; readonly stream: string; readonly problem: Problem };

@@ -2,9 +2,9 @@
 import type { CopyReport, InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
 import { messageVersion } from '../schemas/messages.ts';
 import type { Bus, Clock, Mono, Will } from '../schemas/ports.ts';
+import { runSpecFields } from '../schemas/run-spec.ts';
 import type { CopyStatus } from '../schemas/status.ts';
 import { rows, topic } from '../schemas/topics.ts';
-import { runSpecFields } from './core/fields.ts';
 import { keyText } from './core/memory.ts';
 import { report } from './core/report.ts';
 import type { Ledger } from './ledger.ts';

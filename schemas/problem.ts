@@ -34,7 +34,7 @@ export const problemCodes = {
     'the text is not YAML or JSON that oakctl reads (syntax, duplicate key, alias, tag, too deep, too long)',
   DESCRIPTOR_INVALID: 'a deployment descriptor breaks the schema',
   NODES_INVALID: 'nodes.yaml breaks the schema',
-  SETTINGS_INVALID: 'oakctl.yaml or cluster.yaml breaks the schema',
+  SETTINGS_INVALID: 'oakctl.yaml, cluster.yaml or agent.yaml breaks the schema',
   UNKNOWN_FIELD: 'a key that no schema knows',
   FIELD_NOT_SERVED: 'a field that exists but that this version does not carry out',
   FIELD_IGNORED: 'a field that Oakestra accepts and ignores; oakctl says so',

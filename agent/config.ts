@@ -1,0 +1,112 @@
+/** agent.yaml: what the owner of a machine says about it, and allows on it. */
+import { type Static, Type } from 'typebox';
+import { isAddress } from '../schemas/addresses.ts';
+import { durationSchema, parseDuration } from '../schemas/duration.ts';
+import { createFindings } from '../schemas/findings.ts';
+import { nodeNamePattern } from '../schemas/names.ts';
+import { violations } from '../schemas/parse.ts';
+import { type Problem, problem } from '../schemas/problem.ts';
+import { parseYaml } from '../schemas/yaml.ts';
+import type { RuntimeSettings } from './runtimes/registry.ts';
+
+const closed = { additionalProperties: false } as const;
+const defaultBeat = 5_000;
+const beatRange = { shortest: 100, longest: 600_000 };
+
+const AgentFile = Type.Object(
+  {
+    name: Type.Optional(Type.String({ description: 'Name of the node; default the host name.' })),
+    api: Type.String({
+      pattern: '^https?://[^\\s]+$',
+      maxLength: 2048,
+      errorMessage: 'must be a URL like http://host:10100',
+    }),
+    token: Type.Optional(Type.String({ maxLength: 512, description: 'Join token; needed until the node has joined.' })),
+    ip: Type.String({ maxLength: 64, description: 'Address on which ports are published.' }),
+    capacity: Type.Optional(
+      Type.Object(
+        {
+          cpu: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100_000, description: 'Cores.' })),
+          memory: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e9, description: 'MB.' })),
+        },
+        { ...closed, description: 'What may be promised; default what the machine has.' },
+      ),
+    ),
+    labels: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 255 }))),
+    location: Type.Optional(Type.String({ maxLength: 255 })),
+    beat: Type.Optional(durationSchema('Time between two signs of life; default 5s')),
+    runtimes: Type.Optional(
+      Type.Object(
+        {
+          docker: Type.Optional(
+            Type.Object({ socket: Type.Optional(Type.String({ pattern: '^/', maxLength: 255 })) }, closed),
+          ),
+          process: Type.Optional(Type.Object({ allow: Type.Boolean() }, closed)),
+        },
+        { ...closed, description: 'Default: docker, and no processes.' },
+      ),
+    ),
+  },
+  closed,
+);
+type AgentFile = Static<typeof AgentFile>;
+
+export interface AgentConfig {
+  readonly name: string;
+  /** `http://host:port` of the reconciler. */
+  readonly api: string;
+  readonly token?: string;
+  readonly ip: string;
+  readonly capacity: { readonly cpu?: number; readonly memory?: number };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly location?: string;
+  /** ms. */
+  readonly beat: number;
+  /** Processes run only where they are allowed here. */
+  readonly runtimes: RuntimeSettings;
+}
+
+/** Parses agent.yaml. `config` is there unless there is an error among the problems (SETTINGS_INVALID, NAME_INVALID, ...). */
+export function parseAgentConfig(
+  text: string,
+  file: string,
+  hostName: string,
+): { readonly config?: AgentConfig; readonly problems: readonly Problem[] } {
+  const { documents, problems } = parseYaml(text, file);
+  const [document] = documents;
+  if (problems.length > 0) return { problems };
+  if (!document || documents.length > 1) {
+    const message = `the file holds ${documents.length} documents, and needs one`;
+    return { problems: [problem('SETTINGS_INVALID', message, { file, line: 1 })] };
+  }
+  const findings = createFindings(file, document);
+  findings.violations('SETTINGS_INVALID', violations(AgentFile, document.value));
+  if (findings.failed()) return { problems: findings.problems };
+  const config = configOf(document.value as AgentFile, hostName);
+  if (!nodeNamePattern.test(config.name)) {
+    const hint = 'letters, digits, - and _, at most 63, beginning with a letter or digit';
+    findings.error('NAME_INVALID', ['name'], `\`${config.name}\` is not a name of a node`, hint);
+  }
+  if (!isAddress(config.ip)) findings.error('SETTINGS_INVALID', ['ip'], `\`${config.ip}\` is not an IP address`);
+  if (config.beat < beatRange.shortest || config.beat > beatRange.longest) {
+    findings.error('SETTINGS_INVALID', ['beat'], `${config.beat} ms: at least 100ms and at most 10m`);
+  }
+  for (const label of Object.keys(config.labels)) {
+    if (label.length > 63) findings.error('SETTINGS_INVALID', ['labels', label], 'labels have at most 63 characters');
+  }
+  return findings.failed() ? { problems: findings.problems } : { config, problems: findings.problems };
+}
+
+function configOf(file: AgentFile, hostName: string): AgentConfig {
+  return {
+    name: file.name ?? hostName.split('.', 1)[0] ?? '',
+    api: file.api,
+    ip: file.ip,
+    capacity: file.capacity ?? {},
+    labels: file.labels ?? {},
+    beat: parseDuration(file.beat) ?? defaultBeat,
+    runtimes: file.runtimes ?? { docker: {} },
+    ...(file.token !== undefined && { token: file.token }),
+    ...(file.location !== undefined && { location: file.location }),
+  };
+}

@@ -1,0 +1,141 @@
+/** Wires an agent from what lies in one folder: agent.yaml and state/. Nothing is decided here. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { arch, hostname } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createApiClient } from '../schemas/io/api-client.ts';
+import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
+import { createDurableFiles } from '../schemas/io/durable-files.ts';
+import { lockFolder } from '../schemas/io/folder-lock.ts';
+import type { Log } from '../schemas/io/log.ts';
+import { createMqttBus } from '../schemas/io/mqtt-bus.ts';
+import { verifyMessage } from '../schemas/io/signatures.ts';
+import type { Clock, Files, Random } from '../schemas/ports.ts';
+import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import { oakctlVersion } from '../schemas/version.ts';
+import { type AgentConfig, parseAgentConfig } from './config.ts';
+import { loadOrJoin, type NodeIdentity } from './join.ts';
+import { type Agent, createAgent } from './loop.ts';
+import { createUsageMeter } from './metrics/usage.ts';
+import { createRuntimes } from './runtimes/registry.ts';
+import { createStreamOpener } from './streams.ts';
+import { createTrace } from './trace-log.ts';
+
+export interface AgentOptions {
+  /** Holds agent.yaml; state/ is made in it. */
+  readonly folder: string;
+}
+
+/**
+ * Runs until the signal aborts; copies go on running. Throws SETTINGS_INVALID, FOLDER_LOCKED, FILE_DAMAGED and what joining
+ * throws. A node that has joined needs nobody to start: neither reconciler nor broker.
+ */
+export async function runAgent({ folder }: AgentOptions, signal: AbortSignal): Promise<void> {
+  const { config, warnings } = await readConfig(folder);
+  const logger = pino({ base: { node: config.name } }, pino.destination({ dest: 2, sync: true }));
+  const log: Log = (level, event, fields = {}) => logger[level]({ event, ...fields });
+  for (const warning of warnings) log('warn', 'settings', { problem: warning });
+  const state = join(folder, 'state');
+  const lock = await lockFolder(state);
+  try {
+    const parts = { clock: createSystemClock(), random: createSystemRandom(), files: openFiles(state, log), log };
+    const identity = await becomeNode(config, parts, signal);
+    const agent = await wire(config, identity, state, parts);
+    await agent.start();
+    await aborted(signal);
+    await agent.stop('stopped');
+  } finally {
+    await lock.release();
+  }
+}
+
+interface Parts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly log: Log;
+}
+
+function openFiles(folder: string, log: Log): Files {
+  return createDurableFiles({ folder, damaged: (file, what) => log('error', 'file_damaged', { file, what }) });
+}
+
+async function becomeNode(
+  config: AgentConfig,
+  { clock, random, files, log }: Parts,
+  signal: AbortSignal,
+): Promise<NodeIdentity> {
+  const api = createApiClient({ url: config.api });
+  const waiting = (found: Problem): void => log('warn', 'join_waits', { problem: found });
+  const { name, ip, token } = config;
+  const wish = { name, ip, version: oakctlVersion, ...(token !== undefined && { token }) };
+  return loadOrJoin({ files, clock, random, api, waiting }, wish, signal);
+}
+
+async function wire(config: AgentConfig, identity: NodeIdentity, folder: string, parts: Parts): Promise<Agent> {
+  const { clock, random, files, log } = parts;
+  const { id, name, cluster, fingerprint, keys, mqtt } = identity;
+  const { username, password } = mqtt;
+  const url = `mqtt://${mqtt.host}:${mqtt.port}`;
+  // Runtimes are silent until the agent starts.
+  let agent: Agent | undefined;
+  const runtimes = await createRuntimes(config.runtimes, {
+    cluster: fingerprint,
+    node: id,
+    ip: config.ip,
+    folder,
+    onConflict: (conflict) => agent?.warn(conflict),
+  });
+  agent = createAgent({
+    identity: { id, name, cluster },
+    profile: {
+      ip: config.ip,
+      labels: config.labels,
+      ...(config.location !== undefined && { location: config.location }),
+      arch: arch(),
+      version: oakctlVersion,
+      beat: config.beat,
+      boot: await bootId(),
+    },
+    clock,
+    random,
+    bus: createMqttBus({ url, username, password, clientId: id, clock, random, log }),
+    runtimes,
+    files,
+    verify: (topic, message) => verifyMessage({ cluster, keys }, topic, message),
+    usage: createUsageMeter(config.capacity),
+    streams: createStreamOpener({ api: config.api, node: id, password }),
+    trace: createTrace(log),
+  });
+  return agent;
+}
+
+/** Changes at each boot of the machine; where the system does not tell, at each start of the agent. */
+async function bootId(): Promise<string> {
+  try {
+    return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  } catch {
+    return randomUUID();
+  }
+}
+
+async function readConfig(folder: string): Promise<{ config: AgentConfig; warnings: readonly Problem[] }> {
+  const file = join(folder, 'agent.yaml');
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const hint = 'write api, token and ip of the node into it';
+    throw new ProblemError(problem('SETTINGS_INVALID', 'the folder has no readable agent.yaml', { file, hint }), {
+      cause,
+    });
+  });
+  const { config, problems } = parseAgentConfig(text, file, hostname());
+  if (!config) throw new ProblemError(problems);
+  return { config, warnings: problems };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+}
