@@ -1,46 +1,8 @@
-import { pino } from 'pino';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { buildApi } from '../../../../reconciler/api/server.ts';
+import { describe, expect, it, vi } from 'vitest';
 import type { ControlPlane } from '../../../../reconciler/control-plane.ts';
 import { type ProblemCode, ProblemError, problem } from '../../../../schemas/problem.ts';
-import {
-  fakeControlPlane,
-  fakeEvent,
-  fakeInstance,
-  fakeNode,
-  fakeService,
-} from '../../../support/fake-control-plane.ts';
-
-const token = 'a-token-of-this-test';
-const authorization = `Bearer ${token}`;
-const logged: string[] = [];
-const open: { close(): unknown }[] = [];
-
-function api(given: Partial<ControlPlane> = {}) {
-  const streams = { upgrade: () => {}, close: () => {}, expect: () => ({ id: '', chunks: (async function* () {})() }) };
-  const logger = pino({}, { write: (line: string) => void logged.push(line) });
-  const app = buildApi({ control: fakeControlPlane(given), token, streams, logger });
-  open.push(app);
-  const request = async (method: 'GET' | 'POST', url: string, payload?: object | string, headers = {}) => {
-    const answer = await app.inject({
-      method,
-      url,
-      headers: { authorization, ...(payload === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-      ...(payload === undefined ? {} : { payload }),
-    });
-    return { status: answer.statusCode, text: answer.body, json: () => answer.json() };
-  };
-  return {
-    request,
-    get: (url: string, headers = {}) => request('GET', url, undefined, headers),
-    post: (url: string, body?: object | string) => request('POST', url, body),
-  };
-}
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((app) => app.close()));
-  logged.length = 0;
-});
+import { fakeInstance, fakeNode, fakeService } from '../../../support/fake-control-plane.ts';
+import { injectedApi as api, apiToken } from '../../../support/injected-api.ts';
 
 describe('access', () => {
   it.each([
@@ -51,7 +13,7 @@ describe('access', () => {
     ['POST', '/v1/nodes/pi1/revoke'],
     ['GET', '/v1/instances/x/logs'],
   ] as const)('%s %s needs the token', async (method, url) => {
-    for (const header of ['', 'Bearer', 'Bearer wrong', `Bearer ${token}x`, `Basic ${token}`]) {
+    for (const header of ['', 'Bearer', 'Bearer wrong', `Bearer ${apiToken}x`, `Basic ${apiToken}`]) {
       const { status, json } = await api().request(method, url, undefined, { authorization: header });
       expect(status).toBe(401);
       expect(json().problems[0].code).toBe('UNAUTHORIZED');
@@ -114,7 +76,7 @@ describe('failures', () => {
   });
 
   it('tells of a bug an id only, and the log the rest', async () => {
-    const { get } = api({
+    const { get, log } = api({
       status: () => {
         throw new TypeError('the inside of the inside');
       },
@@ -123,7 +85,7 @@ describe('failures', () => {
     expect(status).toBe(500);
     expect(text).not.toContain('inside');
     const id = /bug, ([0-9a-f]{12})/.exec(text)?.[1];
-    const line = logged.find((entry) => entry.includes('the inside of the inside'));
+    const line = log.find((entry) => entry.includes('the inside of the inside'));
     expect(line && JSON.parse(line)).toMatchObject({ bug: id, url: '/v1/status' });
   });
 
@@ -252,65 +214,5 @@ describe('queries', () => {
     const { get } = api({ services: () => [fakeService(name)] });
     expect((await get(`/v1/services/${name}`)).status).toBe(200);
     expect((await get(`/v1/services/${'y'.repeat(400)}`)).status).toBe(404);
-  });
-});
-
-describe('streams of text', () => {
-  it('sends the events that are kept, and ends', async () => {
-    let aborted = false;
-    const { get } = api({
-      async *events(after, signal) {
-        for (const seq of [1, 2, 3].filter((n) => n > after)) yield fakeEvent(seq);
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-        aborted = true;
-      },
-    });
-    const { text } = await get('/v1/events?after=1');
-    expect(text).toContain(`id: 2\ndata: ${JSON.stringify(fakeEvent(2))}\n\n`);
-    expect(text.match(/^id: /gm)).toHaveLength(2);
-    await vi.waitFor(() => expect(aborted).toBe(true));
-  });
-
-  it('goes on after Last-Event-ID, whatever the query says', async () => {
-    const asked: number[] = [];
-    const { get } = api({
-      async *events(after) {
-        asked.push(after);
-        yield fakeEvent(after + 1);
-      },
-    });
-    await get('/v1/events?after=1', { 'last-event-id': '7' });
-    await get('/v1/events');
-    expect(asked).toEqual([7, 0]);
-  });
-
-  it('asks for the log of the one instance that is meant', async () => {
-    const asked: unknown[] = [];
-    const { get } = api({
-      instances: () => [
-        fakeInstance('shop.prod.web.default.instance.0'),
-        fakeInstance('shop.prod.web.default.instance.1'),
-      ],
-      async *logs(instance, options) {
-        asked.push([instance, options]);
-        yield 'one\n';
-        yield 'two\n';
-      },
-    });
-    const { status, text } = await get('/v1/instances/web.1/logs?tail=5');
-    expect([status, text]).toEqual([200, 'one\ntwo\n']);
-    expect(asked).toEqual([['shop.prod.web.default.instance.1', { follow: false, tail: 5 }]]);
-    expect((await get('/v1/instances/web/logs')).status).toBe(400);
-  });
-
-  it('answers a log that cannot be had with its status', async () => {
-    const { get } = api({
-      instances: () => [fakeInstance('shop.prod.web.default.instance.0')],
-      // biome-ignore lint/correctness/useYield: it fails before the first piece
-      async *logs() {
-        throw new ProblemError(problem('UNAVAILABLE', 'the agent did not open the stream'));
-      },
-    });
-    expect((await get('/v1/instances/web.0/logs')).status).toBe(503);
   });
 });

@@ -1,0 +1,52 @@
+/** The API without a socket: requests go straight into the server, and a fake control plane answers. */
+import { pino } from 'pino';
+import { buildApi } from '../../reconciler/api/server.ts';
+import type { ControlPlane } from '../../reconciler/control-plane.ts';
+import { fakeControlPlane } from './fake-control-plane.ts';
+
+export const apiToken = 'a-token-of-this-test';
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it
+  json(): any;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+export interface InjectedApi {
+  /** With the token, unless `headers` say otherwise. Objects and texts are sent as JSON. */
+  request(method: 'GET' | 'POST', url: string, payload?: object | string, headers?: Headers): Promise<Answer>;
+  get(url: string, headers?: Headers): Promise<Answer>;
+  post(url: string, body?: object | string): Promise<Answer>;
+  /** Lines of the server's log. */
+  readonly log: readonly string[];
+}
+
+/** Needs no closing: nothing listens. */
+export function injectedApi(given: Partial<ControlPlane> = {}): InjectedApi {
+  const log: string[] = [];
+  const app = buildApi({
+    control: fakeControlPlane(given),
+    token: apiToken,
+    streams: { upgrade: () => {}, close: () => {}, expect: () => ({ id: '', chunks: (async function* () {})() }) },
+    logger: pino({}, { write: (line: string) => void log.push(line) }),
+  });
+  const request: InjectedApi['request'] = async (method, url, payload, headers = {}) => {
+    const json = payload === undefined ? {} : { 'content-type': 'application/json' };
+    const answer = await app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${apiToken}`, ...json, ...headers },
+      ...(payload === undefined ? {} : { payload }),
+    });
+    return { status: answer.statusCode, text: answer.body, json: () => answer.json() };
+  };
+  return {
+    request,
+    get: (url, headers) => request('GET', url, undefined, headers),
+    post: (url, body) => request('POST', url, body),
+    log,
+  };
+}
