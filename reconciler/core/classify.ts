@@ -62,7 +62,7 @@ export function seeCopies(
   for (const copy of view.copies.get(service)?.values() ?? []) {
     const node = view.nodes.get(copy.node);
     if (!node) continue;
-    const presence = presences.get(copy.node) ?? presenceOf(node, policy, now);
+    const presence = presences.get(copy.node) ?? knowledgeOf(node, policy, now);
     presences.set(copy.node, presence);
     if (copy.job && node.adopted) {
       const run = node.part.documents[copy.job.digest] ?? { virtualization: 'container', code: '' };
@@ -70,6 +70,12 @@ export function seeCopies(
     } else if (!node.adopted && presence.state !== 'lost') unread.push(copy);
   }
   return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread };
+}
+
+/** A node that has not reported since it came back counts as silent: its copies are known by what they were. */
+function knowledgeOf(node: Node, policy: Policy, now: Now): Presence {
+  const presence = presenceOf(node, policy, now);
+  return node.stale && presence.state === 'online' ? { state: 'suspect' } : presence;
 }
 
 /** Sorts the copies into the wanted slots. Input order does not matter. */

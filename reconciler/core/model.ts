@@ -54,6 +54,8 @@ export interface Node {
   readonly heard?: Mono;
   /** A will (or a goodbye) came after the last sign of life. */
   readonly gone?: { readonly at: Mono; readonly reason?: string };
+  /** It spoke again after a silence and has not reported its copies since: what we know of them is old. */
+  readonly stale?: true;
   readonly information?: InformationMessage;
   readonly online?: OnlineMessage;
   /** Header of the last instances message. */

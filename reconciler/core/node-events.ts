@@ -43,8 +43,11 @@ export function instancesCame(world: World, event: Of<'instances'>): void {
   const before = hear(world, event);
   if (!before || isStale(before.reported, event.message)) return;
   const { copies, ...header } = event.message;
-  world.nodes.set(event.node, { ...nodeOf(world, event.node, before), reported: header });
+  const { stale, ...node } = nodeOf(world, event.node, before);
+  const isFresh = !event.retained || (!node.gone && node.information?.session === header.session);
+  world.nodes.set(event.node, { ...node, reported: header, ...(stale && !isFresh ? { stale } : {}) });
   dirtyAll(world, indexReports(world, event.node, copies, event.at));
+  if (stale && isFresh) dirtyNode(world, event.node);
 }
 
 /** It said that it is online, or its will said that it is not. */
@@ -105,12 +108,19 @@ export function dirtyAll(world: World, services: Iterable<ServiceName>): void {
 /** Counts the message as a sign of life unless it is retained. Returns the node as it was; undefined when unknown. */
 function hear(
   world: World,
-  event: { readonly node: NodeId; readonly retained: boolean; readonly at: Mono },
+  event: {
+    readonly node: NodeId;
+    readonly message: { readonly session: string };
+    readonly retained: boolean;
+    readonly at: Mono;
+  },
 ): Node | undefined {
   const node = world.nodes.get(event.node);
   if (!node || event.retained) return node;
-  const { gone, ...rest } = node;
-  world.nodes.set(event.node, { ...rest, heard: event.at });
+  const { gone, stale, ...rest } = node;
+  // An agent reports every change while it is connected: only a lost connection or a new process makes its last report old.
+  const old = stale || gone !== undefined || (node.reported && node.reported.session !== event.message.session);
+  world.nodes.set(event.node, { ...rest, heard: event.at, ...(old ? { stale: true } : {}) });
   const silent = node.heard === undefined || gone !== undefined || event.at - node.heard > 2 * beatOf(node);
   if (silent) dirtyNode(world, event.node);
   return node;

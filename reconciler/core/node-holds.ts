@@ -8,6 +8,10 @@ import { silence } from './presence.ts';
 
 /** Its copy may well run: nobody knows until the node speaks or is given up. */
 export function silentHold(subject: string, { node, presence }: Seen, now: Mono): Hold {
+  if (node.stale) {
+    const message = `its copy is on ${node.record.name}, which is back and has not reported it yet`;
+    return { code: 'SILENT_NODE', subject, message };
+  }
   const left = presence.changesAt === undefined ? '' : `; it counts as lost in ${seconds(presence.changesAt - now)}`;
   return { code: 'SILENT_NODE', subject, message: `its copy is on ${node.record.name}, which is silent${left}` };
 }

@@ -23,19 +23,27 @@ const nothing: Reserved = { memory: 0, vcpus: 0, ports: new Map() };
 
 /** A placer for one plan of one service. */
 export function createPlacer(view: View, service: ServiceName, policy: Policy, now: Now): Placer {
-  const candidates = new Map<NodeId, Candidate>();
   const portsByAddress = new Map<string, Map<string, InstanceName>>();
-  const siblings = countSiblings(view, service);
-  for (const [id, node] of view.nodes) {
-    const reserved = view.reserved.get(id) ?? nothing;
-    const ports = portsByAddress.get(addressOf(node)) ?? new Map<string, InstanceName>();
-    for (const [key, instance] of reserved.ports) ports.set(key, instance);
-    portsByAddress.set(addressOf(node), ports);
-    candidates.set(id, candidateOf(node, reserved, ports, siblings.get(id) ?? 0, policy, now));
-  }
+  const collect = (): Map<NodeId, Candidate> => {
+    const siblings = countSiblings(view, service);
+    const nodes = [...view.nodes].sort(([, a], [, b]) => (a.record.name < b.record.name ? -1 : 1));
+    return new Map(
+      nodes.map(([id, node]) => {
+        const reserved = view.reserved.get(id) ?? nothing;
+        const ports = portsByAddress.get(addressOf(node)) ?? new Map<string, InstanceName>();
+        for (const [key, instance] of reserved.ports) ports.set(key, instance);
+        portsByAddress.set(addressOf(node), ports);
+        return [id, candidateOf(node, reserved, ports, siblings.get(id) ?? 0, policy, now)];
+      }),
+    );
+  };
+  // Most plans place nothing: the nodes are looked at when the first copy wants a place.
+  let collected: Map<NodeId, Candidate> | undefined;
 
   return {
     place(request) {
+      collected ??= collect();
+      const candidates = collected;
       const direct = directProblem(view, request);
       if (direct) return { kind: 'refused', hold: direct };
       const among = [...candidates.values()].filter(({ id }) => !request.only || request.only.has(id));

@@ -72,6 +72,7 @@ export function aFleet(nodes: number, policy: Policy = aPolicy()): Fleet {
       if (agent.connected) cluster.beat(time, n);
       step(n, agent);
     }
+    plans.push(foldPlans(cluster.world, policy, at(time)));
     do {
       for (const [n, agent] of agents) if (agent.connected) report(n, agent);
       plans.push(foldPlans(cluster.world, policy, at(time)));
