@@ -21,6 +21,8 @@ export interface BrokerOptions {
   readonly log?: Log;
   /** Told when the process ended by itself; it is started again. */
   readonly onExit?: (reason: string) => void;
+  /** Told the pid of each process once it listens. */
+  readonly onStart?: (pid: number) => void;
   /** The compiled child.js, where it does not lie beside this file. */
   readonly script?: string;
 }
@@ -74,6 +76,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const answer = await firstAnswer(started, clock);
     if (answer.kind === 'refused') throw refused(host, port, answer.code);
     port = answer.port;
+    options.onStart?.(started.pid ?? 0);
     started.on('message', (message) => {
       const { kind, ...notice } = message as Extract<FromBroker, { kind: 'noticed' }>;
       if (kind === 'noticed') log('warn', 'the broker refused something', notice);
