@@ -198,6 +198,22 @@ describe('following', () => {
     await eventually(() => left);
   });
 
+  it('ends a log that goes on by itself when its reader leaves', async () => {
+    let ended = false;
+    const { client } = await listen({
+      instances: () => [fakeInstance(`${web}.instance.0`)],
+      async *logs() {
+        try {
+          for (;;) yield 'again\n';
+        } finally {
+          ended = true;
+        }
+      },
+    });
+    for await (const _ of client.logs('web.0', { follow: true }, never)) break;
+    await eventually(() => ended);
+  });
+
   it('does not read ahead of a slow reader', async () => {
     let made = 0;
     const total = 2_000;

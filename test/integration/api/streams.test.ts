@@ -39,7 +39,7 @@ describe('a stream', () => {
     const api = await listen();
     const { id, chunks } = api.streams.expect(node, never);
     const stream = await openerOf(api).open(id, never);
-    const texts = ['{"parts":', '', 'ä€😀'.repeat(100_000), ']}'];
+    const texts = ['{"parts":', '', `x${'ä€😀'.repeat(100_000)}`, ']}'];
     const writing = (async () => {
       for (const text of texts) await stream.write(text);
       await stream.close();
