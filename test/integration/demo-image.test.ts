@@ -3,13 +3,18 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type DemoPage, ensureDemoImage } from '../../cli/demo-image.ts';
 import { describeWithEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 
 await describeWithEngine('a demo image', (socket) => {
   const docker = new Docker({ socketPath: socket });
+  let network: Docker.Network;
+  beforeAll(async () => {
+    network = await docker.createNetwork({ Name: `oakctl-test-demo-${process.pid}` });
+  });
+  afterAll(() => network.remove());
   const cleanups: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -26,7 +31,11 @@ await describeWithEngine('a demo image', (socket) => {
       Image: image,
       Labels: { 'oakctl-test': 'demo-image' },
       ExposedPorts: { '80/tcp': {} },
-      HostConfig: { PortBindings: { '80/tcp': [{ HostIp: host, HostPort: '18080' }] }, Init: true },
+      HostConfig: {
+        NetworkMode: network.id,
+        PortBindings: { '80/tcp': [{ HostIp: host, HostPort: '18080' }] },
+        Init: true,
+      },
     });
     cleanups.push(() => container.remove({ force: true }));
     await container.start();

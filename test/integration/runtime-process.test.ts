@@ -1,0 +1,218 @@
+/** The process runtime on this machine: the suite of every runtime, and what only processes have. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { createProcessRuntime } from '../../agent/runtimes/process/index.ts';
+import type { CopyPlan, LogLine, Runtime } from '../../agent/runtimes/runtime.ts';
+import { digestOf } from '../../schemas/digest.ts';
+import { containerName } from '../../schemas/names.ts';
+import type { Problem } from '../../schemas/problem.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import { eventually } from '../support/eventually.ts';
+import { describeRuntime } from '../support/runtime-conformance.ts';
+
+const never = new AbortController().signal;
+
+describe.runIf(process.platform === 'linux')('the process runtime', () => {
+  const root = mkdtempSync(join(tmpdir(), 'oakctl-process-'));
+  const node = '0123456789abcdef';
+  const open = (as = node, onConflict?: (conflict: Problem) => void): Runtime =>
+    createProcessRuntime({
+      folder: join(root, as),
+      cluster: 'c'.repeat(64),
+      node: as,
+      ip: '127.0.0.11',
+      ...(onConflict ? { onConflict } : {}),
+    });
+  const shell = (script: string): RunSpec => ({ virtualization: 'process', code: 'sh', cmd: ['-c', script] });
+  const folderOf = (plan: CopyPlan) => join(root, node, containerName(plan.instance, plan.copy));
+  const plans: CopyPlan[] = [];
+  const begin = async (runtime: Runtime, run: RunSpec): Promise<CopyPlan> => {
+    const plan: CopyPlan = {
+      instance: `only.test.svc${plans.length}.test.instance.0`,
+      copy: '7.1',
+      digest: digestOf(run),
+      run,
+    };
+    plans.push(plan);
+    await runtime.create(plan, never);
+    await runtime.start(plan, never);
+    return plan;
+  };
+  const only = async (plan: CopyPlan) => (await open().list(never)).find(({ instance }) => instance === plan.instance);
+  const logOf = async (plan: CopyPlan) => {
+    const lines: LogLine[] = [];
+    for await (const line of open().logs(plan, {}, never)) lines.push(line);
+    return lines.map(({ text }) => text);
+  };
+  const isThere = (pid: number) => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  afterEach(async () => {
+    for (const plan of plans) await open().remove(plan, never);
+  });
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  describeRuntime('process', () => ({
+    open: () => open(),
+    openOther: () => open('fedcba9876543210'),
+    stays: shell('exec sleep 1000'),
+    ends: (code) => shell(`echo out 1; echo out 2; echo err 1 >&2; exit ${code}`),
+    stubborn: shell('trap "" TERM; echo ready; while true; do sleep 0.2; done'),
+    stranger: async (key) => {
+      const folder = join(root, node, containerName(key.instance, key.copy));
+      const file = join(folder, 'mine.txt');
+      await mkdir(folder, { recursive: true });
+      await writeFile(file, 'mine');
+      return {
+        intact: async () => (await readFile(file, 'utf8')) === 'mine',
+        remove: () => rm(folder, { recursive: true }),
+      };
+    },
+  }));
+
+  it('tells a process where it is, and nothing of the agent', async () => {
+    process.env['OAKCTL_TEST_SECRET'] = 'of the agent';
+    const run: RunSpec = {
+      ...shell('env; pwd'),
+      environment: ['A=b=c', 'PORT=1', 'OAK_IP=forged'],
+      ports: [
+        { host: 6080, container: 60, protocol: 'tcp' },
+        { host: 6053, container: 53, protocol: 'udp' },
+      ],
+    };
+    const plan = await begin(open(), run);
+    await eventually(async () => expect(await only(plan)).toMatchObject({ state: 'exited', exitCode: 0 }));
+    const log = await logOf(plan);
+    const work = join(folderOf(plan), 'work');
+    expect(log).toEqual(
+      expect.arrayContaining([
+        'A=b=c',
+        'PORT=1',
+        'OAK_IP=127.0.0.11',
+        `OAK_INSTANCE=${plan.instance}`,
+        'OAK_COPY=7.1',
+        'OAK_PORT_60=6080',
+        'OAK_PORT_53=6053',
+        `HOME=${work}`,
+        work,
+      ]),
+    );
+    expect(log.join('\n')).not.toContain('OAKCTL_TEST_SECRET');
+    delete process.env['OAKCTL_TEST_SECRET'];
+  });
+
+  it('takes with a process what it left behind', async () => {
+    const plan = await begin(open(), shell('sleep 1000 & echo $!; exit 4'));
+    await eventually(async () => expect(await only(plan)).toMatchObject({ state: 'exited', exitCode: 4 }));
+    const left = Number((await logOf(plan))[0]);
+    expect(left).toBeGreaterThan(0);
+    await eventually(() => expect(isThere(left)).toBe(false));
+  });
+
+  it('kills the children of a stubborn process with it', async () => {
+    const plan = await begin(open(), shell('trap "" TERM; sleep 1000 & echo $!; wait; sleep 1000'));
+    await eventually(async () => expect(await logOf(plan)).toHaveLength(1));
+    await open().stop(plan, 50, never);
+    await eventually(async () => expect(isThere(Number((await logOf(plan))[0]))).toBe(false));
+  });
+
+  it('gives a process its signals as they are by default', async () => {
+    const plan = await begin(open(), shell('grep -E "^Sig(Ign|Blk)" /proc/self/status'));
+    await eventually(async () => expect(await only(plan)).toMatchObject({ state: 'exited' }));
+    const masks = (await logOf(plan)).map((line) => Number.parseInt(line.split(/\s+/)[1] ?? '', 16));
+    // SIGINT (2), SIGQUIT (3), SIGTERM (15) are neither ignored nor blocked.
+    for (const mask of masks) expect(mask & ((1 << 1) | (1 << 2) | (1 << 14))).toBe(0);
+    expect(masks).toHaveLength(2);
+  });
+
+  it('is not taken in by another process with the same pid, nor by one of an earlier boot', async () => {
+    const plan = await begin(open(), shell('exec sleep 1000'));
+    const file = join(folderOf(plan), 'process');
+    const recorded = await readFile(file, 'utf8');
+    const stat = recorded.slice(recorded.indexOf(' ') + 1);
+    const fields = stat.split(' ');
+    fields[21] = String(Number(fields[21]) - 1);
+    const pid = Number.parseInt(stat, 10);
+    for (const forged of [`${recorded.split(' ')[0]} ${fields.join(' ')}`, `an-earlier-boot ${stat}`]) {
+      await writeFile(file, forged);
+      expect(await only(plan)).toMatchObject({ state: 'exited' });
+      await open().stop(plan, 0, never);
+      expect(isThere(pid)).toBe(true);
+    }
+    await writeFile(file, recorded);
+    expect(await only(plan)).toMatchObject({ state: 'running', handle: String(pid) });
+  });
+
+  it('knows that a process has ended whose shim was killed, without making up an exit code', async () => {
+    const plan = await begin(open(), shell('exec sleep 1000'));
+    const stat = (await readFile(join(folderOf(plan), 'process'), 'utf8')).split(' ');
+    const [program, shim] = [Number(stat[1]), Number(stat[4])];
+    process.kill(shim, 'SIGKILL');
+    expect(await only(plan)).toMatchObject({ state: 'running' });
+    process.kill(program, 'SIGKILL');
+    await eventually(async () => expect((await only(plan))?.state).toBe('exited'));
+    expect(await only(plan)).not.toHaveProperty('exitCode');
+  });
+
+  it('outlives the agent: SIGTERM and SIGHUP to the group of the agent do not reach it', async () => {
+    const plan = await begin(open(), shell('exec sleep 1000'));
+    const pid = Number((await only(plan))?.handle);
+    const groups = execFileSync('ps', ['-o', 'pgid=,sid=', '-p', `${pid},${process.pid}`], { encoding: 'utf8' });
+    const [one, two] = groups
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/));
+    expect(one?.[0]).not.toBe(two?.[0]);
+    expect(one?.[1]).not.toBe(two?.[1]);
+  });
+
+  it('says what cannot be started', async () => {
+    const run: RunSpec = { virtualization: 'process', code: '/nonexistent/program' };
+    const failed = { problem: { code: 'START_FAILED', message: expect.stringContaining('/nonexistent/program') } };
+    await expect(open().prepare(run, never)).rejects.toMatchObject(failed);
+    await expect(begin(open(), run)).rejects.toMatchObject(failed);
+  });
+
+  it('carries out healthchecks, and remembers the answer over a restart of the agent', async () => {
+    const healthcheck = { command: ['test', '-e', 'well'], interval: 100, timeout: 1000, retries: 2, start_period: 0 };
+    const controller = new AbortController();
+    const runtime = open();
+    runtime.watch(() => {}, controller.signal);
+    const plan = await begin(runtime, { ...shell('touch well; exec sleep 1000'), healthcheck });
+    expect(await only(plan)).toMatchObject({ health: 'starting' });
+    await eventually(async () => expect(await only(plan)).toMatchObject({ health: 'healthy' }));
+    controller.abort();
+    const restarted = new AbortController();
+    const events: string[] = [];
+    const after = open();
+    after.watch(({ kind }) => events.push(kind), restarted.signal);
+    expect(await only(plan)).toMatchObject({ health: 'healthy' });
+    await rm(join(folderOf(plan), 'work', 'well'));
+    await eventually(async () => expect(await only(plan)).toMatchObject({ health: 'unhealthy' }));
+    expect(events).toContain('health');
+    restarted.abort();
+  });
+
+  it('shows, once, and leaves alone a folder that claims to be a copy under another name', async () => {
+    const plan = await begin(open(), shell('exec sleep 1000'));
+    const copied = join(root, node, 'copied.by.hand');
+    await mkdir(copied, { recursive: true });
+    await writeFile(join(copied, 'copy.json'), await readFile(join(folderOf(plan), 'copy.json')));
+    const conflicts: Problem[] = [];
+    const runtime = open(node, (conflict) => conflicts.push(conflict));
+    expect(await runtime.list(never)).toEqual(await open().list(never));
+    await runtime.list(never);
+    expect(conflicts.map(({ code, subject }) => [code, subject])).toEqual([['NAME_CONFLICT', 'copied.by.hand']]);
+    await rm(copied, { recursive: true });
+  });
+});
