@@ -53,7 +53,7 @@ export async function startWorker(
   const { name, ip } = worker;
   if (await runningPid(paths.pid(name))) return false;
   const own = paths.worker(name);
-  const joined = (await readdir(own.state).catch(() => [])).length > 0;
+  const joined = (await readdir(own.state).catch(() => [])).some((file) => file.startsWith('identity'));
   const token = joined ? {} : { token: (await api.createToken({ name, ttl: tokenLife, uses: 1 }, signal)).token };
   await replaceFile(
     own.settings,

@@ -59,7 +59,11 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<UpRep
   const already: string[] = [];
   if (await runningPid(paths.pid('reconciler'))) already.push('reconciler');
   else {
-    const { moved } = await ensureSettings(paths, options.ports ?? {});
+    const { moved } = await ensureSettings(
+      paths,
+      options.ports ?? {},
+      marker.workers.some(({ id }) => id !== undefined),
+    );
     for (const text of moved) options.say(text);
     await startReconciler(paths, options.program, signal);
     started.push('reconciler');

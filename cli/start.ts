@@ -1,0 +1,49 @@
+/** What `npm start` runs once everything is built. */
+import { parseArgs } from 'node:util';
+import { isProblemError } from '../schemas/problem.ts';
+import type { RuntimeName } from '../schemas/spec.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import { homeFolder } from './home.ts';
+import { createPaint, type Paint, wantsColour } from './render/paint.ts';
+import { renderProblems } from './render/problems.ts';
+
+/** Plays the demo, or with --once the whole story by itself. Answers the exit code. */
+export async function runStart(argv: readonly string[]): Promise<number> {
+  const paint = createPaint(wantsColour(process.stdout, process.env, false));
+  const abort = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort(new Error(name)));
+  try {
+    const { once, runtime } = parse(argv);
+    const print = (text: string) => process.stdout.write(`${text}\n`);
+    const common = { env: process.env, print, ...(runtime && { runtime }) };
+    if (once) {
+      const { playOnce } = await import('./story/once.ts');
+      await playOnce(common, abort.signal);
+    } else {
+      const { playDemo } = await import('./story/demo-cluster.ts');
+      await playDemo({ ...common, home: homeFolder(process.env), paint }, abort.signal);
+      if (abort.signal.aborted) print('\nThe cluster goes on; `npx oakctl down` takes it down.');
+    }
+    return exitCodes.ok;
+  } catch (error) {
+    return abort.signal.aborted ? exitCodes.interrupted : report(error as Error, paint);
+  }
+}
+
+function parse(argv: readonly string[]): { once: boolean; runtime: RuntimeName | undefined } {
+  const options = { once: { type: 'boolean' }, runtime: { type: 'string' } } as const;
+  const { values } = parseArgs({ args: [...argv], options });
+  const { once = false, runtime } = values;
+  if (runtime === undefined || runtime === 'docker' || runtime === 'process') return { once, runtime };
+  throw new TypeError(`--runtime is docker or process, not ${runtime}`);
+}
+
+function report(error: Error, paint: Paint): number {
+  const isUsage = error instanceof TypeError && (error.message.startsWith('--') || 'code' in error);
+  const text = isProblemError(error)
+    ? renderProblems(error.problems, paint)
+    : `${paint.bad('failed')} ${error.message}`;
+  process.stderr.write(`${text}\n`);
+  if (isUsage) return exitCodes.usage;
+  return isProblemError(error) ? exitCodeOf(error.problems) : exitCodes.failed;
+}
