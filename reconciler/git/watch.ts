@@ -11,7 +11,7 @@ const quiet = 10;
 
 interface Watched {
   readonly watcher: FSWatcher;
-  readonly inode: number;
+  readonly identity: string | undefined;
 }
 
 /** Calls back when the ref of a local repository (bare or not) may have changed. Returns how to stop. */
@@ -30,11 +30,17 @@ export function watchRefs(path: string, ref: string, changed: () => void, log?: 
   const start = (folder: string): void => {
     try {
       const watcher = watch(folder, { persistent: false }, (_, file) => {
+        if (stopped) return;
+        const gone = !existsSync(folder);
+        if (gone) drop(folder);
         // A lock file comes and goes around each change; the change itself is the rename that follows.
-        if (!stopped && !file?.endsWith('.lock')) settle();
+        if (gone || !file?.endsWith('.lock')) settle();
       });
-      watcher.on('error', () => drop(folder));
-      watched.set(folder, { watcher, inode: statSync(folder).ino });
+      watcher.on('error', () => {
+        drop(folder);
+        if (!stopped) settle();
+      });
+      watched.set(folder, { watcher, identity: identityOf(folder) });
     } catch (error) {
       log?.('warn', 'a repository cannot be watched; it is polled', { folder, reason: String(error) });
     }
@@ -47,8 +53,8 @@ export function watchRefs(path: string, ref: string, changed: () => void, log?: 
   const refresh = (): void => {
     if (stopped) return;
     const wanted = new Set(refFolders(path, ref).map(nearestExisting));
-    for (const [folder, { inode }] of watched) {
-      if (!wanted.has(folder) || inodeOf(folder) !== inode) drop(folder);
+    for (const [folder, { identity }] of watched) {
+      if (!wanted.has(folder) || identityOf(folder) !== identity) drop(folder);
     }
     for (const folder of wanted) if (!watched.has(folder)) start(folder);
   };
@@ -83,6 +89,8 @@ function nearestExisting(folder: string): string {
   return at;
 }
 
-function inodeOf(folder: string): number | undefined {
-  return statSync(folder, { throwIfNoEntry: false })?.ino;
+/** Tells a folder from one that was made later under its name, also where inode numbers are used again. */
+function identityOf(folder: string): string | undefined {
+  const found = statSync(folder, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.ino} ${found.birthtimeNs}`;
 }
