@@ -45,10 +45,17 @@ export function parseNodesFile(text: string, file: string): ParsedNodes {
     const message = 'nodes.yaml is one document, and here are more';
     return { listings: [], problems: [problem('NODES_INVALID', message, { file, ...second.locate([]) })] };
   }
-  const findings = createFindings(file, document);
+  const findings = createFindings(file, document, (path) => hostnameAt(document.value, path));
   findings.violations('NODES_INVALID', violations(NodesFile, document.value));
   if (findings.failed()) return { listings: [], problems: findings.problems };
   return readItems(document.value as NodesFile, findings);
+}
+
+/** Host name of the entry that a path leads into, if it can be made out. */
+function hostnameAt(items: unknown, [index]: Path): string | undefined {
+  if (!Array.isArray(items) || typeof index !== 'number') return undefined;
+  const hostname: unknown = items[index]?.node?.hostname;
+  return typeof hostname === 'string' ? `node/${hostname}` : undefined;
 }
 
 type NodeItem = NonNullable<NodesFile[number]['node']>;

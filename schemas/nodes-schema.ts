@@ -23,7 +23,10 @@ const NodeItem = Type.Object(
     port: blank(port, `Port of its metrics service; ${defaultPorts.metrics} by default.`),
     orchestrator: blank(Type.String({ maxLength: 64 }), '`docker`, `kubernetes`, or the name of your own.'),
     resources: blank(Type.Array(Type.String({ maxLength: 64 })), 'Metrics to watch; blank for all.'),
-    labels: blank(Type.Record(Type.String(), scalar), 'Labels, for constraints of services.'),
+    labels: blank(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$' }), scalar, closed),
+      'Labels, for constraints of services.',
+    ),
     pool: blank(
       Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$' }),
       'Pool: settings for its nodes are in oakctl.yaml.',

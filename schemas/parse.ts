@@ -6,7 +6,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import type { TSchema } from 'typebox';
 import { type Problem, type ProblemCode, problem } from './problem.ts';
 import { nearest } from './spelling.ts';
-import { dangerousKeys, type Path } from './yaml.ts';
+import { dangerousKeys, maxProblems, type Path } from './yaml.ts';
 
 /** Longest wire text that is looked at, in UTF-16 code units. */
 export const maxMessageLength = 1024 * 1024;
@@ -71,7 +71,7 @@ export function checkMessage<T>(schema: TSchema, value: unknown, code: ProblemCo
   };
 }
 
-/** Everything that is wrong with a value, in the order of the schema. */
+/** What is wrong with a value, at most {@link maxProblems} things. */
 export function violations(schema: TSchema, value: unknown): readonly Violation[] {
   const validate = all(schema);
   return validate(value) ? [] : violationsOf(validate.errors ?? []);
@@ -97,11 +97,31 @@ function findDangerous(value: unknown, depth: number): string | undefined {
   return undefined;
 }
 
+/** What a union tried in vain is left out: the union itself says what it takes. Of `x or nothing`, only x is talked about. */
 function violationsOf(errors: readonly ErrorObject[]): readonly Violation[] {
-  const unions = errors.filter((error) => error.keyword === 'anyOf').map((error) => `${error.schemaPath}/`);
+  const unions = errors.filter((error) => error.keyword === 'anyOf');
+  const places = (some: readonly ErrorObject[], end: string) => [
+    ...new Set(some.map((one) => `${one.schemaPath}${end}`)),
+  ];
+  const hidden = places(
+    unions.filter((error) => !isBlankable(error)),
+    '/',
+  );
+  const blankable = new Set(places(unions.filter(isBlankable), ''));
   return errors
-    .filter((error) => !unions.some((union) => error.schemaPath.startsWith(union)))
+    .filter(({ schemaPath, keyword, params }) => {
+      if (blankable.has(schemaPath)) return false;
+      if (keyword === 'type' && params['type'] === 'null') return false;
+      return !hidden.some((union) => schemaPath.startsWith(union));
+    })
+    .slice(0, maxProblems)
     .map((error) => violationOf(error));
+}
+
+/** True for `x or null`, the schema of what may be left blank. */
+function isBlankable({ parentSchema }: ErrorObject): boolean {
+  const branches: unknown = parentSchema?.['anyOf'];
+  return Array.isArray(branches) && branches.length === 2 && branches[1]?.type === 'null';
 }
 
 function violationOf(error: ErrorObject): Violation {
@@ -109,7 +129,8 @@ function violationOf(error: ErrorObject): Violation {
   const { params, parentSchema } = error;
   if (error.keyword === 'additionalProperties') {
     const key = String(params['additionalProperty']);
-    const known = nearest(key, Object.keys((parentSchema?.['properties'] ?? {}) as object));
+    if (!parentSchema?.['properties']) return { path: [...path, key], message: 'is no name that a key may have here' };
+    const known = nearest(key, Object.keys(parentSchema['properties'] as object));
     const hint = known ? { hint: `did you mean \`${known}\`?` } : {};
     return { path: [...path, key], message: `nothing knows the key \`${key}\``, unknownKey: true, ...hint };
   }
@@ -130,6 +151,7 @@ function plainMessage(error: ErrorObject): { message: string; hint?: string } {
       const allowed = (params['allowedValues'] as unknown[]).map(String);
       const meant = typeof data === 'string' ? nearest(data, allowed) : undefined;
       const message = `must be one of ${allowed.join(', ')}, not ${shown(data)}`;
+      if (!meant && allowed.length === 1) return { message, hint: `write \`${allowed[0]}\`` };
       return { message, ...(meant ? { hint: `did you mean \`${meant}\`?` } : {}) };
     }
     case 'pattern':

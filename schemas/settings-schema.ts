@@ -8,9 +8,14 @@ const nodeClass = Type.Enum(['edge', 'lan', 'fast'], { description: 'How soon si
 const undeclared = Type.Enum(['use', 'cordon', 'refuse'], {
   description: 'What becomes of a node that joined and is not in nodes.yaml.',
 });
-const pools = Type.Record(Type.String(), Type.Object({ class: Type.Optional(nodeClass) }, closed), {
-  description: 'Settings by pool name.',
-});
+const pools = Type.Record(
+  Type.String({ pattern: nodeName }),
+  Type.Object({ class: Type.Optional(nodeClass) }, closed),
+  {
+    ...closed,
+    description: 'Settings by pool name.',
+  },
+);
 const guard = Type.Object(
   {
     count: Type.Optional(Type.Integer({ minimum: 0, description: 'As many removals always pass.' })),

@@ -88,6 +88,7 @@ function count(scan: Scan, type: CST.TokenType | null, token: string): Trespass 
       if (/^%YAML[ \t]+1\.2[ \t]*$/.test(token)) return undefined;
       return { offset, message: `the directive ${token.slice(0, 40)} is not allowed`, hint: 'oakctl reads YAML 1.2' };
     case 'doc-start':
+    case 'doc-end':
       scan.documents += 1;
       scan.columns = [];
       return undefined;
