@@ -1,6 +1,6 @@
 /**
- * Bodies of the native API's requests, as schemas: Checked by parse.ts. The routes hand
- * them on as the types of api.ts, so that a schema and its type cannot part ways unseen.
+ * Bodies of the native API's requests, as schemas; checked by parse.ts. The routes hand them on as the types of api.ts, so that
+ * a schema and its type cannot part ways unseen.
  */
 import { type Static, Type } from 'typebox';
 
