@@ -141,7 +141,7 @@ export function reservedBy(part: Part): Reserved {
   let vcpus = 0;
   const ports = new Map<string, InstanceName>();
   for (const job of part.jobs) {
-    const run = job.want === 'stopped' ? undefined : (part.documents[job.digest] as RunSpec | undefined);
+    const run = job.want === 'stopped' ? undefined : part.documents[job.digest];
     if (!run) continue;
     memory += run.memory ?? 0;
     vcpus += run.vcpus ?? 0;

@@ -59,7 +59,7 @@ export function aFleet(nodes: number, policy: Policy = aPolicy()): Fleet {
     for (const job of part?.jobs ?? []) {
       const copy = agent.copies.get(`${job.instance}/${job.copy}`);
       if (!copy) continue;
-      const code = (part?.documents[job.digest] as { code?: string } | undefined)?.code ?? '';
+      const code = part?.documents[job.digest]?.code ?? '';
       const next = nextStatus(copy.status, job.want, code.startsWith('bad'));
       if (next !== copy.status) Object.assign(copy, { status: next, since: time });
     }

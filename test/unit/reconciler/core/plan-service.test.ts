@@ -1,8 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { foldPlans } from '../../../../reconciler/core/plan.ts';
-import { aCluster, aPolicy, aRun, aService, at, wanted } from '../../../support/builders.ts';
+import { foldPlans, planAll } from '../../../../reconciler/core/plan.ts';
+import { planService, waitsForNodes } from '../../../../reconciler/core/plan-service.ts';
+import { apply } from '../../../../reconciler/core/world.ts';
+import { aCluster, aNodeRecord, aPolicy, aRun, aService, at, wanted } from '../../../support/builders.ts';
+import { aFleet, type Fleet } from '../../../support/fleet.ts';
 
 const policy = aPolicy();
+const web = 'shop.default.web.default';
+const slot = (n: number): string => `${web}.instance.${n}`;
+
+/** `instance/want` of every job of the service, with its node. */
+function jobs(fleet: Fleet): string[] {
+  return [...(fleet.world.copies.get(web)?.values() ?? [])]
+    .flatMap(({ instance, job, node }) =>
+      job ? [`${instance.slice(-1)} ${job.want} ${codeOf(fleet, node, job.digest)} ${node}`] : [],
+    )
+    .sort();
+}
+
+function codeOf(fleet: Fleet, node: string, digest: string): string {
+  return fleet.world.nodes.get(node)?.part.documents[digest]?.code ?? '';
+}
+
+const codes = (fleet: Fleet): string[] =>
+  planAll(fleet.world, fleet.policy, at(fleet.now())).holds.map((hold) => `${hold.code} ${hold.subject.slice(-1)}`);
 
 describe('a new service', () => {
   it('starts every missing slot, spread over the nodes, and settles', () => {
@@ -11,10 +32,10 @@ describe('a new service', () => {
     cluster.want(wanted(aService({ replicas: 3 })));
 
     const first = foldPlans(cluster.world, policy, at(10));
-    expect(first.actions.map((a) => [a.kind, a.instance.slice(-1), a.node])).toEqual([
-      ['start', '0', 'node1'],
-      ['start', '1', 'node2'],
-      ['start', '2', 'node3'],
+    expect(first.actions.map((a) => [a.kind, a.instance, a.node])).toEqual([
+      ['start', slot(0), 'node1'],
+      ['start', slot(1), 'node2'],
+      ['start', slot(2), 'node3'],
     ]);
     for (const n of [1, 2, 3]) cluster.obey(n, 1000);
     const settling = foldPlans(cluster.world, policy, at(1000));
@@ -25,21 +46,355 @@ describe('a new service', () => {
     cluster.beat(9_000);
     const settled = foldPlans(cluster.world, policy, at(11_000));
     expect(settled).toMatchObject({ actions: [], holds: [], settled: 3 });
-    expect(cluster.world.rollouts.get('shop.default.web.default')?.phase).toBe('settled');
+    expect(cluster.world.rollouts.get(web)).toMatchObject({ phase: 'settled', good: { run: aRun() } });
   });
-});
 
-describe('an update', () => {
-  it('runs old and new side by side when it may', () => {
+  it('that fails is called failed, is tried on, and settles if it comes after all', () => {
     const cluster = aCluster();
     cluster.join(1, 0);
     cluster.want(wanted(aService()));
     foldPlans(cluster.world, policy, at(0));
-    cluster.obey(1, 0, 'running', 20_000);
+    cluster.obey(1, 100, 'crash_loop');
+    const failed = foldPlans(cluster.world, policy, at(100));
+    expect(failed.actions).toEqual([]);
+    expect(failed.holds.map((h) => h.code)).toEqual(['CRASH_LOOP']);
+    expect(cluster.world.rollouts.get(web)).toMatchObject({ phase: 'failed' });
+    cluster.obey(1, 200, 'running', 20_000);
+    foldPlans(cluster.world, policy, at(200));
+    expect(cluster.world.rollouts.get(web)).toMatchObject({ phase: 'settled' });
+    expect(cluster.world.rollouts.get(web)).not.toHaveProperty('reason');
+  });
+
+  it('fails when its time is up, and not while the engine does not answer', () => {
+    const cluster = aCluster();
+    cluster.join(1, 0);
+    cluster.want(wanted(aService({ update: { timeout: 60_000 } })));
     foldPlans(cluster.world, policy, at(0));
-    cluster.want(wanted(aService({ run: aRun('app:2') })));
-    expect(foldPlans(cluster.world, policy, at(1)).actions).toMatchObject([{ kind: 'start', want: 'run' }]);
-    cluster.obey(1, 2, 'running', 20_000);
-    expect(foldPlans(cluster.world, policy, at(3)).actions).toMatchObject([{ kind: 'drop', copy: '1.1' }]);
+    for (const [ms, status, phase] of [
+      [1_000, 'pulling', 'progressing'],
+      [61_500, 'unknown', 'progressing'],
+      [62_000, 'pulling', 'failed'],
+    ] as const) {
+      cluster.obey(1, ms, status);
+      foldPlans(cluster.world, policy, at(ms));
+      expect(cluster.world.rollouts.get(web)?.phase).toBe(phase);
+    }
+  });
+
+  it('with no slots settles without calling anything good', () => {
+    const fleet = aFleet(1);
+    fleet.want(wanted(aService({ replicas: 0 })));
+    fleet.run(2_000);
+    expect(fleet.world.rollouts.get(web)).toMatchObject({ phase: 'settled' });
+    expect(fleet.world.rollouts.get(web)).not.toHaveProperty('good');
+    fleet.want(wanted(aService({ replicas: 1 })));
+    fleet.run(2_000);
+    expect(fleet.world.rollouts.get(web)).toMatchObject({ phase: 'progressing' });
+  });
+});
+
+describe('an update', () => {
+  function settled(order: 'start_first' | 'stop_first', replicas = 1): Fleet {
+    const fleet = aFleet(1);
+    fleet.want(wanted(aService({ replicas, update: { order } })));
+    fleet.run(30_000);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
+    return fleet;
+  }
+  const update = (fleet: Fleet, code: string, order: 'start_first' | 'stop_first', replicas = 1): void =>
+    fleet.want(wanted(aService({ replicas, run: aRun(code), update: { order } })));
+
+  it('start first: runs old and new side by side until the new one is healthy', () => {
+    const fleet = settled('start_first');
+    update(fleet, 'app:2', 'start_first');
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node1', '0 run app:2 node1']);
+    fleet.run(20_000);
+    expect(jobs(fleet)).toEqual(['0 run app:2 node1']);
+    expect(fleet.world.rollouts.get(web)).toMatchObject({ phase: 'settled', good: { run: aRun('app:2') } });
+  });
+
+  it('stop first: prepares the new copy while the old one runs, then swaps', () => {
+    const fleet = settled('stop_first');
+    update(fleet, 'app:2', 'stop_first');
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual(['0 prepared app:2 node1', '0 run app:1 node1']);
+    const swap = fleet.run(3_000).flatMap((plan) => plan.actions);
+    expect(swap.map((a) => (a.kind === 'want' ? [a.copy, a.want] : a.kind))).toEqual([
+      ['1.1', 'stopped'],
+      ['1.2', 'run'],
+    ]);
+    fleet.run(20_000);
+    expect(jobs(fleet)).toEqual(['0 run app:2 node1']);
+  });
+
+  it('stop first, failing: the old copy runs again, and the bad digest is not tried again', () => {
+    const fleet = settled('stop_first');
+    update(fleet, 'bad:2', 'stop_first');
+    const actions = fleet.run(10_000).flatMap((plan) => plan.actions);
+    expect(actions.map((a) => `${a.kind} ${a.kind === 'want' ? `${a.copy} ${a.want}` : ''}`)).toEqual([
+      'start ',
+      'want 1.1 stopped',
+      'want 1.2 run',
+      'drop ',
+      'want 1.1 run',
+    ]);
+    fleet.run(30_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node1']);
+    expect(codes(fleet)).toEqual([`ROLLED_BACK ${web.slice(-1)}`]);
+    expect(fleet.world.rollouts.get(web)).toMatchObject({ phase: 'rolled_back', ended: expect.any(Number) });
+    update(fleet, 'app:3', 'stop_first');
+    fleet.run(30_000);
+    expect(fleet.world.rollouts.get(web)).toMatchObject({ phase: 'settled' });
+    expect(fleet.world.rollouts.get(web)).not.toHaveProperty('failed');
+  });
+
+  it('goes slot by slot, with a reason for those that wait', () => {
+    const fleet = settled('start_first', 3);
+    update(fleet, 'app:2', 'start_first', 3);
+    fleet.tick(1_000);
+    expect(jobs(fleet).filter((job) => job.includes('app:2'))).toHaveLength(1);
+    expect(codes(fleet)).toEqual(['IN_PROGRESS 0', 'UPDATE_QUEUED 1', 'UPDATE_QUEUED 2']);
+    fleet.run(60_000);
+    expect(jobs(fleet)).toEqual(['0 run app:2 node1', '1 run app:2 node1', '2 run app:2 node1']);
+  });
+
+  it('that waits for its swap is cancelled at once by a newer digest', () => {
+    const fleet = settled('stop_first');
+    update(fleet, 'app:2', 'stop_first');
+    fleet.tick(1_000);
+    update(fleet, 'app:3', 'stop_first');
+    fleet.tick(1);
+    expect(jobs(fleet)).toEqual(['0 prepared app:3 node1', '0 run app:1 node1']);
+  });
+
+  it('pause: leaves everything as it is when the new digest fails', () => {
+    const fleet = settled('start_first', 2);
+    fleet.want(wanted(aService({ replicas: 2, run: aRun('bad:2'), update: { on_failure: 'pause' } })));
+    fleet.run(60_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node1', '0 run bad:2 node1', '1 run app:1 node1']);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('paused');
+  });
+
+  it('continue: goes on over failures, and says that it failed', () => {
+    const fleet = settled('start_first', 2);
+    fleet.want(wanted(aService({ replicas: 2, run: aRun('bad:2'), update: { on_failure: 'continue' } })));
+    fleet.run(60_000);
+    expect(jobs(fleet)).toEqual(['0 run bad:2 node1', '1 run bad:2 node1']);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('failed');
+  });
+
+  it('swaps in place where there is no room for two', () => {
+    const fleet = aFleet(1);
+    fleet.want(wanted(aService({ run: aRun('app:1', { memory: 700 }) })));
+    fleet.run(30_000);
+    fleet.want(wanted(aService({ run: aRun('app:2', { memory: 700 }) })));
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual(['0 prepared app:2 node1', '0 run app:1 node1']);
+    fleet.run(30_000);
+    expect(jobs(fleet)).toEqual(['0 run app:2 node1']);
+  });
+});
+
+describe('fewer and more replicas', () => {
+  it('keep their numbers, and the surplus goes at once', () => {
+    const fleet = aFleet(2);
+    fleet.want(wanted(aService({ replicas: 3 })));
+    fleet.run(30_000);
+    fleet.want(wanted(aService({ replicas: 1 }), { slots: [0, 5] }));
+    const actions = fleet.tick(1_000).flatMap((plan) => plan.actions);
+    expect(actions.map((a) => `${a.kind} ${a.instance}`)).toEqual([
+      `start ${slot(5)}`,
+      `drop ${slot(2)}`,
+      `drop ${slot(1)}`,
+    ]);
+  });
+});
+
+describe('a silent node', () => {
+  function three(): Fleet {
+    const fleet = aFleet(3);
+    fleet.want(wanted(aService({ replicas: 3 })));
+    fleet.run(30_000);
+    return fleet;
+  }
+
+  it('is waited for until it is lost, then its instance runs elsewhere and the old copy stays in its part', () => {
+    const fleet = three();
+    fleet.kill(1);
+    fleet.run(13_000);
+    expect(codes(fleet)).toEqual(['SILENT_NODE 0']);
+    fleet.run(5_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('0'))).toEqual(['0 run app:1 node1', '0 run app:1 node2']);
+  });
+
+  it('that returns keeps nothing that was replaced and is healthy', () => {
+    const fleet = three();
+    fleet.kill(1);
+    fleet.run(60_000);
+    fleet.revive(1);
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node2', '1 run app:1 node2', '2 run app:1 node3']);
+  });
+
+  it('that returns with a healthy copy keeps it if the replacement is not healthy yet', () => {
+    const fleet = three();
+    fleet.cut(1);
+    fleet.run(16_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('0'))).toHaveLength(2);
+    fleet.revive(1);
+    fleet.tick(1_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('0'))).toEqual(['0 run app:1 node1']);
+  });
+
+  it('that speaks again counts with its copies only once it has reported them', () => {
+    const fleet = three();
+    fleet.cut(1);
+    fleet.run(16_000);
+    fleet.beat(fleet.now() + 10, 1);
+    const plan = planService(fleet.world, web, policy, at(fleet.now() + 10));
+    expect(plan.actions).toEqual([]);
+  });
+
+  it('is not replaced when more than half of the nodes are silent', () => {
+    const fleet = three();
+    fleet.kill(1);
+    fleet.kill(2);
+    fleet.run(60_000);
+    expect(codes(fleet)).toEqual(['MASS_LOSS 0', 'MASS_LOSS 1']);
+    expect(jobs(fleet)).toHaveLength(3);
+    fleet.revive(2);
+    fleet.run(3_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('0'))).toHaveLength(2);
+  });
+});
+
+describe('replicas: every', () => {
+  it('runs one on each matching node, by ordinal, and waits for a lost one', () => {
+    const fleet = aFleet(3);
+    fleet.join(7, 0, { labels: { zone: 'far' } });
+    const rule = { label: 'zone', op: 'not_in' as const, values: ['far'] };
+    fleet.want(wanted(aService({ replicas: 'every', placement: { labels: [rule] } })));
+    fleet.run(30_000);
+    expect(jobs(fleet)).toEqual(['1 run app:1 node1', '2 run app:1 node2', '3 run app:1 node3']);
+    fleet.kill(1);
+    fleet.run(60_000);
+    expect(codes(fleet)).toEqual(['NODES_AWAY 1']);
+    expect(jobs(fleet)).toHaveLength(3);
+    apply(fleet.world, { kind: 'node_forgotten', node: 'node1' });
+    expect(codes(fleet)).toEqual([]);
+  });
+
+  it('does not wait for a lost node to call an update settled', () => {
+    const fleet = aFleet(4);
+    fleet.kill(1);
+    fleet.run(60_000);
+    fleet.want(wanted(aService({ replicas: 'every' })));
+    fleet.run(60_000);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
+  });
+
+  it('takes over from numbered slots: each moves to its own node', () => {
+    const fleet = aFleet(2);
+    fleet.want(wanted(aService({ replicas: 2 }), { slots: [1, 2] }));
+    fleet.cut(1);
+    fleet.run(30_000);
+    fleet.revive(1);
+    fleet.want(wanted(aService({ replicas: 'every' })));
+    fleet.run(90_000);
+    expect(jobs(fleet)).toEqual(['1 run app:1 node1', '2 run app:1 node2']);
+  });
+});
+
+describe('a service that nobody wants', () => {
+  function running(): Fleet {
+    const fleet = aFleet(1);
+    fleet.want(wanted(aService()));
+    fleet.run(30_000);
+    apply(fleet.world, { kind: 'desired', service: web });
+    return fleet;
+  }
+  const kept = (fleet: Fleet, code: string): void => {
+    expect(fleet.run(60_000).flatMap((plan) => plan.actions)).toEqual([]);
+    expect(codes(fleet)).toEqual([`${code} t`]);
+  };
+
+  it('stays while no source explains it', () => kept(running(), 'ORPHANED'));
+
+  it('keeps what is known of its updates while it stays', () => {
+    const fleet = running();
+    fleet.run(10_000);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
+  });
+
+  it('stays while the ancestry of its commit is unknown, or when it is no ancestor', () => {
+    const fleet = running();
+    apply(fleet.world, { kind: 'head', source: 'main', commit: 'c2' });
+    kept(fleet, 'ANCESTRY_UNKNOWN');
+    apply(fleet.world, { kind: 'ancestry', source: 'main', commit: 'c1', ancestor: false });
+    kept(fleet, 'ANCESTRY_UNKNOWN');
+  });
+
+  it('goes when it came from an older commit of its source, unless a guard holds it', () => {
+    const fleet = running();
+    const hold = { code: 'REMOVAL_GUARD' as const, subject: 'source/main', message: '' };
+    apply(fleet.world, { kind: 'held', service: web, hold });
+    apply(fleet.world, { kind: 'head', source: 'main', commit: 'c2' });
+    apply(fleet.world, { kind: 'ancestry', source: 'main', commit: 'c1', ancestor: true });
+    expect(fleet.run(20_000).flatMap((plan) => plan.actions)).toEqual([]);
+    apply(fleet.world, { kind: 'held', service: web });
+    fleet.run(5_000);
+    expect(jobs(fleet)).toEqual([]);
+    expect(fleet.world.rollouts.has(web)).toBe(false);
+  });
+
+  it('goes with its tombstone, also from a node that was away', () => {
+    const fleet = running();
+    fleet.kill(1);
+    fleet.run(60_000);
+    apply(fleet.world, { kind: 'tombstone', service: web, copy: '1.9' });
+    fleet.run(5_000);
+    expect(jobs(fleet)).toHaveLength(1);
+    fleet.revive(1);
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual([]);
+  });
+
+  it('stays if its copy is newer than the tombstone', () => {
+    const fleet = running();
+    apply(fleet.world, { kind: 'tombstone', service: web, copy: '1.0' });
+    kept(fleet, 'ORPHANED');
+  });
+});
+
+describe('before everything is known', () => {
+  it('plans nothing while recovering', () => {
+    const fleet = aFleet(1);
+    fleet.world.recovering = true;
+    fleet.want(wanted(aService()));
+    const plan = planService(fleet.world, web, policy, at(0));
+    expect(plan).toMatchObject({ actions: [], holds: [{ code: 'RECOVERING' }] });
+  });
+
+  it('leaves copies and slots of nodes alone whose ledger was not read', () => {
+    const cluster = aCluster();
+    cluster.join(1, 0);
+    apply(cluster.world, { kind: 'node', record: aNodeRecord(2) });
+    cluster.beat(0, 2);
+    const copy = { instance: slot(0), copy: '0.4', digest: aService().digest, want: 'run', status: 'running', age: 0 };
+    cluster.report(2, 0, [copy as never]);
+    cluster.want(wanted(aService()));
+    const plan = foldPlans(cluster.world, policy, at(1));
+    expect(plan.actions).toEqual([]);
+    expect(plan.holds.map((hold) => hold.code)).toEqual(['LEDGER_UNREAD']);
+    expect(waitsForNodes(plan)).toBe(true);
+  });
+
+  it('adopts a copy of another source with the same digest as it is', () => {
+    const fleet = aFleet(1);
+    fleet.want(wanted(aService()));
+    fleet.run(30_000);
+    fleet.want(wanted(aService(), { source: { name: 'direct' } }));
+    expect(fleet.run(30_000).flatMap((plan) => plan.actions)).toEqual([]);
   });
 });
