@@ -23,7 +23,12 @@ describe.skipIf(!(await engineAnswers()))('containers that are not ours', () => 
   });
 
   const stranger = async (name: string, labels: Record<string, string>): Promise<Docker.Container> => {
-    const container = await docker.createContainer({ name, Image: code, Labels: labels });
+    const container = await docker.createContainer({
+      name,
+      Image: code,
+      Labels: labels,
+      HostConfig: { NetworkMode: 'none' },
+    });
     strangers.push(container);
     await container.start();
     return container;
