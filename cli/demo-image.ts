@@ -208,7 +208,7 @@ async function findProgram(name: string, folders: readonly string[]): Promise<st
 async function find(docker: Docker, tag: string): Promise<{ id: string; content: string | undefined } | undefined> {
   try {
     const image = await docker.getImage(tag).inspect();
-    return { id: image.Id, content: image.Config.Labels?.[contentLabel] };
+    return { id: image.Id, content: (image.Config.Labels as Record<string, string> | null)?.[contentLabel] };
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode === 404) return undefined;
     throw unreachable(error);

@@ -19,6 +19,7 @@ export const planExitCodes = { same: 0, differs: 1, failed: 2 } as const;
 
 const byProblem: Partial<Record<ProblemCode, ExitCode>> = {
   USAGE: exitCodes.usage,
+  BAD_REQUEST: exitCodes.usage,
   TIMED_OUT: exitCodes.timedOut,
   REFUSED: exitCodes.refused,
   OWNED_BY_GIT: exitCodes.refused,

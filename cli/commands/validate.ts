@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core';
 import { BaseCommand } from '../base-command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { count } from '../render/counts.ts';
 import { renderData } from '../render/output.ts';
 import { renderProblems } from '../render/problems.ts';
 import { isFolder, readDocuments, readFolder } from '../services/documents.ts';
@@ -26,7 +27,7 @@ export default class Validate extends BaseCommand {
       : validateFiles(await readDocuments(paths, process.stdin));
     if (found.problems.length > 0) this.say(renderProblems(found.problems, this.paint('err')));
     if (found.problems.some(({ severity }) => severity !== 'warning')) this.exit(exitCodes.failed);
-    const sum = `${found.checked.length} files checked, ${found.services.length} services, ${found.ignored.length} files ignored`;
+    const sum = `${count(found.checked.length, 'file')} checked, ${count(found.services.length, 'service')}, ${count(found.ignored.length, 'file')} ignored`;
     if (flags.output === 'table' || flags.output === 'wide') this.print(`${this.paint().good('valid')}: ${sum}`);
     else if (flags.output === 'name') this.print(found.services.map(({ spec }) => spec.name).join('\n'));
     else {

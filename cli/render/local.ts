@@ -1,6 +1,8 @@
 /** What the local verbs say. */
+
 import type { DownReport, StopReport } from '../local/stop.ts';
 import type { UpReport } from '../local/up.ts';
+import { count } from './counts.ts';
 import { properties } from './details.ts';
 import type { Paint } from './paint.ts';
 
@@ -34,11 +36,11 @@ function nextCommands(repository: string, command: string): string {
 
 export function renderStop(report: StopReport): string {
   if (report.ended.length === 0 && report.copies === 0) return `${report.name}: nothing was up`;
-  return `${report.name}: ended ${report.ended.join(', ') || 'no process'}; ${report.copies} instances stopped`;
+  return `${report.name}: ended ${report.ended.join(', ') || 'no process'}; ${count(report.copies, 'instance')} stopped`;
 }
 
 export function renderDown(report: DownReport): string {
-  const what = `${report.copies} instances and ${report.networks} networks removed`;
+  const what = `${count(report.copies, 'instance')} and ${count(report.networks, 'network')} removed`;
   const head = `${report.name}: ended ${report.ended.join(', ') || 'no process'}; ${what}`;
   const kept = report.kept.length > 0 ? ['kept:', ...report.kept.map((path) => `  ${path}`)] : ['nothing is kept'];
   return [head, ...kept].join('\n');

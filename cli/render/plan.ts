@@ -1,5 +1,7 @@
 /** A plan for people: signs as in a diff, then what is held, then one line of sums. */
+
 import type { PlanChange, PlanView } from '../../schemas/api.ts';
+import { count } from './counts.ts';
 import type { Paint } from './paint.ts';
 import { renderHold, renderProblem } from './problems.ts';
 
@@ -28,10 +30,10 @@ function changeLine(change: PlanChange, paint: Paint): string {
 }
 
 function sumLine(plan: PlanView): string {
-  if (!differs(plan)) return `Nothing to change: ${plan.settled} instances are as wanted.`;
-  const counts = new Map<string, number>();
-  for (const { action } of plan.changes) counts.set(action, (counts.get(action) ?? 0) + 1);
-  const parts = [...counts].map(([action, count]) => `${count} ${action}`);
+  if (!differs(plan)) return `Nothing to change: ${count(plan.settled, 'instance')} as wanted.`;
+  const sums = new Map<string, number>();
+  for (const { action } of plan.changes) sums.set(action, (sums.get(action) ?? 0) + 1);
+  const parts = [...sums].map(([action, number]) => `${number} ${action}`);
   if (plan.holds.length > 0) parts.push(`${plan.holds.length} held`);
   return `${parts.join(', ')}; ${plan.settled} as wanted.`;
 }

@@ -1,5 +1,6 @@
 /** Progress of a deployment: one line per instance, saying what it waits for. */
 import type { InstanceView, ServiceView } from '../../schemas/api.ts';
+import type { HoldCode } from '../../schemas/status.ts';
 import type { ServiceOutcome } from '../services/outcome.ts';
 import { duration } from './ages.ts';
 import { reasonText } from './listings.ts';
@@ -26,13 +27,14 @@ export function progressLines(outcomes: readonly ServiceOutcome[], paint: Paint)
 function instanceLine(instance: InstanceView, view: ServiceView, paint: Paint): string {
   const node = instance.node ? ` on ${instance.node}` : '';
   const status = paintState(paint, instance.healthy ? 'healthy' : instance.status);
-  const waits = instance.healthy ? '' : (reasonText(instance) ?? holdText(instance, view) ?? view.message);
+  const waits = instance.healthy || instance.reason?.code === 'IN_PROGRESS' ? '' : waitText(instance, view);
   return `${instance.name}  ${status}${node}${waits ? `  ${paint.dim(waits)}` : ''}`;
 }
 
-function holdText(instance: InstanceView, view: ServiceView): string | undefined {
+/** IN_PROGRESS only repeats the status; every other reason says what the instance waits for. */
+function waitText(instance: InstanceView, view: ServiceView): string {
   const hold = view.holds.find(({ subject }) => subject === instance.name);
-  return hold && `${hold.code}: ${hold.message}`;
+  return reasonText(instance) ?? (hold ? `${hold.code}: ${hold.message}` : view.message);
 }
 
 /** The closing lines: one per service, with what is wrong where something is. `elapsed` in ms. */
@@ -46,12 +48,17 @@ export function renderOutcomes(outcomes: readonly ServiceOutcome[], elapsed: num
   return [...lines, paint.dim(`after ${duration(elapsed)}`)].join('\n');
 }
 
+/** Holds that say the same as the verdict. */
+const outcomeHolds: ReadonlySet<HoldCode> = new Set(['ROLLED_BACK', 'UPDATE_PAUSED']);
+
 /** Instances that keep a service from its outcome, and what frees a hold. */
 function culprits({ verdict, view }: ServiceOutcome): readonly string[] {
   if (verdict === 'settled' || !view) return [];
   const sick = view.instances
     .filter((instance) => !instance.healthy)
     .map((instance) => `  ${instance.name}  ${instance.status}  ${reasonText(instance) ?? 'no reason given'}`);
-  const holds = view.holds.map((hold) => `  ${hold.code} ${hold.message}${hold.hint ? ` (${hold.hint})` : ''}`);
+  const holds = view.holds
+    .filter((hold) => !outcomeHolds.has(hold.code))
+    .map((hold) => `  ${hold.code} ${hold.message}${hold.hint ? ` (${hold.hint})` : ''}`);
   return [...sick, ...holds];
 }

@@ -1,6 +1,8 @@
 /** The state of a cluster on one screen. */
+
 import type { ClusterStatus, SourceView } from '../../schemas/api.ts';
 import { age } from './ages.ts';
+import { count } from './counts.ts';
 import { shortCommit } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
 import { renderHold, renderProblem } from './problems.ts';
@@ -9,8 +11,8 @@ export function renderStatus(status: ClusterStatus, url: string, paint: Paint): 
   const healthy = `${status.instances.healthy} of ${status.instances.wanted} healthy`;
   return [
     `${paint.strong(status.cluster)}  ${status.phase} at ${url}, oakctl ${status.version}, epoch ${status.epoch}`,
-    `nodes      ${counts(status.nodes, paint)}`,
-    `services   ${counts(status.services, paint)}`,
+    `nodes      ${words(status.nodes, paint)}`,
+    `services   ${words(status.services, paint)}`,
     `instances  ${healthy}`,
     ...status.sources.flatMap((source) => renderSource(source, paint)),
     ...status.conditions.map((condition) => renderProblem(condition, paint)),
@@ -23,8 +25,8 @@ export function renderSource(source: SourceView, paint: Paint): string[] {
   const at = shortCommit(source.accepted) ?? 'nothing accepted yet';
   const head = source.head && source.head !== source.accepted ? `, head ${shortCommit(source.head)}` : '';
   const checked = source.checked === undefined ? '' : `, checked ${age(source.checked)} ago`;
-  const ignored = source.ignored > 0 ? `, ${source.ignored} files ignored` : '';
-  const line = `${paintState(paint, source.state)} ${source.branch}@${at}${head}${checked}, ${source.services} services${ignored}`;
+  const ignored = source.ignored > 0 ? `, ${count(source.ignored, 'file')} ignored` : '';
+  const line = `${paintState(paint, source.state)} ${source.branch}@${at}${head}${checked}, ${count(source.services, 'service')}${ignored}`;
   return [
     `source     ${source.name}  ${line}`,
     `           ${paint.dim(source.url)}`,
@@ -32,7 +34,7 @@ export function renderSource(source: SourceView, paint: Paint): string[] {
   ];
 }
 
-function counts(values: Readonly<Record<string, number>>, paint: Paint): string {
-  const parts = Object.entries(values).filter(([, count]) => count > 0);
-  return parts.map(([word, count]) => `${count} ${paintState(paint, word)}`).join(', ') || 'none';
+function words(values: Readonly<Record<string, number>>, paint: Paint): string {
+  const parts = Object.entries(values).filter(([, number]) => number > 0);
+  return parts.map(([word, number]) => `${number} ${paintState(paint, word)}`).join(', ') || 'none';
 }

@@ -1,7 +1,9 @@
 /** Looks at this machine and at the cluster, and says what is missing and what to do about it. */
+
 import type { ClusterStatus, NodeView } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
+import { count } from '../render/counts.ts';
 
 export interface Finding {
   readonly check: string;
@@ -87,7 +89,10 @@ export function judgeCluster(status: ClusterStatus, nodes: readonly NodeView[]):
     ...nodes.flatMap((node) => node.problems.map((p) => failed(`node ${node.name}`, `${p.code}: ${p.message}`))),
     ...status.sources.map((source) =>
       source.state === 'synced'
-        ? ok(`source ${source.name}`, `${source.services} services at ${source.accepted?.slice(0, 7) ?? 'no commit'}`)
+        ? ok(
+            `source ${source.name}`,
+            `${count(source.services, 'service')} at ${source.accepted?.slice(0, 7) ?? 'no commit'}`,
+          )
         : failed(`source ${source.name}`, source.problems[0]?.message ?? source.state, source.problems[0]?.hint),
     ),
     ...status.conditions.map((p) =>

@@ -1,4 +1,5 @@
 /** `npm start -- --once`: a cluster of its own plays the whole story by itself and is taken down again. */
+
 import { randomBytes, randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { localPaths } from '../local/folders.ts';
 import { requireMarker } from '../local/marker.ts';
 import { down, stopWorker } from '../local/stop.ts';
 import { type UpReport, up } from '../local/up.ts';
+import { count } from '../render/counts.ts';
 import { commonPort, openApi, program, unanswered, unsettled, urlsOf } from './cluster.ts';
 import { page, preparePage, type Stage, stageOf, tickerDescriptor, webDescriptor } from './demo.ts';
 import { checkOut, type WorkingCopy } from './repository.ts';
@@ -142,7 +144,10 @@ function loseWorker(play: Play, signal: AbortSignal): Promise<void> {
     await answering(play, 'version 2', signal);
     const after = await play.api.service(web, signal);
     const nodes = after.instances.map(({ node }) => node).join(' and ');
-    return { value: undefined, said: `${victim} and its ${copies} instances are gone; ${web} now runs on ${nodes}` };
+    return {
+      value: undefined,
+      said: `${victim} is gone with ${count(copies, 'instance')}; ${web} now runs on ${nodes}`,
+    };
   });
 }
 
@@ -186,14 +191,17 @@ async function takeDown({ home, name, steps }: Setting, isWell: boolean, print: 
   if (!isWell) {
     const report = await takeIt();
     print(
-      `Taken down after the failure (${report.copies} instances removed); the logs stay in ${folder}/logs, see ${marker}.`,
+      `Taken down after the failure (${count(report.copies, 'instance')} removed); the logs stay in ${folder}/logs, see ${marker}.`,
     );
     return;
   }
   await steps.step('take it down', async () => {
     const { copies, networks, ended } = await takeIt();
     await rm(home, { recursive: true, force: true });
-    return { value: undefined, said: `${ended.length} processes, ${copies} instances, ${networks} networks are gone` };
+    return {
+      value: undefined,
+      said: `ended ${ended.join(', ')}; removed ${count(copies, 'instance')} and ${count(networks, 'network')}`,
+    };
   });
 }
 

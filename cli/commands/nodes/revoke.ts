@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../base-command.ts';
 import { confirm } from '../../confirm.ts';
+import { count } from '../../render/counts.ts';
 
 export default class NodesRevoke extends BaseCommand {
   static override description = 'shut a node out for good: its credential is refused from now on';
@@ -12,7 +13,7 @@ export default class NodesRevoke extends BaseCommand {
     const { args, flags } = await this.parse(NodesRevoke);
     const api = await this.connect(flags);
     const node = await api.node(args.node, this.signal);
-    await confirm(`Revoke ${node.name} with ${node.instances} instances?`, flags.yes, this.signal);
+    await confirm(`Revoke ${node.name} with ${count(node.instances, 'instance')}?`, flags.yes, this.signal);
     const answer = await api.revoke(node.name, this.signal);
     await this.printOne(flags.output, answer, { name: answer.revoked, text: () => `${answer.revoked} is revoked` });
   }
