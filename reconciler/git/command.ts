@@ -2,6 +2,8 @@
  * Runs git with fixed arguments, through simple-git. Whatever the machine, its users or a repository configure is shut out: one
  * configuration of ours, no hooks, no prompts, no other protocols.
  */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { simpleGit } from 'simple-git';
@@ -61,23 +63,20 @@ const passedOn = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'SSH_AUTH_SOCK', 
 const proxies = ['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
 const certificates = ['SSL_CERT_FILE', 'SSL_CERT_DIR'];
 
-/** Makes the folder and its configuration at the first use. */
+/** Makes the folder and its configuration when they are not there. */
 export function createGitRunner(folder: string): RunGit {
-  let prepared: Promise<void> | undefined;
+  const file = join(folder, configurationFile);
   const prepare = async (): Promise<void> => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = join(folder, configurationFile);
-    await writeFile(`${file}~`, configuration, { mode: 0o600 });
-    await rename(`${file}~`, file);
+    const temporary = `${file}~${randomBytes(6).toString('hex')}`;
+    await writeFile(temporary, configuration, { mode: 0o600 });
+    await rename(temporary, file);
   };
 
   return async (command, signal) => {
     signal.throwIfAborted();
-    prepared ??= prepare().catch((error: unknown) => {
-      prepared = undefined;
-      throw error;
-    });
-    await prepared;
+    // Each time: state may be removed while it is in use.
+    if (!existsSync(file)) await prepare();
     const output = { code: -1, stdout: [] as Buffer[], stderr: [] as Buffer[], error: '' };
     const git = simpleGit({
       baseDir: folder,

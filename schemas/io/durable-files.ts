@@ -73,7 +73,6 @@ export function createDurableFiles({ folder, fs = nodeFs, damaged }: DurableFile
   /** Removes what a crash in the middle of a write left behind. */
   const sweep = async (name: string): Promise<void> => {
     if (swept.has(name)) return;
-    await fs.mkdir(folder, { recursive: true, mode: 0o700 });
     for (const entry of await fs.readdir(folder)) {
       if (entry.startsWith(`${name}~`) && entry !== `${name}~`) await fs.unlink(join(folder, entry));
     }
@@ -84,11 +83,13 @@ export function createDurableFiles({ folder, fs = nodeFs, damaged }: DurableFile
     const target = path(name);
     const temporary = `${target}~${randomBytes(8).toString('hex')}`;
     try {
+      // Each time: state may be removed while it is in use.
+      await fs.mkdir(folder, { recursive: true, mode: 0o700 });
       await sweep(name);
       await writeSynced(fs, temporary, encode(content));
       // A damaged present version must not push out a previous one that is whole.
       if (!whole.has(name)) await readName(name).catch(() => undefined);
-      if (whole.delete(name)) await fs.rename(target, `${target}~`);
+      if (whole.delete(name)) await fs.rename(target, `${target}~`).catch(absent);
       await fs.rename(temporary, target);
       await syncFolder(fs, folder);
       whole.add(name);

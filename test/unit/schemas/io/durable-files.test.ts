@@ -74,6 +74,17 @@ describe('durable files', () => {
     expect(() => files.read(name)).toThrow(TypeError);
   });
 
+  it('goes on when its folder is removed while it is in use', async () => {
+    const files = createDurableFiles({ folder: join(folder, 'state') });
+    await files.write('a', 'first');
+    await rm(join(folder, 'state'), { recursive: true });
+    expect(await files.read('a')).toBeUndefined();
+    await files.write('a', 'second');
+    await rm(join(folder, 'state'), { recursive: true });
+    await files.write('a', 'third');
+    expect(await files.read('a')).toBe('third');
+  });
+
   it('carries out writes of one name in order', async () => {
     const files = createDurableFiles({ folder });
     await Promise.all(Array.from({ length: 50 }, (_, n) => files.write('a', String(n))));

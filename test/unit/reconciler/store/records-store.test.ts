@@ -1,0 +1,93 @@
+import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { emptyRecords, type Records } from '../../../../reconciler/core/records.ts';
+import { createRecordsStore } from '../../../../reconciler/store/records-store.ts';
+import { createDurableFiles } from '../../../../schemas/io/durable-files.ts';
+import type { Wall } from '../../../../schemas/ports.ts';
+import { isProblemError } from '../../../../schemas/problem.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'oakctl-records-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const at = (epoch: number): Records => ({ ...emptyRecords, epoch });
+const onDisk = (): Promise<Records> => createRecordsStore({ folder }).load();
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'none',
+    (error: unknown) => (isProblemError(error) ? error.problem.code : String(error)),
+  );
+
+describe('the records store', () => {
+  it('begins empty and gives back what was saved', async () => {
+    expect(await onDisk()).toEqual(emptyRecords);
+    const records: Records = {
+      ...at(7),
+      nodes: { aaaa: { id: 'aaaa', name: 'w1', ordinal: 0, serial: 1, joined: 1 as Wall } },
+      tokens: { t: { id: 't', hash: 'f'.repeat(64), expires: 5 as Wall, uses: 1 } },
+      approvals: ['x'],
+    };
+    await createRecordsStore({ folder }).save(records);
+    expect(await onDisk()).toEqual(records);
+  });
+
+  it('saves in order; each caller hears of it when it, or something newer, is on disk', async () => {
+    const store = createRecordsStore({ folder });
+    const order: number[] = [];
+    await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        await store.save(at(index + 1));
+        order.push(index + 1);
+        expect((await onDisk()).epoch).toBeGreaterThanOrEqual(index + 1);
+      }),
+    );
+    expect((await onDisk()).epoch).toBe(100);
+    expect(order).toHaveLength(100);
+  });
+
+  it('says that a save failed, to those who wait for it, and goes on', async () => {
+    const store = createRecordsStore({ folder: join(folder, 'records') });
+    await store.save(at(1));
+    await rm(join(folder, 'records'), { recursive: true });
+    await createDurableFiles({ folder }).write('records', 'a file where the folder was');
+    expect(await Promise.all([codeOf(store.save(at(2))), codeOf(store.save(at(3)))])).toEqual([
+      'FILE_UNWRITABLE',
+      'FILE_UNWRITABLE',
+    ]);
+    await rm(join(folder, 'records'));
+    const fresh = createRecordsStore({ folder: join(folder, 'records') });
+    await fresh.save(at(4));
+    expect((await fresh.load()).epoch).toBe(4);
+  });
+
+  it('uses the previous version of a torn file, and says so', async () => {
+    const store = createRecordsStore({ folder });
+    await store.save(at(1));
+    await store.save(at(2));
+    await truncate(join(folder, 'records.json'), 50);
+    const told: string[] = [];
+    const again = createRecordsStore({ folder, log: (level, event) => told.push(`${level} ${event}`) });
+    expect((await again.load()).epoch).toBe(1);
+    expect(told).toEqual([expect.stringContaining('error')]);
+  });
+
+  it.each([
+    ['of a newer version', { ...emptyRecords, version: 2 }],
+    ['null', null],
+    ['without nodes', { ...emptyRecords, nodes: undefined }],
+    ['with a wrong token hash', { ...emptyRecords, tokens: { t: { id: 't', hash: 'x', expires: 1, uses: 1 } } }],
+    ['with a negative epoch', { ...emptyRecords, epoch: -1 }],
+  ])('refuses records %s instead of beginning anew', async (_, value) => {
+    await createDurableFiles({ folder }).write('records.json', JSON.stringify(value));
+    expect(await codeOf(onDisk())).toBe('FILE_DAMAGED');
+  });
+
+  it('keeps members that it does not know', async () => {
+    await createDurableFiles({ folder }).write('records.json', JSON.stringify({ ...emptyRecords, later: 1 }));
+    expect(await onDisk()).toMatchObject({ later: 1 });
+  });
+});
