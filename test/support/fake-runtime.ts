@@ -199,8 +199,9 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       stepCall('remove', keyOf(key), signal, () => {
         if (entries.delete(keyOf(key))) emit('removed', key);
       }),
-    async *logs(key, _options, signal) {
-      for (const line of logText.get(keyOf(key)) ?? []) {
+    async *logs(key, { tail = Number.POSITIVE_INFINITY }, signal) {
+      const lines = logText.get(keyOf(key)) ?? [];
+      for (const line of lines.slice(Math.max(0, lines.length - tail))) {
         signal.throwIfAborted();
         yield line;
       }

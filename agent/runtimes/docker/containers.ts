@@ -105,7 +105,7 @@ async function inspectOurs(
     const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
       docker.getContainer(name).inspect({ abortSignal }),
     );
-    const owned = ownership(owner, [found.Name], found.Config.Labels ?? {});
+    const owned = ownership(owner, [found.Name], found.Config.Labels);
     if (owned.kind === 'stranger') throw conflict(name, owned.why);
     return { id: found.Id, digest: owned.digest };
   } catch (error) {

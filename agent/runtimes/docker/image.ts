@@ -57,11 +57,8 @@ export async function readProgress(
   stall: number,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  let stalled = false;
-  const timer = setTimeout(() => {
-    stalled = true;
-    stream.destroy();
-  }, stall);
+  const stalled = new Error(`no progress for ${stall} ms`);
+  const timer = setTimeout(() => stream.destroy(stalled), stall);
   try {
     let rest = '';
     let failure: string | undefined;
@@ -75,7 +72,7 @@ export async function readProgress(
     return errorOf(rest) ?? failure;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    return stalled ? `no progress for ${stall} ms` : `the connection broke: ${messageOf(error)}`;
+    return error === stalled ? stalled.message : `the connection broke: ${messageOf(error)}`;
   } finally {
     clearTimeout(timer);
   }

@@ -52,8 +52,12 @@ export function ownerFilter(owner: Owner): string[] {
  * Ours is what carries all five labels, names this cluster and this node, and has the name that its labels ask for. Whoever
  * copies our labels to a container by hand gets another name, so that it stays a stranger.
  */
-export function ownership(owner: Owner, names: readonly string[], found: Readonly<Record<string, string>>): Ownership {
-  const { cluster, node, instance, copy, digest } = readLabels(found);
+export function ownership(
+  owner: Owner,
+  names: readonly string[],
+  found: Readonly<Record<string, string>> | null,
+): Ownership {
+  const { cluster, node, instance, copy, digest } = readLabels(found ?? {});
   if (!cluster || !node || !instance || !copy || !digest) return { kind: 'stranger', why: 'it lacks our labels' };
   if (cluster !== owner.cluster) return { kind: 'stranger', why: 'it belongs to another cluster' };
   if (node !== owner.node) return { kind: 'stranger', why: 'it belongs to another node' };

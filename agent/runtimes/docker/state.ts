@@ -41,7 +41,7 @@ export function readSummary(owner: Owner, summary: Summary): Listed {
   const name = (summary.Names[0] ?? summary.Id).replace(/^\//, '');
   if (owned.kind === 'stranger') return { kind: 'stranger', id: summary.Id, name, why: owned.why };
   const state = stateOf(summary.State);
-  const line = state === 'created' ? {} : readStatusLine(summary.Status);
+  const line: StatusLine = state === 'created' ? {} : readStatusLine(summary.Status);
   const copy: ActualCopy = {
     runtime: 'docker',
     instance: owned.instance,
@@ -52,7 +52,7 @@ export function readSummary(owner: Owner, summary: Summary): Listed {
     addresses: addressesOf(summary.Ports),
     ...line,
   };
-  const complete = state === 'created' || line?.since !== undefined || summary.State !== state;
+  const complete = state === 'created' || line.since !== undefined || summary.State !== state;
   return { kind: 'copy', copy, complete };
 }
 

@@ -1,0 +1,122 @@
+/** An engine that hangs, lies or breaks: a server on a unix socket that a test scripts. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createEngine, statusOf } from '../../../../../agent/runtimes/docker/engine.ts';
+import { createDockerRuntime } from '../../../../../agent/runtimes/docker/index.ts';
+import { eventually } from '../../../../support/eventually.ts';
+
+const never = new AbortController().signal;
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0).reverse()) cleanup();
+});
+
+/** Answers pings with this API version, and everything else as told. Notes the paths. */
+async function scripted(api: string | undefined, answer: RequestListener) {
+  const folder = mkdtempSync(join(tmpdir(), 'oakctl-engine-'));
+  const socket = join(folder, 'engine.sock');
+  const paths: string[] = [];
+  const server: Server = createServer((request, response) => {
+    paths.push(`${request.method} ${request.url?.split('?')[0]}`);
+    if (request.url !== '/_ping') return answer(request, response);
+    if (api) response.setHeader('Api-Version', api);
+    response.end('OK');
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  cleanups.push(() => {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { socket, paths };
+}
+
+const unavailable = { problem: { code: 'RUNTIME_UNAVAILABLE' } };
+
+describe('the version of the API', () => {
+  it.each([
+    ['1.41', 'v1.41'],
+    ['1.47', 'v1.47'],
+    ['1.99', 'v1.51'],
+  ])('of an engine with %s is %s, asked once', async (offered, spoken) => {
+    const { socket, paths } = await scripted(offered, (_request, response) => response.end('[]'));
+    const engine = createEngine(socket);
+    const list = () => engine.call(1000, never, (docker) => docker.listContainers());
+    await Promise.all([list(), list()]);
+    await list();
+    expect(paths).toEqual(['GET /_ping', ...Array(3).fill(`GET /${spoken}/containers/json`)]);
+  });
+
+  it.each(['1.40', '2.0', 'latest', undefined])('%s is not spoken', async (offered) => {
+    const { socket } = await scripted(offered, (_request, response) => response.end('[]'));
+    const call = createEngine(socket).call(1000, never, (docker) => docker.listContainers());
+    await expect(call).rejects.toMatchObject(unavailable);
+  });
+});
+
+describe('a call', () => {
+  it('ends within its limit when the engine hangs, before or after the first byte', async () => {
+    const { socket } = await scripted('1.41', (request, response) => {
+      if (request.url?.includes('containers')) response.writeHead(200).write('[');
+    });
+    const engine = createEngine(socket);
+    await expect(engine.call(50, never, (docker) => docker.listContainers())).rejects.toMatchObject({
+      problem: { ...unavailable.problem, message: expect.stringContaining('50 ms'), disposition: 'retry' },
+    });
+    await expect(engine.call(50, never, (docker) => docker.version())).rejects.toMatchObject(unavailable);
+  });
+
+  it('ends with the reason of its signal, not with a problem', async () => {
+    const { socket } = await scripted('1.41', () => {});
+    const controller = new AbortController();
+    const call = createEngine(socket).call(10_000, controller.signal, (docker) => docker.listContainers());
+    const reason = new Error('no longer wanted');
+    setTimeout(() => controller.abort(reason), 20);
+    await expect(call).rejects.toBe(reason);
+  });
+
+  it('keeps the status of a refusal', async () => {
+    const { socket } = await scripted('1.41', (_request, response) => {
+      response.writeHead(409, { 'content-type': 'application/json' }).end('{"message":"in use"}');
+    });
+    const call = createEngine(socket).call(1000, never, (docker) => docker.listContainers());
+    expect(await call.then(undefined, statusOf)).toBe(409);
+  });
+
+  it('works again as soon as the engine does', async () => {
+    const socket = join(tmpdir(), 'oakctl-nobody.sock');
+    await expect(createEngine(socket).call(500, never, (docker) => docker.version())).rejects.toMatchObject({
+      problem: { ...unavailable.problem, disposition: 'retry' },
+    });
+  });
+});
+
+describe('the runtime on a broken engine', () => {
+  const make = (socket: string) => createDockerRuntime({ socket, cluster: 'c'.repeat(64), node: 'n', ip: '127.0.0.1' });
+  const key = { instance: 'a.b.c.d.instance.0', copy: '1.1' };
+
+  it('is unavailable when the engine fails, never empty and never a bug', async () => {
+    const { socket } = await scripted('1.41', (_request, response) => {
+      response.writeHead(500).end('{"message":"database is locked"}');
+    });
+    const runtime = make(socket);
+    for (const call of [runtime.list(never), runtime.remove(key, never), runtime.probe(never)])
+      await expect(call).rejects.toMatchObject({
+        problem: { ...unavailable.problem, message: expect.stringContaining('database is locked') },
+      });
+  });
+
+  it('opens its event stream again after it broke', async () => {
+    const { socket, paths } = await scripted('1.41', (request, response) => {
+      if (request.url?.includes('/events')) response.writeHead(200).end();
+      else response.end('[]');
+    });
+    const controller = new AbortController();
+    make(socket).watch(() => {}, controller.signal);
+    await eventually(() => expect(paths.filter((path) => path.endsWith('/events')).length).toBeGreaterThan(1));
+    controller.abort();
+  });
+});
