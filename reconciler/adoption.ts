@@ -10,6 +10,7 @@ import { Fence, Job, messageVersion, type RequestMessage } from '../schemas/mess
 import { type NodeId, parseInstanceName } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
+import { parseRunSpec } from '../schemas/run-spec.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
@@ -161,5 +162,6 @@ function parseLedger(text: string): Part | undefined {
   const part = parsed.value.parts[0];
   if (!part) return undefined;
   const named = part.jobs.every((job) => parseInstanceName(job.instance) !== undefined);
-  return named && isWhole(part) ? part : undefined;
+  const known = Object.values(part.documents).every((document) => !('disposition' in parseRunSpec(document)));
+  return named && known && isWhole(part) ? part : undefined;
 }

@@ -104,7 +104,7 @@ function differences(old: Listing, now: Listing): string {
   const keys = ['ip', 'labels', 'pool', 'capacity', 'location', 'cordon'] as const;
   const changed = keys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(now[key]));
   return changed
-    .map((key) => `${key}: ${JSON.stringify(old[key]) ?? 'none'} -> ${JSON.stringify(now[key]) ?? 'none'}`)
+    .map((key) => `${key}: ${JSON.stringify(old[key] ?? null)} -> ${JSON.stringify(now[key] ?? null)}`)
     .join('; ');
 }
 

@@ -41,7 +41,8 @@ export function createJournal(deps: {
       for (const wake of [...waiting]) wake();
     },
     async *follow(after, signal) {
-      let last = after;
+      // A number that this process has not reached comes from an earlier one: begin with what is kept.
+      let last = after > seq ? 0 : after;
       while (!signal.aborted) {
         const batch = kept.filter((event) => event.seq > last);
         for (const event of batch) {

@@ -149,7 +149,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     async stop() {
       stopped = true;
       sync.stop();
-      planner?.stop();
+      planner.stop();
       await keeper.saved();
       await deps.bus.close();
     },

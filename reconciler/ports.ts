@@ -1,5 +1,4 @@
 /** What the reconciler's loop needs from the world, declared by the loop, implemented at the rim. */
-import type { RequestMessage } from '../schemas/messages.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { Records } from './core/records.ts';
 
@@ -34,9 +33,6 @@ export interface Streams {
   /** A new stream id under which `node` may connect, and the text that arrives. Ends when the agent ends it or on abort. */
   expect(node: NodeId, signal: AbortSignal): { readonly id: string; readonly chunks: AsyncIterable<string> };
 }
-
-/** Asks an agent for a stream: the loop publishes this on `nodes/<id>/requests`. */
-export type StreamRequest = Omit<RequestMessage, 'v' | 'action' | 'stream'>;
 
 /** records/: loaded once, saved whole. `save` returns after the fsync; calls are applied in order. */
 export interface RecordsStore {

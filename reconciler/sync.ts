@@ -4,7 +4,7 @@
  */
 import type { PlanRequest, PlanView, SourceView, SyncAnswer } from '../schemas/api.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
-import type { ClusterSettings, RepositorySettings } from '../schemas/settings.ts';
+import { type ClusterSettings, type RepositorySettings, withRepositorySettings } from '../schemas/settings.ts';
 import type { Hold } from '../schemas/status.ts';
 import { createAcceptance } from './acceptance.ts';
 import type { Context, Source } from './context.ts';
@@ -41,7 +41,9 @@ interface Progress {
   state: SourceView['state'];
   cancelTimer: () => void;
   pass?: Promise<void>;
+  /** Look once more after this pass, and read the head even if it is the same. */
   again: boolean;
+  force: boolean;
 }
 
 const firstBackoff = 5_000;
@@ -65,6 +67,7 @@ export function createSync(context: Context, direct: Direct): Sync {
       state: 'unread',
       cancelTimer: () => {},
       again: false,
+      force: false,
     };
     progress.set(source.name, made);
     return made;
@@ -83,20 +86,25 @@ export function createSync(context: Context, direct: Direct): Sync {
   /** One look at a time per source; a call during a pass makes it look once more. */
   const pass = (source: Source, force = false): Promise<void> => {
     const p = progressOf(source);
+    p.force ||= force;
     if (p.pass) {
       p.again = true;
       return p.pass;
     }
-    p.pass = (async () => {
-      do {
-        p.again = false;
-        await look(source, p, force);
-      } while (p.again && !abort.signal.aborted);
-    })().finally(() => {
+    p.pass = passUntilDone(source, p).finally(() => {
       delete p.pass;
       schedule(source);
     });
     return p.pass;
+  };
+
+  const passUntilDone = async (source: Source, p: Progress): Promise<void> => {
+    for (p.again = true; p.again && !abort.signal.aborted; ) {
+      const { force } = p;
+      p.again = false;
+      p.force = false;
+      await look(source, p, force);
+    }
   };
 
   const look = async (source: Source, p: Progress, force: boolean): Promise<void> => {
@@ -216,20 +224,14 @@ function policyOf(
   repositories: readonly (RepositorySettings | undefined)[],
 ): Omit<Policy, 'graceUntil'> {
   const known = repositories.filter((settings) => settings !== undefined);
-  const order = ['use', 'cordon', 'refuse'] as const;
-  const strictest = Math.max(
-    ...[cluster.nodes.undeclared, ...known.map((s) => s.nodes?.undeclared ?? 'use')].map((u) => order.indexOf(u)),
-  );
+  const settings = known.reduce(withRepositorySettings, cluster);
   return {
-    cpuOvercommit: cluster.cpu_overcommit,
-    lostAfter: cluster.lost_after,
-    nodeClass: cluster.node_class,
-    pools: Object.assign({}, ...known.map((s) => s.pools ?? {})) as Policy['pools'],
-    undeclared: order[strictest] ?? 'use',
-    guard: {
-      count: Math.min(cluster.guard.count, ...known.map((s) => s.guard?.count ?? Number.POSITIVE_INFINITY)),
-      share: Math.min(cluster.guard.share, ...known.map((s) => s.guard?.share ?? Number.POSITIVE_INFINITY)),
-    },
+    cpuOvercommit: settings.cpu_overcommit,
+    lostAfter: settings.lost_after,
+    nodeClass: settings.node_class,
+    pools: settings.pools,
+    undeclared: settings.nodes.undeclared,
+    guard: settings.guard,
     massLoss: 0.5,
   };
 }

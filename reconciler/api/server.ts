@@ -1,4 +1,5 @@
 /** The HTTP server: routes, access, failures, limits. What it serves is the control plane behind it. */
+import { createServer } from 'node:http';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -32,6 +33,10 @@ export interface ApiBind {
   readonly port: number;
 }
 
+/** Beside the usual port, the API answers on that of Oakestra's root orchestrator, where it is free. */
+const usualPort = 10_100;
+const rootPort = 10_000;
+
 export interface Api {
   /** `http://host:port`, as it listens. */
   readonly url: string;
@@ -44,7 +49,9 @@ export async function createApi(deps: ApiDeps & { readonly bind: ApiBind }): Pro
   const app = buildApi(deps);
   const { host, port } = deps.bind;
   try {
-    return { url: await app.listen({ host, port }), close: () => app.close() };
+    const url = await app.listen({ host, port });
+    if (port === usualPort) await listenBeside(app, deps.streams, host);
+    return { url, close: () => app.close() };
   } catch (error) {
     await app.close();
     throw asPortProblem(error, deps.bind);
@@ -78,6 +85,24 @@ export function buildApi({ control, token, streams, logger }: ApiDeps): FastifyI
     streams.close();
   });
   return app;
+}
+
+/** The same routes on a second port; a port that is taken is left alone. */
+async function listenBeside(app: FastifyInstance, streams: StreamServer, host: string): Promise<void> {
+  const server = createServer((request, response) => app.routing(request, response));
+  server.on('upgrade', streams.upgrade);
+  const listening = await new Promise<boolean>((resolve) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      app.log.warn({ event: 'second_port_taken', port: rootPort, why: error.code });
+      resolve(false);
+    });
+    server.listen(rootPort, host, () => resolve(true));
+  });
+  if (!listening) return;
+  app.server.once('close', () => {
+    server.closeAllConnections();
+    server.close();
+  });
 }
 
 function asPortProblem(error: unknown, { host, port }: ApiBind): unknown {

@@ -78,8 +78,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     port = answer.port;
     options.onStart?.(started.pid ?? 0);
     started.on('message', (message) => {
-      const { kind, ...notice } = message as Extract<FromBroker, { kind: 'noticed' }>;
-      if (kind === 'noticed') log('warn', 'the broker refused something', notice);
+      const notice = message as FromBroker;
+      if (notice.kind !== 'noticed') return;
+      const { client, what, times } = notice;
+      log('warn', 'the broker refused something', { client, what, times });
     });
     started.once('exit', (code, signal) => {
       if (closed || child !== started) return;

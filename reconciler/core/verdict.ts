@@ -39,7 +39,7 @@ function desiredOf(
   return {
     spec,
     source: { name: source, commit },
-    origin: { file, ...(line === undefined ? {} : { line }) },
+    origin: { file, line },
     slots: spec.replicas === 'every' ? [] : Array.from({ length: spec.replicas }, (_, slot) => slot),
   };
 }
