@@ -19,6 +19,9 @@ const gaps = { now: 20, lazy: 250 } as const;
 const firstRetry = 1_000;
 const longestRetry = 30_000;
 
+/** Engines tell that a copy ended before their list shows it: look again after so many ms, doubling, as often as this. */
+const endedRetry = { first: 25, times: 7 } as const;
+
 export type Urgency = keyof typeof gaps;
 
 export interface Observer {
@@ -49,6 +52,8 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
   let touches = 0;
   const touchedAt = new Map<string, number>();
   const doubted = new Set<InstanceName>();
+  /** Copies that ended by an event and run by the last list, with the number of lists since. */
+  const ended = new Map<string, number>();
   let settled = false;
   let listing = false;
   let failures = 0;
@@ -88,6 +93,7 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
         if (failures > 0) listAfter(Math.min(longestRetry, firstRetry * 2 ** Math.min(failures - 1, 10)));
         else listAfter(fullListEvery);
         if (urgency) look(urgency);
+        if (ended.size > 0) listAfter(endedRetry.first * 2 ** Math.min(...ended.values()));
         changed();
       });
   };
@@ -111,6 +117,11 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
     }
     state.actual.set(name, view);
     settleDoubts(newer);
+    for (const [key, times] of ended) {
+      const isOpen = view.get(key)?.state === 'running' && !newer.has(key) && times + 1 < endedRetry.times;
+      if (isOpen) ended.set(key, times + 1);
+      else ended.delete(key);
+    }
   };
   /** Copies that this list says nothing about: steps ended since it began, or are under way. */
   const touchedSince = (begun: number): Set<string> => {
@@ -155,13 +166,17 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
   return {
     start() {
       list();
-      runtime.watch((event) => look(event.kind === 'started' || event.kind === 'removed' ? 'lazy' : 'now'), signal);
+      runtime.watch((event) => {
+        if (event.kind === 'ended') ended.set(keyText(event), -1);
+        look(event.kind === 'started' || event.kind === 'removed' ? 'lazy' : 'now');
+      }, signal);
       signal.addEventListener('abort', () => cancel(), { once: true });
     },
     look,
     touched(key) {
       touches += 1;
       touchedAt.set(key, touches);
+      ended.delete(key);
     },
     doubt,
     settled: () => settled,

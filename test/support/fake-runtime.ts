@@ -19,6 +19,8 @@ export interface FakeRuntimeOptions {
   readonly delays?: Partial<Record<FakeCall, number>>;
   /** Address of published ports. */
   readonly ip?: string;
+  /** ms by which the event of an end comes before the list shows it, as in real engines. */
+  readonly endedLag?: number;
 }
 
 export interface FakeRuntime extends Runtime {
@@ -54,7 +56,7 @@ interface Entry {
 const keyOf = ({ instance, copy }: CopyKey): string => `${instance}/${copy}`;
 
 export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
-  const { clock, name = 'docker', delays = {}, ip = '127.0.0.1' } = options;
+  const { clock, name = 'docker', delays = {}, ip = '127.0.0.1', endedLag = 0 } = options;
   const entries = new Map<string, Entry>();
   const scripts: { call: FakeCall; part: string; script: Script; left: number }[] = [];
   const listeners = new Set<(event: RuntimeEvent) => void>();
@@ -130,7 +132,9 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       };
     },
     exit(key, code) {
-      change(key, { state: 'exited', exitCode: code, addresses: [] }, ['health']);
+      const end = (): void => change(key, { state: 'exited', exitCode: code, addresses: [] }, ['health']);
+      if (endedLag > 0) clock.after(endedLag, end);
+      else end();
       emit('ended', key);
     },
     health(key, health) {

@@ -245,6 +245,19 @@ describe('restarts in place', () => {
     expect(rig.report()?.copies[0]?.restarts).toBe(8);
   });
 
+  test('an engine whose list lags behind its events does not delay the restart', async () => {
+    const rig = createRig({ endedLag: 400 });
+    await rig.boot();
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1), v1]]));
+    await rig.clock.advance(1_000);
+    rig.runtime.exit({ instance: web, copy: '1.1' }, 1);
+    await rig.clock.advance(1_500);
+    expect(steps(rig).filter((call) => call.startsWith('start'))).toHaveLength(2);
+    const lists = rig.runtime.calls.filter((call) => call === 'list').length;
+    await rig.clock.advance(25_000);
+    expect(rig.runtime.calls.filter((call) => call === 'list').length - lists).toBeLessThan(3);
+  });
+
   test('ten minutes of running are forgiveness', async () => {
     const rig = await started();
     rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1), v1]]));

@@ -97,11 +97,11 @@ export interface Rig {
   status(copy: string): string | undefined;
 }
 
-export function createRig(options: { readonly files?: MemoryFiles; readonly runtime?: FakeRuntime } = {}): Rig {
+export function createRig(options: { readonly endedLag?: number } = {}): Rig {
   const clock = createVirtualClock();
   const broker = createMemoryBroker(clock);
-  const runtime = options.runtime ?? createFakeRuntime({ clock });
-  const files = options.files ?? createMemoryFiles();
+  const runtime = createFakeRuntime({ clock, ...options });
+  const files = createMemoryFiles();
   const events: AgentEvent[] = [];
   const streams = new Map<string, string[]>();
   const reconciler = broker.client('reconciler', { kind: 'reconciler' });
