@@ -21,7 +21,7 @@ export { parseRunSpec, runSpecFields } from './run-spec.ts';
 export interface ParsedDescriptor {
   /** Empty when there is an error. */
   readonly services: readonly ParsedService[];
-  /** Errors and warnings, in the order of the text. */
+  /** Errors and warnings. */
   readonly problems: readonly Problem[];
   /** Full names of all services that could be made out, also when there is an error. */
   readonly names: readonly ServiceName[];

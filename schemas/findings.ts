@@ -8,7 +8,7 @@ export interface Findings {
   readonly problems: readonly Problem[];
   error(code: ProblemCode, path: Path, message: string, hint?: string): void;
   warning(code: ProblemCode, path: Path, message: string, hint?: string): void;
-  /** Violations become `code`, or UNKNOWN_FIELD. At most {@link maxProblems} of them. */
+  /** Violations become `code`, or UNKNOWN_FIELD. In the order of the text, at most {@link maxProblems}. */
   violations(code: ProblemCode | ((path: Path) => ProblemCode), found: readonly Violation[]): void;
   /** True once there is an error. */
   failed(): boolean;
@@ -38,7 +38,11 @@ export function createFindings(
     error: (...rest) => add('error', ...rest),
     warning: (...rest) => add('warning', ...rest),
     violations(code, found) {
-      for (const { path, message, hint, unknownKey } of found.slice(0, maxProblems)) {
+      const placed = found
+        .slice(0, maxProblems)
+        .map((violation) => ({ ...violation, at: document.locate(violation.path) }));
+      placed.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
+      for (const { path, message, hint, unknownKey } of placed) {
         const field = path.at(-1);
         const sentence = unknownKey || typeof field !== 'string' ? message : `\`${field}\`: ${message}`;
         const usual = typeof code === 'function' ? code(path) : code;
