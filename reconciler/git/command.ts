@@ -125,11 +125,13 @@ function gitEnvironment(folder: string, repository: string | undefined): Record<
   };
 }
 
-/** The last lines are where git says why; control characters have no place in a message. */
+const progress = /^(remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Total|From|To|\*) ?/;
+
+/** The last lines are where git and ssh say why; control characters have no place in a message. */
 function oneLine(text: string): string {
   const lines = text
     .split(/[\r\n]+/)
     .map((line) => line.replace(/\p{Cc}/gu, ' ').trim())
-    .filter((line) => /^(fatal|error|remote|ssh|Error)\b/i.test(line));
-  return (lines.length > 0 ? lines.join('; ') : text.replace(/\p{Cc}+/gu, ' ').trim()).slice(-500);
+    .filter((line) => line !== '' && !progress.test(line));
+  return lines.slice(-4).join('; ').slice(-500);
 }

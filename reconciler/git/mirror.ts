@@ -34,9 +34,12 @@ export interface Mirror {
 const present = 'mirror.git';
 /** What is fetched is kept by this ref; what it pointed to before stays, too: nothing is ever pruned. */
 const headRef = 'refs/oakctl/head';
+/** Fetches between two looks at whether loose objects should be packed. */
+const packEvery = 50;
 
 export function createMirror(folder: string, url: string, run: RunGit): Mirror {
   const repository = join(folder, present);
+  let fetches = 0;
 
   const fetchInto = (target: string, commit: string, signal: AbortSignal): Promise<GitResult> => {
     // --progress keeps a slow transfer from looking silent.
@@ -62,7 +65,12 @@ export function createMirror(folder: string, url: string, run: RunGit): Mirror {
       const { stdout } = await batch([`${commit}^{tree}`], '--batch-check', signal);
       return / tree [0-9]+\n$/.test(stdout.toString('latin1'));
     },
-    fetch: (commit, signal) => fetchInto(repository, commit, signal),
+    async fetch(commit, signal) {
+      const result = await fetchInto(repository, commit, signal);
+      fetches += 1;
+      if (fetches % packEvery === 0) await run({ repository, args: ['gc', '--auto', '--quiet'] }, signal);
+      return result;
+    },
     async replace(commit, signal) {
       await sweep();
       const fresh = `${repository}~${randomBytes(6).toString('hex')}`;

@@ -115,6 +115,12 @@ describe('reading', () => {
     ]);
   });
 
+  it('refuses a tree with a file name that deceives', async () => {
+    const commit = await user.push({ 'a.yaml': '1', 'b\u202elmay.exe': '2' });
+    await source.fetch(commit, signal);
+    expect((await problemOf(source.tree(commit, '', signal))).code).toBe('SOURCE_HOSTILE');
+  });
+
   it('leaves out the content of a file that is too long for a descriptor', async () => {
     await user.push({ 'big.yaml': 'x'.repeat(maxBlobBytes + 1), 'edge.yaml': 'y'.repeat(maxBlobBytes) });
     const all = await read(source);
@@ -199,6 +205,10 @@ describe('a damaged mirror', () => {
         await rm(join(folder, 'mirror.git'), { recursive: true });
         await writeFile(join(folder, 'mirror.git'), 'nonsense');
       },
+    ],
+    [
+      'the lock of a git that was killed',
+      () => writeFile(join(folder, 'mirror.git', 'refs', 'oakctl', 'head.lock'), ''),
     ],
     ['nothing at all', () => rm(folder, { recursive: true })],
   ];
