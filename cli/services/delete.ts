@@ -37,7 +37,12 @@ export async function waitUntilGone(
   let told = '';
   for (;;) {
     const left = (await api.services([], signal)).filter(({ name }) => names.includes(name));
-    if (left.length === 0) return;
+    const unreachable = left.flatMap(({ instances }) => instances).filter(({ status }) => status === 'lost');
+    if (left.every(({ instances }) => instances.length > 0 && instances.every(({ status }) => status === 'lost'))) {
+      for (const { name, node } of unreachable)
+        say(`${name} is on ${node ?? 'a node'}, which is lost: it goes when that returns`);
+      return;
+    }
     const text = left.map(({ name, instances }) => `${name}  removing  ${instances.length} left`).join('\n');
     if (text !== told) say(text);
     told = text;
