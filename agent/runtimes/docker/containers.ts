@@ -65,7 +65,7 @@ export function createContainers(engine: Engine, place: Place, ensureNetwork: En
         try {
           await begin(id);
         } catch (error) {
-          if (!isMissingNetwork(error)) throw startProblem(name, error);
+          if (!isNetworkTrouble(error)) throw startProblem(name, error);
           await ensureNetwork(true, signal);
           await begin(id).catch((again) => {
             throw startProblem(name, again);
@@ -182,8 +182,10 @@ function isMissing(error: unknown): boolean {
   return statusOf(error) === 404 && /no such container/i.test(messageOf(error));
 }
 
-function isMissingNetwork(error: unknown): boolean {
-  return statusOf(error) === 404 && /network/i.test(messageOf(error));
+/** The network is gone, or two agents made it at the same moment and one of the two is not removed yet. */
+function isNetworkTrouble(error: unknown): boolean {
+  const message = messageOf(error);
+  return (statusOf(error) === 404 && /network/i.test(message)) || /network \S+ is ambiguous/i.test(message);
 }
 
 function conflict(name: string, why: string): ProblemError {

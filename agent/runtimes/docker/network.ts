@@ -1,4 +1,5 @@
 /** The cluster's network on an engine: made on demand, shared by all agents of the cluster that use this engine. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { type Engine, limits, statusOf } from './engine.ts';
 import { labels } from './labels.ts';
@@ -14,19 +15,22 @@ interface FoundNetwork {
   readonly Labels?: Record<string, string>;
 }
 
-/** Makes sure that the network is there. A network of that name that is not ours is a NAME_CONFLICT and stays as it is. */
+/** How long two makers of the same network may take to agree on one. ms. */
+const agreement = { tries: 40, pause: 50 } as const;
+
+/** Makes sure that the network is there, once. A network of that name that is not ours is a NAME_CONFLICT and stays as it is. */
 export async function ensureNetwork(engine: Engine, cluster: string, signal: AbortSignal): Promise<void> {
   const name = networkName(cluster);
-  if ((await findOurs(engine, name, cluster, signal)).length > 0) return;
-  const made = await createNetwork(engine, name, cluster, signal);
-  if (!made) {
-    await findOurs(engine, name, cluster, signal);
-    return;
-  }
+  const before = await findOurs(engine, name, cluster, signal);
+  const made = before.length > 0 ? undefined : await createNetwork(engine, name, cluster, signal);
   // The engine checks for duplicates only half-heartedly: of two that were made at once, all makers keep the same one.
-  const [kept] = await findOurs(engine, name, cluster, signal);
-  if (kept && kept.Id !== made)
-    await engine.call(limits.change, signal, (docker) => docker.getNetwork(made).remove()).catch(ignoreGone);
+  for (let rest: number = agreement.tries; rest > 0; rest -= 1) {
+    const found = await findOurs(engine, name, cluster, signal);
+    if (found.length < 2) return;
+    if (made && found[0]?.Id !== made) {
+      await engine.call(limits.change, signal, (docker) => docker.getNetwork(made).remove()).catch(ignoreGone);
+    } else await sleep(agreement.pause, undefined, { signal });
+  }
 }
 
 /** Networks of exactly this name, oldest first. */
