@@ -1,7 +1,7 @@
 /** The docker runtime on a real engine: the suite of every runtime, and what only containers have. */
 import { randomBytes } from 'node:crypto';
 import Docker from 'dockerode';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDockerRuntime } from '../../agent/runtimes/docker/index.ts';
 import type { CopyKey, CopyPlan } from '../../agent/runtimes/runtime.ts';
 import { digestOf } from '../../schemas/digest.ts';
@@ -11,6 +11,7 @@ import type { RunSpec } from '../../schemas/spec.ts';
 import { buildTestImages, describeWithEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { describeRuntime } from '../support/runtime-conformance.ts';
+import { startRegistry, type TinyRegistry } from '../support/tiny-registry.ts';
 
 const never = new AbortController().signal;
 
@@ -249,19 +250,58 @@ await describeWithEngine('the docker runtime', (socket) => {
     }
   });
 
-  it('pulls nothing that is present, and says what is absent', async () => {
-    const runtime = open();
-    await runtime.prepare(container(), never);
-    await expect(runtime.prepare({ ...container(), code: '../containers/x' }, never)).rejects.toMatchObject({
-      problem: { code: 'IMAGE_NOT_FOUND' },
+  describe('images', () => {
+    let registry: TinyRegistry;
+    beforeEach(async () => {
+      registry = await startRegistry();
     });
-    // Nobody listens on port 1: a registry that cannot be reached.
-    const absent: RunSpec = { ...container(), code: '127.0.0.1:1/nobody/here:1' };
-    await expect(runtime.prepare(absent, never)).rejects.toMatchObject({
-      problem: { code: 'IMAGE_PULL_FAILED', disposition: 'retry' },
+    afterEach(() => registry.close());
+    const image = (): RunSpec => ({ virtualization: 'container', code: registry.image });
+
+    it('are pulled once, and then without a word to the registry', async () => {
+      const runtime = open();
+      await runtime.prepare(image(), never);
+      const asked = registry.requests();
+      expect(asked).toBeGreaterThan(0);
+      try {
+        registry.mood = 'breaks';
+        await runtime.prepare(image(), never);
+        expect(registry.requests()).toBe(asked);
+      } finally {
+        await docker.getImage(registry.image).remove();
+      }
     });
-    await expect(runtime.create(plan('absent', absent), never)).rejects.toMatchObject({
-      problem: { code: 'IMAGE_NOT_FOUND' },
+
+    it.each([
+      ['knows nothing', 'IMAGE_NOT_FOUND'],
+      ['denies', 'IMAGE_NOT_FOUND'],
+      ['breaks', 'IMAGE_PULL_FAILED'],
+    ] as const)('of a registry that %s are %s, to be tried again', async (mood, code) => {
+      registry.mood = mood;
+      await expect(open().prepare(image(), never)).rejects.toMatchObject({
+        problem: { code, disposition: 'retry', subject: registry.image },
+      });
+      await expect(open().create(plan('absent', image()), never)).rejects.toMatchObject({
+        problem: { code: 'IMAGE_NOT_FOUND' },
+      });
+    });
+
+    it('are no longer waited for once nobody wants them', async () => {
+      registry.mood = 'stalls';
+      const controller = new AbortController();
+      const pulling = open().prepare(image(), controller.signal);
+      await eventually(() => expect(registry.requests()).toBeGreaterThan(0));
+      const reason = new Error('a newer ledger');
+      controller.abort(reason);
+      await expect(pulling).rejects.toBe(reason);
+    });
+
+    it('have names that cannot reach other paths of the engine', async () => {
+      for (const code of ['../containers/x', 'a b', '', 'x/../../containers/y', '-x', 'a?b=c'])
+        await expect(open().prepare({ ...image(), code }, never)).rejects.toMatchObject({
+          problem: { code: 'IMAGE_NOT_FOUND' },
+        });
+      expect(registry.requests()).toBe(0);
     });
   });
 

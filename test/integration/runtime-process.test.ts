@@ -1,7 +1,7 @@
 /** The process runtime on this machine: the suite of every runtime, and what only processes have. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -201,6 +201,24 @@ describe.runIf(process.platform === 'linux')('the process runtime', () => {
     await eventually(async () => expect(await only(plan)).toMatchObject({ health: 'unhealthy' }));
     expect(events).toContain('health');
     restarted.abort();
+  });
+
+  it('clears away what a crash left half made, and nothing else', async () => {
+    const folder = join(root, 'sweep');
+    const runtime = createProcessRuntime({ folder, cluster: 'c'.repeat(64), node, ip: '127.0.0.11' });
+    await runtime.probe(never);
+    const old = new Date(Date.now() - 3_600_000);
+    for (const [name, time] of [
+      [`.new-${'a'.repeat(16)}`, old],
+      [`.removed-${'b'.repeat(16)}`, old],
+      [`.new-${'c'.repeat(16)}`, new Date()],
+      ['.mine', old],
+    ] as const) {
+      await mkdir(join(folder, name));
+      await utimes(join(folder, name), time, time);
+    }
+    await runtime.probe(never);
+    expect((await readdir(folder)).sort()).toEqual(['.mine', `.new-${'c'.repeat(16)}`]);
   });
 
   it('shows, once, and leaves alone a folder that claims to be a copy under another name', async () => {

@@ -1,4 +1,7 @@
-/** The process runtime: copies as processes of this machine, each under a shim that outlives the agent. Linux only. */
+/**
+ * The process runtime: copies as processes of this machine, each under a shim that outlives the agent. Linux only. It isolates
+ * nothing: a process runs as the agent's user, and one that starts a session of its own escapes the kill of its copy.
+ */
 import { access, constants, mkdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -69,7 +72,7 @@ export function createProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
 
   return {
     name: 'process',
-    probe: () => probe(deps.folder),
+    probe: () => probe(deps.folder, store),
     list,
     prepare: async (run) => void (await findProgram(run, pathOf(run) ?? path)),
     create: (plan, signal) => inTurn(plan, signal, () => create(store, plan)),
@@ -85,10 +88,11 @@ export function createProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
   };
 }
 
-async function probe(folder: string) {
+async function probe(folder: string, store: CopyStore) {
   try {
     await bootId();
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    await store.sweep();
   } catch (error) {
     const text = `processes cannot be run here: ${(error as Error).message}`;
     throw new ProblemError(problem('RUNTIME_UNAVAILABLE', text, { hint: 'this runtime needs Linux and its /proc' }));

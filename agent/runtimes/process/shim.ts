@@ -5,7 +5,7 @@
  *
  * It is leader of a session and process group of its own, so that no signal to the agent reaches it. The process is its
  * foreground child: children in the background of a shell would ignore SIGINT and SIGQUIT. Its signals come straight from the
- * agent, to the recorded pid.
+ * agent, to the recorded pid. A service manager that stops the agent must spare what it started (systemd: KillMode=process).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';

@@ -45,7 +45,12 @@ export interface CopyStore {
   /** Forgets the last run: the copy is as created. */
   reset(folder: string): Promise<void>;
   saveHealth(folder: string, health: Health): Promise<void>;
+  /** Removes what a crash left half made or half removed. */
+  sweep(): Promise<void>;
 }
+
+/** Older than any creation or removal that may still be under way, ms. */
+const leftoverAge = 600_000;
 
 export function createCopyStore(root: string, owner: { readonly cluster: string; readonly node: string }): CopyStore {
   /** The record, if it is that of a copy of ours with this very name. */
@@ -106,6 +111,13 @@ export function createCopyStore(root: string, owner: { readonly cluster: string;
     },
     async saveHealth(folder, health) {
       await writeFile(join(folder, files.health), health);
+    },
+    async sweep() {
+      const names = await readdir(root);
+      for (const name of names.filter((one) => /^\.(new|removed)-[0-9a-f]{16}$/.test(one))) {
+        const { mtimeMs } = await stat(join(root, name));
+        if (Date.now() - mtimeMs > leftoverAge) await rm(join(root, name), { recursive: true, force: true });
+      }
     },
   };
 }
