@@ -13,7 +13,7 @@ const hostname = Type.String({
   description: 'Host name: the node that joined under this name.',
 });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
-const amount = Type.Number({ exclusiveMinimum: 0 });
+const amount = (description: string) => Type.Number({ exclusiveMinimum: 0, description });
 const scalar = Type.Union([Type.String({ maxLength: 255 }), Type.Number(), Type.Boolean()]);
 
 const NodeItem = Type.Object(
@@ -32,7 +32,7 @@ const NodeItem = Type.Object(
       'Pool: settings for its nodes are in oakctl.yaml.',
     ),
     capacity: blank(
-      Type.Object({ cpu: Type.Optional(amount), memory: Type.Optional(amount) }, closed),
+      Type.Object({ cpu: Type.Optional(amount('Cores.')), memory: Type.Optional(amount('MB.')) }, closed),
       'What jobs may reserve: cores and MB. Absent: what the agent reports.',
     ),
     location: blank(Type.String({ maxLength: 255 }), 'Free text, or `lat,long[,radius]`.'),

@@ -8,6 +8,7 @@ const nodeClass = Type.Enum(['edge', 'lan', 'fast'], { description: 'How soon si
 const undeclared = Type.Enum(['use', 'cordon', 'refuse'], {
   description: 'What becomes of a node that joined and is not in nodes.yaml.',
 });
+const nodes = Type.Object({ undeclared: Type.Optional(undeclared) }, { ...closed, description: 'Rules for nodes.' });
 const pools = Type.Record(
   Type.String({ pattern: nodeName }),
   Type.Object({ class: Type.Optional(nodeClass) }, closed),
@@ -76,7 +77,7 @@ export const ClusterFile = Type.Object(
       Type.Number({ minimum: 0.01, maximum: 1000, description: 'How many times over vcpus may be promised.' }),
     ),
     guard: Type.Optional(guard),
-    nodes: Type.Optional(Type.Object({ undeclared: Type.Optional(undeclared) }, closed)),
+    nodes: Type.Optional(nodes),
     limits: Type.Optional(
       Type.Enum(['request', 'none'], { description: '`request` makes what a service needs its hard cap too.' }),
     ),
@@ -92,7 +93,7 @@ export const RepositoryFile = Type.Object(
     poll: Type.Optional(durationSchema('Time between two looks at this repository')),
     pools: Type.Optional(pools),
     guard: Type.Optional(guard),
-    nodes: Type.Optional(Type.Object({ undeclared: Type.Optional(undeclared) }, closed)),
+    nodes: Type.Optional(nodes),
     notifications: Type.Optional(Type.Unknown({ description: 'Not carried out by this version.' })),
   },
   { ...closed, title: 'oakctl.yaml', description: 'Settings that a repository gives to the cluster that follows it.' },

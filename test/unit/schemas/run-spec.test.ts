@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { parseDescriptor } from '../../../schemas/descriptor.ts';
+import { parseRunSpec, runSpecFields } from '../../../schemas/run-spec.ts';
+
+const run = { virtualization: 'container', code: 'nginx' };
+
+describe('run specs on the wire', () => {
+  it('are what descriptors make of them', () => {
+    const full = `applications:
+- application_name: a
+  microservices:
+  - microservice_name: b
+    code: nginx
+    cmd: [x]
+    environment: [A=1]
+    port: 80:80
+    memory: 1
+    vcpus: 0.5
+    limits: {memory: 2, vcpus: 1}
+    healthcheck: {command: [x]}
+    restart: on_failure
+    one_shot: true
+    stop_grace: 1s
+`;
+    const spec = parseDescriptor(full, 'a').services[0]?.spec.run;
+    expect(parseRunSpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
+    expect(Object.keys(spec ?? {}).sort()).toEqual(runSpecFields);
+  });
+
+  it('of a later version are told apart from broken ones', () => {
+    expect(parseRunSpec({ ...run, volumes: [] })).toMatchObject({ code: 'UNKNOWN_FIELD', disposition: 'stall' });
+    expect(parseRunSpec({ ...run, memory: '1' })).toMatchObject({ code: 'BAD_REQUEST', subject: 'memory' });
+  });
+
+  it.each([
+    null,
+    undefined,
+    'nginx',
+    [],
+    {},
+    { ...run, code: '' },
+    { ...run, code: 'a\0b' },
+    { ...run, cmd: ['a\0'] },
+    { ...run, environment: ['A'] },
+    { ...run, environment: ['=x'] },
+    { ...run, ports: [{ host: 0, container: 80, protocol: 'tcp' }] },
+    { ...run, ports: [{ host: 80, container: 80, protocol: 'tcp', ip: '0.0.0.0' }] },
+    { ...run, virtualization: 'crosvm' },
+    { ...run, privileged: true },
+    { ...run, healthcheck: { command: [] } },
+  ])('%j is none', (value) => expect(parseRunSpec(value)).toHaveProperty('disposition'));
+});
