@@ -40,13 +40,20 @@ function setIn(outer: Map<string, Map<string, Copy>>, name: string, key: string,
  * Makes the copies that `node` has in the index equal to its part: jobs that are new appear, jobs that left are forgotten unless
  * they are still reported. Returns the services whose copies changed. `at`: when that was promised.
  */
-export function indexJobs(index: Indexes, node: NodeId, part: Part, at?: Mono): Set<ServiceName> {
+export function indexJobs(
+  index: Indexes,
+  node: NodeId,
+  parts: { readonly before: Part; readonly after: Part },
+  at?: Mono,
+): Set<ServiceName> {
   const changed = new Set<ServiceName>();
-  const jobs = new Map(part.jobs.map((job) => [copyKey(job.instance, job.copy), job]));
+  const jobs = new Map(parts.after.jobs.map((job) => [copyKey(job.instance, job.copy), job]));
   for (const [key, copy] of [...(index.copiesOn.get(node) ?? [])]) {
     if (!copy.job || jobs.has(key)) continue;
-    const { job: _gone, ...rest } = copy;
-    setCopy(index, { service: copy.service, node, key }, copy.report ? rest : undefined);
+    const { job, ...rest } = copy;
+    const leaving = parts.before.documents[job.digest];
+    const left = { ...rest, ...(leaving ? { leaving } : {}) };
+    setCopy(index, { service: copy.service, node, key }, copy.report ? left : undefined);
     changed.add(copy.service);
   }
   for (const [key, job] of jobs) if (indexJob(index, node, key, job, at)) changed.add(serviceOf(job.instance));
@@ -62,7 +69,7 @@ function indexJob(index: Indexes, node: NodeId, key: string, job: Job, at?: Mono
   // Two nodes cannot carry one copy: a promise beats a claim, and takes its place.
   if (known && !ours) setCopy(index, { service: named.service, node: known.node, key });
   const begun = at === undefined || ours?.job ? {} : { progress: at };
-  const base = ours ?? { ...named, instance: job.instance, copy: job.copy, node };
+  const { leaving: _back, ...base } = ours ?? { ...named, instance: job.instance, copy: job.copy, node };
   setCopy(index, { service: named.service, node, key }, { ...base, ...begun, job });
   return true;
 }
@@ -135,19 +142,35 @@ export function forgetCopies(index: Indexes, node: NodeId): Set<ServiceName> {
   return changed;
 }
 
-/** What the jobs of a part reserve on their node: copies that run or are prepared. */
-export function reservedBy(part: Part): Reserved {
+/** What the copies of a node reserve on it. `documents`: of the node's part. */
+export function reservedBy(copies: Iterable<Copy>, documents: Part['documents']): Reserved {
   let memory = 0;
   let vcpus = 0;
   const ports = new Map<string, InstanceName>();
-  for (const job of part.jobs) {
-    const run = job.want === 'stopped' ? undefined : part.documents[job.digest];
+  for (const copy of copies) {
+    const run = occupiedBy(copy, documents);
     if (!run) continue;
     memory += run.memory ?? 0;
     vcpus += run.vcpus ?? 0;
-    for (const key of portKeys(run)) ports.set(key, job.instance);
+    for (const key of portKeys(run)) ports.set(key, copy.instance);
   }
   return { memory, vcpus, ports };
+}
+
+/** Statuses of a copy that still has its ports and its memory. */
+const occupying: ReadonlySet<string> = new Set(['starting', 'running', 'unhealthy', 'stopping', 'unknown']);
+
+function occupiedBy({ job, report, leaving }: Copy, documents: Part['documents']): RunSpec | undefined {
+  if (!job) return leaving;
+  if (job.want === 'stopped' && !occupying.has(report?.status ?? '')) return undefined;
+  return documents[job.digest];
+}
+
+/** Is there less in `after` than in `before`, so that something that waits may fit now? */
+export function frees(before: Reserved | undefined, after: Reserved): boolean {
+  if (!before) return false;
+  const freed = [...before.ports.keys()].some((port) => !after.ports.has(port));
+  return freed || after.memory < before.memory || after.vcpus < before.vcpus;
 }
 
 /** `<protocol>/<host port>` of each published port. */

@@ -33,14 +33,20 @@ export function isPrepared(copy: Copy): boolean {
   return ['prepared', 'starting', 'running', 'unhealthy', 'completed'].includes(copy.report?.status ?? '');
 }
 
-/** Reasons that may be gone at the next attempt. */
+/** Reasons that the next attempt will not meet again by itself. */
+const final: ReadonlySet<string> = new Set(['IMAGE_NOT_FOUND', 'PROCESS_NOT_ALLOWED']);
+/** Reasons that may be gone at any later attempt: only the update timeout ends the wait. */
 const passing: ReadonlySet<string> = new Set(['IMAGE_PULL_FAILED', 'RUNTIME_UNAVAILABLE']);
+/** Any other failure gets this many ms, in which its agent tries twice more. */
+const secondChances = 30_000;
 
-/** It failed for good, as far as anybody can tell: waiting longer helps nobody. */
-export function hasFailed(copy: Copy): boolean {
-  const { status, reason } = copy.report ?? {};
-  if (status === 'crash_loop') return true;
-  return status === 'failed' && !passing.has(reason?.code ?? '');
+/** From when on a copy counts as failed for good, because waiting longer helps nobody. Undefined: not in sight. */
+export function failsAt({ report, since }: Copy): Mono | undefined {
+  if (report?.status === 'crash_loop') return since;
+  const code = report?.reason?.code ?? '';
+  if (report?.status !== 'failed' || passing.has(code) || since === undefined) return undefined;
+  const ended = report.exit_code !== undefined;
+  return ended || final.has(code) ? since : ((since + secondChances) as Mono);
 }
 
 /** Why a copy that should run is not healthy yet. */

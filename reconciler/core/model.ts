@@ -78,6 +78,8 @@ export interface Copy {
   readonly report?: CopyReport;
   /** When the report's status was reached, on our clock: arrival minus age. */
   readonly since?: Mono;
+  /** What it ran, while its job is gone and its node still reports it: its room and ports are not free yet. */
+  readonly leaving?: RunSpec;
   /** Last step on its way up that we know of (promised, first report, a further status): its update timeout counts from here. */
   readonly progress?: Mono;
 }
@@ -127,7 +129,7 @@ export interface World {
   readonly copies: Map<ServiceName, Map<string, Copy>>;
   /** The same copies by node. */
   readonly copiesOn: Map<NodeId, Map<string, Copy>>;
-  /** Reserved on each node by its jobs (want run or prepared). */
+  /** Reserved on each node: by jobs (want run or prepared), and by copies on their way out until their node says they are. */
   readonly reserved: Map<NodeId, Reserved>;
   /** Services to plan. `apply` adds, the loop takes. */
   readonly dirty: Set<ServiceName>;

@@ -2,7 +2,7 @@
 import { emptyPart, type Part } from '../../schemas/assignment.ts';
 import type { NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
-import { forgetCopies, indexJobs, indexReports, reservedBy } from './copy-index.ts';
+import { forgetCopies, frees, indexJobs, indexReports, reservedBy } from './copy-index.ts';
 import { listingsOf, rematch } from './listings.ts';
 import type { Listing, Node, NodeRecord, World, WorldEvent } from './model.ts';
 import { beatOf } from './presence.ts';
@@ -13,7 +13,7 @@ type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
 export function nodeKnown(world: World, record: NodeRecord): void {
   const known = world.nodes.get(record.id);
   world.nodes.set(record.id, known ? { ...known, record } : { record, aliases: [], part: emptyPart, adopted: false });
-  if (!world.reserved.has(record.id)) world.reserved.set(record.id, reservedBy(emptyPart));
+  reserve(world, record.id);
   rematch(world, listingsOf(world));
   dirtyNode(world, record.id);
 }
@@ -47,6 +47,7 @@ export function instancesCame(world: World, event: Of<'instances'>): void {
   const isFresh = !event.retained || (!node.gone && node.information?.session === header.session);
   world.nodes.set(event.node, { ...node, reported: header, ...(stale && !isFresh ? { stale } : {}) });
   dirtyAll(world, indexReports(world, event.node, copies, event.at));
+  reserve(world, event.node);
   if (stale && isFresh) dirtyNode(world, event.node);
 }
 
@@ -79,8 +80,18 @@ export function setPart(world: World, id: NodeId, part: Part, at?: Mono): Set<Se
   const node = world.nodes.get(id);
   if (!node) return new Set();
   world.nodes.set(id, { ...node, part });
-  world.reserved.set(id, reservedBy(part));
-  return indexJobs(world, id, part, at);
+  const changed = indexJobs(world, id, { before: node.part, after: part }, at);
+  reserve(world, id);
+  return changed;
+}
+
+/** Counts anew what is reserved on the node, and plans what waits if something became free. */
+function reserve(world: World, id: NodeId): void {
+  const before = world.reserved.get(id);
+  const documents = world.nodes.get(id)?.part.documents ?? {};
+  const after = reservedBy(world.copiesOn.get(id)?.values() ?? [], documents);
+  world.reserved.set(id, after);
+  if (frees(before, after)) dirtyWaiting(world);
 }
 
 /** nodes.yaml was read. */

@@ -2,8 +2,8 @@
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
-import type { Seen, SlotState, Target } from './classify.ts';
-import { hasFailed, seconds } from './health.ts';
+import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
+import { failsAt, seconds } from './health.ts';
 import type { Desired, Rollout, View } from './model.ts';
 
 /** The rollout that the desired state asks for now, and since when this process has seen it. */
@@ -36,10 +36,12 @@ export function targetOf({ spec }: Desired, rollout: Rollout): Target {
   return { digest: spec.digest, run: spec.run, ...(good ? { good: good.digest } : {}) };
 }
 
-/** When a copy of the new digest must be healthy at latest; undefined while nothing about it is known. */
+/** When a copy of the new digest has failed if it is not healthy by then; undefined while nothing about it is known. */
 export function deadlineOf({ copy }: Seen, spec: ServiceSpec, seenAt: Mono): Mono | undefined {
-  if (copy.progress === undefined || copy.report?.status === 'unknown') return undefined;
-  return (Math.max(copy.progress, seenAt) + spec.update.timeout) as Mono;
+  if (copy.report?.status === 'unknown') return undefined;
+  const { progress } = copy;
+  const timeout = progress === undefined ? undefined : ((Math.max(progress, seenAt) + spec.update.timeout) as Mono);
+  return earliest(timeout, failsAt(copy));
 }
 
 /** Why the copy counts as failed; undefined while it may still come. */
@@ -48,9 +50,9 @@ export function failureOf(seen: Seen, spec: ServiceSpec, seenAt: Mono, now: Now)
   const { copy, node } = seen;
   const where = `${copy.instance} on ${node.record.name}`;
   const detail = copy.report?.reason ? `${copy.report.reason.code} ${copy.report.reason.message}` : copy.report?.status;
-  if (hasFailed(copy)) return `${where}: ${detail}`;
   const deadline = deadlineOf(seen, spec, seenAt);
   if (deadline === undefined || now.mono < deadline) return undefined;
+  if (deadline === failsAt(copy)) return `${where}: ${detail}`;
   return `${where}: not healthy within ${seconds(spec.update.timeout)} (${detail ?? 'not reported'})`;
 }
 

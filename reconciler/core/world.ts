@@ -6,7 +6,6 @@ import type { Action, Copy, Fence, World, WorldEvent } from './model.ts';
 import {
   dirtyAll,
   dirtyNode,
-  dirtyWaiting,
   informationCame,
   instancesCame,
   ledgerRead,
@@ -146,7 +145,6 @@ function promise(world: World, { action, at }: Of<'promised'>): Promised | undef
   const change = changeFor(action, before, copy);
   const after = change ? changePart(before, change, world.fence) : { ...before, fence: world.fence };
   setPart(world, action.node, after, at);
-  if (action.kind === 'drop' || (action.kind === 'want' && action.want === 'stopped')) dirtyWaiting(world);
   return { node: action.node, before, after, copy };
 }
 

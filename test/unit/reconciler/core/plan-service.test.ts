@@ -81,6 +81,30 @@ describe('a new service', () => {
     }
   });
 
+  it.each([
+    ['IMAGE_NOT_FOUND', undefined, 0],
+    ['START_FAILED', 1, 0],
+    ['START_FAILED', undefined, 30_000],
+    ['IMAGE_PULL_FAILED', undefined, 300_000],
+  ])('fails for %s (exit code %s) after %i ms', (code, exit_code, ms) => {
+    const cluster = aCluster();
+    cluster.join(1, 0);
+    cluster.want(wanted(aService()));
+    foldPlans(cluster.world, policy, at(0));
+    const phase = (now: number): string | undefined => {
+      const [job] = cluster.world.nodes.get('node1')?.part.jobs ?? [];
+      if (!job) return undefined;
+      const { instance, copy, digest, want } = job;
+      const extra = exit_code === undefined ? {} : { exit_code };
+      const about = { instance, copy, digest, want, age: now, reason: { code, message: 'no' }, ...extra };
+      cluster.report(1, now, [{ ...about, status: 'failed' }]);
+      foldPlans(cluster.world, policy, at(now));
+      return cluster.world.rollouts.get(web)?.phase;
+    };
+    for (const early of ms > 0 ? [0, ms - 1] : []) expect(phase(early)).toBe('progressing');
+    expect(phase(ms)).toBe('failed');
+  });
+
   it('with no slots settles without calling anything good', () => {
     const fleet = aFleet(1);
     fleet.want(wanted(aService({ replicas: 0 })));

@@ -149,7 +149,8 @@ describe('the indexes of the world', () => {
           for (const copy of copies.values()) expect(copy.service).toBe(service);
         }
         expect([...world.reserved.keys()].sort()).toEqual([...world.nodes.keys()].sort());
-        for (const [id, { part }] of world.nodes) expect(world.reserved.get(id)).toEqual(reservedBy(part));
+        for (const [id, { part }] of world.nodes)
+          expect(world.reserved.get(id)).toEqual(reservedBy(world.copiesOn.get(id)?.values() ?? [], part.documents));
       }),
       { numRuns: 200 },
     );

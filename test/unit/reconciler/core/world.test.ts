@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 
 function promiseStart(node = 'node1', slot = 0): ReturnType<typeof apply> {
-  const { run, digest } = aService();
+  const { run, digest } = aService({ run: aRun('app:1', { memory: 64 }) });
   const about = { service: web, instance: `${web}.instance.${slot}`, node, why: '' };
   const what = {
     want: 'run' as const,
@@ -36,6 +36,11 @@ function promiseStart(node = 'node1', slot = 0): ReturnType<typeof apply> {
   };
   return apply(cluster.world, { kind: 'promised', action: { kind: 'start', ...about, ...what }, at: at(0).mono });
 }
+
+const drop = {
+  ...{ kind: 'drop' as const, service: web, instance: `${web}.instance.0` },
+  ...{ node: 'node1', copy: '1.1', why: '' },
+};
 
 const copies = () => [...(cluster.world.copies.get(web)?.values() ?? [])];
 
@@ -66,14 +71,28 @@ describe('a promise', () => {
     expect(copies()).toMatchObject([{ slot: 0, node: 'node1', job: { want: 'run' } }]);
   });
 
-  it('to drop makes room: what waits for nodes is planned again', () => {
+  it('to drop makes room at once if nothing was reported, and what waits is planned again', () => {
     promiseStart();
     apply(cluster.world, { kind: 'waiting', service: 'a.b.c.d', waits: true });
     cluster.world.dirty.clear();
-    const about = { service: web, instance: `${web}.instance.0`, node: 'node1', copy: '1.1', why: '' };
-    apply(cluster.world, { kind: 'promised', action: { kind: 'drop', ...about } });
+    apply(cluster.world, { kind: 'promised', action: drop });
     expect(copies()).toEqual([]);
+    expect(cluster.world.reserved.get('node1')).toEqual({ memory: 0, vcpus: 0, ports: new Map() });
     expect([...cluster.world.dirty]).toEqual(['a.b.c.d']);
+  });
+
+  it('to drop what runs makes room when its node no longer reports it', () => {
+    promiseStart();
+    instances(10, 's1', 'running');
+    apply(cluster.world, { kind: 'waiting', service: 'a.b.c.d', waits: true });
+    cluster.world.dirty.clear();
+    apply(cluster.world, { kind: 'promised', action: drop });
+    instances(11, 's1', 'stopping');
+    expect(cluster.world.reserved.get('node1')).toMatchObject({ memory: 64 });
+    expect([...cluster.world.dirty]).toEqual([web]);
+    instances(12, 's1', undefined);
+    expect(cluster.world.reserved.get('node1')).toMatchObject({ memory: 0 });
+    expect([...cluster.world.dirty]).toEqual([web, 'a.b.c.d']);
   });
 
   it('for a node that nobody knows does nothing', () => {
