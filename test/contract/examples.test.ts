@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { readFile, selectPaths } from '../../reconciler/core/snapshot.ts';
+import { classifyFile, mayCount } from '../../schemas/classify.ts';
+import { checkNames, parseDescriptor } from '../../schemas/descriptor.ts';
+import { editorSchemas } from '../../schemas/editor-schemas.ts';
+import { parseNodesFile } from '../../schemas/nodes-file.ts';
+import { parseRepositorySettings } from '../../schemas/settings.ts';
+import { curlApplication } from '../support/descriptors.ts';
+
+const root = fileURLToPath(new URL('../../examples/', import.meta.url));
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(mayCount).sort();
+const textOf = (path: string) => readFileSync(`${root}${path}`, 'utf8');
+const names = (paths: readonly string[]) =>
+  paths.flatMap((path) => parseDescriptor(textOf(path), path).services.map(({ spec }) => spec.name)).sort();
+
+/** The folder from which a reconciler would read a file, and the file's path in it. */
+function inItsFolder(path: string): string {
+  return path.replace(/^fleet\/(clusters\/[^/]+|common)\//, '').replace(/^[^/]+\//, '');
+}
+
+/** Class and problems of a file. */
+function check(path: string) {
+  const text = textOf(path);
+  const { kind } = classifyFile(inItsFolder(path), text);
+  if (kind === 'nodes') return { kind, ...parseNodesFile(text, path) };
+  if (kind === 'settings') return { kind, ...parseRepositorySettings(text, path) };
+  return { kind, ...parseDescriptor(text, path) };
+}
+
+describe('examples', () => {
+  it('are there', () => expect(files.length).toBeGreaterThanOrEqual(9));
+
+  it.each(files)('%s is valid, without warnings', (path) => {
+    const { kind, problems } = check(path);
+    expect(['descriptor', 'nodes', 'settings']).toContain(kind);
+    const known = path.startsWith('clientsrvr/') ? ['FIELD_NOT_SERVED'] : [];
+    expect(problems.map(({ code }) => code)).toEqual(known);
+  });
+
+  it.each(files)('%s pleases an editor', (path) => {
+    const { kind } = check(path);
+    const name = { nodes: 'nodes', settings: 'oakctl' }[kind as string] ?? 'descriptor';
+    const schema = JSON.parse(editorSchemas()[`${name}.schema.json`] ?? '');
+    const validate = new Ajv2020({ strict: false }).compile(schema);
+    validate(parse(textOf(path)));
+    expect(validate.errors).toBeNull();
+    const named = /\$schema=(\S+)/.exec(textOf(path))?.[1];
+    if (named) expect(new URL(named, `file:///examples/${path}`).pathname).toBe(`/schemas/json/${name}.schema.json`);
+  });
+
+  it('the one of Oakestra is unchanged', () => {
+    const images = { curl: 'docker.io/curlimages/curl:7.82.0', nginx: 'docker.io/library/nginx:latest' };
+    const text = textOf('clientsrvr/deploy_curl_application.yaml');
+    expect(text.trim()).toBe(curlApplication(images).trim());
+    expect(names(['clientsrvr/deploy_curl_application.yaml'])).toEqual([
+      'clientsrvr.test.curl.test',
+      'clientsrvr.test.nginx.test',
+    ]);
+  });
+
+  it('of a web server asks for three instances', () => {
+    const [service] = parseDescriptor(textOf('hello/hello.yaml'), 'hello.yaml').services;
+    expect(service?.spec).toMatchObject({ replicas: 3, update: { order: 'stop_first', timeout: 120_000 } });
+  });
+
+  it('of a process is one', () => {
+    const [service] = parseDescriptor(textOf('process/clock.yaml'), 'clock.yaml').services;
+    expect(service?.spec.run).toMatchObject({ virtualization: 'process', code: '/bin/sh' });
+  });
+
+  it('of a fleet give each cluster its share', () => {
+    const entries = files
+      .filter((path) => path.startsWith('fleet/'))
+      .map((path) => ({ path: path.slice('fleet/'.length) }));
+    const shareOf = (cluster: string) =>
+      selectPaths(entries, { cluster, path: '' })
+        .map(({ path }) => ({ path, blob: '', mode: '100644', text: textOf(`fleet/${path}`) }))
+        .map((file) => readFile(file, { cluster, path: '' }));
+    const services = (cluster: string) =>
+      shareOf(cluster)
+        .flatMap((reading) => reading.services.map(({ spec }) => spec.name))
+        .sort();
+    expect(services('home')).toEqual([
+      'cameras.default.recorder.default',
+      'cameras.default.viewer.default',
+      'metrics.infra.exporter.infra',
+    ]);
+    expect(services('shop')).toEqual(['metrics.infra.exporter.infra', 'till.prod.display.prod']);
+    expect(services('elsewhere')).toEqual(['metrics.infra.exporter.infra']);
+    expect(
+      shareOf('home')
+        .flatMap((reading) => reading.listings ?? [])
+        .map(({ name }) => name),
+    ).toEqual(['pi-attic', 'pi-cellar', 'nuc']);
+    expect(shareOf('home').every((reading) => reading.problems.length === 0)).toBe(true);
+  });
+
+  it('do not share a name', () => {
+    const all = files.filter((path) => check(path).kind === 'descriptor');
+    expect(checkNames(all.flatMap((path) => parseDescriptor(textOf(path), path).services))).toEqual([]);
+  });
+});
