@@ -50,8 +50,9 @@ export async function readContexts(home: string): Promise<ContextsFile> {
 /** Changes the contexts file (written whole, through a temporary file). */
 export async function changeContexts(home: string, change: (file: ContextsFile) => ContextsFile): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const { JSONFilePreset } = await import('lowdb/node');
-  const db = await JSONFilePreset<ContextsFile>(contextsPath(home), noContexts);
+  const [{ Low }, { JSONFile }] = await Promise.all([import('lowdb'), import('lowdb/node')]);
+  const db = new Low<ContextsFile>(new JSONFile(contextsPath(home)), noContexts);
+  await db.read();
   db.data = change({ ...noContexts, ...db.data });
   await db.write();
 }

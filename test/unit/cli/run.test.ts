@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { problemsOf } from '../../../cli/base-command.ts';
+import { suggestCommand } from '../../../cli/run.ts';
+import { ProblemError, problem } from '../../../schemas/problem.ts';
+
+const known = ['deploy', 'down', 'nodes ls', 'nodes token create', 'services inspect'];
+
+describe('a command that nobody knows', () => {
+  it.each([
+    [['deplyo', 'app.yaml'], 'deploy'],
+    [['dwon'], 'down'],
+    [['ndoes', 'ls'], 'nodes ls'],
+    [['nodes', 'lss'], 'nodes ls'],
+    [['nodes', 'tokn', 'create'], 'nodes token create'],
+    [['service', 'inspect', 'shop'], 'services inspect'],
+  ])('%j is taken for %s', (words, meant) => {
+    expect(suggestCommand(words, known)).toBe(meant);
+  });
+
+  it('that is like none has no suggestion', () => {
+    expect(suggestCommand(['xyzzy', 'plugh'], known)).toBeUndefined();
+  });
+});
+
+describe('failures', () => {
+  const parseError = (message: string, flags?: readonly string[]) =>
+    Object.assign(new Error(message), { oclif: { exit: 2 }, ...(flags && { flags }) });
+
+  it('of a command line become USAGE, with the flag that was meant', () => {
+    const error = parseError('Nonexistent flag: --outptu\nSee more help with --help', ['--outptu']);
+    expect(problemsOf(error, ['output', 'api'])).toMatchObject([
+      { code: 'USAGE', message: 'Nonexistent flag: --outptu', hint: 'did you mean `--output`?' },
+    ]);
+  });
+
+  it('keep what is missing in the message', () => {
+    const error = parseError('Missing 1 required arg:\nfile  file or folder\nSee more help with --help');
+    expect(problemsOf(error)).toMatchObject([{ message: 'Missing 1 required arg; file  file or folder' }]);
+  });
+
+  it('that are problems stay what they are, and bugs are none', () => {
+    const found = problem('REFUSED', 'no');
+    expect(problemsOf(new ProblemError(found))).toEqual([found]);
+    expect(problemsOf(new TypeError('x is undefined'))).toBeUndefined();
+  });
+});

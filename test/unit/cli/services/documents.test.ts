@@ -1,0 +1,109 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readDocuments, readFolder } from '../../../../cli/services/documents.ts';
+import { planRequest } from '../../../../cli/services/plan.ts';
+import { validateFiles, validateFolder } from '../../../../cli/services/validate.ts';
+
+const app = (name: string) => `
+applications:
+  - application_name: ${name}
+    microservices:
+      - { microservice_name: web, code: nginx }
+`;
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'oakctl-documents-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function write(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    await mkdir(join(path, '..'), { recursive: true });
+    await writeFile(path, text);
+  }
+}
+
+async function* stdin(text: string): AsyncGenerator<string> {
+  yield text.slice(0, 3);
+  yield text.slice(3);
+}
+const noInput = stdin('');
+
+describe('documents', () => {
+  it('of a folder are its descriptors, wherever they lie, and nothing of dot folders', async () => {
+    await write({
+      'a.yaml': app('a'),
+      'deep/b.json': JSON.stringify({ applications: [] }),
+      'broken.yaml': 'applications: [',
+      'values.yaml': 'x: 1',
+      'nodes.yaml': '',
+      'README.md': 'applications:',
+      '.git/c.yaml': app('c'),
+      'node_modules/d.yaml': app('d'),
+    });
+    const found = await readDocuments([folder], noInput);
+    expect(found.map(({ file }) => file)).toEqual(['a.yaml', 'broken.yaml', 'deep/b.json'].map((f) => join(folder, f)));
+  });
+
+  it('that are named are taken whatever they hold', async () => {
+    await write({ 'values.yaml': 'x: 1' });
+    expect(await readDocuments([join(folder, 'values.yaml')], noInput)).toMatchObject([{ text: 'x: 1' }]);
+  });
+
+  it('come from standard input', async () => {
+    expect(await readDocuments(['-'], stdin(app('a')))).toEqual([{ file: 'stdin', text: app('a') }]);
+  });
+
+  it.each(['nowhere.yaml', '.'])('that are not there are NOT_FOUND (%s)', async (name) => {
+    await expect(readDocuments([join(folder, name)], noInput)).rejects.toThrow('NOT_FOUND');
+  });
+});
+
+describe('what a plan is asked for', () => {
+  it('is everything when nothing is named', async () => {
+    expect(await planRequest([], false, noInput)).toEqual({});
+  });
+
+  it('is the whole repository for a working copy, with paths as in the repository', async () => {
+    await write({ 'a.yaml': app('a'), 'nodes.yaml': '[]', '.git/HEAD': '' });
+    const request = await planRequest([folder], false, noInput);
+    expect(request.asSource).toBe(true);
+    expect(request.documents?.map(({ file }) => file)).toEqual(['a.yaml', 'nodes.yaml']);
+  });
+
+  it('is a direct deployment for other folders, unless said otherwise', async () => {
+    await write({ 'a.yaml': app('a') });
+    expect((await planRequest([folder], false, noInput)).asSource).toBeUndefined();
+    expect((await planRequest([folder], true, noInput)).asSource).toBe(true);
+  });
+});
+
+describe('validate', () => {
+  it('counts files, and finds names that clash between them', async () => {
+    await write({ 'a.yaml': app('a'), 'again.yaml': app('a'), 'nodes.yaml': '[]', 'x.yaml': 'x: 1' });
+    const found = validateFolder(await readFolder(folder));
+    expect(found.checked).toEqual(['a.yaml', 'again.yaml', 'nodes.yaml']);
+    expect(found.ignored).toEqual(['x.yaml']);
+    expect(found.problems).toMatchObject([{ code: 'NAME_TAKEN' }]);
+  });
+
+  it('tells where and how a key is misspelt', () => {
+    const text = app('a').replace('code: nginx', 'code: nginx, vcpu: 1');
+    const { problems } = validateFiles([{ file: 'a.yaml', text }]);
+    expect(problems).toMatchObject([
+      { code: 'UNKNOWN_FIELD', file: 'a.yaml', line: 5, hint: expect.stringContaining('vcpus') },
+    ]);
+  });
+
+  it('knows settings and nodes by their names', () => {
+    const { problems } = validateFiles([
+      { file: 'repo/nodes.yaml', text: 'nodes: 1' },
+      { file: 'cluster.yaml', text: 'cluster: "a b"' },
+    ]);
+    expect(problems.map(({ code }) => code)).toEqual(['NODES_INVALID', 'SETTINGS_INVALID']);
+  });
+});
