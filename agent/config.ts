@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { isAddress } from '../schemas/addresses.ts';
 import { durationSchema, parseDuration } from '../schemas/duration.ts';
 import { createFindings } from '../schemas/findings.ts';
+import { Labels } from '../schemas/messages.ts';
 import { nodeNamePattern } from '../schemas/names.ts';
 import { violations } from '../schemas/parse.ts';
 import { type Problem, problem } from '../schemas/problem.ts';
@@ -32,7 +33,7 @@ const AgentFile = Type.Object(
         { ...closed, description: 'What may be promised; default what the machine has.' },
       ),
     ),
-    labels: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 255 }))),
+    labels: Type.Optional(Labels),
     location: Type.Optional(Type.String({ maxLength: 255 })),
     beat: Type.Optional(durationSchema('Time between two signs of life; default 5s')),
     runtimes: Type.Optional(

@@ -16,7 +16,6 @@ import { type Path, parseYaml, type YamlDocument } from './yaml.ts';
 export { checkNames } from './descriptor-names.ts';
 export type { DescriptorOptions, ParsedService } from './descriptor-service.ts';
 export { toDescriptor } from './descriptor-write.ts';
-export { parseRunSpec, runSpecFields } from './run-spec.ts';
 
 export interface ParsedDescriptor {
   /** Empty when there is an error. */

@@ -3,6 +3,7 @@
  * know; writers write {@link messageVersion}. Parsing (with ajv) is in parse.ts.
  */
 import { type Static, Type } from 'typebox';
+import { labelKeyPattern } from './names.ts';
 
 export const messageVersion = 1;
 
@@ -87,6 +88,11 @@ export const ControlMessage = Type.Object({
 });
 export type ControlMessage = Static<typeof ControlMessage>;
 
+/** Labels of a node. Closed: a record with a mere length for its keys would let keys with line breaks hold anything. */
+export const Labels = Type.Record(Type.String({ pattern: labelKeyPattern.source }), text(255), {
+  additionalProperties: false,
+});
+
 /** Up, each beat and on change. Usage in percent, capacity in cores and MB. */
 export const InformationMessage = Type.Object({
   v: version,
@@ -97,7 +103,7 @@ export const InformationMessage = Type.Object({
   runtimes: Type.Array(Type.Object({ name: text(32), version: text(64) }), { maxItems: 16 }),
   /** Members of a run spec that this agent understands; a spec with another one is not sent to it. */
   fields: Type.Array(text(32), { maxItems: 64 }),
-  labels: Type.Record(Type.String({ maxLength: 63 }), text(255)),
+  labels: Labels,
   location: Type.Optional(text(255)),
   ip: text(64),
   version: text(32),

@@ -11,6 +11,9 @@ export const appNamePattern = /^[a-zA-Z0-9]([-a-zA-Z0-9]{0,28}[a-zA-Z0-9])?$/;
 /** Clusters and nodes. */
 export const nodeNamePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 
+/** Keys of node labels, wherever they are written. */
+export const labelKeyPattern = /^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$/;
+
 /** Full name of a service. */
 export type ServiceName = string;
 /** Full name of an instance. */

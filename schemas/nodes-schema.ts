@@ -1,5 +1,6 @@
 /** Schema of nodes.yaml. What it means is in nodes-file.ts. */
 import { type Static, type TSchema, Type } from 'typebox';
+import { labelKeyPattern } from './names.ts';
 
 /** Ports where seed 002 expects its services. */
 export const defaultPorts = { metrics: 61_208, customOrchestrator: 9_999 } as const;
@@ -24,7 +25,7 @@ const NodeItem = Type.Object(
     orchestrator: blank(Type.String({ maxLength: 64 }), '`docker`, `kubernetes`, or the name of your own.'),
     resources: blank(Type.Array(Type.String({ maxLength: 64 })), 'Metrics to watch; blank for all.'),
     labels: blank(
-      Type.Record(Type.String({ pattern: '^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$' }), scalar, closed),
+      Type.Record(Type.String({ pattern: labelKeyPattern.source }), scalar, closed),
       'Labels, for constraints of services.',
     ),
     pool: blank(

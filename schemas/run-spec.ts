@@ -46,17 +46,17 @@ export const RunSpecSchema = Type.Object(
   closed,
 );
 
-/** Schema and type are one: a member that only one of them has does not compile. */
-type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+/** Schema and type say the same: a member that only one of them has does not compile. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? readonly string[] : never) : never;
 type Plain<T> = T extends readonly (infer Item)[]
   ? Plain<Item>[]
   : T extends object
     ? { -readonly [Key in keyof T]: Plain<T[Key]> }
     : T;
-const same: Same<Plain<Static<typeof RunSpecSchema>>, Plain<RunSpec>> = true;
+type Fields = Same<Plain<Static<typeof RunSpecSchema>>, Plain<RunSpec>>;
 
 /** Members of a run spec that this version understands, sorted: agents report them, the planner compares. */
-export const runSpecFields: readonly string[] = same && Object.keys(RunSpecSchema.properties).sort();
+export const runSpecFields: Fields = Object.keys(RunSpecSchema.properties).sort();
 
 /**
  * A run spec from the wire, or what is wrong with it: UNKNOWN_FIELD for a member of a later version, else BAD_REQUEST. Tell

@@ -62,6 +62,10 @@ describe('wire messages', () => {
     };
     expect(parseMessage(InformationMessage, JSON.stringify(message)).ok).toBe(true);
     expect(parseMessage(InformationMessage, JSON.stringify({ ...message, v: 2 })).ok).toBe(false);
+    const withLabels = (labels: object) => parseMessage(InformationMessage, JSON.stringify({ ...message, labels })).ok;
+    expect(withLabels({ 'example.com/zone': 'attic' })).toBe(true);
+    expect(withLabels({ 'a\nb': { anything: true } })).toBe(false);
+    expect(withLabels({ ['x'.repeat(64)]: '1' })).toBe(false);
   });
 
   it('name unknown keys and what was meant', () => {
