@@ -6,15 +6,14 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import Docker from 'dockerode';
 import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
 import { eventually } from './eventually.ts';
 import { cloneRepository, type GitRepo } from './git-repo.ts';
 
-/** The shipped program. */
-export const program = fileURLToPath(new URL('../../dist/cli/bin/oakctl.js', import.meta.url));
+/** The shipped program. Tests and bench run in the root of the package, as npm does it. */
+export const program = resolve('dist/cli/bin/oakctl.js');
 
 export interface Ran {
   readonly code: number;
