@@ -24,7 +24,7 @@ const onDisk = folders.flatMap((folder) =>
 const seen = new Set(ours.map(({ source }) => source));
 const missed = onDisk.filter((file) => !seen.has(file));
 const edges = ours.reduce((sum, { dependencies }) => sum + dependencies.length, 0);
-const minimum = Number(process.env.MINIMUM_MODULES ?? 100);
+const minimum = Number(process.env.MINIMUM_MODULES ?? 300);
 
 if (missed.length > 0) console.error(`not seen by the import law: ${missed.join(', ')}`);
 if (ours.length < minimum) console.error(`only ${ours.length} modules seen, ${minimum} expected at least`);
