@@ -27,13 +27,6 @@ export async function git(folder: string, ...args: string[]): Promise<string> {
   return stdout.trim();
 }
 
-/** A bare, empty repository in a new folder below the temporary folder. */
-export async function createBareRepository(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'oakctl-remote-'));
-  await git(folder, 'init', '--bare', '--quiet', '.');
-  return folder;
-}
-
 /** Clones `remote` into a new folder; an empty remote gives a repository whose first push makes `branch`. */
 export async function cloneRepository(remote: string, branch = 'main'): Promise<GitRepo> {
   const folder = await mkdtemp(join(tmpdir(), 'oakctl-clone-'));
