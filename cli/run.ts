@@ -2,7 +2,7 @@
 import { Config, flush, run } from '@oclif/core';
 import { problem } from '../schemas/problem.ts';
 import { nearest } from '../schemas/spelling.ts';
-import { problemsOf } from './base-command.ts';
+import { globalFlags, problemsOf } from './base-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createPaint, wantsColour } from './render/paint.ts';
 import { renderProblems } from './render/problems.ts';
@@ -11,7 +11,7 @@ import { renderProblems } from './render/problems.ts';
 export async function runCommandLine(argv: readonly string[], root: string): Promise<number> {
   try {
     const config = await Config.load(root);
-    await run(helpWord(argv), config);
+    await run(normaliseArguments(argv), config);
     return Number(process.exitCode ?? exitCodes.ok);
   } catch (error) {
     return report(error as Error, argv, root);
@@ -20,10 +20,26 @@ export async function runCommandLine(argv: readonly string[], root: string): Pro
   }
 }
 
-/** `help nodes ls` is `nodes ls --help`. */
-function helpWord(argv: readonly string[]): string[] {
-  const rest = argv.slice(1);
-  return argv[0] === 'help' ? [...rest, '--help'] : [...argv];
+/** `help nodes ls` is `nodes ls --help`, and global flags may stand before the command. */
+export function normaliseArguments(argv: readonly string[]): string[] {
+  const flags = leadingFlags(argv);
+  const rest = [...argv.slice(flags.length), ...flags];
+  return rest[0] === 'help' ? [...rest.slice(1), '--help'] : rest;
+}
+
+/** Global flags, with their values, in front of the first word. */
+function leadingFlags(argv: readonly string[]): readonly string[] {
+  const flags: string[] = [];
+  for (;;) {
+    const [next, value] = argv.slice(flags.length, flags.length + 2);
+    const known = Object.entries(globalFlags).find(
+      ([name, flag]) =>
+        next === `--${name}` || next?.startsWith(`--${name}=`) || (flag.char && next === `-${flag.char}`),
+    );
+    if (!known || next === undefined) return flags;
+    flags.push(next);
+    if (known[1].type === 'option' && !next.includes('=') && value !== undefined) flags.push(value);
+  }
 }
 
 async function report(error: Error, argv: readonly string[], root: string): Promise<number> {

@@ -66,7 +66,10 @@ function createEngine(docker: Dockerode, version: string): LocalEngine {
       return found.length;
     },
     async volumes(fingerprint) {
-      const { Volumes } = await docker.listVolumes({ filters: { label: labels({ fingerprint }) } });
+      // Without volumes the Engine says null, whatever the types say.
+      const { Volumes } = (await docker.listVolumes({ filters: { label: labels({ fingerprint }) } })) as {
+        Volumes: readonly { readonly Name: string }[] | null;
+      };
       return (Volumes ?? []).map(({ Name }) => Name).sort();
     },
     async removeVolumes(names) {

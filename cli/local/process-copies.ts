@@ -5,7 +5,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startTime } from './processes.ts';
+import { bootId, startTime } from './processes.ts';
 
 interface Recorded {
   readonly pid: number;
@@ -27,9 +27,9 @@ export async function endProcesses(workerFolder: string, hard: boolean): Promise
 async function listRunning(folder: string): Promise<readonly Recorded[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const files = entries.filter((entry) => entry.isFile() && entry.name === 'process');
-  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  const boot = await bootId();
   const recorded = await Promise.all(
-    files.map(async (file) => parseRecord(await readFile(join(file.parentPath, file.name), 'utf8'), boot.trim())),
+    files.map(async (file) => parseRecord(await readFile(join(file.parentPath, file.name), 'utf8'), boot)),
   );
   const alive = await Promise.all(recorded.map(async (one) => (one && (await isAlive(one)) ? one : undefined)));
   return alive.filter((one) => one !== undefined);

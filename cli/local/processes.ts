@@ -7,6 +7,8 @@ import { replaceFile } from './marker.ts';
 
 export interface ProcessFile {
   readonly pid: number;
+  /** Boot in which it was started: start times begin anew with each. */
+  readonly boot?: string;
   /** Start time as the kernel counts it (clock ticks since boot); absent where there is no /proc. */
   readonly start?: string;
 }
@@ -22,11 +24,17 @@ export async function startTime(pid: number): Promise<string | undefined> {
   return fields?.[0] === 'Z' ? undefined : fields?.[19];
 }
 
+/** Id of this boot; empty where there is no /proc. */
+export async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
+}
+
 /** The process of a pid file if it still runs. */
 export async function runningPid(pidFile: string): Promise<number | undefined> {
   const text = await readFile(pidFile, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const { pid, start } = parse(text);
+  const { pid, start, boot } = parse(text);
+  if (boot !== undefined && boot !== (await bootId())) return undefined;
   if (!Number.isInteger(pid) || pid <= 1 || !exists(pid)) return undefined;
   return start === undefined || start === (await startTime(pid)) ? pid : undefined;
 }
@@ -65,7 +73,8 @@ export async function startProcess(
     });
     child.unref();
     const start = await startTime(pid);
-    await replaceFile(files.pid, JSON.stringify({ pid, ...(start === undefined ? {} : { start }) }));
+    const identity = start === undefined ? {} : { start, boot: await bootId() };
+    await replaceFile(files.pid, JSON.stringify({ pid, ...identity }));
     return pid;
   } finally {
     await log.close();

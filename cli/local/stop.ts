@@ -5,6 +5,7 @@ import { changeContexts } from '../contexts.ts';
 import { endCopies } from './copies.ts';
 import { type LocalEngine, openEngine } from './engine.ts';
 import { type LocalPaths, localPaths } from './folders.ts';
+import { exclusively } from './lock.ts';
 import { type LocalWorker, type Marker, requireMarker, requireWorker } from './marker.ts';
 import { endProcess } from './processes.ts';
 
@@ -29,19 +30,30 @@ export async function stopWorker(options: {
   const paths = localPaths(options.home, options.name);
   const marker = await requireMarker(paths);
   const worker = requireWorker(marker, options.worker);
-  const engine = await engineFor(marker);
-  const ended = await endProcess(paths.pid(worker.name), options.hard ? 0 : grace);
-  const copies = await endCopies({ paths, marker, worker, engine }, options.hard ? 'kill' : 'stop');
-  return { name: paths.name, ended: ended ? [worker.name] : [], copies };
+  return exclusively(paths, async () => {
+    const engine = await engineFor(marker);
+    const ended = await endProcess(paths.pid(worker.name), options.hard ? 0 : grace);
+    const copies = await endCopies({ paths, marker, worker, engine }, options.hard ? 'kill' : 'stop');
+    return { name: paths.name, ended: ended ? [worker.name] : [], copies };
+  });
 }
 
 /** Stops everything, and keeps everything. */
 export async function stopCluster(options: { readonly home: string; readonly name: string }): Promise<StopReport> {
   const paths = localPaths(options.home, options.name);
   const marker = await requireMarker(paths);
-  const engine = await engineFor(marker);
+  return exclusively(paths, async () => endAll(paths, marker, await engineFor(marker), 'stop'));
+}
+
+/** Agents first, so that nobody starts a copy again; then copies; then the reconciler. */
+async function endAll(
+  paths: LocalPaths,
+  marker: Marker,
+  engine: LocalEngine | undefined,
+  how: 'stop' | 'remove',
+): Promise<StopReport> {
   const ended = await endAgents(paths, marker.workers);
-  const each = marker.workers.map((worker) => endCopies({ paths, marker, worker, engine }, 'stop'));
+  const each = marker.workers.map((worker) => endCopies({ paths, marker, worker, engine }, how));
   const copies = (await Promise.all(each)).reduce((sum, count) => sum + count, 0);
   if (await endProcess(paths.pid('reconciler'), grace)) ended.push('reconciler');
   await rm(paths.endpoints, { force: true });
@@ -63,16 +75,14 @@ export async function down(options: {
 }): Promise<DownReport> {
   const paths = localPaths(options.home, options.name);
   const marker = await requireMarker(paths);
-  const engine = await engineFor(marker);
-  const ended = await endAgents(paths, marker.workers);
-  const each = marker.workers.map((worker) => endCopies({ paths, marker, worker, engine }, 'remove'));
-  const copies = (await Promise.all(each)).reduce((sum, count) => sum + count, 0);
-  if (await endProcess(paths.pid('reconciler'), grace)) ended.push('reconciler');
-  await rm(paths.endpoints, { force: true });
-  const left = await leftovers(engine, marker);
-  if (options.purge) await purge(options.home, paths, engine, left.volumes);
-  const kept = options.purge ? [] : [paths.folder, ...left.volumes.map((volume) => `volume ${volume}`)];
-  return { name: paths.name, ended, copies, networks: left.networks, volumes: left.volumes, kept };
+  return exclusively(paths, async () => {
+    const engine = await engineFor(marker);
+    const report = await endAll(paths, marker, engine, 'remove');
+    const left = await leftovers(engine, marker);
+    if (options.purge) await purge(options.home, paths, engine, left.volumes);
+    const kept = options.purge ? [] : [paths.folder, ...left.volumes.map((volume) => `volume ${volume}`)];
+    return { ...report, networks: left.networks, volumes: left.volumes, kept };
+  });
 }
 
 async function endAgents(paths: LocalPaths, workers: readonly LocalWorker[]): Promise<string[]> {

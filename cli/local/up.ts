@@ -13,6 +13,7 @@ import { maxWorkers, workerAddress } from './addresses.ts';
 import { freeBlock } from './blocks.ts';
 import { engineSocket, openEngine } from './engine.ts';
 import { type LocalPaths, localPaths } from './folders.ts';
+import { exclusively } from './lock.ts';
 import { type LocalWorker, type Marker, readMarker, requireMarker, requireWorker, writeMarker } from './marker.ts';
 import { runningPid } from './processes.ts';
 import { ensureRepository } from './repository.ts';
@@ -54,6 +55,10 @@ export interface UpReport {
 /** Brings the cluster up and returns when its workers are online. PORT_TAKEN, REFUSED, TIMED_OUT, UNREACHABLE. */
 export async function up(options: UpOptions, signal: AbortSignal): Promise<UpReport> {
   const paths = localPaths(options.home, options.name);
+  return exclusively(paths, () => bringUp(paths, options, signal));
+}
+
+async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSignal): Promise<UpReport> {
   const marker = await prepare(paths, options);
   const started: string[] = [];
   const already: string[] = [];

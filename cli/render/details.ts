@@ -41,6 +41,7 @@ export function renderNode(node: NodeView, paint: Paint): string {
       ['node', paint.strong(node.name)],
       ['state', paintState(paint, node.state)],
       ['cordoned', node.cordoned?.cause],
+      ['aliases', node.aliases.join(', ')],
       ['id', node.id],
       ['listed', node.listed ? 'in nodes.yaml' : 'not in nodes.yaml'],
       ['ip', node.ip],

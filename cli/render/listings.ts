@@ -36,6 +36,7 @@ export const nodeListing: Listing<NodeView> = {
     { title: 'CPU', value: (node) => share(node.usage?.cpu), right: true },
     { title: 'RUNTIMES', value: (node) => node.runtimes.join(',') },
     { title: 'SEEN', value: (node) => age(node.seen), right: true },
+    { title: 'ALIASES', value: (node) => node.aliases.join(','), wide: true },
     { title: 'ID', value: (node) => node.id, wide: true },
     { title: 'POOL', value: (node) => node.pool, wide: true },
     { title: 'LISTED', value: (node) => (node.listed ? 'yes' : 'no'), wide: true },

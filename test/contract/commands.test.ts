@@ -21,7 +21,7 @@ it('every command has a description and an example', async () => {
   )) {
     const command = await load(file);
     expect(command.description, file).toBeTruthy();
-    expect(command.examples?.length, file).toBeGreaterThan(0);
+    expect(command.examples.length, file).toBeGreaterThan(0);
   }
 });
 

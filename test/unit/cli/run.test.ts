@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../../../cli/base-command.ts';
-import { suggestCommand } from '../../../cli/run.ts';
+import { normaliseArguments, suggestCommand } from '../../../cli/run.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 
 const known = ['deploy', 'down', 'nodes ls', 'nodes token create', 'services inspect'];
@@ -19,6 +19,35 @@ describe('a command that nobody knows', () => {
 
   it('that is like none has no suggestion', () => {
     expect(suggestCommand(['xyzzy', 'plugh'], known)).toBeUndefined();
+  });
+});
+
+describe('the words of a command line', () => {
+  it.each([
+    [
+      ['nodes', 'ls', '-o', 'json'],
+      ['nodes', 'ls', '-o', 'json'],
+    ],
+    [
+      ['-o', 'json', 'nodes', 'ls'],
+      ['nodes', 'ls', '-o', 'json'],
+    ],
+    [
+      ['--no-color', '--context=a', 'status'],
+      ['status', '--no-color', '--context=a'],
+    ],
+    [
+      ['--context', 'nodes', 'nodes', 'ls'],
+      ['nodes', 'ls', '--context', 'nodes'],
+    ],
+    [
+      ['help', 'nodes', 'ls'],
+      ['nodes', 'ls', '--help'],
+    ],
+    [['--version'], ['--version']],
+    [[], []],
+  ])('%j are read as %j', (typed, read) => {
+    expect(normaliseArguments(typed)).toEqual(read);
   });
 });
 
