@@ -1,4 +1,7 @@
-/** Carries out steps: one call of a runtime each, with a time limit, aborted when a newer ledger wants something else. */
+/**
+ * Carries out steps: one call of a runtime each, with a time limit. A newer ledger aborts pulls that it does not want. Other
+ * calls are let through: an engine that was asked to start a copy may do so after the caller left, beside the next one.
+ */
 import type { Part } from '../schemas/assignment.ts';
 import type { Clock, Mono, Random } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
@@ -21,7 +24,7 @@ const stopLimit = 20_000;
 
 export interface Executor {
   begin(step: Step): void;
-  /** Aborts what this ledger does not want any more. */
+  /** Aborts the pulls that this ledger does not want any more. */
   supersede(ledger: Part): void;
 }
 
@@ -105,7 +108,8 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
     begin,
     supersede(ledger) {
       for (const [key, step] of state.busy) {
-        if (!stillWanted(step, ledger)) controllers.get(key)?.abort(new DOMException('superseded', 'AbortError'));
+        if (step.kind === 'prepare' && !stillWanted(step, ledger))
+          controllers.get(key)?.abort(new DOMException('superseded', 'AbortError'));
       }
     },
   };

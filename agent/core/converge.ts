@@ -73,10 +73,7 @@ function nextStep(members: readonly Member[], memory: Memory, now: Now): Step | 
 function isReady(member: Member, memory: Memory, now: Now): boolean {
   const notBefore = memory.copies.get(keyText(member))?.notBefore;
   return (
-    member.engine === 'known' &&
-    !member.ahead &&
-    !memory.busy.has(keyText(member)) &&
-    (notBefore === undefined || notBefore <= now.mono)
+    member.engine === 'known' && !memory.busy.has(keyText(member)) && (notBefore === undefined || notBefore <= now.mono)
   );
 }
 

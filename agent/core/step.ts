@@ -20,20 +20,14 @@ export type Step =
   | ({ readonly kind: 'stop'; readonly grace: number } & Aim)
   | ({ readonly kind: 'remove' } & Aim);
 
-/** Is a step that is under way still in the sense of this (newer) ledger? Otherwise it is aborted. */
-export function stillWanted(step: Step, ledger: Part): boolean {
-  const job = ledger.jobs.find(
-    (one) => one.instance === step.instance && one.copy === step.copy && one.runtime === step.runtime,
+/** Does this (newer) ledger still want the copy for which a pull is under way? */
+export function stillWanted(pull: Extract<Step, { kind: 'prepare' }>, ledger: Part): boolean {
+  return ledger.jobs.some(
+    (job) =>
+      job.instance === pull.instance &&
+      job.copy === pull.copy &&
+      job.runtime === pull.runtime &&
+      job.digest === pull.digest &&
+      job.want !== 'stopped',
   );
-  switch (step.kind) {
-    case 'prepare':
-    case 'create':
-      return job !== undefined && job.digest === step.digest && job.want !== 'stopped';
-    case 'start':
-      return job !== undefined && job.digest === step.digest && job.want === 'run';
-    case 'stop':
-      return job?.want !== 'run';
-    case 'remove':
-      return job === undefined;
-  }
 }

@@ -174,6 +174,51 @@ describe('updates', () => {
     ]);
   });
 
+  test('a stop that fails keeps the next copy from starting beside it', async () => {
+    const rig = await started();
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1), v1]]));
+    await rig.clock.advance(100);
+    rig.runtime.script('stop', '1.1', { fail: 'RUNTIME_UNAVAILABLE', times: 1 });
+    rig.assign(
+      partOf({ epoch: 1, gen: 2, by }, [
+        [jobOf(web, '1.1', v1, 'stopped'), v1],
+        [jobOf(web, '1.2', v2), v2],
+      ]),
+    );
+    await rig.clock.advance(5_000);
+    expect([rig.status('1.1'), rig.status('1.2')]).toEqual(['stopping', 'prepared']);
+    await rig.clock.advance(10_000);
+    expect([rig.status('1.1'), rig.status('1.2')]).toEqual(['stopped', 'running']);
+  });
+
+  test('what was stopped for an update runs again on rollback, whatever its restart policy', async () => {
+    const rig = await started();
+    const never = container('web:1', { restart: 'never' });
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', never), never]]));
+    await rig.clock.advance(100);
+    rig.assign(partOf({ epoch: 1, gen: 2, by }, [[jobOf(web, '1.1', never, 'stopped'), never]]));
+    await rig.clock.advance(1_000);
+    expect(rig.status('1.1')).toBe('stopped');
+    rig.assign(partOf({ epoch: 1, gen: 3, by }, [[jobOf(web, '1.1', never), never]]));
+    await rig.clock.advance(1_000);
+    expect(rig.status('1.1')).toBe('running');
+  });
+
+  test('a start under way is not cut off by a newer ledger: the copy is stopped before the next one starts', async () => {
+    const rig = createRig({ delays: { start: 300 } });
+    await rig.boot();
+    const port = { ports: [{ host: 80, container: 80, protocol: 'tcp' as const }] };
+    const [old, next] = [container('web:1', port), container('web:2', port)];
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', next), next]]));
+    await rig.clock.advance(100);
+    expect(rig.status('1.1')).toBe('starting');
+    rig.assign(partOf({ epoch: 1, gen: 2, by }, [[jobOf(web, '1.2', old), old]]));
+    await rig.clock.advance(2_000);
+    expect(rig.report()?.copies.map((copy) => [copy.copy, copy.status])).toEqual([['1.2', 'running']]);
+    const order = steps(rig).filter((call) => /^(start|stop)/.test(call));
+    expect(order).toEqual([`start ${web}/1.1`, `stop ${web}/1.1`, `start ${web}/1.2`]);
+  });
+
   test('a failed pull leaves the old copy running, tells why, and is tried again', async () => {
     const rig = await started();
     rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1), v1]]));
@@ -342,6 +387,36 @@ describe('an engine that does not answer', () => {
       expect(steps(rig)).toHaveLength(before);
     },
   );
+
+  test('what ends while the engine is silent is started at once, and is no crash', async () => {
+    const rig = await started();
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1), v1]]));
+    await rig.clock.advance(1_000);
+    for (let outage = 0; outage < 4; outage += 1) {
+      rig.runtime.engine('down');
+      await rig.clock.advance(40_000);
+      rig.runtime.exit({ instance: web, copy: '1.1' }, 137);
+      rig.runtime.engine('up');
+      await rig.clock.until(() => rig.status('1.1') === 'running', 31_000);
+    }
+    expect(rig.report()?.copies[0]?.restarts).toBe(0);
+  });
+
+  test('a list that was asked for before a step ended does not undo what is known of it', async () => {
+    const rig = createRig({ delays: { list: 100, start: 20 } });
+    await rig.boot();
+    await rig.clock.advance(150);
+    const jobs = Array.from({ length: 30 }, (_, slot) => jobOf(`a.default.s.default.instance.${slot}`, '1.1', v1));
+    rig.assign(
+      partOf(
+        { epoch: 1, gen: 1, by },
+        jobs.map((job) => [job, v1]),
+      ),
+    );
+    await rig.clock.advance(5_000);
+    expect(steps(rig).filter((call) => call.startsWith('start'))).toHaveLength(30);
+    expect(steps(rig).filter((call) => call.startsWith('create'))).toHaveLength(30);
+  });
 
   test('a call that hangs holds up no other instance', async () => {
     const rig = await started();

@@ -16,7 +16,7 @@ import type { AssignmentMessage, ControlMessage, Fence, InstancesMessage, Job } 
 import type { Bus } from '../../../schemas/ports.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import { topic } from '../../../schemas/topics.ts';
-import { createFakeRuntime, type FakeRuntime } from '../../support/fake-runtime.ts';
+import { createFakeRuntime, type FakeRuntime, type FakeRuntimeOptions } from '../../support/fake-runtime.ts';
 import { createMemoryBroker, type MemoryBroker } from '../../support/memory-bus.ts';
 import { createMemoryFiles, type MemoryFiles } from '../../support/memory-files.ts';
 import { createSeededRandom, createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
@@ -97,7 +97,7 @@ export interface Rig {
   status(copy: string): string | undefined;
 }
 
-export function createRig(options: { readonly endedLag?: number } = {}): Rig {
+export function createRig(options: Omit<FakeRuntimeOptions, 'clock'> = {}): Rig {
   const clock = createVirtualClock();
   const broker = createMemoryBroker(clock);
   const runtime = createFakeRuntime({ clock, ...options });
