@@ -3,13 +3,13 @@
  * the verdict durably, and tells the world. The same way serves a first read, a push, an approval and a restart without a remote.
  */
 import { canonicalJson } from '../schemas/digest.ts';
-import type { ServiceName } from '../schemas/names.ts';
+import { copyId, type ServiceName } from '../schemas/names.ts';
 import { isProblemError, type Problem } from '../schemas/problem.ts';
 import type { RepositorySettings } from '../schemas/settings.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { Context, Source } from './context.ts';
-import { type Admission, admit } from './core/admit.ts';
+import { type Admission, admit, holdId } from './core/admit.ts';
 import type { Listing } from './core/model.ts';
 import type { SourceRecord } from './core/records.ts';
 import {
@@ -41,6 +41,8 @@ export interface Acceptance {
   /** Entries of nodes.yaml of all sources but this one. */
   listingsBeside(source: string): readonly Listing[];
   heldOf(source: string): ReadonlySet<ServiceName>;
+  /** Did the source claim a name in vain that nobody else has any more? */
+  mayClaim(source: string): boolean;
   /** Looks up the ancestry of jobs that nobody wants any more. */
   explain(signal: AbortSignal): Promise<void>;
   holds(): readonly Hold[];
@@ -56,6 +58,15 @@ interface Said {
   readonly held: ReadonlySet<ServiceName>;
   readonly services: ReadonlySet<ServiceName>;
   readonly listings: readonly Listing[];
+}
+
+function servicesOf(record: SourceRecord | undefined): Set<ServiceName> {
+  return new Set(Object.values(record?.files ?? {}).flatMap((file) => file.services));
+}
+
+/** What the id of a hold would be if its source could be read whole. */
+function guardId(source: string, { subjects = [] }: Hold): string {
+  return holdId('REMOVAL_GUARD', source, subjects);
 }
 
 const readingKey = (source: string, file: { readonly path: string; readonly blob: string }): string =>
@@ -84,8 +95,10 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     return files.flatMap((file) => {
       const key = readingKey(source.name, file);
       if (optional && !readings.has(key) && !texts.has(file.blob)) return [];
-      const reading = readings.get(key) ?? readFile({ ...file, text: texts.get(file.blob) }, whereOf(source));
-      readings.set(key, reading);
+      const text = texts.get(file.blob);
+      const reading = readings.get(key) ?? readFile({ ...file, text }, whereOf(source));
+      // A text that is not to be had may be there the next time.
+      if (text !== undefined) readings.set(key, reading);
       return [{ path: file.key, blob: file.blob, reading }];
     });
   };
@@ -146,12 +159,20 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     for (const [service, record] of Object.entries(keeper.now.direct)) {
       owners.set(service, { source: directSource, slots: record.slots });
     }
-    for (const [source, one] of said) {
+    for (const { name: source } of deps.sources) {
       if (source === name) continue;
-      for (const service of one.services)
-        owners.set(service, { source, slots: world.desired.get(service)?.slots ?? [] });
+      // One that was not read yet has what it had.
+      const services = said.get(source)?.services ?? servicesOf(keeper.now.sources[source]);
+      for (const service of services) owners.set(service, { source, slots: world.desired.get(service)?.slots ?? [] });
     }
     return owners;
+  };
+
+  const mayClaim: Acceptance['mayClaim'] = (source) => {
+    const conflicts = (said.get(source)?.holds ?? []).filter((hold) => hold.code === 'SOURCE_CONFLICT');
+    if (conflicts.length === 0) return false;
+    const owners = ownersBeside(source);
+    return conflicts.some((hold) => !owners.has(hold.subject));
   };
 
   const read: Acceptance['read'] = async (source, commit, signal) => {
@@ -159,9 +180,10 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     const verdict = judge(source, snapshot);
     const before = keeper.now.sources[source.name];
     const changed = before === undefined || before.commit !== commit;
+    // One write for all that follows from a revision. Nobody is told before it is on disk: the planner waits for that, too.
     keepVerdict(source.name, verdict);
-    await keeper.saved();
     tell(source, commit, snapshot, verdict);
+    keepApprovals(verdict);
     await keeper.saved();
     await explain(signal);
     return { problems: [...snapshot.problems], changed };
@@ -173,7 +195,28 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
       keeper.change({ sources: withEntry<SourceRecord>(keeper.now.sources, source, verdict.record) });
     }
     for (const name of verdict.services.keys()) if (keeper.now.direct[name]) direct.release(name);
-    const approvals = keeper.now.approvals.filter((id) => !verdict.spent.includes(id));
+    for (const name of servicesOf(before)) {
+      if (!verdict.services.has(name) && !verdict.held.has(name) && !world.held.has(name)) buryStrangers(source, name);
+    }
+  };
+
+  /** The source gave the name up: what it once took over with the name came from no commit of its own, and goes as well. */
+  const buryStrangers = (source: string, service: ServiceName): void => {
+    const copies = [...(world.copies.get(service)?.values() ?? [])];
+    if (copies.every(({ job }) => job === undefined || job.source.name === source)) return;
+    const copy = copyId(world.fence);
+    const tombstone = { copy, at: deps.clock.now().wall };
+    keeper.change({ tombstones: withEntry(keeper.now.tombstones, service, tombstone) });
+    context.apply({ kind: 'tombstone', service, copy });
+  };
+
+  /** An approval ends with its use, and when the set that it was given for is not proposed any more. */
+  const keepApprovals = (verdict: Admission): void => {
+    const isRead = deps.sources.every(({ name }) => said.has(name));
+    const proposed = new Set(
+      [...said].flatMap(([source, one]) => one.holds.map((hold) => hold.id ?? guardId(source, hold))),
+    );
+    const approvals = keeper.now.approvals.filter((id) => !verdict.spent.includes(id) && (!isRead || proposed.has(id)));
     if (approvals.length < keeper.now.approvals.length) keeper.change({ approvals });
   };
 
@@ -228,7 +271,9 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
       if (head === undefined) continue;
       try {
         const ancestor = await source.git.isAncestor(commit, head, signal);
-        if (ancestor !== undefined) context.apply({ kind: 'ancestry', source: source.name, commit, ancestor });
+        // Another head may have been accepted meanwhile: then this says nothing.
+        if (ancestor !== undefined && world.heads.get(source.name) === head)
+          context.apply({ kind: 'ancestry', source: source.name, commit, ancestor });
       } catch (error) {
         if (!isProblemError(error)) throw error;
         deps.log('warn', 'ancestry_unknown', { source: source.name, commit, why: error.message });
@@ -243,6 +288,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     snapshotOfFiles,
     listingsBeside: (source) => [...said].flatMap(([name, one]) => (name === source ? [] : one.listings)),
     heldOf: (source) => said.get(source)?.held ?? new Set(),
+    mayClaim,
     explain,
     holds: () => [...said.values()].flatMap((one) => one.holds),
     settingsOf: (source) => said.get(source)?.settings,

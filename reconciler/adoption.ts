@@ -15,12 +15,19 @@ import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { onceSaved } from './records-keeper.ts';
 
 export interface Adoption {
   /** Begins the window. `lost`: nodes that were lost before the stop, which nobody waits for. */
   begin(lost: ReadonlySet<string>): void;
-  /** A node reported its instances: adopt it if that was not done. */
-  reported(node: NodeId): void;
+  /** The bus is connected (again): the window begins anew. Who hears nothing waits. */
+  connected(): void;
+  disconnected(): void;
+  /** A node reported its instances: adopt it if that was not done. A retained report may be older than its ledger. */
+  reported(node: NodeId, retained: boolean): void;
+  /** A node was forgotten: nobody waits for it. */
+  forgotten(): void;
+  stop(): void;
   /** An agent carries a pair of another process that is not below ours. */
   foreign(pair: { readonly epoch: number; readonly by: string }): void;
   /** Hash of the node's part as we promised it. */
@@ -35,26 +42,36 @@ const LedgerAnswer = Type.Object({
 });
 
 const readTimeout = 10_000;
-const retryAfter = 2_000;
+const firstRetry = 2_000;
+const longestRetry = 30_000;
 const ledgerLimit = 1024 * 1024;
 
-export function createAdoption(context: Context, dispatcher: Dispatcher, onRecovered: () => void): Adoption {
+/** `onAdopted`: the world learned of jobs that nothing explained before. */
+export function createAdoption(context: Context, dispatcher: Dispatcher, onAdopted: () => void): Adoption {
   const { deps, world, keeper, journal } = context;
   const reading = new Set<NodeId>();
   const awaited = new Set<NodeId>();
   const foreigners = new Set<string>();
   const hashes = new Map<NodeId, { part: Part; hash: string }>();
   const emptyHash = hashPart(emptyPart);
+  const failures = new Map<NodeId, number>();
   let cancelWindow = (): void => {};
+  let begun = false;
+  let connected = false;
+  let stopped = false;
 
   const adopt = (id: NodeId, part: Part): void => {
-    if (world.nodes.get(id)?.adopted) return;
+    if (stopped || world.nodes.get(id)?.adopted !== false) return;
     if (part.fence.epoch >= world.fence.epoch && part.fence.by !== world.fence.by) raiseEpoch(part.fence);
     context.apply({ kind: 'ledger', node: id, part });
     deps.log('info', 'node_adopted', { node: id, copies: part.jobs.length, fence: part.fence });
-    awaited.delete(id);
-    if (world.recovering) endWhenAllAdopted();
-    else dispatcher.restamp(id);
+    failures.delete(id);
+    if (world.recovering) {
+      endWhenAllAdopted();
+      return;
+    }
+    onceSaved(context, () => dispatcher.restamp(id));
+    onAdopted();
   };
 
   /** Nothing of ours may be below what agents have on disk, e.g. after records were restored from a backup. */
@@ -89,55 +106,81 @@ export function createAdoption(context: Context, dispatcher: Dispatcher, onRecov
   };
 
   const read = (id: NodeId): void => {
-    if (reading.has(id) || world.nodes.get(id)?.adopted !== false) return;
+    if (stopped || reading.has(id) || world.nodes.get(id)?.adopted !== false) return;
     reading.add(id);
     void readLedger(id).finally(() => {
       const node = world.nodes.get(id);
       const retry = node !== undefined && !node.adopted;
       if (!retry) return void reading.delete(id);
-      deps.clock.after(retryAfter, () => {
+      const failed = (failures.get(id) ?? 0) + 1;
+      failures.set(id, failed);
+      deps.clock.after(Math.min(longestRetry, firstRetry * 2 ** (failed - 1)), () => {
         reading.delete(id);
-        if (presenceOf(node, context.policy(), deps.clock.now()).state !== 'lost') read(id);
+        const still = world.nodes.get(id);
+        if (still && presenceOf(still, context.policy(), deps.clock.now()).state !== 'lost') read(id);
       });
     });
   };
 
+  /** Nodes that the window waits for. */
+  const missing = (): number => [...awaited].filter((id) => world.nodes.get(id)?.adopted === false).length;
   const endWhenAllAdopted = (): void => {
-    if (awaited.size === 0) end('every known node has reported');
+    if (begun && missing() === 0) end('every known node has reported');
+  };
+  const restampAll = (): void => {
+    for (const [id, node] of world.nodes) if (node.adopted) dispatcher.restamp(id);
   };
   const end = (why: string): void => {
     if (!world.recovering) return;
     cancelWindow();
-    void keeper.saved().then(() => {
-      if (!world.recovering) return;
+    onceSaved(context, () => {
+      if (!world.recovering || stopped) return;
       context.apply({ kind: 'recovered' });
-      for (const [id, node] of world.nodes) if (node.adopted) dispatcher.restamp(id);
+      restampAll();
       journal.add('recovered', 'cluster', why);
-      onRecovered();
+      onAdopted();
     });
+  };
+  /** Counts only while we hear: a broker that is away says nothing about nodes. */
+  const openWindow = (): void => {
+    cancelWindow();
+    if (!begun || !connected || !world.recovering || stopped) return;
+    const wait = Math.max(0, context.policy().graceUntil - deps.clock.now().mono);
+    cancelWindow = deps.clock.after(wait, () => end(`${missing()} nodes have not reported in time`));
   };
 
   return {
     begin(lost) {
       for (const id of world.nodes.keys()) if (!lost.has(id)) awaited.add(id);
-      const policy = context.policy();
-      const wait = awaited.size > 0 ? policy.graceUntil - deps.clock.now().mono : 0;
-      cancelWindow = deps.clock.after(Math.max(0, wait), () => end(`${awaited.size} nodes have not reported in time`));
+      begun = true;
+      openWindow();
       endWhenAllAdopted();
     },
-    reported(id) {
+    connected() {
+      connected = true;
+      openWindow();
+    },
+    disconnected() {
+      connected = false;
+      cancelWindow();
+    },
+    reported(id, retained) {
       const node = world.nodes.get(id);
       if (!node || node.adopted || !node.reported) return;
       const { epoch, gen, by, hash } = node.reported;
-      if (hash === emptyHash) adopt(id, { ...emptyPart, fence: { epoch, gen, by } });
+      if (hash === emptyHash && !retained) adopt(id, { ...emptyPart, fence: { epoch, gen, by } });
       else read(id);
     },
+    forgotten: endWhenAllAdopted,
     foreign(pair) {
+      if (stopped) return;
       if (foreigners.has(pair.by)) return deps.fatal(rival(pair.by));
       raiseEpoch(pair);
-      void keeper.saved().then(() => {
-        for (const [id, node] of world.nodes) if (node.adopted) dispatcher.restamp(id);
-      });
+      onceSaved(context, restampAll);
+    },
+    stop() {
+      stopped = true;
+      cancelWindow();
     },
     hashOf(id) {
       const part = world.nodes.get(id)?.part ?? emptyPart;

@@ -2,11 +2,12 @@
 import type { DeployAnswer, DeployRequest, DocumentText } from '../schemas/api.ts';
 import { checkNames, type DescriptorOptions, type ParsedService, parseDescriptor } from '../schemas/descriptor.ts';
 import { canonicalJson } from '../schemas/digest.ts';
-import { copyId, parseServiceName, type ServiceName } from '../schemas/names.ts';
+import { compareCopyIds, copyId, parseServiceName, type ServiceName } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource, type ServiceSpec } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
-import type { DirectRecord } from './core/records.ts';
+import type { World } from './core/model.ts';
+import type { DirectRecord, Records } from './core/records.ts';
 import { pathOfKey } from './core/snapshot.ts';
 import { withEntry } from './records-keeper.ts';
 
@@ -61,9 +62,10 @@ export function readDescriptors(
 export function createDirect(context: Context): Direct {
   const { deps, world, keeper, journal } = context;
 
+  /** A source that cluster.yaml does not name any more owns nothing. */
   const gitOwner = (name: ServiceName): { source: string; file: string } | undefined => {
-    for (const [source, record] of Object.entries(keeper.now.sources)) {
-      for (const [file, entry] of Object.entries(record.files)) {
+    for (const { name: source } of deps.sources) {
+      for (const [file, entry] of Object.entries(keeper.now.sources[source]?.files ?? {})) {
         if (entry.services.includes(name)) return { source, file: pathOfKey(file) };
       }
     }
@@ -99,13 +101,35 @@ export function createDirect(context: Context): Direct {
       (name: string): boolean =>
         name.startsWith(`${app}.`) && app.split('.').length === 2;
     const known = [...new Set([...all, ...world.desired.keys(), ...world.copies.keys()])];
-    return [...(names.services ?? []), ...(names.apps ?? [])].flatMap((given) => {
+    const given = [...(names.services ?? []), ...(names.apps ?? [])].flatMap((given) => {
       const found = parseServiceName(given) ? known.filter((name) => name === given) : known.filter(inApp(given));
       if (found.length > 0) return found;
       throw new ProblemError(
         problem('NOT_FOUND', `nothing is deployed as ${given}`, { subject: given, hint: 'oakctl services ls' }),
       );
     });
+    return [...new Set(given)];
+  };
+
+  /** What cannot be written must not come true later: the members are as they were, but for what others changed since. */
+  const savedOr = async (undo: () => void): Promise<void> => {
+    try {
+      await keeper.saved();
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  };
+
+  /** Records of the end of these services. Copies that the planner began meanwhile are covered as well. */
+  const bury = (names: readonly ServiceName[]): Records['tombstones'] => {
+    const tombstone = { copy: copyId(world.fence), at: deps.clock.now().wall };
+    return Object.fromEntries(names.map((name) => [name, tombstone]));
+  };
+  const isCovered = (name: ServiceName): boolean => {
+    const tombstone = keeper.now.tombstones[name];
+    const copies = [...(world.copies.get(name)?.values() ?? [])].filter(({ job }) => job !== undefined);
+    return tombstone !== undefined && copies.every(({ copy }) => compareCopyIds(copy, tombstone.copy) <= 0);
   };
 
   return {
@@ -115,13 +139,14 @@ export function createDirect(context: Context): Direct {
         services.map((service) => service.spec.name),
         'deploy',
       );
-      let { direct } = keeper.now;
+      const before = keeper.now.direct;
+      let direct = before;
       const answer = services.map(({ spec }) => {
-        const old = direct[spec.name];
+        const old = before[spec.name];
         const same = old !== undefined && sameSpec(old.spec, spec);
         const record: DirectRecord = {
           spec,
-          ...resize(old, spec.replicas),
+          ...resize(old ?? orphanSlots(world, spec.name), spec.replicas),
           at: deps.clock.now().wall,
           actor: request.actor ?? 'api',
         };
@@ -130,10 +155,16 @@ export function createDirect(context: Context): Direct {
         return { name: spec.name, digest: spec.digest, change };
       });
       keeper.change({ direct });
-      await keeper.saved();
+      await savedOr(() => {
+        for (const { name, change } of answer) {
+          if (change === 'same' || keeper.now.direct[name] !== direct[name]) continue;
+          keeper.change({ direct: withEntry(keeper.now.direct, name, before[name]) });
+        }
+      });
       for (const { name, change } of answer) {
-        const record = keeper.now.direct[name];
-        if (change === 'same' || !record) continue;
+        const record = direct[name];
+        // Somebody deleted it, or deployed another version, while this was being written.
+        if (change === 'same' || !record || keeper.now.direct[name] !== record) continue;
         want(name, record);
         journal.add('service_deployed', name, `${change} by ${record.actor}`);
       }
@@ -143,20 +174,29 @@ export function createDirect(context: Context): Direct {
     async remove(names, actor) {
       const services = namesOf(names);
       refuseGit(services, 'delete');
-      const { fence } = world;
-      let { direct, tombstones, rollouts } = keeper.now;
+      const before = keeper.now;
+      const pick = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
+        Object.fromEntries(Object.entries(map).filter(([name]) => services.includes(name)));
+      keeper.change({ direct: without(before.direct, services) });
+      do {
+        keeper.change({ tombstones: { ...keeper.now.tombstones, ...bury(services) } });
+        await savedOr(() => {
+          const { direct, tombstones } = keeper.now;
+          keeper.change({
+            direct: { ...pick(before.direct), ...direct },
+            tombstones: { ...without(tombstones, services), ...pick(before.tombstones) },
+          });
+        });
+      } while (!services.every(isCovered));
       for (const name of services) {
-        direct = withEntry(direct, name, undefined);
-        rollouts = withEntry(rollouts, name, undefined);
-        tombstones = withEntry(tombstones, name, { copy: copyId(fence), at: deps.clock.now().wall });
-      }
-      keeper.change({ direct, tombstones, rollouts });
-      await keeper.saved();
-      for (const name of services) {
-        context.apply({ kind: 'tombstone', service: name, copy: copyId(fence) });
+        const tombstone = keeper.now.tombstones[name];
+        if (tombstone) context.apply({ kind: 'tombstone', service: name, copy: tombstone.copy });
+        journal.add('service_deleted', name, `deleted by ${actor}`);
+        // Deployed anew while this was being written: what it was before is covered, what it is now is not.
+        if (keeper.now.direct[name]) continue;
+        keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, undefined) });
         context.apply({ kind: 'rollout', service: name, at: deps.clock.now().mono });
         context.apply({ kind: 'desired', service: name });
-        journal.add('service_deleted', name, `deleted by ${actor}`);
       }
       return { services };
     },
@@ -172,6 +212,26 @@ export function createDirect(context: Context): Direct {
       keeper.change({ direct: withEntry(keeper.now.direct, name, undefined) });
     },
   };
+}
+
+/**
+ * Slots of jobs that run without a record of them (it was lost): deploying the same descriptor adopts them as they are. What was
+ * deleted is not among them.
+ */
+export function orphanSlots(
+  world: Pick<World, 'copies' | 'tombstones' | 'desired'>,
+  service: ServiceName,
+): Pick<DirectRecord, 'slots' | 'counter'> | undefined {
+  if (world.desired.has(service)) return undefined;
+  const tombstone = world.tombstones.get(service);
+  const slots = [...(world.copies.get(service)?.values() ?? [])]
+    .filter(({ job, copy }) => job && (tombstone === undefined || compareCopyIds(copy, tombstone) > 0))
+    .map(({ slot }) => slot);
+  return slots.length > 0 ? { slots: [...new Set(slots)], counter: Math.max(...slots) + 1 } : undefined;
+}
+
+function without<T>(map: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> {
+  return Object.fromEntries(Object.entries(map).filter(([name]) => !names.includes(name)));
 }
 
 function sameSpec(a: ServiceSpec, b: ServiceSpec): boolean {

@@ -60,6 +60,11 @@ export function createDispatcher(context: Context): Dispatcher {
     deps.bus.publish(on, canonicalJson(signMessage(deps.keys, on, message)), { qos: 1, retain: true });
   };
 
+  // What was promised to the node since the last flush is not on disk yet: the flush sends its assignment.
+  const republish = (node: NodeId): void => {
+    if (!touched.has(node)) sendAssignment(node);
+  };
+
   return {
     queue(promised) {
       controls.push({ node: promised.node, message: controlOf(world.cluster, promised) });
@@ -80,9 +85,9 @@ export function createDispatcher(context: Context): Dispatcher {
       if (!node?.adopted) return;
       world.fence = { ...world.fence, gen: world.fence.gen + 1 };
       world.nodes.set(id, { ...node, part: { ...node.part, fence: world.fence } });
-      sendAssignment(id);
+      republish(id);
     },
-    republish: sendAssignment,
+    republish,
     clear(node) {
       for (const row of ['assignment', 'instances', 'online'] as const) {
         deps.bus.publish(topic(node, row, 0), '', { qos: 1, retain: true });

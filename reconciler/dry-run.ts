@@ -10,9 +10,12 @@ import type { Action, Listing, World } from './core/model.ts';
 import { planAll } from './core/plan.ts';
 import { verdictEvents } from './core/verdict.ts';
 import { ancestryKey, apply, cloneWorld } from './core/world.ts';
-import { readDescriptors, resize } from './direct.ts';
+import { orphanSlots, readDescriptors, resize } from './direct.ts';
+import { within } from './time-limit.ts';
 
 const dryRunTimeout = 30_000;
+/** Will happen, one after the other: for a plan that is a change, not a hold. */
+const queued = 'UPDATE_QUEUED';
 
 /** What would happen: with `documents` as if deployed directly, or (`asSource`) as if they were the whole source. */
 export async function planRequest(context: Context, acceptance: Acceptance, request: PlanRequest): Promise<PlanView> {
@@ -21,9 +24,14 @@ export async function planRequest(context: Context, acceptance: Acceptance, requ
     ? await tellAsSource(context, acceptance, world, request)
     : tellDirect(context, world, request);
   const plan = planAll(world, context.policy(), context.deps.clock.now());
+  const later = plan.holds.filter((hold) => hold.code === queued);
   return {
-    changes: [...told.changes, ...plan.actions.flatMap((action) => changeOf(context.world, action) ?? [])],
-    holds: [...told.holds, ...plan.holds],
+    changes: [
+      ...told.changes,
+      ...plan.actions.flatMap((action) => changeOf(context.world, action) ?? []),
+      ...later.map(({ subject, message }): PlanChange => ({ action: 'replace', subject, detail: message })),
+    ],
+    holds: [...told.holds, ...plan.holds.filter((hold) => hold.code !== queued)],
     settled: plan.settled,
     problems: told.problems,
   };
@@ -41,7 +49,7 @@ function tellDirect(context: Context, world: World, request: PlanRequest): Told 
       const hint = 'change it there and push, or: oakctl deploy --commit';
       throw new ProblemError(problem('OWNED_BY_GIT', `git owns it: source ${owner}`, { subject: spec.name, hint }));
     }
-    const { slots } = resize(old, spec.replicas);
+    const { slots } = resize(old ?? orphanSlots(world, spec.name), spec.replicas);
     apply(world, { kind: 'desired', service: spec.name, desired: { spec, source: { name: directSource }, slots } });
   }
   return { changes: [], holds: [], problems: warnings };
@@ -64,13 +72,10 @@ async function tellAsSource(
     blob: sha256(text),
     mode: '100644',
   }));
-  const snapshot = await acceptance.snapshotOfFiles(source, files, AbortSignal.timeout(dryRunTimeout));
+  const snapshot = await within(context.deps.clock, dryRunTimeout, (signal) =>
+    acceptance.snapshotOfFiles(source, files, signal),
+  );
   const verdict = acceptance.judge(source, snapshot);
-  // The working copy is taken for a child of what was accepted: what it leaves out may go.
-  for (const copies of world.copies.values()) {
-    for (const { job } of copies.values())
-      if (job?.source.name === source.name) world.ancestry.set(ancestryKey(job.source), true);
-  }
   const listings = [...acceptance.listingsBeside(source.name), ...verdict.listings];
   const before = listingsByName(world);
   const events = verdictEvents(world, { source: source.name, commit: 'working copy' }, verdict, {
@@ -78,6 +83,11 @@ async function tellAsSource(
     listings,
   });
   for (const event of events) apply(world, event);
+  // The working copy is taken for a child of what was accepted: what it leaves out may go.
+  for (const copies of world.copies.values()) {
+    for (const { job } of copies.values())
+      if (job?.source.name === source.name) world.ancestry.set(ancestryKey(job.source), true);
+  }
   const holds: readonly Hold[] = verdict.holds.filter((hold) => hold.subject.startsWith('source/'));
   return { changes: nodeChanges(before, listingsByName(world)), holds, problems: snapshot.problems };
 }

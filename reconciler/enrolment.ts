@@ -121,7 +121,18 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
         nodes: { ...keeper.now.nodes, [record.id]: record },
         nextOrdinal: record.ordinal + 1,
       });
-      await keeper.saved();
+      try {
+        await keeper.saved();
+      } catch (error) {
+        // Nobody was told of the node: its name and the use of the token are free again.
+        const { tokens, nodes } = keeper.now;
+        const left = tokens[token.id];
+        keeper.change({
+          nodes: withEntry(nodes, record.id, undefined),
+          tokens: left ? withEntry(tokens, token.id, { ...left, uses: left.uses + 1 }) : tokens,
+        });
+        throw error;
+      }
       tellBroker();
       context.apply({ kind: 'node', record });
       journal.add('node_joined', `node/${record.name}`, `joined as ${record.id} from ${request.ip}`);
@@ -142,11 +153,12 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       );
       if (!found) return refuse(problem('NOT_FOUND', `no node is named ${name}`, { hint: 'oakctl nodes ls' }));
       keeper.change({ nodes: withEntry(keeper.now.nodes, found.id, { ...found, revoked: deps.clock.now().wall }) });
-      await keeper.saved();
+      // At once, whatever the disk says: a node that is not trusted any more must not stay for want of space.
       tellBroker();
       deps.broker.disconnect(found.id);
       dispatcher.clear(found.id);
       context.apply({ kind: 'node_forgotten', node: found.id });
+      await keeper.saved();
       journal.add('node_revoked', `node/${found.name}`, 'its credential is revoked');
       return { revoked: found.name };
     },

@@ -36,6 +36,8 @@ const pulse = 1_000;
 const longestBeat = 5_000;
 /** Least time after a start, a reconnect or a gap in which no node becomes lost. */
 const leastGrace = 15_000;
+/** Longer than any outage between two looks of the loop: while the bus is away, a gap or a reconnect sets it anew. */
+const deafGrace = 86_400_000;
 
 /** Loads records (raising the epoch) and wires the parts. FILE_DAMAGED, FILE_UNWRITABLE. */
 export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler> {
@@ -48,10 +50,18 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     onEvent: (event) => deps.log('info', event.kind, { subject: event.subject, message: event.message }),
   });
   const world = createWorld({ cluster: settings.cluster, fence: { epoch: keeper.now.epoch, gen: 0, by } });
+  let connected = false;
   let graceUntil = clock.now().mono;
+  let known: { readonly base: Omit<Policy, 'graceUntil'>; readonly policy: Policy } | undefined;
   let planner: Planner | undefined;
 
-  const policy = (): Policy => ({ ...sync.policy(), graceUntil });
+  /** Asked for at every message: made anew only when a part of it changed. */
+  const policy = (): Policy => {
+    const base = sync.policy();
+    if (known?.base !== base || known.policy.graceUntil !== graceUntil)
+      known = { base, policy: { ...base, graceUntil } };
+    return known.policy;
+  };
   const context: Context = {
     deps,
     world,
@@ -73,32 +83,39 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     planner?.wake();
   });
   const observer = createObserver(context, dispatcher, adoption);
-  const losses = createLossMemory(context);
+  const losses = createLossMemory(context, () => connected);
   const enrolment = createEnrolment(context, dispatcher);
   planner = createPlanner(context, dispatcher);
 
+  /** While we hear nobody nothing becomes lost, nor for a while after: by the slowest class that the cluster has. */
   const extendGrace = (): void => {
-    const longest = Math.max(leastGrace, settings.lost_after[settings.node_class]);
-    graceUntil = (clock.now().mono + longest) as Mono;
+    const { lostAfter, nodeClass, pools } = policy();
+    const classes = [nodeClass, ...Object.values(pools).map((pool) => pool.class ?? nodeClass)];
+    const longest = Math.max(leastGrace, ...classes.map((name) => lostAfter[name]));
+    graceUntil = (clock.now().mono + (connected ? longest : deafGrace)) as Mono;
     observer.refresh();
   };
 
-  let connected = false;
   let stopped = false;
   const handlers = {
     connected: () => {
       connected = true;
       extendGrace();
+      adoption.connected();
       if (world.recovering) return;
       for (const [id, node] of world.nodes) if (node.adopted) dispatcher.republish(id);
     },
     disconnected: (reason: string) => {
       connected = false;
+      adoption.disconnected();
+      if (stopped) return;
+      extendGrace();
       deps.log('warn', 'bus_disconnected', { reason });
     },
     message: observer.message,
   };
 
+  let cancelBeat = (): void => undefined;
   const beat = (last: Mono): void => {
     if (stopped) return;
     const { mono } = clock.now();
@@ -106,21 +123,29 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       deps.log('warn', 'loop_gap', { ms: mono - last });
       extendGrace();
     }
-    clock.after(pulse, () => beat(mono));
+    cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
   const inspection = createInspection(context, sync);
   const control: ControlPlane = {
     ...inspection,
     deploy: direct.deploy,
-    remove: direct.remove,
+    async remove(names, actor) {
+      const removed = await direct.remove(names, actor);
+      sync.reclaim();
+      return removed;
+    },
     approve: sync.approve,
     sync: sync.now,
     plan: sync.plan,
     createToken: enrolment.createToken,
     identity: enrolment.identity,
     join: enrolment.join,
-    revoke: enrolment.revoke,
+    async revoke(node) {
+      const revoked = await enrolment.revoke(node);
+      adoption.forgotten();
+      return revoked;
+    },
     logs: createLogReader(context),
     events: (after, signal) => journal.follow(after, signal),
     ready: () => connected && sync.ready(),
@@ -148,10 +173,16 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     brokerRestarted: (reason) => journal.add('broker_restarted', 'cluster', reason),
     async stop() {
       stopped = true;
-      sync.stop();
-      planner.stop();
-      await keeper.saved();
-      await deps.bus.close();
+      cancelBeat();
+      losses.stop();
+      observer.stop();
+      adoption.stop();
+      try {
+        await sync.stop();
+        await planner.stop();
+      } finally {
+        await deps.bus.close();
+      }
     },
   };
 }

@@ -15,10 +15,9 @@ import type { Dispatcher } from './dispatch.ts';
 
 export interface Observer {
   message(message: BusMessage): void;
-  /** Looks at the presence of a node and keeps looking. Call when a node becomes known. */
-  watch(node: NodeId): void;
   /** Looks at all nodes again: the policy or its grace changed. */
   refresh(): void;
+  stop(): void;
 }
 
 /** A report that is behind what we published for longer than this gets the assignment again. */
@@ -32,6 +31,7 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
   const complained = new Map<string, number>();
   const repeated = new Map<NodeId, number>();
   const statuses = new Map<NodeId, ReadonlyMap<string, string>>();
+  let stopped = false;
 
   const complain = (who: string, why: string): void => {
     const { mono } = deps.clock.now();
@@ -45,7 +45,7 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
     const node = world.nodes.get(id);
     timers.get(id)?.();
     timers.delete(id);
-    if (!node) return void states.delete(id);
+    if (!node || stopped) return void states.delete(id);
     const now = deps.clock.now();
     const { state, changesAt } = presenceOf(node, context.policy(), now);
     const before = states.get(id);
@@ -122,7 +122,7 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
       if (!parsed.ok) return parsed.problem.message;
       context.apply({ kind: 'instances', node, message: parsed.value, retained, at });
       journalStatuses(node, parsed.value);
-      adoption.reported(node);
+      adoption.reported(node, retained);
       if (!retained) compareWithReport(node, parsed.value, at);
       return undefined;
     },
@@ -139,15 +139,23 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
       const parsed = parseTopic(topic);
       if (!parsed || payload === '') return;
       const { node, row } = parsed;
+      if (stopped) return;
       if (row !== 'information' && row !== 'instances' && row !== 'online') return;
-      if (!world.nodes.has(node)) return complain(node, 'an unknown node speaks');
+      if (!world.nodes.has(node)) {
+        // Its last will, or a row that an external broker kept: what a revoked node left goes.
+        if (context.keeper.now.nodes[node]?.revoked !== undefined) dispatcher.clear(node);
+        return complain(node, 'an unknown node speaks');
+      }
       const why = handlers[row](node, payload, retained, deps.clock.now().mono);
       if (why !== undefined) return complain(node, `${row}: ${why}`);
       if (!retained || states.get(node) === undefined) look(node);
     },
-    watch: look,
     refresh() {
       for (const id of world.nodes.keys()) look(id);
+    },
+    stop() {
+      stopped = true;
+      for (const cancel of timers.values()) cancel();
     },
   };
 }

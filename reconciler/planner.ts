@@ -17,8 +17,8 @@ import { withEntry } from './records-keeper.ts';
 export interface Planner {
   /** Something is dirty: plan soon, once for all that comes in this turn. */
   wake(): void;
-  /** Sends what is queued and stops planning. */
-  stop(): void;
+  /** Stops planning; sends what was decided once it is on disk. */
+  stop(): Promise<void>;
 }
 
 const saveRetry = 1_000;
@@ -29,6 +29,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher): Planner
   let scheduled = false;
   let running = false;
   let stopped = false;
+  let cancelRetry = (): void => undefined;
 
   const wake = (): void => {
     if (scheduled || stopped) return;
@@ -51,7 +52,8 @@ export function createPlanner(context: Context, dispatcher: Dispatcher): Planner
       if (!isProblemError(error)) return deps.fatal(error instanceof Error ? error : new Error(String(error)));
       // Records cannot be written: what was decided waits, unsent, until they can.
       deps.log('error', 'records_unwritable', { why: error.message });
-      deps.clock.after(saveRetry, wake);
+      cancelRetry();
+      cancelRetry = deps.clock.after(saveRetry, wake);
     } finally {
       running = false;
     }
@@ -128,9 +130,11 @@ export function createPlanner(context: Context, dispatcher: Dispatcher): Planner
 
   return {
     wake,
-    stop() {
+    async stop() {
       stopped = true;
+      cancelRetry();
       for (const cancel of wakes.values()) cancel();
+      await keeper.saved();
       dispatcher.flush();
     },
   };

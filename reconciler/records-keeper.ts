@@ -1,3 +1,5 @@
+import { isProblemError } from '../schemas/problem.ts';
+import type { Context } from './context.ts';
 import { emptyRecords, type Records } from './core/records.ts';
 import type { RecordsStore } from './ports.ts';
 
@@ -8,6 +10,20 @@ export interface RecordsKeeper {
   change(members: Partial<Records>): void;
   /** Resolves when everything changed so far is on disk. Costs nothing when it already is. */
   saved(): Promise<void>;
+}
+
+const saveAgainAfter = 1_000;
+
+/** Calls `run` once everything changed so far is on disk, however long the disk refuses. */
+export function onceSaved({ keeper, deps }: Pick<Context, 'keeper' | 'deps'>, run: () => void): void {
+  keeper
+    .saved()
+    .then(run)
+    .catch((error: unknown) => {
+      if (!isProblemError(error)) return deps.fatal(error instanceof Error ? error : new Error(String(error)));
+      deps.log('error', 'records_unwritable', { why: error.message });
+      deps.clock.after(saveAgainAfter, () => onceSaved({ keeper, deps }, run));
+    });
 }
 
 /** Loads the records and raises the epoch by one, durably: nothing of this process may carry an older one. */

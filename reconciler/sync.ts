@@ -11,16 +11,20 @@ import type { Context, Source } from './context.ts';
 import type { Policy } from './core/model.ts';
 import type { Direct } from './direct.ts';
 import { planRequest } from './dry-run.ts';
+import { within } from './time-limit.ts';
 
 export interface Sync {
   start(): void;
-  stop(): void;
+  /** Resolves when nothing is under way any more. */
+  stop(): Promise<void>;
   /** Looks at all remotes now; answers when each head is accepted or refused. */
   now(signal: AbortSignal): Promise<SyncAnswer>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
   plan(request: PlanRequest): Promise<PlanView>;
   /** Finds out whether jobs that nobody wants any more came from older commits of their sources. */
   explain(): void;
+  /** A name may be free that a source claimed in vain: reads such sources again. */
+  reclaim(): void;
   views(): readonly SourceView[];
   /** Holds of whole sources (removals that wait for a human). */
   holds(): readonly Hold[];
@@ -56,6 +60,13 @@ export function createSync(context: Context, direct: Direct): Sync {
   const progress = new Map<string, Progress>();
   const abort = new AbortController();
   const unwatch: (() => void)[] = [];
+  const currentPolicy = (): Omit<Policy, 'graceUntil'> =>
+    policyOf(
+      deps.settings,
+      deps.sources.map((source) => acceptance.settingsOf(source.name)),
+    );
+  /** Stable until a settings file changes: it is asked for at every message. */
+  let policy = currentPolicy();
 
   const progressOf = (source: Source): Progress => {
     const known = progress.get(source.name);
@@ -80,47 +91,72 @@ export function createSync(context: Context, direct: Direct): Sync {
     const poll = acceptance.settingsOf(source.name)?.poll ?? source.poll;
     const backoff = Math.min(longestBackoff, firstBackoff * 2 ** (p.failures - 1));
     const wait = p.failures > 0 ? Math.min(backoff, Math.max(poll, firstBackoff)) : poll;
-    p.cancelTimer = deps.clock.after(wait * (0.8 + 0.4 * deps.random.number()), () => void pass(source));
+    p.cancelTimer = deps.clock.after(wait * (0.8 + 0.4 * deps.random.number()), () => begin(source));
+  };
+
+  /** A pass that nobody waits for. What it throws is a bug: expected failures are in its progress. */
+  const begin = (source: Source, force = false): void => {
+    pass(source, force).catch((error: unknown) =>
+      deps.fatal(error instanceof Error ? error : new Error(String(error))),
+    );
   };
 
   /** One look at a time per source; a call during a pass makes it look once more. */
   const pass = (source: Source, force = false): Promise<void> => {
     const p = progressOf(source);
     p.force ||= force;
-    if (p.pass) {
-      p.again = true;
-      return p.pass;
-    }
-    p.pass = passUntilDone(source, p).finally(() => {
-      delete p.pass;
-      schedule(source);
-    });
+    p.again = true;
+    p.pass ??= passUntilDone(source, p);
     return p.pass;
   };
 
   const passUntilDone = async (source: Source, p: Progress): Promise<void> => {
-    for (p.again = true; p.again && !abort.signal.aborted; ) {
-      const { force } = p;
-      p.again = false;
-      p.force = false;
-      await look(source, p, force);
+    // In a later turn, so that `p.pass` is set before it can end.
+    await Promise.resolve();
+    try {
+      while (p.again && !abort.signal.aborted) {
+        const { force } = p;
+        p.again = false;
+        p.force = false;
+        await look(source, p, force);
+      }
+    } finally {
+      // In the turn of the last look: a call that comes later makes a pass of its own.
+      delete p.pass;
+      schedule(source);
     }
   };
 
   const look = async (source: Source, p: Progress, force: boolean): Promise<void> => {
-    const limit = AbortSignal.any([abort.signal, AbortSignal.timeout(passTimeout)]);
     try {
-      const head = await source.git.head(limit);
-      p.checkedAt = deps.clock.now().mono;
-      if (head !== p.head || force || p.state !== 'synced') {
-        await source.git.fetch(head, limit);
-        await read(source, p, head, limit);
-      }
+      await within(deps.clock, passTimeout, (limit) => lookWithin(source, p, force, limit), abort.signal);
       recovered(source, p);
     } catch (error) {
-      await failed(source, p, error, limit);
+      failed(source, p, error);
     } finally {
       p.tried = true;
+    }
+  };
+
+  const lookWithin = async (source: Source, p: Progress, force: boolean, limit: AbortSignal): Promise<void> => {
+    if (p.head === undefined) await readAccepted(source, p, limit);
+    const head = await source.git.head(limit);
+    p.checkedAt = deps.clock.now().mono;
+    if (head === p.head && !force && p.state === 'synced') return acceptance.explain(limit);
+    await source.git.fetch(head, limit);
+    await read(source, p, head, limit);
+  };
+
+  /** After a start: what was accepted last is in force again before anybody asks a remote that may not answer. */
+  const readAccepted = async (source: Source, p: Progress, signal: AbortSignal): Promise<void> => {
+    const accepted = keeper.now.sources[source.name]?.commit;
+    if (accepted === undefined) return;
+    try {
+      await read(source, p, accepted, signal);
+      p.tried = true;
+    } catch (error) {
+      if (!isProblemError(error)) throw error;
+      deps.log('warn', 'last_good_unreadable', { source: source.name, commit: accepted, why: error.message });
     }
   };
 
@@ -129,6 +165,8 @@ export function createSync(context: Context, direct: Direct): Sync {
     p.head = commit;
     p.problems = problems;
     p.state = problems.some((one) => one.severity !== 'warning') ? 'invalid' : 'synced';
+    policy = currentPolicy();
+    reclaim();
     if (changed) journal.add('source_accepted', `source/${source.name}`, `${commit.slice(0, 10)} is accepted`);
   };
 
@@ -137,8 +175,12 @@ export function createSync(context: Context, direct: Direct): Sync {
     p.failures = 0;
   };
 
-  /** The remote or the mirror failed: the last accepted commit stays in force, read from the mirror if it was not yet. */
-  const failed = async (source: Source, p: Progress, error: unknown, signal: AbortSignal): Promise<void> => {
+  const reclaim = (): void => {
+    for (const source of deps.sources) if (acceptance.mayClaim(source.name)) begin(source, true);
+  };
+
+  /** The remote or the mirror failed: the last accepted commit stays in force. */
+  const failed = (source: Source, p: Progress, error: unknown): void => {
     if (abort.signal.aborted) return;
     if (!isProblemError(error) && !(error instanceof DOMException)) throw error;
     const problems = isProblemError(error)
@@ -147,13 +189,6 @@ export function createSync(context: Context, direct: Direct): Sync {
     p.failures += 1;
     if (p.failures === 1)
       journal.add('source_unreachable', `source/${source.name}`, problems[0]?.message ?? 'it cannot be read');
-    const accepted = keeper.now.sources[source.name]?.commit;
-    if (accepted !== undefined && p.head === undefined) {
-      await read(source, p, accepted, signal).catch((cause: unknown) => {
-        if (!isProblemError(cause)) throw cause;
-        deps.log('warn', 'last_good_unreadable', { source: source.name, commit: accepted, why: cause.message });
-      });
-    }
     p.state = problems.some((one) => one.code === 'SOURCE_UNREACHABLE') ? 'unreachable' : 'invalid';
     p.problems = problems;
   };
@@ -179,14 +214,15 @@ export function createSync(context: Context, direct: Direct): Sync {
   return {
     start() {
       for (const source of deps.sources) {
-        unwatch.push(source.git.watch(() => void pass(source)));
-        void pass(source);
+        unwatch.push(source.git.watch(() => begin(source)));
+        begin(source);
       }
     },
-    stop() {
+    async stop() {
       abort.abort();
       for (const stop of unwatch) stop();
       for (const p of progress.values()) p.cancelTimer();
+      await Promise.allSettled([...progress.values()].map((p) => p.pass));
     },
     async now() {
       await Promise.all(deps.sources.map((source) => pass(source)));
@@ -200,20 +236,24 @@ export function createSync(context: Context, direct: Direct): Sync {
         );
       }
       keeper.change({ approvals: [...new Set([...keeper.now.approvals, id])] });
-      await keeper.saved();
+      await keeper.saved().catch((error: unknown) => {
+        keeper.change({ approvals: keeper.now.approvals.filter((one) => one !== id) });
+        throw error;
+      });
       journal.add('approved', hold.subject, `${hold.code} by ${actor}`);
       await Promise.all(deps.sources.map((source) => pass(source, true)));
       return { approved: id };
     },
     plan: (request) => planRequest(context, acceptance, request),
-    explain: () => void acceptance.explain(abort.signal),
+    explain() {
+      acceptance.explain(abort.signal).catch((error: unknown) => {
+        if (!abort.signal.aborted) deps.fatal(error instanceof Error ? error : new Error(String(error)));
+      });
+    },
+    reclaim,
     views: () => deps.sources.map(viewOf),
     holds: acceptance.holds,
-    policy: () =>
-      policyOf(
-        deps.settings,
-        deps.sources.map((source) => acceptance.settingsOf(source.name)),
-      ),
+    policy: () => policy,
     ready: () => deps.sources.every((source) => progressOf(source).tried),
   };
 }

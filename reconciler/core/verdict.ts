@@ -21,7 +21,8 @@ export function verdictEvents(
   for (const [name, hold] of verdict.held) events.push({ kind: 'held', service: name, hold });
   for (const [name, service] of verdict.services) {
     const old = view.desired.get(name);
-    const same = old?.source.name === source && canonicalJson(old.spec) === canonicalJson(service.spec);
+    const isThere = old?.origin?.file === service.file && old.origin.line === service.line;
+    const same = old?.source.name === source && isThere && canonicalJson(old.spec) === canonicalJson(service.spec);
     if (!same) events.push({ kind: 'desired', service: name, desired: desiredOf(service, revision) });
   }
   for (const [name, desired] of view.desired) {
