@@ -28,6 +28,8 @@ export interface SlotState extends WantedSlot {
   /** On suspect nodes: may well run. */
   readonly silent: readonly Seen[];
   readonly lost: readonly Seen[];
+  /** On a silent or lost node: a one-shot copy of the target that completed. What is done need not be done again. */
+  readonly done?: Seen;
   /** Reported by nodes that were not adopted yet and are not lost. */
   readonly unread: readonly Copy[];
 }
@@ -105,10 +107,13 @@ function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly C
   const best = here.filter(isTarget).sort(byWorth(target.good))[0];
   const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(byWorth(target.good));
   const current = others[0];
+  const away = seen.filter(({ presence }) => presence.state !== 'online');
+  const done = away.find((one) => isTarget(one) && one.copy.report?.status === 'completed');
   return {
     ...wanted,
     ...(best ? { target: best } : {}),
     ...(current ? { current } : {}),
+    ...(done ? { done } : {}),
     extra: here.filter((one) => one !== best && one !== current),
     silent: seen.filter(({ presence }) => presence.state === 'suspect'),
     lost: seen.filter(({ presence }) => presence.state === 'lost'),

@@ -44,7 +44,7 @@ export function decideSlots(context: SlotsContext, slots: readonly SlotState[]):
   const updates = updateNext(context, outdated, having('updating').length, placer);
   const all = [...decisions.map(({ decision }) => decision), ...missing, updates];
   const wakeAt = earliest(...all.map((part) => part.wakeAt));
-  const settled = decisions.filter(({ decision, slot }) => decision.verdict === 'settled' && slot.target?.healthy);
+  const settled = decisions.filter(({ decision, slot }) => decision.verdict === 'settled' && isProven(slot));
   const excused = missing.filter((part) => part.excused).length;
   return {
     actions: all.flatMap((part) => part.actions),
@@ -55,16 +55,22 @@ export function decideSlots(context: SlotsContext, slots: readonly SlotState[]):
   };
 }
 
-function rulesOf({ desired: { spec }, now, rollout, seenAt }: SlotsContext): Rules {
+function rulesOf({ desired: { spec, source }, now, rollout, seenAt }: SlotsContext): Rules {
   const goesOn = rollout.phase === 'failed' && spec.update.on_failure === 'continue';
   return {
     now,
+    source,
     isOver: (target: Seen) => goesOn && failureOf(target, spec, seenAt, now) !== undefined,
     deadline: (target: Seen) => {
       const deadline = rollout.phase === 'settled' ? undefined : deadlineOf(target, spec, seenAt);
       return deadline !== undefined && deadline > now.mono ? deadline : undefined;
     },
   };
+}
+
+/** Healthy, or done before its node went away. */
+function isProven({ target, done }: SlotState): boolean {
+  return target ? target.healthy : done !== undefined;
 }
 
 interface Part {

@@ -1,10 +1,10 @@
 /** What to do about one slot. Every slot ends as wanted, with an action, or with a hold that says why not. */
-import type { CopyId } from '../../schemas/names.ts';
-import { compareCopyIds } from '../../schemas/names.ts';
+import { type CopyId, compareCopyIds } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
+import type { JobSource } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
-import { holdOf, isPrepared, seconds } from './health.ts';
+import { holdOf, isPrepared } from './health.ts';
 import type { Action } from './model.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 
@@ -32,17 +32,28 @@ export interface Rules {
   readonly now: Now;
   readonly isOver: (target: Seen) => boolean;
   readonly deadline: (target: Seen) => Mono | undefined;
+  /** The source that the service belongs to. */
+  readonly source: JobSource;
 }
 
 /** Decides a slot without placing anything: `outdated` and `missing` are the caller's to go on with. */
 export function decideSlot(service: string, slot: SlotState, rules: Rules): Decision {
   const drops = slot.extra.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
   const decision = slot.target ? decideTarget(service, slot, slot.target, rules) : decideWithout(slot, rules);
-  return { ...decision, actions: [...drops, ...decision.actions] };
+  const claims = slot.target ? claim(service, slot.target, decision.actions, rules.source) : [];
+  return { ...decision, actions: [...drops, ...decision.actions, ...claims] };
+}
+
+/** A copy that another source started is taken over as it is: only its job says from now on whose it is. */
+function claim(service: string, target: Seen, planned: readonly Action[], source: JobSource): Action[] {
+  const isBusy = planned.some((action) => action.kind === 'want');
+  if (isBusy || target.job.source.name === source.name) return [];
+  return [{ ...want(service, target, target.job.want, `it belongs to ${source.name} now`), source }];
 }
 
 function decideWithout(slot: SlotState, { now }: Rules): Decision {
   const none = { actions: [], holds: [] };
+  if (slot.done && !slot.current) return { verdict: 'settled', ...none };
   const [silent] = slot.silent;
   if (slot.current && !silent) return { verdict: 'outdated', ...none };
   if (silent) {
@@ -113,7 +124,7 @@ export function drop(service: string, { copy }: Seen, why: string): Action {
   return { kind: 'drop', service, ...subjectOf(copy), why };
 }
 
-function want(service: string, { copy }: Seen, wanted: Want, why: string): Action {
+function want(service: string, { copy }: Seen, wanted: Want, why: string): Extract<Action, { kind: 'want' }> {
   return { kind: 'want', service, ...subjectOf(copy), want: wanted, why };
 }
 
@@ -125,9 +136,4 @@ function subjectOf(copy: Seen['copy']): { instance: string; copy: CopyId; node: 
 export function queuedHold(slot: SlotState, updating: number, limit: number): Hold {
   const message = `waits for its turn: ${updating} of at most ${limit} being updated`;
   return { code: 'UPDATE_QUEUED', subject: slot.instance, message };
-}
-
-/** In what time a moment comes, for messages. */
-export function inTime(moment: Mono | undefined, now: Mono): string {
-  return moment === undefined ? 'soon' : `in ${seconds(moment - now)}`;
 }

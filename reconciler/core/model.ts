@@ -173,6 +173,8 @@ export type Action =
       readonly copy: CopyId;
       readonly node: NodeId;
       readonly want: Want;
+      /** The source that the copy belongs to from now on. Absent: it stays. */
+      readonly source?: JobSource;
       readonly why: string;
     }
   | {

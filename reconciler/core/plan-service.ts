@@ -1,8 +1,8 @@
 /** The plan of one service: what is done now, what waits and why. The same input gives the same plan. */
-import type { ServiceName } from '../../schemas/names.ts';
+import { type CopyId, compareCopyIds, type ServiceName } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
-import { earliest, seeCopies, survey } from './classify.ts';
+import { earliest, type Seen, seeCopies, survey } from './classify.ts';
 import { decideSlots } from './decide-slots.ts';
 import type { Desired, Policy, ServicePlan, View } from './model.ts';
 import { afterFailure, afterSlots, courseOf, rolloutHolds, targetOf } from './rollout.ts';
@@ -28,14 +28,15 @@ export function planService(view: View, service: ServiceName, policy: Policy, no
 function planWanted(view: View, desired: Desired, policy: Policy, now: Now): ServicePlan {
   const { spec } = desired;
   const wanted = wantedSlots(view, desired);
-  const copies = seeCopies(view, spec.name, policy, now, spec.update.settle);
+  const all = seeCopies(view, spec.name, policy, now, spec.update.settle);
+  const { living: copies, buried } = bury(all, view.tombstones.get(spec.name));
   const course = courseOf(view, desired, wanted.length, now);
   const first = survey(wanted, copies, targetOf(desired, course.rollout));
   const rollout = afterFailure(course, first.slots, desired, now);
   const target = targetOf(desired, rollout);
   const { slots, surplus } = rollout === course.rollout ? first : survey(wanted, copies, target);
   const decided = decideSlots({ view, desired, policy, now, rollout, seenAt: course.seenAt, target }, slots);
-  const removal = removeSurplus(spec.name, surplus, now.mono);
+  const removal = removeSurplus(spec.name, [...surplus, ...buried], now.mono);
   const held = view.held.get(spec.name);
   const wakeAt = earliest(decided.wakeAt, removal.wakeAt);
   return {
@@ -44,6 +45,18 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     settled: decided.settled,
     rollout: afterSlots(rollout, desired, { proven: decided.settled, open: decided.open }, now),
     ...(wakeAt === undefined ? {} : { wakeAt: wakeAt as Mono }),
+  };
+}
+
+type Copies = ReturnType<typeof seeCopies>;
+
+/** Copies from before a delete go whenever they appear, also when the service was deployed again since. */
+function bury(copies: Copies, tombstone: CopyId | undefined): { living: Copies; buried: readonly Seen[] } {
+  if (tombstone === undefined) return { living: copies, buried: [] };
+  const isBuried = ({ copy }: Seen): boolean => compareCopyIds(copy.copy, tombstone) <= 0;
+  return {
+    living: { ...copies, seen: copies.seen.filter((one) => !isBuried(one)) },
+    buried: copies.seen.filter(isBuried),
   };
 }
 

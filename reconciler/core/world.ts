@@ -157,7 +157,8 @@ function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undef
   }
   const job = part.jobs.find((one) => one.instance === instance && one.copy === copy);
   const document = job && part.documents[job.digest];
-  return job && document ? { kind: 'upsert', job: { ...job, want: action.want }, document } : undefined;
+  if (!job || !document) return undefined;
+  return { kind: 'upsert', job: { ...job, want: action.want, source: action.source ?? job.source }, document };
 }
 
 function rolloutIs(world: World, { service, rollout, at }: Of<'rollout'>): void {

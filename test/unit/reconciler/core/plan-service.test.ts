@@ -25,6 +25,13 @@ function codeOf(fleet: Fleet, node: string, digest: string): string {
 const codes = (fleet: Fleet): string[] =>
   planAll(fleet.world, fleet.policy, at(fleet.now())).holds.map((hold) => `${hold.code} ${hold.subject.slice(-1)}`);
 
+/** The source moves on to a commit without the service. */
+function unwant(fleet: Fleet): void {
+  apply(fleet.world, { kind: 'desired', service: web });
+  apply(fleet.world, { kind: 'head', source: 'main', commit: 'c2' });
+  apply(fleet.world, { kind: 'ancestry', source: 'main', commit: 'c1', ancestor: true });
+}
+
 describe('a new service', () => {
   it('starts every missing slot, spread over the nodes, and settles', () => {
     const cluster = aCluster();
@@ -166,7 +173,11 @@ describe('an update', () => {
     fleet.run(30_000);
     expect(jobs(fleet)).toEqual(['0 run app:1 node1']);
     expect(codes(fleet)).toEqual([`ROLLED_BACK ${web.slice(-1)}`]);
-    expect(fleet.world.rollouts.get(web)).toMatchObject({ phase: 'rolled_back', ended: expect.any(Number) });
+    expect(fleet.world.rollouts.get(web)).toMatchObject({
+      phase: 'rolled_back',
+      failed: aService({ run: aRun('bad:2') }).digest,
+      ended: expect.any(Number),
+    });
     update(fleet, 'app:3', 'stop_first');
     fleet.run(30_000);
     expect(fleet.world.rollouts.get(web)).toMatchObject({ phase: 'settled' });
@@ -198,6 +209,57 @@ describe('an update', () => {
     fleet.run(60_000);
     expect(jobs(fleet)).toEqual(['0 run app:1 node1', '0 run bad:2 node1', '1 run app:1 node1']);
     expect(fleet.world.rollouts.get(web)?.phase).toBe('paused');
+  });
+
+  it('pause: brings what is missing back as the last good version', () => {
+    const fleet = settled('start_first', 2);
+    fleet.want(wanted(aService({ replicas: 2, run: aRun('bad:2'), update: { on_failure: 'pause' } })));
+    fleet.run(20_000);
+    fleet.want(wanted(aService({ replicas: 3, run: aRun('bad:2'), update: { on_failure: 'pause' } })));
+    fleet.run(2_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('2'))).toEqual(['2 run app:1 node1']);
+  });
+
+  it('goes back at once when the commit is taken back while the new copy is on its way', () => {
+    for (const order of ['start_first', 'stop_first'] as const) {
+      const fleet = settled(order);
+      update(fleet, 'app:2', order);
+      fleet.run(5_000);
+      update(fleet, 'app:1', order);
+      fleet.tick(1_000);
+      expect(jobs(fleet)).toEqual(['0 run app:1 node1']);
+    }
+  });
+
+  it('drops the cancelled copy also when the old one is not well', () => {
+    const cluster = aCluster();
+    cluster.join(1, 0);
+    cluster.want(wanted(aService()));
+    foldPlans(cluster.world, policy, at(0));
+    cluster.obey(1, 0, 'running', 20_000);
+    foldPlans(cluster.world, policy, at(0));
+    cluster.want(wanted(aService({ run: aRun('app:2') })));
+    foldPlans(cluster.world, policy, at(0));
+    cluster.obey(1, 1, 'unhealthy');
+    cluster.want(wanted(aService()));
+    expect(foldPlans(cluster.world, policy, at(2)).actions).toMatchObject([{ kind: 'drop', copy: '1.2' }]);
+  });
+
+  it('across nodes does not swap while the old copy is on a silent one', () => {
+    const fleet = aFleet(2);
+    const on = (code: string, nodes: readonly string[]): void =>
+      fleet.want(wanted(aService({ run: aRun(code), placement: { nodes }, update: { order: 'stop_first' } })));
+    on('app:1', ['pi1']);
+    fleet.run(30_000);
+    on('app:2', ['pi2']);
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual(['0 prepared app:2 node2', '0 run app:1 node1']);
+    fleet.cut(1);
+    fleet.run(10_000);
+    expect(jobs(fleet)).toEqual(['0 prepared app:2 node2', '0 run app:1 node1']);
+    expect(codes(fleet)).toEqual(['SILENT_NODE 0']);
+    fleet.run(10_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node1', '0 run app:2 node2']);
   });
 
   it('continue: goes on over failures, and says that it failed', () => {
@@ -318,6 +380,15 @@ describe('replicas: every', () => {
     expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
   });
 
+  it('does not wait for a cordoned node either, and says so', () => {
+    const fleet = aFleet(2);
+    apply(fleet.world, { kind: 'node', record: aNodeRecord(2, { cordon: { cause: 'by hand' } }) });
+    fleet.want(wanted(aService({ replicas: 'every' })));
+    fleet.run(30_000);
+    expect(codes(fleet)).toEqual(['NODES_CORDONED 2']);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
+  });
+
   it('takes over from numbered slots: each moves to its own node', () => {
     const fleet = aFleet(2);
     fleet.want(wanted(aService({ replicas: 2 }), { slots: [1, 2] }));
@@ -391,6 +462,35 @@ describe('a service that nobody wants', () => {
   });
 });
 
+describe('a service that was deleted and deployed again', () => {
+  it('runs new copies; those from before the delete go when their node returns', () => {
+    const fleet = aFleet(2);
+    fleet.want(wanted(aService()));
+    fleet.run(30_000);
+    fleet.kill(1);
+    fleet.run(14_000);
+    apply(fleet.world, { kind: 'tombstone', service: web, copy: '1.1' });
+    fleet.run(2_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node1', '0 run app:1 node2']);
+    fleet.revive(1);
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node2']);
+  });
+});
+
+describe('a one-shot service', () => {
+  it('that completed is done, also when its node is lost afterwards', () => {
+    const cluster = aCluster();
+    for (const n of [1, 2, 3]) cluster.join(n, 0);
+    cluster.want(wanted(aService({ run: aRun('job:1', { one_shot: true }) })));
+    foldPlans(cluster.world, policy, at(0));
+    cluster.obey(1, 100, 'completed');
+    expect(foldPlans(cluster.world, policy, at(100))).toMatchObject({ actions: [], holds: [], settled: 1 });
+    cluster.beat(50_000, 2, 3);
+    expect(foldPlans(cluster.world, policy, at(50_000))).toMatchObject({ actions: [], holds: [], settled: 1 });
+  });
+});
+
 describe('before everything is known', () => {
   it('plans nothing while recovering', () => {
     const fleet = aFleet(1);
@@ -414,11 +514,14 @@ describe('before everything is known', () => {
     expect(waitsForNodes(plan)).toBe(true);
   });
 
-  it('adopts a copy of another source with the same digest as it is', () => {
+  it('takes over a copy of another source with the same digest as it is, and says whose it is now', () => {
     const fleet = aFleet(1);
-    fleet.want(wanted(aService()));
-    fleet.run(30_000);
     fleet.want(wanted(aService(), { source: { name: 'direct' } }));
-    expect(fleet.run(30_000).flatMap((plan) => plan.actions)).toEqual([]);
+    fleet.run(30_000);
+    fleet.want(wanted(aService()));
+    const actions = fleet.run(30_000).flatMap((plan) => plan.actions);
+    expect(actions).toMatchObject([{ kind: 'want', want: 'run', copy: '1.1', source: { name: 'main' } }]);
+    unwant(fleet);
+    expect(fleet.run(5_000).flatMap((plan) => plan.actions)).toMatchObject([{ kind: 'drop' }]);
   });
 });
