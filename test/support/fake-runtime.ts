@@ -158,11 +158,12 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       emit('removed', key);
     },
     probe: (signal) => call('probe', '', signal, () => ({ name, version: '1.0.0-fake' })),
-    list: (signal) =>
-      call('list', '', signal, () => {
-        const now = clock.now().mono;
-        return [...entries.values()].map(({ copy, changed }) => ({ ...copy, since: Math.max(0, now - changed) }));
-      }),
+    list(signal) {
+      // As it was when it was asked: an answer is old when it arrives.
+      const now = clock.now().mono;
+      const seen = [...entries.values()].map(({ copy, changed }) => ({ ...copy, since: Math.max(0, now - changed) }));
+      return call('list', '', signal, () => seen);
+    },
     prepare: (run, signal) => stepCall('prepare', run.code, signal, () => undefined),
     create: (plan, signal) =>
       stepCall('create', keyOf(plan), signal, () => {

@@ -240,6 +240,18 @@ describe('updates', () => {
     expect(rig.report()?.copies[1]?.reason).toBeUndefined();
   });
 
+  test('a new wish does not wait for the back-off of the old one', async () => {
+    const rig = await started();
+    rig.runtime.script('prepare', 'web:1', { fail: 'IMAGE_PULL_FAILED', times: 5 });
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1, 'prepared'), v1]]));
+    await rig.clock.advance(120_000);
+    expect(rig.status('1.1')).toBe('failed');
+    rig.assign(partOf({ epoch: 1, gen: 2, by }, [[jobOf(web, '1.1', v1), v1]]));
+    const before = steps(rig).length;
+    await rig.clock.advance(100);
+    expect(steps(rig)).toHaveLength(before + 1);
+  });
+
   test('a newer ledger aborts a pull that hangs', async () => {
     const rig = await started();
     rig.runtime.script('prepare', 'web:1', 'hang');
@@ -385,8 +397,23 @@ describe('an engine that does not answer', () => {
       await rig.clock.advance(60_000);
       expect(rig.status('1.1')).toBe('running');
       expect(steps(rig)).toHaveLength(before);
+      const last = rig.broker.log.filter((entry) => entry.topic === topic(node, 'information')).at(-1);
+      expect(JSON.parse(last?.payload ?? '')).not.toHaveProperty('problems');
     },
   );
+
+  test('a step that fails with the engine tells at once that it is silent, and goes on when it is back', async () => {
+    const rig = await started();
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(db, '1.1', v1), v1]]));
+    await rig.clock.advance(1_000);
+    rig.runtime.engine('down');
+    rig.assign(partOf({ epoch: 1, gen: 2, by }, [[jobOf(web, '1.2', v1), v1]]));
+    await rig.clock.advance(500);
+    expect(rig.report()?.copies.map((copy) => copy.status)).toEqual(['unknown']);
+    rig.runtime.engine('up');
+    await rig.clock.advance(2_500);
+    expect(rig.report()?.copies.map((copy) => copy.status)).toEqual(['running']);
+  });
 
   test('what ends while the engine is silent is started at once, and is no crash', async () => {
     const rig = await started();
@@ -403,7 +430,7 @@ describe('an engine that does not answer', () => {
   });
 
   test('a list that was asked for before a step ended does not undo what is known of it', async () => {
-    const rig = createRig({ delays: { list: 100, start: 20 } });
+    const rig = createRig({ delays: { list: 100, start: 130 } });
     await rig.boot();
     await rig.clock.advance(150);
     const jobs = Array.from({ length: 30 }, (_, slot) => jobOf(`a.default.s.default.instance.${slot}`, '1.1', v1));
