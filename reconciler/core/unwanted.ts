@@ -20,7 +20,7 @@ export function planUnwanted(view: View, service: ServiceName, policy: Policy, n
   const wakeAt = earliest(...silent.map(({ presence }) => presence.changesAt));
   const kept = judged.flatMap(({ hold }) => (hold ? [hold] : []));
   // Its source may only not have been read yet: what is known of its updates goes with the last copy that is kept.
-  const rollout = kept.length > 0 ? view.rollouts.get(service) : undefined;
+  const rollout = kept.length > 0 || unread.length > 0 ? view.rollouts.get(service) : undefined;
   return {
     actions: goes
       .filter(({ presence }) => presence.state === 'online')

@@ -2,12 +2,20 @@ import { createHash } from 'node:crypto';
 import type { Git, TreeEntry } from '../../reconciler/ports.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 
-/** A git source in memory: commits are maps of path to text. */
+/** A git source in memory: commits are maps of path to text. The mirror has what was fetched, with its history. */
 export interface FakeGit extends Git {
   /** Makes a commit of exactly these files on top of the head (or on `parent`); returns its id. */
   push(files: Readonly<Record<string, string>>, parent?: string): string;
   /** While set, every call to the remote fails with it. */
   unreachable: boolean;
+  /** While set, no call to the remote ends but by its signal. */
+  hanging: boolean;
+  /** The mirror is gone, as when state/ was deleted. */
+  wipeMirror(): void;
+  /** Makes `commit` the head without a new one, as a forced push does. */
+  reset(commit: string): void;
+  /** Requests that reached the remote. */
+  requests: number;
 }
 
 export function createFakeGit(): FakeGit {
@@ -16,13 +24,34 @@ export function createFakeGit(): FakeGit {
   const watchers = new Set<() => void>();
   let head: string | undefined;
   const id = (text: string): string => createHash('sha1').update(text).digest('hex');
-  const remote = (): void => {
+  const mirror = new Set<string>();
+  const remote = async (signal?: AbortSignal): Promise<void> => {
+    git.requests += 1;
+    if (git.hanging)
+      await new Promise<never>((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      });
     if (git.unreachable)
       throw new ProblemError(problem('SOURCE_UNREACHABLE', 'the remote does not answer', { disposition: 'retry' }));
   };
 
+  /** What the mirror lacks comes from the remote, as in the real one. */
+  const obtain = async (commit: string, signal?: AbortSignal): Promise<void> => {
+    if (mirror.has(commit)) return;
+    await remote(signal);
+    if (!commits.has(commit)) throw new ProblemError(problem('SOURCE_REF_MISSING', `there is no commit ${commit}`));
+    for (let at: string | undefined = commit; at; at = commits.get(at)?.parent) mirror.add(at);
+  };
+
   const git: FakeGit = {
     unreachable: false,
+    hanging: false,
+    requests: 0,
+    wipeMirror: () => mirror.clear(),
+    reset(commit) {
+      head = commit;
+      for (const changed of watchers) changed();
+    },
     push(files, parent = head) {
       for (const text of Object.values(files)) blobs.set(id(text), text);
       const commit = id(JSON.stringify([files, parent, commits.size]));
@@ -31,16 +60,15 @@ export function createFakeGit(): FakeGit {
       for (const changed of watchers) changed();
       return commit;
     },
-    async head() {
-      remote();
+    async head(signal) {
+      await remote(signal);
       if (!head)
         throw new ProblemError(problem('SOURCE_REF_MISSING', 'branch main does not exist', { disposition: 'retry' }));
       return head;
     },
-    async fetch(commit) {
-      if (!commits.has(commit)) remote();
-    },
-    async tree(commit, path) {
+    fetch: obtain,
+    async tree(commit, path, signal) {
+      await obtain(commit, signal);
       const prefix = path === '' ? '' : `${path}/`;
       const entries: TreeEntry[] = Object.entries(commits.get(commit)?.files ?? {})
         .filter(([name]) => name.startsWith(prefix))
@@ -51,11 +79,12 @@ export function createFakeGit(): FakeGit {
       return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
     },
     async blobs(ids) {
-      return new Map(ids.flatMap((blob) => (blobs.has(blob) ? [[blob, blobs.get(blob) ?? '']] : [])));
+      const known = new Set([...mirror].flatMap((commit) => Object.values(commits.get(commit)?.files ?? {}).map(id)));
+      return new Map(ids.flatMap((blob) => (known.has(blob) ? [[blob, blobs.get(blob) ?? '']] : [])));
     },
     async isAncestor(commit, of) {
       for (let at: string | undefined = of; at; at = commits.get(at)?.parent) if (at === commit) return true;
-      return commits.has(commit) ? false : undefined;
+      return mirror.has(commit) ? false : undefined;
     },
     async describe() {
       return { author: 'test', subject: 'test commit' };

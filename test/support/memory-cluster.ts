@@ -6,7 +6,7 @@ import { type Agent, createAgent } from '../../agent/loop.ts';
 import type { ReconcilerDeps, Source } from '../../reconciler/context.ts';
 import { emptyRecords, type Records } from '../../reconciler/core/records.ts';
 import { createReconciler, type Reconciler } from '../../reconciler/loop.ts';
-import type { Keys, RecordsStore } from '../../reconciler/ports.ts';
+import type { Keys } from '../../reconciler/ports.ts';
 import {
   fingerprintOf,
   keyIdOf,
@@ -21,6 +21,7 @@ import { createFakeRuntime, type FakeRuntime } from './fake-runtime.ts';
 import { createMemoryBroker, type MemoryBroker } from './memory-bus.ts';
 import { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
 import { createMemoryStreams } from './memory-streams.ts';
+import { createMortalProcess, type Disk, type MortalProcess } from './mortal-process.ts';
 import { createSeededRandom, createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 export interface MemoryNode {
@@ -39,7 +40,12 @@ export interface MemoryNode {
 export interface MemoryCluster {
   readonly clock: VirtualClock;
   readonly broker: MemoryBroker;
+  /** The first source. */
   readonly git: FakeGit;
+  readonly gits: ReadonlyMap<string, FakeGit>;
+  /** The records as they are on disk. */
+  readonly disk: Disk;
+  readonly state: MemoryFiles;
   readonly nodes: readonly MemoryNode[];
   readonly log: string[];
   /** Set when the reconciler gave up. */
@@ -49,6 +55,10 @@ export interface MemoryCluster {
   /** Ends the reconciler without a word and starts another on the same records. */
   restartReconciler(options?: { readonly between?: () => Promise<void> }): Promise<void>;
   killReconciler(): void;
+  /** Starts a reconciler; does not wait for its recovery. */
+  startReconciler(): Promise<void>;
+  /** Another reconciler of the same cluster on records of its own. */
+  startRival(records: Records): Promise<{ readonly reconciler: Reconciler; readonly fatal: readonly string[] }>;
   join(name: string): Promise<MemoryNode>;
   /** Pushes these files and waits until the reconciler has read them. */
   push(files: Readonly<Record<string, string>>): Promise<void>;
@@ -77,52 +87,65 @@ export async function createMemoryCluster(options: {
   readonly workers?: number;
   readonly seed?: number;
   readonly settings?: string;
+  /** Names of the git sources; default: `fleet`. */
+  readonly sources?: readonly string[];
 }): Promise<MemoryCluster> {
   const clock = createVirtualClock();
   const random = createSeededRandom(options.seed ?? 1);
   const broker = createMemoryBroker(clock);
-  const git = createFakeGit();
+  const gits = new Map((options.sources ?? ['fleet']).map((name) => [name, createFakeGit()]));
+  const [git] = gits.values();
+  if (!git) throw new Error('no source');
   const streams = createMemoryStreams();
   const keys = createTestKeys('test');
   const log: string[] = [];
   const fatal: string[] = [];
   const nodes: MemoryNode[] = [];
   let processes = 0;
-  let records: Records = emptyRecords;
+  const disk: Disk = { records: emptyRecords, full: false, saves: 0, onSave: () => undefined };
   const { settings, problems } = parseClusterSettings(
     options.settings ?? 'cluster: test\nnode_class: lan\ncpu_overcommit: 16\n',
     'cluster.yaml',
   );
   if (!settings) throw new Error(JSON.stringify(problems));
 
-  const store: RecordsStore = {
-    load: () => Promise.resolve(records),
-    save: (next) => Promise.resolve(void (records = next)),
-  };
-  const source: Source = { name: 'fleet', url: 'memory:', branch: 'main', path: '', poll: 60_000, git };
-  const stateFiles = createMemoryFiles();
+  const sources: readonly Source[] = [...gits].map(([name, one]) => {
+    return { name, url: 'memory:', branch: 'main', path: '', poll: 60_000, git: one };
+  });
+  const state = createMemoryFiles();
+  let current: MortalProcess = createMortalProcess();
 
-  const startReconciler = async (): Promise<Reconciler> => {
+  const createProcess = async (id: string, on: Disk, process: MortalProcess, ends: string[]): Promise<Reconciler> => {
     processes += 1;
     const deps: ReconcilerDeps = {
       settings,
-      clock,
+      clock: process.clock(clock),
       random,
-      bus: broker.client('reconciler', { kind: 'reconciler' }),
+      bus: broker.client(id, { kind: 'reconciler' }),
       keys,
-      records: store,
-      state: stateFiles,
-      sources: [source],
+      records: process.store(on),
+      state: process.files(state),
+      sources,
       streams: streams.reconciler,
       broker: { setNodes: () => {}, disconnect: (node) => broker.kill(node) },
       mqtt: { host: '127.0.0.1', port: 1883 },
-      log: (level, event, fields) =>
-        void log.push(`${clock.now().mono} ${level} ${event} ${JSON.stringify(fields ?? {})}`),
-      fatal: (error) => void fatal.push(error.stack ?? error.message),
+      log: (level, event, fields) => {
+        if (process.alive) log.push(`${clock.now().mono} ${id} ${level} ${event} ${JSON.stringify(fields ?? {})}`);
+      },
+      fatal: (error) => {
+        if (!process.alive) return;
+        ends.push(error.stack ?? error.message);
+        process.die();
+        broker.kill(id);
+      },
     };
     const reconciler = await createReconciler(deps);
     reconciler.start();
     return reconciler;
+  };
+  const startReconciler = (): Promise<Reconciler> => {
+    current = createMortalProcess();
+    return createProcess('reconciler', disk, current, fatal);
   };
 
   const createNode = (name: string, id: string, ip: string): MemoryNode => {
@@ -168,19 +191,31 @@ export async function createMemoryCluster(options: {
     clock,
     broker,
     git,
+    gits,
+    disk,
+    state,
     nodes,
     log,
     fatal,
     reconciler: await startReconciler(),
     get records() {
-      return records;
+      return disk.records;
     },
     set records(next) {
-      records = next;
+      disk.records = next;
     },
     killReconciler() {
+      current.die();
       broker.kill('reconciler');
-      void cluster.reconciler.stop();
+    },
+    async startReconciler() {
+      cluster.reconciler = await startReconciler();
+    },
+    async startRival(records) {
+      const ends: string[] = [];
+      const own: Disk = { records, full: false, saves: 0, onSave: () => undefined };
+      const reconciler = await createProcess('rival', own, createMortalProcess(), ends);
+      return { reconciler, fatal: ends };
     },
     async restartReconciler(how = {}) {
       cluster.killReconciler();
@@ -219,7 +254,7 @@ export async function createMemoryCluster(options: {
     },
     async close() {
       for (const node of nodes) node.kill();
-      await cluster.reconciler.stop();
+      if (current.alive) await cluster.reconciler.stop();
     },
   };
   await clock.until(() => cluster.reconciler.control.status().phase === 'running', 120_000, 'the first recovery');
