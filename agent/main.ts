@@ -33,7 +33,7 @@ export interface AgentOptions {
  */
 export async function runAgent({ folder }: AgentOptions, signal: AbortSignal): Promise<void> {
   const { config, warnings } = await readConfig(folder);
-  const logger = pino({ base: { node: config.name } }, pino.destination({ dest: 2, sync: true }));
+  const logger = pino({ base: { agent: config.name } }, pino.destination({ dest: 2, sync: true }));
   const log: Log = (level, event, fields = {}) => logger[level]({ event, ...fields });
   for (const warning of warnings) log('warn', 'settings', { problem: warning });
   const state = join(folder, 'state');
