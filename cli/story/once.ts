@@ -54,7 +54,7 @@ export async function playOnce(options: OnceOptions, signal: AbortSignal): Promi
     await remove(play, signal);
     isWell = true;
   } finally {
-    await takeDown({ home, name, steps }, isWell, options.print);
+    await takeDown({ home, name, steps }, isWell ? 'well' : signal.aborted ? 'interrupted' : 'failed', options.print);
   }
   options.print(`The whole story took ${((performance.now() - started) / 1000).toFixed(1)} s.`);
 }
@@ -180,29 +180,29 @@ function remove(play: Play, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function takeDown({ home, name, steps }: Setting, isWell: boolean, print: (text: string) => void): Promise<void> {
-  const { folder, marker } = localPaths(home, name);
-  const isThere = await requireMarker(localPaths(home, name)).then(
+type End = 'well' | 'failed' | 'interrupted';
+
+/** Always takes the cluster down. Only a story that failed leaves its folder, for the logs in it. */
+async function takeDown({ home, name, steps }: Setting, end: End, print: (text: string) => void): Promise<void> {
+  const paths = localPaths(home, name);
+  const isThere = await requireMarker(paths).then(
     () => true,
     () => false,
   );
   if (!isThere) return rm(home, { recursive: true, force: true });
-  const takeIt = () => down({ home, name, purge: isWell });
-  if (!isWell) {
-    const report = await takeIt();
-    print(
-      `Taken down after the failure (${count(report.copies, 'instance')} removed); the logs stay in ${folder}/logs, see ${marker}.`,
-    );
+  if (end === 'failed') {
+    await down({ home, name, purge: false });
+    print(`The cluster is taken down; its logs stay in ${paths.logs}.`);
     return;
   }
-  await steps.step('take it down', async () => {
-    const { copies, networks, ended } = await takeIt();
+  const takeIt = async () => {
+    const { copies, networks, ended } = await down({ home, name, purge: true });
     await rm(home, { recursive: true, force: true });
-    return {
-      value: undefined,
-      said: `ended ${ended.join(', ')}; removed ${count(copies, 'instance')} and ${count(networks, 'network')}`,
-    };
-  });
+    const said = `ended ${ended.join(', ')}; removed ${count(copies, 'instance')} and ${count(networks, 'network')}`;
+    return { value: undefined, said };
+  };
+  if (end === 'well') await steps.step('take it down', takeIt);
+  else print(`Interrupted: ${(await takeIt()).said}`);
 }
 
 function webText(play: Play, version: number): string {
