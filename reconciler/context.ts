@@ -1,6 +1,7 @@
 /** What the parts of the reconciler's loop share. One value, made in loop.ts; the world changes only through `apply`. */
 import type { Log } from '../schemas/io/log.ts';
 import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
+import type { Problem } from '../schemas/problem.ts';
 import type { ClusterSettings } from '../schemas/settings.ts';
 import type { Policy, ServicePlan, World, WorldEvent } from './core/model.ts';
 import type { Journal } from './journal.ts';
@@ -39,7 +40,11 @@ export interface ReconcilerDeps {
   readonly streams: Streams;
   readonly broker: BrokerAccess;
   /** Where agents find the broker. */
-  readonly mqtt: { readonly host: string; readonly port: number };
+  readonly mqtt: { readonly host: string; readonly port: number; readonly tls?: boolean };
+  /** The pin of the authority that agents are to trust; join tokens carry it. Absent: no TLS, or a public authority. */
+  readonly authority?: () => string | undefined;
+  /** Conditions of the process beside those of sources: certificates, exposure. */
+  readonly conditions?: () => readonly Problem[];
   readonly log: Log;
   /** A rival speaks for this cluster, or another reason to end the process. */
   readonly fatal: (error: Error) => void;

@@ -97,7 +97,9 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       );
       keeper.change({ tokens: { ...live, [id]: token } });
       await keeper.saved();
-      return { token: formatJoinToken({ id, secret, pin }), id, expires };
+      const authority = deps.authority?.();
+      const parts = { id, secret, pin, ...(authority !== undefined && { authority }) };
+      return { token: formatJoinToken(parts), id, expires };
     },
 
     identity(nonce) {

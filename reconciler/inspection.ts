@@ -49,7 +49,7 @@ export function createInspection(context: Context, sync: Sync): Inspection {
         sources,
         ...clusterCounts(services(), nodes()),
         holds: holds(),
-        conditions: sources.flatMap((source) => source.problems),
+        conditions: [...(deps.conditions?.() ?? []), ...sources.flatMap((source) => source.problems)],
       };
     },
   };

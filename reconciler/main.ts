@@ -18,15 +18,19 @@ import { createGitSource } from './git/source.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
 import { createReconciler, type Reconciler } from './loop.ts';
 import { createRecordsStore } from './store/records-store.ts';
+import type { TlsKeeper } from './tls/keeper.ts';
+import { openSecurity } from './tls/security.ts';
 
 export interface ReconcilerOptions {
   /** The cluster's folder. */
   readonly folder: string;
+  /** As `insecure_outside_loopback_i_know_the_risk: true` in cluster.yaml. */
+  readonly insecure?: boolean;
 }
 
 /** Runs until the signal aborts. FOLDER_LOCKED, SETTINGS_INVALID, PORT_TAKEN, RIVAL_RECONCILER and what the parts throw. */
-export async function runReconciler({ folder }: ReconcilerOptions, signal: AbortSignal): Promise<void> {
-  const settings = await readSettings(folder);
+export async function runReconciler({ folder, insecure }: ReconcilerOptions, signal: AbortSignal): Promise<void> {
+  const settings = await readSettings(folder, insecure);
   const logger = pino({ base: { cluster: settings.cluster } }, pino.destination({ dest: 2, sync: true }));
   const log: Log = (level, event, fields = {}) => logger[level]({ event, ...fields });
   const lock = await lockFolder(join(folder, 'records'));
@@ -62,10 +66,17 @@ async function start(
   const token = await readApiToken(join(folder, 'api-token'), random);
   const ending = createEnding();
 
+  const security = await openSecurity(settings, { folder, keys, clock, random, log });
+  running.push(security);
+  const { tls } = security;
+
   let reconciler: Reconciler | undefined;
   const onExit = (reason: string): void => reconciler?.brokerRestarted(reason);
-  const broker = await startBroker({ ...settings.mqtt, credentialKey: keys.credentialKey, random, clock, log, onExit });
+  const shown = tls && { tls: tls.current() };
+  const { credentialKey } = keys;
+  const broker = await startBroker({ ...settings.mqtt, ...shown, credentialKey, random, clock, log, onExit });
   running.push(broker);
+  tls?.onChange(broker.setTls);
   const { url, username, password } = broker;
   const access = createNodeAccess(broker, keys);
   const streams = createStreams({ authenticate: access.authenticate });
@@ -78,20 +89,35 @@ async function start(
     state: createDurableFiles({ folder: join(folder, 'state') }),
     sources: settings.sources.map((source) => openSource(folder, source, log)),
     streams,
-    mqtt: { host: settings.mqtt.host, port: broker.port },
+    mqtt: { host: settings.mqtt.host, port: broker.port, ...(tls && { tls: true }) },
+    authority: security.pin,
+    conditions: security.conditions,
     log,
     bus: createMqttBus({ url, username, password, clientId: username, clock, random, log }),
     broker: access,
     fatal: ending.fatal,
   });
-  const api = await createApi({ control: reconciler.control, token, streams, logger, bind: settings.api });
+  const { control } = reconciler;
+  const api = await createApi({ control, token, streams, logger, bind: settings.api, ...(tls && { tls }) });
   running.push({ close: reconciler.stop }, api);
   reconciler.start();
   const endpoints = { api: api.url, mqtt: `${settings.mqtt.host}:${broker.port}`, pid: process.pid };
-  await writeFile(join(folder, 'endpoints.json'), `${JSON.stringify(endpoints)}\n`);
+  await writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) });
+  tls?.onChange(() => void writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) }));
   running.push({ close: () => rm(join(folder, 'endpoints.json'), { force: true }) });
   log('info', 'listening', endpoints);
   return ending.wait;
+}
+
+/** What commands on this machine read to find the reconciler. */
+async function writeEndpoints(folder: string, endpoints: object): Promise<void> {
+  await writeFile(join(folder, 'endpoints.json'), `${JSON.stringify(endpoints)}\n`);
+}
+
+/** Which root a command is to trust, or that it may do without. */
+function trust({ insecure }: ClusterSettings, tls: TlsKeeper | undefined): object {
+  const ca = tls?.authority();
+  return ca === undefined ? { ...(insecure && !tls && { insecure }) } : { ca };
 }
 
 /** The end of the process: asked for by a signal, or because going on would do harm. */
@@ -149,7 +175,7 @@ async function readApiToken(file: string, random: Random): Promise<string> {
   return token;
 }
 
-async function readSettings(folder: string): Promise<ClusterSettings> {
+async function readSettings(folder: string, insecure = false): Promise<ClusterSettings> {
   const file = join(folder, 'cluster.yaml');
   let text: string;
   try {
@@ -160,7 +186,7 @@ async function readSettings(folder: string): Promise<ClusterSettings> {
       cause,
     });
   }
-  const { settings, problems } = parseClusterSettings(text, file);
+  const { settings, problems } = parseClusterSettings(text, file, { insecure });
   if (!settings) throw new ProblemError(problems);
   return settings;
 }

@@ -19,6 +19,7 @@
  *   POST /v1/nodes/:name/revoke                  {} -> {revoked: string}
  *   GET  /v1/identity?nonce=<hex>                IdentityAnswer (no token)
  *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
+ *   GET  /v1/tls                                 TlsAnswer (no token; the one route that is also answered over plain HTTP)
  *   GET  /v1/streams/:id                         WebSocket of an agent, node credential as basic auth
  *   GET  /healthz, /readyz                       200 or 503
  */
@@ -253,6 +254,35 @@ export interface JoinAnswer {
   readonly cluster: string;
   readonly fingerprint: string;
   readonly ordinal: number;
-  readonly mqtt: { readonly host: string; readonly port: number; readonly username: string; readonly password: string };
+  readonly mqtt: {
+    /** Every address (0.0.0.0, ::): the host of the API is meant. */
+    readonly host: string;
+    readonly port: number;
+    /** True: over TLS, under the same authority as the API. */
+    readonly tls?: boolean;
+    readonly username: string;
+    readonly password: string;
+  };
   readonly keys: Readonly<Record<string, string>>;
+}
+
+/** The TLS of a cluster. Nothing in it is secret; whoever believes it must hold a pin, or have it from a channel that is trusted. */
+export interface TlsAnswer {
+  /** `auto`: certificates are made by the cluster's own authority. */
+  readonly mode: 'auto' | 'files';
+  /** The root to trust; absent where a public authority signed the certificate. */
+  readonly authority?: {
+    /** PEM. */
+    readonly certificate: string;
+    /** SHA-256 of its public key (SubjectPublicKeyInfo), hex; join tokens carry the first 32 digits. */
+    readonly fingerprint: string;
+    /** ms since 1970. */
+    readonly expires: number;
+  };
+  /** The certificate that API and broker show now. */
+  readonly server: {
+    readonly names: readonly string[];
+    readonly fingerprint: string;
+    readonly expires: number;
+  };
 }

@@ -35,9 +35,11 @@ export const problemCodes = {
   DESCRIPTOR_INVALID: 'a deployment descriptor breaks the schema',
   NODES_INVALID: 'nodes.yaml breaks the schema',
   SETTINGS_INVALID: 'oakctl.yaml, cluster.yaml or agent.yaml breaks the schema',
+  POLICY_INVALID: "a node's policy.yaml breaks the schema, or others may write it: nothing is granted",
   UNKNOWN_FIELD: 'a key that no schema knows',
   FIELD_NOT_SERVED: 'a field that exists but that this version does not carry out',
   FIELD_IGNORED: 'a field that Oakestra accepts and ignores; oakctl says so',
+  GRANT_NEEDED: 'a service asks for access to the host: a node takes it only if its policy.yaml grants that',
   NAME_INVALID: 'a name breaks the rule for names',
   NAME_TAKEN: 'a name is already used, or differs only by case',
   // sources
@@ -58,6 +60,10 @@ export const problemCodes = {
   TOKEN_INVALID: 'a join token is malformed, unknown, used up, revoked or for another cluster',
   SIGNATURE_INVALID: 'a message is not signed by this cluster',
   REVOKED: 'the identity was revoked',
+  TLS_REQUIRED: 'something would listen, or a credential would travel, outside loopback without TLS',
+  TLS_INVALID:
+    'a certificate, a key or an authority cannot be used, or the other side shows a certificate that is not trusted',
+  INSECURE: 'the cluster listens outside loopback without TLS, because its settings say so',
   // runtime
   RUNTIME_UNAVAILABLE: 'the engine does not answer',
   IMAGE_NOT_FOUND: 'the image does not exist, or the registry refuses it',
@@ -65,6 +71,7 @@ export const problemCodes = {
   NAME_CONFLICT: 'something that is not ours holds the name of one of our copies',
   START_FAILED: 'the runtime could not start the copy',
   PROCESS_NOT_ALLOWED: "the node's own configuration does not allow processes",
+  HOST_NOT_GRANTED: 'the policy.yaml of the node does not grant the access to the host that the service asks for',
   // commands
   USAGE: 'the command line is not understood',
   NOT_FOUND: 'the named thing does not exist',

@@ -37,6 +37,38 @@ const endpoint = (description: string, port: number) =>
     { ...closed, description },
   );
 
+const tls = Type.Union(
+  [
+    Type.Literal('auto'),
+    Type.Object(
+      {
+        names: Type.Optional(
+          Type.Array(Type.String({ maxLength: 253, pattern: '^[A-Za-z0-9*][A-Za-z0-9.:-]*$' }), {
+            maxItems: 64,
+            description: 'More host names and addresses for the generated certificate.',
+          }),
+        ),
+        cert: Type.Optional(Type.String({ pattern: '^/', maxLength: 4096, description: 'PEM file, chain included.' })),
+        key: Type.Optional(Type.String({ pattern: '^/', maxLength: 4096, description: 'PEM file of its key.' })),
+        ca: Type.Optional(
+          Type.String({
+            pattern: '^/',
+            maxLength: 4096,
+            description: 'PEM file of the root that signed it; absent: a public authority did.',
+          }),
+        ),
+      },
+      closed,
+    ),
+  ],
+  {
+    description:
+      'TLS for API and broker. `auto` makes an authority and certificates; `{cert, key, ca}` takes files, and reads them again when they change.',
+  },
+);
+/** Says in its name what it does. */
+export const insecureSetting = 'insecure_outside_loopback_i_know_the_risk';
+
 const SourceFile = Type.Object(
   {
     name: Type.String({ pattern: nodeName, description: 'Name of the source.' }),
@@ -62,6 +94,12 @@ export const ClusterFile = Type.Object(
     sources: Type.Optional(Type.Array(SourceFile, { maxItems: 64, description: 'Git repositories to follow.' })),
     api: Type.Optional(endpoint('The HTTP API.', 10_100)),
     mqtt: Type.Optional(endpoint('The embedded MQTT broker.', 10_003)),
+    tls: Type.Optional(tls),
+    [insecureSetting]: Type.Optional(
+      Type.Boolean({
+        description: 'Listen outside loopback without TLS. Every credential is then readable on the way.',
+      }),
+    ),
     node_class: Type.Optional(nodeClass),
     lost_after: Type.Optional(
       Type.Object(

@@ -8,7 +8,7 @@ import { parseDuration } from './duration.ts';
 import { createFindings, type Findings } from './findings.ts';
 import { violations } from './parse.ts';
 import { type Problem, problem } from './problem.ts';
-import { ClusterFile, RepositoryFile } from './settings-schema.ts';
+import { ClusterFile, insecureSetting, RepositoryFile } from './settings-schema.ts';
 import { directSource } from './spec.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -36,11 +36,20 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Certificates made by the cluster's own authority, or from files. */
+export type TlsSettings =
+  | { readonly kind: 'auto'; readonly names: readonly string[] }
+  | { readonly kind: 'files'; readonly cert: string; readonly key: string; readonly ca?: string };
+
 export interface ClusterSettings {
   readonly cluster: string;
   readonly sources: readonly SourceSettings[];
   readonly api: Endpoint;
   readonly mqtt: Endpoint;
+  /** Absent: plain HTTP and MQTT, for loopback. */
+  readonly tls?: TlsSettings;
+  /** Outside loopback without TLS, because the owner wants it so. */
+  readonly insecure: boolean;
   /** Class of nodes whose pool says nothing. */
   readonly node_class: NodeClass;
   /** ms without a sign after which a node is lost. */
@@ -75,10 +84,11 @@ export const settingsDefaults = {
   limits: 'none',
 } as const satisfies Record<string, unknown>;
 
-/** Parses cluster.yaml. `settings` is there unless there is an error among the problems (SETTINGS_INVALID, ...). */
+/** Parses cluster.yaml; what is `given` on the command line counts as written there. `settings` is there unless there is an error among the problems (SETTINGS_INVALID, ...). */
 export function parseClusterSettings(
   text: string,
   file: string,
+  given: { readonly insecure?: boolean } = {},
 ): { readonly settings?: ClusterSettings; readonly problems: readonly Problem[] } {
   const read = readSettings<ClusterFile>(ClusterFile, text, file);
   if (!read.value) return { problems: read.problems };
@@ -94,6 +104,8 @@ export function parseClusterSettings(
     })),
     api: { ...settingsDefaults.api, ...value.api },
     mqtt: { ...settingsDefaults.mqtt, ...value.mqtt },
+    ...tlsOf(value.tls, findings),
+    insecure: given.insecure || (value[insecureSetting] ?? false),
     node_class: value.node_class ?? settingsDefaults.node_class,
     lost_after: lostAfter(value.lost_after),
     cpu_overcommit: value.cpu_overcommit ?? settingsDefaults.cpu_overcommit,
@@ -170,6 +182,19 @@ function readSettings<T>(schema: TSchema, text: string, file: string, nothing?: 
   return { value: document.value as T, problems: [], findings };
 }
 
+function tlsOf(written: ClusterFile['tls'], findings: Findings): { readonly tls?: TlsSettings } {
+  if (written === undefined) return {};
+  if (written === 'auto') return { tls: { kind: 'auto', names: [] } };
+  const { names, cert, key, ca } = written;
+  if (cert === undefined && key === undefined && ca === undefined) return { tls: { kind: 'auto', names: names ?? [] } };
+  if (cert !== undefined && key !== undefined && names === undefined) {
+    return { tls: { kind: 'files', cert, key, ...(ca !== undefined && { ca }) } };
+  }
+  const message = names === undefined ? '`cert` and `key` belong together' : '`names` is for generated certificates';
+  findings.error('SETTINGS_INVALID', ['tls'], message, 'tls: auto, tls: {names: [...]}, or tls: {cert, key, ca}');
+  return {};
+}
+
 function lostAfter(written: ClusterFile['lost_after']): Record<NodeClass, number> {
   const { edge, lan, fast } = settingsDefaults.lost_after;
   return {
@@ -207,14 +232,10 @@ function checkCluster(settings: ClusterSettings, findings: Findings): void {
   });
   for (const side of ['api', 'mqtt'] as const) {
     const { host } = settings[side];
-    if (isLoopback(host)) continue;
-    const message = `${host} is not loopback, and this version has no TLS`;
-    findings.error(
-      'FIELD_NOT_SERVED',
-      [side, 'host'],
-      message,
-      'use 127.0.0.1, and a tunnel to reach it from elsewhere',
-    );
+    if (isLoopback(host) || settings.tls || settings.insecure) continue;
+    const message = `${host} is not loopback, and there is no TLS: credentials would be readable on the way`;
+    const hint = `add \`tls: auto\` (certificates are made and renewed by themselves), or \`tls: {cert, key, ca}\`; \`${insecureSetting}: true\` goes without`;
+    findings.error('TLS_REQUIRED', [side, 'host'], message, hint);
   }
   for (const [name, ms] of Object.entries(settings.lost_after)) {
     if (ms < 500) findings.error('SETTINGS_INVALID', ['lost_after', name], `${ms} ms is too short: at least 500ms`);

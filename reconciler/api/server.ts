@@ -1,8 +1,10 @@
 /** The HTTP server: routes, access, failures, limits. What it serves is the control plane behind it. */
-import { createServer } from 'node:http';
+import { createServer, Server as HttpServer } from 'node:http';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import { reachableHost, urlHost } from '../tls/names.ts';
 import { requireBearer } from './access.ts';
 import { answerFailures } from './failures.ts';
 import { changeRoutes } from './routes/change.ts';
@@ -10,7 +12,9 @@ import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
 import { readRoutes } from './routes/read.ts';
+import { tlsRoutes } from './routes/tls.ts';
 import type { StreamServer } from './streams.ts';
+import { type ApiTls, createTlsListener } from './tls-listener.ts';
 
 /** Longest body in bytes. */
 const bodyLimit = 1024 * 1024;
@@ -25,6 +29,8 @@ export interface ApiDeps {
   readonly token: string;
   readonly streams: StreamServer;
   readonly logger: FastifyBaseLogger;
+  /** Without it: plain HTTP. */
+  readonly tls?: ApiTls;
 }
 
 export interface ApiBind {
@@ -38,7 +44,7 @@ const usualPort = 10_100;
 const rootPort = 10_000;
 
 export interface Api {
-  /** `http://host:port`, as it listens. */
+  /** `http://host:port` or `https://host:port`, as it is reached from this machine. */
   readonly url: string;
   /** Ends open answers and streams, and resolves when nothing listens any more. */
   close(): Promise<void>;
@@ -48,18 +54,24 @@ export interface Api {
 export async function createApi(deps: ApiDeps & { readonly bind: ApiBind }): Promise<Api> {
   const app = buildApi(deps);
   const { host, port } = deps.bind;
-  try {
-    const url = await app.listen({ host, port });
-    if (port === usualPort) await listenBeside(app, deps.streams, host);
-    return { url, close: () => app.close() };
-  } catch (error) {
+  const servers: NetServer[] = [];
+  const close = async (): Promise<void> => {
     await app.close();
+    await Promise.all(servers.map(end));
+  };
+  try {
+    await app.ready();
+    const url = deps.tls ? await listenTls(app, deps, deps.tls, servers) : await app.listen({ host, port });
+    if (port === usualPort) await listenBeside(app, deps, servers);
+    return { url, close };
+  } catch (error) {
+    await close();
     throw asPortProblem(error, deps.bind);
   }
 }
 
 /** The server without a socket: what tests inject requests into. */
-export function buildApi({ control, token, streams, logger }: ApiDeps): FastifyInstance {
+export function buildApi({ control, token, streams, logger, tls }: ApiDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -72,6 +84,7 @@ export function buildApi({ control, token, streams, logger }: ApiDeps): FastifyI
   answerFailures(app);
   healthRoutes(app, control);
   joinRoutes(app, control);
+  tlsRoutes(app, tls);
   app.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers }) => requireBearer(headers.authorization, token));
     readRoutes(guarded, control);
@@ -87,21 +100,48 @@ export function buildApi({ control, token, streams, logger }: ApiDeps): FastifyI
   return app;
 }
 
+type Bound = ApiDeps & { readonly bind: ApiBind };
+
 /** The same routes on a second port; a port that is taken is left alone. */
-async function listenBeside(app: FastifyInstance, streams: StreamServer, host: string): Promise<void> {
-  const server = createServer((request, response) => app.routing(request, response));
-  server.on('upgrade', streams.upgrade);
-  const listening = await new Promise<boolean>((resolve) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      app.log.warn({ event: 'second_port_taken', port: rootPort, why: error.code });
-      resolve(false);
-    });
-    server.listen(rootPort, host, () => resolve(true));
+async function listenBeside(app: FastifyInstance, { streams, tls, bind }: Bound, servers: NetServer[]): Promise<void> {
+  const server = tls ? tlsListener(app, streams, tls) : createServer(app.routing).on('upgrade', streams.upgrade);
+  try {
+    await listen(server, { host: bind.host, port: rootPort });
+    servers.push(server);
+  } catch (error) {
+    app.log.warn({ event: 'second_port_taken', port: rootPort, why: (error as NodeJS.ErrnoException).code });
+  }
+}
+
+/** In place of fastify's own listening. */
+async function listenTls(
+  app: FastifyInstance,
+  { streams, bind }: Bound,
+  tls: ApiTls,
+  servers: NetServer[],
+): Promise<string> {
+  const server = tlsListener(app, streams, tls);
+  const port = await listen(server, bind);
+  servers.push(server);
+  return `https://${urlHost(reachableHost(bind.host))}:${port}`;
+}
+
+function tlsListener(app: FastifyInstance, streams: StreamServer, tls: ApiTls): NetServer {
+  return createTlsListener({ tls, handle: app.routing, upgrade: streams.upgrade, requestTimeout });
+}
+
+function listen(server: NetServer, { host, port }: ApiBind): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
-  if (!listening) return;
-  app.server.once('close', () => {
-    server.closeAllConnections();
-    server.close();
+}
+
+/** What is still open is cut. */
+function end(server: NetServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    if (server instanceof HttpServer) server.closeAllConnections();
   });
 }
 

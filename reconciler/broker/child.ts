@@ -20,7 +20,8 @@ async function start(message: Extract<ToBroker, { kind: 'start' }>): Promise<voi
   );
   try {
     server = await serveBroker(message, access, notices);
-    tell({ kind: 'listening', port: server.port });
+    const { port, insidePort } = server;
+    tell({ kind: 'listening', port, ...(insidePort !== undefined && { insidePort }) });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
     tell({ kind: 'refused', code: String(error.code) });
@@ -35,6 +36,9 @@ async function handle(message: ToBroker): Promise<void> {
       break;
     case 'nodes':
       access?.setNodes(message.nodes);
+      break;
+    case 'tls':
+      server?.setTls(message.tls);
       break;
     case 'disconnect':
       server?.disconnect(message.node);

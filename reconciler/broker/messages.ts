@@ -1,4 +1,5 @@
 /** What supervisor and broker process say to each other. Both come from one build: no versions, no validation. */
+import type { ServerTls } from '../tls/material.ts';
 
 /** A node that may connect: with a password of at least this serial. */
 export interface NodeAccess {
@@ -16,13 +17,19 @@ export type ToBroker =
       readonly credentialKey: string;
       readonly reconcilerPassword: string;
       readonly nodes: readonly NodeAccess[];
+      /** Without it the broker speaks plain MQTT. */
+      readonly tls?: ServerTls;
+      /** Port of the reconciler's own listener, with `tls`. 0: any free one. */
+      readonly insidePort?: number;
     }
+  /** Shown from the next connection on. */
+  | { readonly kind: 'tls'; readonly tls: ServerTls }
   | { readonly kind: 'nodes'; readonly nodes: readonly NodeAccess[] }
   | { readonly kind: 'disconnect'; readonly node: string }
   | { readonly kind: 'close' };
 
 export type FromBroker =
-  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'listening'; readonly port: number; readonly insidePort?: number }
   /** Could not listen; the process ends. */
   | { readonly kind: 'refused'; readonly code: string }
   /** Something a client did that is not allowed, or an error inside; counted and said at most once a minute per client. */

@@ -1,13 +1,19 @@
 /** The broker inside its process: aedes, behind the frame guard and the access rules. */
 import type { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
+import { minVersion, type ServerTls } from '../tls/material.ts';
 import { type Access, type Published, principal } from './access.ts';
 import { type Guarded, guardFrames } from './frame-guard.ts';
 import type { Notices } from './notices.ts';
 
 export interface BrokerServer {
   readonly port: number;
+  /** Where the reconciler connects without TLS: loopback, there only with TLS on `port`. */
+  readonly insidePort?: number;
+  /** Shows this certificate from the next connection on. */
+  setTls(tls: ServerTls): void;
   /** Cuts a client. Its will is sent. */
   disconnect(client: string): void;
   close(): Promise<void>;
@@ -16,6 +22,7 @@ export interface BrokerServer {
 /** A subscriber that does not read for this long is cut: the others would wait for it. */
 const drainTimeout = 2_000;
 const connectTimeout = 5_000;
+const handshakeTimeout = 10_000;
 /** Seconds. A client must ping within it. */
 const keepaliveLimit = 120;
 const mostConnections = 4_096;
@@ -25,7 +32,12 @@ const badPassword = 4;
 
 /** Listens; rejects with the error of the socket (EADDRINUSE, EADDRNOTAVAIL, EACCES). */
 export async function serveBroker(
-  address: { readonly host: string; readonly port: number },
+  address: {
+    readonly host: string;
+    readonly port: number;
+    readonly tls?: ServerTls;
+    readonly insidePort?: number;
+  },
   access: Access,
   notices: Notices,
 ): Promise<BrokerServer> {
@@ -86,21 +98,37 @@ export async function serveBroker(
   broker.on('clientError', (client, error) => notices.note(client.id, error.message));
   broker.on('connectionError', (client, error) => notices.note(addressOf(client), error.message));
 
-  const server = createServer({ noDelay: true }, (socket: Socket) => {
+  const welcome = (socket: Socket): void => {
     const from = socket.remoteAddress ?? 'unknown';
     const guarded = guardFrames(socket, (verdict) => notices.note(from, `cut: ${verdict}`));
     guards.set(guarded.stream, guarded);
     addresses.set(guarded.stream, from);
     broker.handle(guarded.stream);
-  });
-  server.maxConnections = mostConnections;
-  const port = await listen(server, address);
+  };
+  const servers: Server[] = [];
+  const { tls } = address;
+  const secure = tls && createTlsServer({ ...tls, minVersion, handshakeTimeout, noDelay: true }, welcome);
+  secure?.on('tlsClientError', (error, socket) => notices.note(socket.remoteAddress ?? 'unknown', error.message));
+  const open = async (server: Server, host: string, port: number): Promise<number> => {
+    server.maxConnections = mostConnections;
+    const bound = await listen(server, { host, port });
+    servers.push(server);
+    return bound;
+  };
+  const port = await open(secure ?? createServer({ noDelay: true }, welcome), address.host, address.port);
+  // What the two processes of one reconciler say to each other stays on this machine, whatever becomes of certificates.
+  const insidePort =
+    secure && (await open(createServer({ noDelay: true }, welcome), '127.0.0.1', address.insidePort ?? 0));
   return {
     port,
+    ...(insidePort !== undefined && { insidePort }),
+    setTls(next) {
+      secure?.setSecureContext({ ...next, minVersion });
+    },
     disconnect: (client) => clientsOf(broker)[client]?.close(),
     close: () =>
       new Promise((resolve) => {
-        server.close();
+        for (const server of servers) server.close();
         broker.close(() => resolve());
       }),
   };

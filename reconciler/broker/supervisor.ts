@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { Log } from '../../schemas/io/log.ts';
 import type { Clock, Random } from '../../schemas/ports.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { ServerTls } from '../tls/material.ts';
+import { reachableHost, urlHost } from '../tls/names.ts';
 import { type FromBroker, type NodeAccess, reconcilerUser, type ToBroker } from './messages.ts';
 
 export interface BrokerOptions {
@@ -16,6 +18,8 @@ export interface BrokerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly credentialKey: Uint8Array;
+  /** Clients must speak TLS. Without it: plain MQTT. */
+  readonly tls?: ServerTls;
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;
@@ -35,6 +39,8 @@ export interface Broker {
   readonly password: string;
   /** Nodes that may connect, with their least valid serials. Whoever is not in the list is refused at the next connect. */
   setNodes(nodes: readonly NodeAccess[]): void;
+  /** Shows this certificate from the next connection on. */
+  setTls(tls: ServerTls): void;
   /** Cuts a node's connection. */
   disconnect(node: string): void;
   /** How often the process was started again. */
@@ -62,7 +68,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const password = Buffer.from(random.bytes(32)).toString('base64url');
   let nodes: readonly NodeAccess[] = [];
   let child: ChildProcess | undefined;
-  let port = options.port;
+  let { port, tls } = options;
+  let insidePort: number | undefined;
   let restarts = 0;
   let crashes = 0;
   let closed = false;
@@ -72,10 +79,20 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const started = spawnBroker(options.script);
     const credentialKey = Buffer.from(options.credentialKey).toString('base64');
     child = started;
-    send(started, { kind: 'start', host, port, credentialKey, reconcilerPassword: password, nodes });
+    send(started, {
+      kind: 'start',
+      host,
+      port,
+      credentialKey,
+      reconcilerPassword: password,
+      nodes,
+      ...(tls && { tls }),
+      ...(insidePort !== undefined && { insidePort }),
+    });
     const answer = await firstAnswer(started, clock);
     if (answer.kind === 'refused') throw refused(host, port, answer.code);
     port = answer.port;
+    insidePort = answer.insidePort;
     options.onStart?.(started.pid ?? 0);
     started.on('message', (message) => {
       const notice = message as FromBroker;
@@ -114,7 +131,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return port;
     },
     get url() {
-      return `mqtt://${hostForUrl(host)}:${port}`;
+      return insidePort === undefined
+        ? `mqtt://${urlHost(reachableHost(host))}:${port}`
+        : `mqtt://127.0.0.1:${insidePort}`;
     },
     username: reconcilerUser,
     password,
@@ -122,6 +141,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     setNodes(list) {
       nodes = list;
       if (child) send(child, { kind: 'nodes', nodes });
+    },
+    setTls(next) {
+      tls = next;
+      if (child) send(child, { kind: 'tls', tls });
     },
     disconnect(node) {
       if (child) send(child, { kind: 'disconnect', node });
@@ -204,9 +227,4 @@ function refused(host: string, port: number, code: string): ProblemError {
       hint: code === 'EACCES' ? 'ports below 1024 need rights' : 'mqtt.host is an address of this machine',
     }),
   );
-}
-
-function hostForUrl(host: string): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return isIP(reachable) === 6 ? `[${reachable}]` : reachable;
 }

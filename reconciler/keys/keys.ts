@@ -17,6 +17,8 @@ export interface ClusterKeys extends Keys {
   verifyCredential(node: NodeId, password: string): number | undefined;
   /** What the broker needs to verify passwords of nodes. A secret. */
   readonly credentialKey: Uint8Array;
+  /** From which the key of the cluster's certificate authority is made. A secret. */
+  readonly authoritySecret: Uint8Array;
 }
 
 export interface KeysOptions {
@@ -48,6 +50,7 @@ export async function openKeys({ folder, cluster, random, create = true }: KeysO
     kid: keyIdOf(publicKey),
     publicKey,
     credentialKey,
+    authoritySecret: derive('authority'),
     sign: (text) => signText(signing, text),
     credential: (node, serial) => nodePassword(credentialKey, node, serial),
     verifyCredential: (node, password) => passwordSerial(credentialKey, node, password),

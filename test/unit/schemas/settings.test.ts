@@ -12,6 +12,7 @@ describe('cluster.yaml', () => {
         sources: [],
         api: { host: '127.0.0.1', port: 10_100 },
         mqtt: { host: '127.0.0.1', port: 10_003 },
+        insecure: false,
         node_class: 'edge',
         lost_after: { edge: 90_000, lan: 15_000, fast: 2_000 },
         cpu_overcommit: 1,
@@ -58,6 +59,21 @@ pools: {roof: {class: fast}}
     });
   });
 
+  it.each([
+    ['tls: auto', { tls: { kind: 'auto', names: [] } }],
+    ['tls: {names: [a.example, 10.0.0.1]}', { tls: { kind: 'auto', names: ['a.example', '10.0.0.1'] } }],
+    ['tls: {cert: /c, key: /k}', { tls: { kind: 'files', cert: '/c', key: '/k' } }],
+    ['tls: {cert: /c, key: /k, ca: /a}', { tls: { kind: 'files', cert: '/c', key: '/k', ca: '/a' } }],
+    ['insecure_outside_loopback_i_know_the_risk: true', { insecure: true }],
+  ])('listens outside loopback with %s', (line, expected) => {
+    const open = `cluster: a\napi: {host: 0.0.0.0}\nmqtt: {host: "::"}\n`;
+    expect(cluster(`${open}${line}`).settings).toMatchObject(expected);
+    expect(cluster(open).problems.map(({ code, hint }) => [code, hint?.includes('tls: auto')])).toEqual([
+      ['TLS_REQUIRED', true],
+      ['TLS_REQUIRED', true],
+    ]);
+  });
+
   const withSource = (fields: string) => `cluster: a\nsources:\n  - ${fields}\n`;
   it.each([
     ['nothing', '', 'SETTINGS_INVALID'],
@@ -65,8 +81,11 @@ pools: {roof: {class: fast}}
     ['a bad name', 'cluster: "a b"', 'SETTINGS_INVALID'],
     ['an unknown key', 'cluster: a\nlost_afer: {}', 'UNKNOWN_FIELD'],
     ['two documents', 'cluster: a\n---\ncluster: b', 'SETTINGS_INVALID'],
-    ['an open API', 'cluster: a\napi: {host: 0.0.0.0}', 'FIELD_NOT_SERVED'],
-    ['an open broker', 'cluster: a\nmqtt: {host: 192.168.0.1}', 'FIELD_NOT_SERVED'],
+    ['an open API', 'cluster: a\napi: {host: 0.0.0.0}', 'TLS_REQUIRED'],
+    ['an open broker', 'cluster: a\nmqtt: {host: 192.168.0.1}', 'TLS_REQUIRED'],
+    ['a certificate without its key', 'cluster: a\ntls: {cert: /a.pem}', 'SETTINGS_INVALID'],
+    ['names for a certificate from a file', 'cluster: a\ntls: {cert: /a, key: /b, names: [c]}', 'SETTINGS_INVALID'],
+    ['a certificate by a relative path', 'cluster: a\ntls: {cert: a.pem, key: /b.pem}', 'SETTINGS_INVALID'],
     ['a source called direct', withSource('{name: direct, url: x}'), 'NAME_TAKEN'],
     ['two sources of a name', 'cluster: a\nsources: [{name: x, url: y}, {name: X, url: z}]', 'NAME_TAKEN'],
     ['a path that climbs', withSource('{name: x, url: y, path: a/../..}'), 'SETTINGS_INVALID'],
