@@ -61,7 +61,7 @@ export function admit(previous: SourceRecord | undefined, next: SourceSnapshot, 
       commit: next.commit,
       files: keepFiles(previous?.files ?? {}, next, {
         services: removal.kept,
-        nodes: nodes.hold !== undefined,
+        nodes: new Set(nodes.hold ? nodes.missing : []),
         conflicts: new Set(conflicts.keys()),
       }),
       nodes: nodes.listings.map((listing) => listing.name).sort(),
@@ -156,7 +156,14 @@ function judgeListings(
   had: readonly string[],
   next: SourceSnapshot,
   options: AdmitOptions,
-): { listings: readonly Listing[]; removed: readonly string[]; hold?: Hold; spent?: string } {
+): {
+  listings: readonly Listing[];
+  removed: readonly string[];
+  /** Entries that stay although the revision does not have them. */
+  missing?: readonly string[];
+  hold?: Hold;
+  spent?: string;
+} {
   const now = next.listings ?? [];
   const names = new Set(now.map((listing) => listing.name));
   const ips = new Set(now.flatMap((listing) => (listing.ip === undefined ? [] : [listing.ip])));
@@ -171,7 +178,8 @@ function judgeListings(
   const subjects = removed.map((name) => `node/${name}`);
   if (!next.complete) {
     const message = `${removed.length} entries of nodes.yaml stay until every file can be read`;
-    return { listings: kept, removed: [], hold: guardHold('SOURCE_INCOMPLETE', next.source, subjects, { message }) };
+    const hold = guardHold('SOURCE_INCOMPLETE', next.source, subjects, { message });
+    return { listings: kept, removed: [], missing: removed, hold };
   }
   const id = holdId('REMOVAL_GUARD', next.source, subjects);
   if (options.approvals.has(id)) return { listings: now, removed, spent: id };
@@ -181,6 +189,7 @@ function judgeListings(
   return {
     listings: kept,
     removed: [],
+    missing: removed,
     hold: guardHold('REMOVAL_GUARD', next.source, subjects, { id, message, hint }),
   };
 }
@@ -210,7 +219,8 @@ function keepFiles(
   next: SourceSnapshot,
   kept: {
     readonly services: ReadonlySet<ServiceName>;
-    readonly nodes: boolean;
+    /** Names of entries. */
+    readonly nodes: ReadonlySet<string>;
     readonly conflicts: ReadonlySet<ServiceName>;
   },
 ): SourceRecord['files'] {
@@ -220,7 +230,8 @@ function keepFiles(
   }
   for (const [key, file] of Object.entries(before)) {
     const services = file.services.filter((name) => kept.services.has(name));
-    const isKept = services.length > 0 || (kept.nodes && next.lastGoodNodeFiles.includes(key));
+    const entries = next.lastGoodNodeFiles.get(key) ?? [];
+    const isKept = services.length > 0 || entries.some((name) => kept.nodes.has(name));
     if (!isKept || files[key]?.blob === file.blob) continue;
     files[files[key] ? keptKey(pathOfKey(key), file.blob) : key] = { blob: file.blob, services };
   }

@@ -41,8 +41,8 @@ export interface SourceSnapshot {
   /** Entries of nodes.yaml; undefined when the source has no such file. The last good ones when it cannot be read. */
   readonly listings: readonly Listing[] | undefined;
   readonly lastGoodListings: readonly Listing[];
-  /** Keys of the previous record whose files held entries of nodes.yaml. */
-  readonly lastGoodNodeFiles: readonly string[];
+  /** Names of entries of nodes.yaml by key of the previous record. */
+  readonly lastGoodNodeFiles: ReadonlyMap<string, readonly string[]>;
   readonly settings?: RepositorySettings;
   readonly problems: readonly Problem[];
   /** False while any candidate file cannot be read or parsed. */
@@ -204,7 +204,9 @@ export function composeSnapshot(input: {
     lastGood: missingFrom(services, input.before),
     listings,
     lastGoodListings: input.before.flatMap((file) => file.reading.listings ?? []),
-    lastGoodNodeFiles: input.before.filter((file) => file.reading.listings).map((file) => file.path),
+    lastGoodNodeFiles: new Map(
+      input.before.map((file) => [file.path, (file.reading.listings ?? []).map((listing) => listing.name)]),
+    ),
     ...(settings ? { settings } : {}),
     problems: [...problems, ...clashes],
     complete,

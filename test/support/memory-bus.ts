@@ -24,6 +24,8 @@ export interface MemoryBroker {
   /** Denied publishes and subscriptions, for assertions. */
   readonly denied: string[];
   fate: Fate;
+  /** Who may connect. */
+  admits: (id: string) => boolean;
 }
 
 interface Client {
@@ -71,7 +73,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
   const connect = (client: Client, ms: number): void => {
     client.state = 'waiting';
     clock.after(ms, () => {
-      if (client.state !== 'waiting') return;
+      if (client.state !== 'waiting' || !broker.admits(client.id)) return;
       client.state = 'connected';
       const filters = (client.options?.subscribe ?? []).filter((s) => {
         const allowed = maySubscribe(client.who, s.filter);
@@ -96,6 +98,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
     log,
     denied,
     fate: () => [1],
+    admits: () => true,
     client(id, who) {
       const old = clients.get(id);
       if (old) disconnect(old, 'dead', 'taken over');

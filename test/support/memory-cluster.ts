@@ -113,6 +113,8 @@ export async function createMemoryCluster(options: {
     return { name, url: 'memory:', branch: 'main', path: '', poll: 60_000, git: one };
   });
   const state = createMemoryFiles();
+  let known = new Set<string>();
+  broker.admits = (id) => known.has(id) || id === 'reconciler' || id === 'rival';
   let current: MortalProcess = createMortalProcess();
 
   const createProcess = async (id: string, on: Disk, process: MortalProcess, ends: string[]): Promise<Reconciler> => {
@@ -127,7 +129,12 @@ export async function createMemoryCluster(options: {
       state: process.files(state),
       sources,
       streams: streams.reconciler,
-      broker: { setNodes: () => {}, disconnect: (node) => broker.kill(node) },
+      broker: {
+        setNodes: (valid) => {
+          if (process.alive) known = new Set(valid.map((node) => node.id));
+        },
+        disconnect: (node) => broker.kill(node),
+      },
       mqtt: { host: '127.0.0.1', port: 1883 },
       log: (level, event, fields) => {
         if (process.alive) log.push(`${clock.now().mono} ${id} ${level} ${event} ${JSON.stringify(fields ?? {})}`);

@@ -1,0 +1,267 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { tell } from '../support/memory-story.ts';
+
+const one = (name: string, more: object = {}, app = 'shop'): string =>
+  descriptor([{ microservice_name: name, ...more }], app);
+const files = (...names: string[]): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [`${name}.yaml`, one(name)]));
+
+/** What sources say, and who has which name: nothing runs or ends by accident. */
+describe('sources', () => {
+  let cluster: MemoryCluster;
+  const { service, outcome, settled, instancesOf, holds, count, node } = tell(() => cluster);
+  const deploy = (...documents: string[]) =>
+    cluster.reconciler.control.deploy({ documents: documents.map((text) => ({ file: 'a.yaml', text })) });
+  const holdOf = (code: string) => cluster.reconciler.control.holds().find((hold) => hold.code === code);
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(cluster.log.slice(-40).join('\n'));
+    expect(cluster.fatal).toEqual([]);
+    await cluster.close();
+  });
+
+  it('are in force again after a restart while the remote hangs', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push(files('web', 'api'));
+    await settled('web', 'api');
+    const before = cluster.handles();
+    cluster.git.hanging = true;
+    cluster.killReconciler();
+    await cluster.startReconciler();
+    await cluster.clock.until(() => outcome('web') === 'settled', 20_000, 'web known again');
+    expect(cluster.reconciler.control.ready()).toBe(true);
+    await cluster.clock.advance(300_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(cluster.reconciler.control.status().sources[0]?.state).toBe('unreachable');
+    cluster.git.hanging = false;
+    await cluster.push(files('web', 'api', 'db'));
+    await settled('db');
+  });
+
+  it('that cannot be read at all after a restart without state/ remove nothing', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push(files('web', 'api'));
+    await settled('web', 'api');
+    const before = cluster.handles();
+    cluster.git.unreachable = true;
+    cluster.killReconciler();
+    cluster.state.content.clear();
+    cluster.git.wipeMirror();
+    await cluster.startReconciler();
+    await cluster.clock.advance(200_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(holds()).toContain('ORPHANED');
+    await expect(deploy(one('web'))).rejects.toThrow(/git owns it/);
+    cluster.git.unreachable = false;
+    await cluster.clock.advance(120_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(outcome('web')).toBe('settled');
+  });
+
+  it('ask a quiet remote once per poll, with jitter, and back off from one that fails', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    await cluster.push(files('web'));
+    await settled('web');
+    await cluster.clock.advance(100_000);
+    const quiet = cluster.git.requests;
+    await cluster.clock.advance(600_000);
+    expect(cluster.git.requests - quiet).toBeGreaterThanOrEqual(8);
+    expect(cluster.git.requests - quiet).toBeLessThanOrEqual(13);
+    cluster.git.unreachable = true;
+    const failing = cluster.git.requests;
+    await cluster.clock.advance(600_000);
+    expect(cluster.git.requests - failing).toBeGreaterThanOrEqual(10);
+    expect(cluster.git.requests - failing).toBeLessThanOrEqual(18);
+  });
+
+  it('hold a removal over a restart and further pushes, and approve it then', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push(files('a', 'b', 'c', 'd', 'e'));
+    await settled('a', 'b', 'c', 'd', 'e');
+    const before = cluster.handles();
+    await cluster.push(files('a'));
+    const id = holdOf('REMOVAL_GUARD')?.id ?? '';
+    expect(id).not.toBe('');
+    await cluster.push({ ...files('a'), 'README.md': 'more' });
+    await cluster.restartReconciler();
+    cluster.state.content.clear();
+    await cluster.restartReconciler();
+    await cluster.push({ ...files('a'), 'README.md': 'even more' });
+    await cluster.clock.advance(30_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(holdOf('REMOVAL_GUARD')?.id).toBe(id);
+    await cluster.reconciler.control.approve(id, 'test');
+    await cluster.clock.until(() => cluster.running().length === 1, 60_000, 'all but a removed');
+    expect(cluster.records.approvals).toEqual([]);
+    await expect(cluster.reconciler.control.approve(id, 'test')).rejects.toThrow(/no hold/);
+    // The same removal again is a new question.
+    await cluster.push(files('a', 'b', 'c', 'd', 'e'));
+    await settled('b', 'c', 'd', 'e');
+    await cluster.push(files('a'));
+    await cluster.clock.advance(30_000);
+    expect(cluster.running()).toHaveLength(5);
+  });
+
+  it('forget an approval when its set is not proposed any more', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push(files('a', 'b', 'c', 'd', 'e'));
+    await settled('a');
+    await cluster.push(files('a'));
+    const id = holdOf('REMOVAL_GUARD')?.id ?? '';
+    cluster.git.unreachable = true;
+    await cluster.reconciler.control.approve(id, 'test');
+    expect(cluster.records.approvals).toEqual([id]);
+    cluster.git.push(files('a', 'b', 'c', 'd', 'e'));
+    cluster.git.unreachable = false;
+    await cluster.clock.advance(120_000);
+    expect(cluster.records.approvals).toEqual([]);
+    await cluster.push(files('a'));
+    await cluster.clock.advance(30_000);
+    expect(cluster.running()).toHaveLength(5);
+  });
+
+  it('are asked before git takes a direct name over, and keep its copies', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web', { replicas: 2 }));
+    await settled('web');
+    const before = cluster.handles();
+    await cluster.push({ 'web.yaml': one('web', { replicas: 3 }), 'api.yaml': one('api') });
+    await settled('api');
+    const hold = holdOf('SOURCE_CONFLICT');
+    expect(hold).toMatchObject({ subject: service('web') });
+    expect(hold?.message).toContain('keep 0, 1, start 2');
+    expect(instancesOf('web')).toHaveLength(2);
+    await cluster.reconciler.control.approve(hold?.id ?? '', 'test');
+    await count('web', 3);
+    await settled('web');
+    for (const [copy, handle] of before) expect(cluster.handles().get(copy)).toBe(handle);
+    expect(cluster.records.direct).toEqual({});
+    await expect(deploy(one('web'))).rejects.toThrow(/git owns it/);
+    await cluster.restartReconciler();
+    for (const [copy, handle] of before) expect(cluster.handles().get(copy)).toBe(handle);
+    // What was deployed directly once goes with the file, too.
+    await cluster.push(files('api'));
+    await count('web', 0);
+    expect(holds()).toEqual([]);
+  });
+
+  it('take a name at once when its direct deployment is deleted', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web', { replicas: 2 }));
+    await cluster.push({ 'web.yaml': one('web'), 'api.yaml': one('api') });
+    await settled('api');
+    await count('web', 2);
+    await cluster.reconciler.control.remove({ services: [service('web')] }, 'test');
+    await count('web', 1);
+    await settled('web');
+    expect(holdOf('SOURCE_CONFLICT')).toBeUndefined();
+    expect(cluster.reconciler.control.services().find((s) => s.name === service('web'))?.source).toBe('fleet');
+  });
+
+  it('keep their names among each other, over restarts, and hand them on when they leave', async () => {
+    cluster = await createMemoryCluster({ sources: ['alpha', 'beta'] });
+    const alpha = cluster.gits.get('alpha');
+    const beta = cluster.gits.get('beta');
+    // beta, which is read last after every start, had it first.
+    beta?.push({ 'web.yaml': one('web', { code: 'oakctl/test:beta' }), 'b.yaml': one('b') });
+    await settled('web', 'b');
+    const before = cluster.handles();
+    alpha?.push({ 'web.yaml': one('web', { code: 'oakctl/test:alpha' }), 'a.yaml': one('a') });
+    await settled('a');
+    expect(holdOf('SOURCE_CONFLICT')?.message).toContain('alpha');
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    for (const [copy, handle] of before) expect(cluster.handles().get(copy)).toBe(handle);
+    expect(cluster.reconciler.control.services().find((s) => s.name === service('web'))?.source).toBe('beta');
+    beta?.push({ 'b.yaml': one('b') });
+    await cluster.clock.until(
+      () =>
+        cluster.reconciler.control.services().find((s) => s.name === service('web'))?.source === 'alpha' &&
+        outcome('web') === 'settled',
+      120_000,
+      'alpha has it',
+    );
+    expect(holdOf('SOURCE_CONFLICT')).toBeUndefined();
+  });
+
+  it('after a forced push remove only what came from the history of the head', async () => {
+    cluster = await createMemoryCluster({});
+    const first = cluster.git.push(files('a', 'b', 'c', 'd'));
+    await settled('a', 'b', 'c', 'd');
+    await cluster.push(files('a', 'b', 'c', 'd', 'e'));
+    await settled('e');
+    const before = cluster.handles();
+    cluster.git.reset(first);
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(holdOf('ANCESTRY_UNKNOWN')?.subject).toBe(service('e'));
+    await cluster.reconciler.control.remove({ services: [service('e')] }, 'test');
+    await count('e', 0);
+    expect(holds()).toEqual([]);
+  });
+
+  it('of a service that left while its node was away: the copy goes when the node returns, after a restart too', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push(files('a', 'b', 'c', 'web'));
+    await settled('a', 'b', 'c', 'web');
+    const [name] = instancesOf('web')[0]?.split(' ') ?? [];
+    const away = cluster.nodes.find((one) => one.name === name);
+    away?.kill();
+    await cluster.push(files('a', 'b', 'c'));
+    await cluster.clock.advance(60_000);
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    expect(instancesOf('web')).toHaveLength(1);
+    await away?.start();
+    await count('web', 0, 30_000);
+    await cluster.clock.advance(1_000);
+    for (const left of ['a', 'b', 'c']) expect(instancesOf(left)).toHaveLength(1);
+  });
+
+  it('cordon a node whose entry left nodes.yaml, whatever crashes, until an entry matches again', async () => {
+    cluster = await createMemoryCluster({ workers: 4 });
+    const nodes = (...numbers: number[]): string =>
+      numbers.map((n) => `- node:\n    hostname: worker-${n}\n    IP: 127.0.0.${n + 1}\n`).join('');
+    await cluster.push({ 'nodes.yaml': nodes(1, 2, 3, 4), 'web.yaml': one('web', { replicas: 4 }) });
+    await settled('web');
+    const before = cluster.handles();
+    // The process ends at each write that the push makes, in turn: before it, then after it.
+    for (const moment of ['before', 'after'] as const) {
+      const at = cluster.disk.saves + 1;
+      cluster.disk.onSave = (number, when) => {
+        if (number === at && when === moment) cluster.killReconciler();
+      };
+      cluster.git.push({ 'nodes.yaml': nodes(1, 2, 3), 'web.yaml': one('web', { replicas: 4 }) });
+      await cluster.clock.advance(1_000);
+      cluster.disk.onSave = () => undefined;
+      await cluster.restartReconciler();
+      await cluster.clock.advance(5_000);
+      expect(cluster.reconciler.control.nodes().find((n) => n.name === 'worker-4')?.cordoned).toBeDefined();
+      if (moment === 'before') {
+        await cluster.push({ 'nodes.yaml': nodes(1, 2, 3, 4), 'web.yaml': one('web', { replicas: 4 }) });
+        await cluster.clock.advance(1_000);
+        expect(cluster.reconciler.control.nodes().find((n) => n.name === 'worker-4')?.cordoned).toBeUndefined();
+      }
+    }
+    expect(cluster.handles()).toEqual(before);
+    // A rename with the same address is no removal; an emptied file is a question.
+    await cluster.push({
+      'nodes.yaml': `${nodes(1, 2)}- node:\n    hostname: pi-three\n    IP: 127.0.0.4\n`,
+      'web.yaml': one('web', { replicas: 4 }),
+    });
+    await cluster.clock.advance(1_000);
+    expect(cluster.reconciler.control.nodes().find((n) => n.name === 'worker-3')).toMatchObject({
+      aliases: ['pi-three'],
+    });
+    for (let i = 0; i < 3; i += 1) {
+      await cluster.push({ 'nodes.yaml': `# nothing ${i}\n`, 'web.yaml': one('web', { replicas: 4 }) });
+      await cluster.restartReconciler();
+      await cluster.clock.advance(5_000);
+      expect(holdOf('REMOVAL_GUARD')?.subjects).toEqual(['node/pi-three', 'node/worker-1', 'node/worker-2']);
+    }
+    expect(Object.keys(cluster.records.sources['fleet']?.files ?? {}).length).toBeLessThanOrEqual(3);
+    expect(cluster.handles()).toEqual(before);
+    expect(node(0).running).toBe(true);
+  });
+});

@@ -1,0 +1,54 @@
+import type { MemoryCluster, MemoryNode } from './memory-cluster.ts';
+
+/** What stories about a cluster in memory say all the time. Services are those of `descriptor` in memory-cluster.ts. */
+export interface Story {
+  service(name: string, app?: string): string;
+  outcome(name: string, app?: string): string | undefined;
+  /** Waits until all of them are settled. */
+  settled(...names: string[]): Promise<number>;
+  /** `<node> <instance>/<copy>` of what runs of a service. */
+  instancesOf(name: string, app?: string): string[];
+  /** Codes of all holds, sorted, each once. */
+  holds(): string[];
+  node(number: number): MemoryNode;
+  /** Time passes until nothing runs that is not wanted, and everything that is. */
+  count(name: string, copies: number, limit?: number): Promise<number>;
+}
+
+export function tell(cluster: () => MemoryCluster): Story {
+  const service = (name: string, app = 'shop'): string => `${app}.default.${name}.default`;
+  const outcome = (name: string, app?: string): string | undefined =>
+    cluster()
+      .reconciler.control.services()
+      .find((one) => one.name === service(name, app))?.outcome;
+  const instancesOf = (name: string, app?: string): string[] =>
+    cluster()
+      .running()
+      .filter((line) => line.includes(`${service(name, app)}.`));
+  return {
+    service,
+    outcome,
+    instancesOf,
+    settled: (...names) =>
+      cluster().clock.until(
+        () => names.every((name) => outcome(name) === 'settled'),
+        120_000,
+        `${names.join()} settled`,
+      ),
+    holds: () =>
+      [
+        ...new Set(
+          cluster()
+            .reconciler.control.holds()
+            .map((hold) => hold.code),
+        ),
+      ].sort(),
+    node(number) {
+      const node = cluster().nodes[number];
+      if (!node) throw new Error(`there is no node ${number}`);
+      return node;
+    },
+    count: (name, copies, limit = 60_000) =>
+      cluster().clock.until(() => instancesOf(name).length === copies, limit, `${copies} copies of ${name}`),
+  };
+}
