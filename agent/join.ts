@@ -1,6 +1,11 @@
-/** How a machine becomes a node: once, with a token. Afterwards its identity lies in the state folder, and nothing is asked. */
+/**
+ * How a machine becomes a node: once, with a token. Afterwards its identity lies in the state folder, and nothing is asked.
+ * Over TLS the agent has nothing but a pin at first: it asks, in the open and without saying anything, for the root of the cluster,
+ * keeps it only if its key is the pinned one, and trusts nothing else from then on.
+ */
 import { type Static, Type } from 'typebox';
-import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/api.ts';
+import type { IdentityAnswer, JoinAnswer, JoinRequest, TlsAnswer } from '../schemas/api.ts';
+import { pinnedCertificate } from '../schemas/io/certificates.ts';
 import { fingerprintOf, identityText, keyIdOf, verifyText } from '../schemas/io/signatures.ts';
 import { type JoinToken, parseJoinToken, pinOf } from '../schemas/join-token.ts';
 import { parseMessage } from '../schemas/parse.ts';
@@ -20,23 +25,35 @@ const IdentityFile = Type.Object({
   cluster: Type.String(),
   fingerprint: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   ordinal: Type.Integer({ minimum: 0 }),
-  mqtt: Type.Object({ host: Type.String(), port: Type.Integer(), username: Type.String(), password: Type.String() }),
+  mqtt: Type.Object({
+    host: Type.String(),
+    port: Type.Integer(),
+    tls: Type.Optional(Type.Boolean()),
+    username: Type.String(),
+    password: Type.String(),
+  }),
+  ca: Type.Optional(Type.String()),
   keys: Type.Record(Type.String(), Type.String()),
 });
 type IdentityFile = Static<typeof IdentityFile>;
 
-/** Who this node is, the cluster's pinned keys, and its credential. Secret: the file is for its owner only. */
+/**
+ * Who this node is, the cluster's pinned keys, its credential, and the only root that it trusts (`ca`, PEM; absent: no TLS, or
+ * public ones). Secret: the file is for its owner only.
+ */
 export type NodeIdentity = Omit<IdentityFile, 'v'>;
 
 export interface JoinDeps {
   readonly files: Files;
   readonly clock: Clock;
   readonly random: Random;
-  /** The reconciler's API: see schemas/api.ts. */
-  readonly api: {
+  /** The reconciler's API (schemas/api.ts), believed only under this root. TLS_REQUIRED with a root and an address without TLS. */
+  connect(ca: string | undefined): {
     identity(nonce: string, signal: AbortSignal): Promise<IdentityAnswer>;
     join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
   };
+  /** What anybody answers who sits at the address, asked without TLS and without a credential. */
+  askTls(signal: AbortSignal): Promise<TlsAnswer>;
   /** Told at each try that found nobody. */
   waiting?(found: Problem): void;
 }
@@ -51,7 +68,7 @@ export interface JoinWish {
 
 /**
  * The identity of this node: from its file, or by joining, which waits for a reconciler that is not there yet. Throws
- * FILE_DAMAGED, TOKEN_INVALID, SIGNATURE_INVALID (somebody else answers), NAME_TAKEN, ... and the signal's reason on abort.
+ * FILE_DAMAGED, TOKEN_INVALID, SIGNATURE_INVALID or TLS_INVALID (somebody else answers), NAME_TAKEN, ... and the signal's reason on abort.
  */
 export async function loadOrJoin(deps: JoinDeps, wish: JoinWish, signal: AbortSignal): Promise<NodeIdentity> {
   const known = await load(deps.files);
@@ -64,11 +81,15 @@ export async function loadOrJoin(deps: JoinDeps, wish: JoinWish, signal: AbortSi
     );
   }
   const token = parseJoinToken(wish.token);
-  const cluster = await retried(deps, () => checkedCluster(deps, token, signal), signal);
+  const { authority } = token;
+  const ca =
+    authority === undefined ? undefined : await retried(deps, () => checkedAuthority(deps, authority, signal), signal);
+  const api = deps.connect(ca);
+  const cluster = await retried(deps, () => checkedCluster(deps, api, token, signal), signal);
   const { name, ip, version } = wish;
   const request = { token: wish.token.trim(), name, ip, version };
-  const answer = await retried(deps, () => deps.api.join(request, signal), signal);
-  const identity = identityOf(answer, cluster);
+  const answer = await retried(deps, () => api.join(request, signal), signal);
+  const identity = { ...identityOf(answer, cluster), ...(ca !== undefined && { ca }) };
   await deps.files.write(fileName, JSON.stringify({ v: fileVersion, ...identity }));
   return identity;
 }
@@ -108,10 +129,27 @@ function pinIn(token: string): string | undefined {
   }
 }
 
+/** The root of the cluster, by its pin. Everything was asked in the open, and nothing was told. */
+async function checkedAuthority(deps: JoinDeps, pin: string, signal: AbortSignal): Promise<string> {
+  const { authority } = await deps.askTls(signal);
+  const pinned = authority && pinnedCertificate(authority.certificate, pin);
+  if (pinned !== undefined) return pinned;
+  throw new ProblemError(
+    problem('TLS_INVALID', 'the authority that answers is not the one that the join token names', {
+      hint: 'check `api` in agent.yaml, and who else is on this network; the token was not sent',
+    }),
+  );
+}
+
 /** Asks who is there, and believes only who holds the key that the token pins. The secret was not sent yet. */
-async function checkedCluster(deps: JoinDeps, token: JoinToken, signal: AbortSignal): Promise<IdentityAnswer> {
+async function checkedCluster(
+  deps: JoinDeps,
+  api: ReturnType<JoinDeps['connect']>,
+  token: JoinToken,
+  signal: AbortSignal,
+): Promise<IdentityAnswer> {
   const nonce = Buffer.from(deps.random.bytes(32)).toString('hex');
-  const answer = await deps.api.identity(nonce, signal);
+  const answer = await api.identity(nonce, signal);
   const { cluster, key, kid, fingerprint, sig } = answer;
   const isPinned = fingerprintOf(key) === fingerprint && pinOf(fingerprint) === token.pin && keyIdOf(key) === kid;
   if (isPinned && verifyText(key, identityText(cluster, nonce), sig)) return answer;

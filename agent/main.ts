@@ -11,6 +11,7 @@ import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
 import { createMqttBus } from '../schemas/io/mqtt-bus.ts';
 import { verifyMessage } from '../schemas/io/signatures.ts';
+import type { NodePolicy } from '../schemas/policy.ts';
 import type { Clock, Files, Random } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
@@ -18,9 +19,11 @@ import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { loadOrJoin, type NodeIdentity } from './join.ts';
 import { type Agent, createAgent } from './loop.ts';
 import { createUsageMeter } from './metrics/usage.ts';
+import { readPolicy } from './policy-file.ts';
 import { createRuntimes } from './runtimes/registry.ts';
 import { createStreamOpener } from './streams.ts';
 import { createTrace } from './trace-log.ts';
+import { brokerUrl, endpointOf, withoutTls } from './trust.ts';
 
 export interface AgentOptions {
   /** Holds agent.yaml; state/ is made in it. */
@@ -40,8 +43,9 @@ export async function runAgent({ folder }: AgentOptions, signal: AbortSignal): P
   const lock = await lockFolder(state);
   try {
     const parts = { clock: createSystemClock(), random: createSystemRandom(), files: openFiles(state, log), log };
+    const host = { ...(await readPolicy(join(folder, 'policy.yaml'))), folder };
     const identity = await becomeNode(config, parts, signal);
-    const agent = await wire(config, identity, state, parts);
+    const agent = await wire(config, identity, state, { ...parts, host });
     await agent.start();
     await aborted(signal);
     await agent.stop('stopped');
@@ -66,18 +70,33 @@ async function becomeNode(
   { clock, random, files, log }: Parts,
   signal: AbortSignal,
 ): Promise<NodeIdentity> {
-  const api = createApiClient({ url: config.api });
+  const connect = (ca: string | undefined) => createApiClient(endpointOf(config.api, ca));
+  const askTls = (asked: AbortSignal) => createApiClient({ url: withoutTls(config.api) }).tls(asked);
   const waiting = (found: Problem): void => log('warn', 'join_waits', { problem: found });
   const { name, ip, token } = config;
   const wish = { name, ip, version: oakctlVersion, ...(token !== undefined && { token }) };
-  return loadOrJoin({ files, clock, random, api, waiting }, wish, signal);
+  return loadOrJoin({ files, clock, random, connect, askTls, waiting }, wish, signal);
 }
 
-async function wire(config: AgentConfig, identity: NodeIdentity, folder: string, parts: Parts): Promise<Agent> {
-  const { clock, random, files, log } = parts;
+/** What the node's owner allows, and the agent's own folder, which no copy sees. */
+interface HostRules {
+  readonly policy: NodePolicy;
+  readonly problems: readonly Problem[];
+  readonly folder: string;
+}
+
+async function wire(
+  config: AgentConfig,
+  identity: NodeIdentity,
+  folder: string,
+  parts: Parts & { readonly host: HostRules },
+): Promise<Agent> {
+  const { clock, random, files, log, host } = parts;
+  const { grants } = host.policy;
   const { id, name, cluster, fingerprint, keys, mqtt } = identity;
   const { username, password } = mqtt;
-  const url = `mqtt://${mqtt.host}:${mqtt.port}`;
+  const url = brokerUrl(mqtt, config.api);
+  const { url: api, ...trust } = endpointOf(config.api, identity.ca);
   // Runtimes are silent until the agent starts.
   let agent: Agent | undefined;
   const runtimes = await createRuntimes(config.runtimes, {
@@ -85,6 +104,8 @@ async function wire(config: AgentConfig, identity: NodeIdentity, folder: string,
     node: id,
     ip: config.ip,
     folder,
+    grants,
+    own: [host.folder],
     onConflict: (conflict) => agent?.warn(conflict),
   });
   agent = createAgent({
@@ -100,14 +121,16 @@ async function wire(config: AgentConfig, identity: NodeIdentity, folder: string,
     },
     clock,
     random,
-    bus: createMqttBus({ url, username, password, clientId: id, clock, random, log }),
+    bus: createMqttBus({ url, ...trust, username, password, clientId: id, clock, random, log }),
     runtimes,
+    grants,
     files,
     verify: (topic, message) => verifyMessage({ cluster, keys }, topic, message),
     usage: createUsageMeter(config.capacity),
-    streams: createStreamOpener({ api: config.api, node: id, password }),
+    streams: createStreamOpener({ api, ...trust, node: id, password }),
     trace: createTrace(log),
   });
+  for (const found of host.problems) agent.warn(found);
   return agent;
 }
 

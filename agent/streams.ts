@@ -15,8 +15,10 @@ export interface StreamOpener extends Streams {
 }
 
 export interface StreamOpenerDeps {
-  /** `http://host:port` of the reconciler. */
+  /** `http://host:port` or `https://host:port` of the reconciler. */
   readonly api: string;
+  /** PEM of the only root to trust; without it: the public ones. */
+  readonly ca?: string;
   readonly node: NodeId;
   /** The node's MQTT password. */
   readonly password: string;
@@ -26,7 +28,7 @@ export interface StreamOpenerDeps {
  * `open` fails with UNAUTHORIZED, NOT_FOUND (not asked for, or too late) or UNREACHABLE; an abort, also later, cuts the stream.
  * `write` cuts long texts, readers join what they get. `close` resolves when the other side knows that this was all.
  */
-export function createStreamOpener({ api, node, password }: StreamOpenerDeps): StreamOpener {
+export function createStreamOpener({ api, ca, node, password }: StreamOpenerDeps): StreamOpener {
   const authorization = `Basic ${Buffer.from(`${node}:${password}`).toString('base64')}`;
   return {
     async open(id, signal) {
@@ -36,6 +38,8 @@ export function createStreamOpener({ api, node, password }: StreamOpenerDeps): S
         handshakeTimeout: openTimeout,
         perMessageDeflate: false,
         maxPayload: 1024,
+        rejectUnauthorized: true,
+        ...(ca !== undefined && { ca }),
       });
       const cut = () => socket.terminate();
       signal.addEventListener('abort', cut, { once: true });

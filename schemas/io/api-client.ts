@@ -19,6 +19,7 @@ import type {
   PlanView,
   ServiceView,
   SyncAnswer,
+  TlsAnswer,
 } from '../api.ts';
 import type { Hold } from '../status.ts';
 import { readServerEvents } from './event-stream.ts';
@@ -53,6 +54,8 @@ export interface ApiClient {
   revoke(node: string, signal: AbortSignal): Promise<{ readonly revoked: string }>;
   /** `nonce`: 32 to 128 hex digits. Needs no token. */
   identity(nonce: string, signal: AbortSignal): Promise<IdentityAnswer>;
+  /** Needs no token. NOT_FOUND when the cluster speaks no TLS. */
+  tls(signal: AbortSignal): Promise<TlsAnswer>;
   /** Needs no token but the join token in the request. */
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
   /** Events after `after` (0: all that are kept), then live ones if `follow`. Ends on abort; UNREACHABLE when it breaks off. */
@@ -113,6 +116,7 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     createToken: (request, signal) => post('/v1/tokens', request, signal),
     revoke: (node, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/revoke`, {}, signal),
     identity: (nonce, signal) => get(`/v1/identity?${new URLSearchParams({ nonce })}`, signal),
+    tls: (signal) => get('/v1/tls', signal),
     join: (request, signal) => post('/v1/join', request, signal),
     events: (options, signal) => events(endpoint, options, signal),
     logs: (instance, options, signal) => logs(endpoint, instance, options, signal),

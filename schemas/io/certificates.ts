@@ -24,6 +24,32 @@ export function authorityPin(fingerprint: string): string {
   return fingerprint.slice(0, pinLength);
 }
 
+/** What Node says of a certificate that leads to no root that is trusted, or names another host. */
+const untrusted: ReadonlySet<string> = new Set([
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_REJECTED',
+  'CERT_REVOKED',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'PATH_LENGTH_EXCEEDED',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/**
+ * True when the other side is not who it should be. A certificate that is not valid yet, or any more, is not among them: a clock
+ * that is being set, or a renewal, mends it.
+ */
+export function isUntrusted(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && untrusted.has(String(error.code));
+}
+
 /**
  * The certificates of a PEM text whose key is the pinned one, as PEM; undefined when there is none. All others are left out:
  * whoever answers may add what he likes to a certificate that everybody can read. Never throws.

@@ -4,7 +4,9 @@
  */
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpRequest } from 'node:http';
+import { isLoopback } from '../addresses.ts';
 import { type Problem, ProblemError, problem } from '../problem.ts';
+import { isUntrusted } from './certificates.ts';
 
 /** How long a host may leave a connection attempt unanswered. */
 const connectTimeout = 10_000;
@@ -25,12 +27,17 @@ export interface Endpoint {
   readonly url: string;
   /** Sent as bearer token. */
   readonly token?: string;
+  /** PEM of the only root to trust; without it: the public ones. */
+  readonly ca?: string;
+  /** The token may travel outside loopback without TLS: the owner of the cluster said so. */
+  readonly insecure?: boolean;
 }
 
 /**
  * Sends a request and returns its successful answer, body unread and set to UTF-8.
  * An error answer is thrown as ProblemError with the problems it carries; a server that does not answer as UNREACHABLE;
- * an abort as the signal's reason.
+ * a server that is not the one to trust as TLS_INVALID; a token that would travel in the open as TLS_REQUIRED; an abort as the
+ * signal's reason.
  */
 export async function exchange(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
   const response = await send(endpoint, what, signal);
@@ -79,15 +86,19 @@ async function send(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Pr
   signal.throwIfAborted();
   const body = what.body === undefined ? undefined : JSON.stringify(what.body);
   const url = target(endpoint, what.path);
+  refuseToTell(endpoint, url);
   const open = url.protocol === 'https:' ? (await import('node:https')).request : httpRequest;
   const headers: Record<string, string> = { accept: 'application/json, text/*' };
   if (endpoint.token !== undefined) headers['authorization'] = `Bearer ${endpoint.token}`;
   if (body !== undefined) headers['content-type'] = 'application/json';
-  const options: RequestOptions = { method: what.method, headers, signal, agent: false };
+  const trust = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
+  // Said aloud: an environment variable could turn it off.
+  const checked = { ...trust, rejectUnauthorized: true };
+  const options: RequestOptions = { method: what.method, headers, signal, agent: false, ...checked };
   return new Promise((resolve, reject) => {
     const request = open(url, options, resolve);
     request.on('error', (error) => reject(signal.aborted ? signal.reason : unreachable(endpoint, error)));
-    giveUpConnecting(request);
+    giveUpConnecting(request, url.protocol === 'https:' ? 'secureConnect' : 'connect');
     request.end(body);
   });
 }
@@ -99,7 +110,17 @@ function target(endpoint: Endpoint, path: string): URL {
   );
 }
 
-function giveUpConnecting(request: ClientRequest): void {
+/** A token is for the cluster, not for everybody on the way. */
+function refuseToTell({ token, insecure }: Endpoint, { protocol, hostname, host }: URL): void {
+  if (token === undefined || insecure || protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return;
+  throw new ProblemError(
+    problem('TLS_REQUIRED', `the API token would be readable on the way to ${host}: that address is not loopback`, {
+      hint: `write https://${host}; \`--ca-file\` names the certificate to trust (\`oakctl ca export\` on the cluster prints it)`,
+    }),
+  );
+}
+
+function giveUpConnecting(request: ClientRequest, connected: 'connect' | 'secureConnect'): void {
   request.once('socket', (socket) => {
     if (!socket.connecting) return;
     const timer = setTimeout(
@@ -107,13 +128,14 @@ function giveUpConnecting(request: ClientRequest): void {
       connectTimeout,
     );
     const stop = () => clearTimeout(timer);
-    socket.once('connect', stop);
+    socket.once(connected, stop);
     request.once('close', stop);
   });
 }
 
 function unreachable(endpoint: Endpoint, cause: unknown, what = 'no answer'): ProblemError {
   const error = cause as NodeJS.ErrnoException;
+  if (isUntrusted(error)) return notTrusted(endpoint, error);
   const detail = error.code ?? error.message;
   return new ProblemError(
     problem('UNREACHABLE', `${what} from the reconciler at ${endpoint.url} (${detail})`, {
@@ -121,6 +143,18 @@ function unreachable(endpoint: Endpoint, cause: unknown, what = 'no answer'): Pr
       disposition: 'retry',
     }),
     { cause },
+  );
+}
+
+function notTrusted({ url, ca }: Endpoint, error: NodeJS.ErrnoException): ProblemError {
+  const whose = ca === undefined ? 'no public authority signed' : 'the authority of the cluster did not sign';
+  const why =
+    error.code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? error.message : `${whose} its certificate (${error.code})`;
+  return new ProblemError(
+    problem('TLS_INVALID', `what answers at ${url} is not trusted: ${why}; nothing was sent`, {
+      hint: '`oakctl ca export` on the cluster prints the certificate to trust: `--ca-file`, OAKCTL_CA_FILE or the context names it',
+    }),
+    { cause: error },
   );
 }
 

@@ -5,11 +5,14 @@
 import { Socket } from 'node:net';
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import type { Bus, BusHandlers, BusMessage, BusOptions, Clock, Random } from '../ports.ts';
+import { isUntrusted } from './certificates.ts';
 import type { Log } from './log.ts';
 
 export interface MqttBusOptions {
-  /** `mqtt://host:port`. */
+  /** `mqtt://host:port`, or `mqtts://host:port` for TLS. */
   readonly url: string;
+  /** PEM of the only root to trust; without it: the public ones. */
+  readonly ca?: string;
   readonly username: string;
   readonly password: string;
   readonly clientId: string;
@@ -84,6 +87,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
     });
     current.on('error', (error) => {
       reason = error.message;
+      if (isUntrusted(error)) log?.('warn', 'broker not trusted: nothing was sent to it', { reason });
     });
     current.on('close', () => {
       if (isCurrent()) lost(current, reason);
@@ -143,7 +147,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
 }
 
 function clientOptions(settings: MqttBusOptions, options: BusOptions): IClientOptions {
-  const { username, password, clientId } = settings;
+  const { username, password, clientId, ca } = settings;
   return {
     username,
     password,
@@ -156,6 +160,8 @@ function clientOptions(settings: MqttBusOptions, options: BusOptions): IClientOp
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
+    rejectUnauthorized: true,
+    ...(ca !== undefined && { ca }),
     ...(options.will && {
       will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: true },
     }),

@@ -57,7 +57,8 @@ const depsOf = (api: ReturnType<typeof server>, clock = createVirtualClock()) =>
   files,
   clock,
   random: createSeededRandom(1),
-  api,
+  connect: () => api,
+  askTls: () => Promise.reject(new Error('asked for TLS')),
 });
 
 const codeOf = (work: Promise<unknown>) =>
