@@ -136,6 +136,8 @@ export function createAdoption(context: Context, dispatcher: Dispatcher, onAdopt
     onceSaved(context, () => {
       if (!world.recovering || stopped) return;
       context.apply({ kind: 'recovered' });
+      // Also what was planned meanwhile and is in no index any more, such as a deleted service: its plan says RECOVERING.
+      for (const name of context.plans.keys()) world.dirty.add(name);
       restampAll();
       journal.add('recovered', 'cluster', why);
       onAdopted();

@@ -28,6 +28,9 @@ export interface MemoryBroker {
   admits: (id: string) => boolean;
 }
 
+/** ms until a client that was refused tries again. */
+const refusedFor = 5_000;
+
 interface Client {
   readonly id: string;
   readonly who: Principal;
@@ -73,7 +76,8 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
   const connect = (client: Client, ms: number): void => {
     client.state = 'waiting';
     clock.after(ms, () => {
-      if (client.state !== 'waiting' || !broker.admits(client.id)) return;
+      if (client.state !== 'waiting') return;
+      if (!broker.admits(client.id)) return connect(client, refusedFor);
       client.state = 'connected';
       const filters = (client.options?.subscribe ?? []).filter((s) => {
         const allowed = maySubscribe(client.who, s.filter);

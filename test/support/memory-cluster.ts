@@ -172,7 +172,7 @@ export async function createMemoryCluster(options: {
         broker.kill(id);
         agent?.halt();
         agent = undefined;
-        if (withCopies) runtime.copies.clear();
+        if (withCopies) for (const copy of runtime.copies.values()) runtime.vanish(copy);
       },
       async start() {
         agent = createAgent({

@@ -1,0 +1,396 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { topic } from '../../schemas/topics.ts';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { tell } from '../support/memory-story.ts';
+
+const one = (name: string, more: object = {}): string => descriptor([{ microservice_name: name, ...more }]);
+
+/** Processes that end at any moment, records that were lost or are old, nodes that come back: nothing restarts without a cause. */
+describe('after a crash', () => {
+  let cluster: MemoryCluster;
+  let fatal = 0;
+  const { service, outcome, settled, instancesOf, holds, count, node } = tell(() => cluster);
+  const deploy = (...documents: string[]) =>
+    cluster.reconciler.control.deploy({ documents: documents.map((text) => ({ file: 'a.yaml', text })) });
+  const expectUnchanged = (before: ReadonlyMap<string, string>): void => {
+    for (const [copy, handle] of before) expect(cluster.handles().get(copy), copy).toBe(handle);
+  };
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(cluster.log.slice(-40).join('\n'));
+    expect(cluster.fatal).toHaveLength(fatal);
+    fatal = 0;
+    cluster.disk.onSave = () => undefined;
+    cluster.disk.full = false;
+    await cluster.close();
+  });
+
+  it('at any write, what was acknowledged holds and what was not is done whole or not at all', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('base', { replicas: 2 }));
+    await settled('base');
+    const base = cluster.handles();
+    for (const moment of ['before', 'after'] as const) {
+      for (let nth = 1; nth <= 4; nth += 1) {
+        const name = `web-${moment}-${nth}`;
+        const at = cluster.disk.saves + nth;
+        cluster.disk.onSave = (number, when) => {
+          if (number === at && when === moment) cluster.killReconciler();
+        };
+        let acknowledged = false;
+        void deploy(one(name)).then(() => (acknowledged = true));
+        await cluster.clock.advance(12_000);
+        cluster.disk.onSave = () => undefined;
+        const told = acknowledged;
+        await cluster.restartReconciler();
+        await cluster.clock.advance(30_000);
+        const isThere = instancesOf(name).length === 1 && outcome(name) === 'settled';
+        const isAbsent = instancesOf(name).length === 0 && outcome(name) === undefined;
+        expect(told ? isThere : isThere || isAbsent, name).toBe(true);
+        expectUnchanged(base);
+        if (!isThere) continue;
+
+        const deleteAt = cluster.disk.saves + nth;
+        cluster.disk.onSave = (number, when) => {
+          if (number === deleteAt && when === moment) cluster.killReconciler();
+        };
+        acknowledged = false;
+        void cluster.reconciler.control.remove({ services: [service(name)] }, 'test').then(() => (acknowledged = true));
+        await cluster.clock.advance(3_000);
+        cluster.disk.onSave = () => undefined;
+        const gone = acknowledged;
+        await cluster.restartReconciler();
+        await cluster.clock.advance(30_000);
+        if (gone) expect(instancesOf(name)).toEqual([]);
+        expect(outcome(name) === 'settled').toBe(instancesOf(name).length === 1);
+        expectUnchanged(base);
+      }
+    }
+    expect(holds()).toEqual([]);
+  });
+
+  it('between the steps of an update it goes on, and restarts nothing that was updated', async () => {
+    cluster = await createMemoryCluster({});
+    const files = (code: string) => ({
+      'web.yaml': one('web', { replicas: 3, code, port: '8080:80', update: { settle: '1s' } }),
+      'other.yaml': one('other', { replicas: 2 }),
+    });
+    await cluster.push(files('oakctl/test:1'));
+    await settled('web', 'other');
+    for (let wait = 100; wait <= 1_500; wait += 350) {
+      const others = new Map([...cluster.handles()].filter(([copy]) => copy.includes('.other.')));
+      await cluster.push(files(`oakctl/test:${wait}`));
+      await cluster.clock.advance(wait);
+      await cluster.restartReconciler();
+      await settled('web', 'other');
+      expect(instancesOf('web')).toHaveLength(3);
+      expect(cluster.running()).toHaveLength(5);
+      expectUnchanged(others);
+    }
+  });
+
+  it('with a full disk nothing is promised, and nothing refused comes true later', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web'));
+    await settled('web');
+    const before = cluster.handles();
+    cluster.disk.full = true;
+    await expect(deploy(one('api'))).rejects.toThrow(/no space/);
+    await expect(cluster.reconciler.control.remove({ services: [service('web')] }, 'test')).rejects.toThrow(/no space/);
+    const { token } = await cluster.reconciler.control.createToken({}).catch(() => ({ token: '' }));
+    expect(token).toBe('');
+    await cluster.push({ 'git.yaml': one('git') }).catch(() => undefined);
+    expect(instancesOf('git')).toEqual([]);
+    cluster.disk.full = false;
+    await cluster.clock.advance(120_000);
+    expect(instancesOf('git')).toHaveLength(1);
+    expect(instancesOf('api')).toEqual([]);
+    expect(outcome('api')).toBeUndefined();
+    expectUnchanged(before);
+    await cluster.restartReconciler();
+    await cluster.clock.advance(30_000);
+    expect(outcome('api')).toBeUndefined();
+    expect(outcome('web')).toBe('settled');
+    expectUnchanged(before);
+  });
+
+  it('a delete covers copies that the planner begins while it is written', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web', { replicas: 2 }));
+    await settled('web');
+    const victim = cluster.nodes.find((each) => instancesOf('web')[0]?.startsWith(each.name));
+    // An instance is lost; its replacement is due while the delete is on its way to the disk.
+    let removing: Promise<unknown> | undefined;
+    cluster.disk.onSave = (_number, when) => {
+      if (when !== 'before' || removing === undefined) return;
+      cluster.disk.onSave = () => undefined;
+      const spec = one('web', { replicas: 5 });
+      void deploy(spec).catch(() => undefined);
+    };
+    removing = cluster.reconciler.control.remove({ services: [service('web')] }, 'test');
+    await cluster.clock.advance(100);
+    await removing;
+    victim?.kill(true);
+    await cluster.clock.advance(60_000);
+    const wanted = cluster.records.direct[service('web')]?.slots.length ?? 0;
+    expect(instancesOf('web')).toHaveLength(wanted);
+    expect(holds().filter((code) => code === 'ORPHANED')).toEqual([]);
+  });
+
+  it('a tombstone outlives restarts and meets copies that return much later', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web', { replicas: 3 }));
+    await settled('web');
+    node(2).kill();
+    await cluster.clock.advance(30_000);
+    await cluster.reconciler.control.remove({ services: [service('web')] }, 'test');
+    await count('web', 1);
+    for (let i = 0; i < 3; i += 1) {
+      await cluster.restartReconciler();
+      await cluster.clock.advance(3_600_000);
+    }
+    expect(instancesOf('web')).toHaveLength(1);
+    await node(2).start();
+    await count('web', 0, 30_000);
+    expect(holds()).toEqual([]);
+  });
+
+  it('a node with a damaged ledger keeps its copies and is told nothing', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push({ 'web.yaml': one('web', { replicas: 3 }) });
+    await settled('web');
+    const before = cluster.handles();
+    cluster.killReconciler();
+    node(1).kill();
+    node(1).files.content.set('ledger-0', '{"v":1,"fence":');
+    cluster.broker.restart(10);
+    await node(1).start();
+    const told = cluster.broker.log.length;
+    await cluster.startReconciler();
+    await cluster.clock.advance(120_000);
+    expect(cluster.reconciler.control.status().phase).toBe('running');
+    expect(cluster.handles()).toEqual(before);
+    expect(holds()).toContain('LEDGER_UNREAD');
+    const since = cluster.broker.log.slice(told).map((entry) => entry.topic);
+    expect(since).not.toContain(topic(node(1).id, 'assignment'));
+    expect(since).not.toContain(topic(node(1).id, 'controls'));
+    expect(since.filter((text) => text === topic(node(1).id, 'requests')).length).toBeLessThan(12);
+  });
+
+  it('a stale retained report of an empty node is not believed', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    // What the broker keeps of the node is from before it got its copies.
+    const row = topic(node(0).id, 'instances');
+    const empty = cluster.broker.retained.get(row) ?? '';
+    await cluster.push({ 'web.yaml': one('web', { replicas: 2 }) });
+    await settled('web');
+    const before = cluster.handles();
+    expect(before.size).toBe(2);
+    cluster.killReconciler();
+    cluster.broker.cut(node(0).id);
+    await cluster.clock.advance(100);
+    cluster.broker.retained.set(row, empty);
+    await cluster.startReconciler();
+    await cluster.clock.advance(5_000);
+    cluster.broker.heal(node(0).id);
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(outcome('web')).toBe('settled');
+  });
+
+  it('older records: the epoch rises above all that agents have, and nothing restarts', async () => {
+    cluster = await createMemoryCluster({});
+    const backup = structuredClone(cluster.records);
+    await cluster.push({ 'web.yaml': one('web', { replicas: 3 }) });
+    await settled('web');
+    for (let i = 0; i < 4; i += 1) await cluster.restartReconciler();
+    await deploy(descriptor([{ microservice_name: 'side', replicas: 3 }], 'side'));
+    await cluster.clock.until(() => cluster.running().length === 6, 60_000, 'six copies');
+    const before = cluster.handles();
+    await cluster.restartReconciler({
+      between: async () => {
+        cluster.records = backup;
+        cluster.state.content.clear();
+      },
+    });
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(cluster.reconciler.control.status().epoch).toBeGreaterThan(5);
+    expect(outcome('web')).toBe('settled');
+    // Nobody knows of the direct deployment any more: kept, shown, and adopted by the same descriptor.
+    expect(outcome('side', 'side')).toBe('orphaned');
+    await deploy(descriptor([{ microservice_name: 'side', replicas: 3 }], 'side'));
+    await cluster.clock.until(() => outcome('side', 'side') === 'settled', 60_000, 'adopted');
+    expect(cluster.handles()).toEqual(before);
+    await cluster.push({ 'web.yaml': one('web', { replicas: 4 }) });
+    await settled('web');
+    expectUnchanged(before);
+  });
+
+  it('lost records of deployments: orphans with any slots are adopted as they are', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web', { replicas: 4 }));
+    await settled('web');
+    const before = cluster.handles();
+    await cluster.restartReconciler({
+      between: async () => {
+        const { nodes, nextOrdinal, tokens, epoch } = cluster.records;
+        cluster.records = {
+          ...cluster.records,
+          ...{ nodes, nextOrdinal, tokens, epoch, direct: {}, rollouts: {}, sources: {} },
+        };
+      },
+    });
+    await cluster.clock.advance(120_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(holds()).toEqual(['ORPHANED']);
+    await deploy(one('web', { replicas: 4 }));
+    await settled('web');
+    expect(cluster.handles()).toEqual(before);
+    expect(holds()).toEqual([]);
+  });
+
+  it('an orphan that nobody wants goes by delete', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web', { replicas: 2 }));
+    await settled('web');
+    await cluster.restartReconciler({
+      between: async () => {
+        cluster.records = { ...cluster.records, direct: {}, rollouts: {} };
+      },
+    });
+    await cluster.clock.advance(30_000);
+    expect(outcome('web')).toBe('orphaned');
+    await cluster.reconciler.control.remove({ services: [service('web')] }, 'test');
+    await count('web', 0);
+  });
+
+  it('a rival: one of the two ends, and no copy with it', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web', { replicas: 3 }));
+    await settled('web');
+    const before = cluster.handles();
+    const rival = await cluster.startRival({ ...structuredClone(cluster.records), epoch: cluster.records.epoch + 10 });
+    await cluster.clock.advance(60_000);
+    expect(cluster.fatal.length + rival.fatal.length).toBeGreaterThan(0);
+    expect([...cluster.fatal, ...rival.fatal].join()).toContain('RIVAL_RECONCILER');
+    expect(cluster.handles()).toEqual(before);
+    fatal = cluster.fatal.length;
+    if (rival.fatal.length === 0) await rival.reconciler.stop();
+  });
+
+  it('a revoked node stays out, also over restarts, and leaves no row behind', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push({ 'web.yaml': one('web', { replicas: 3 }) });
+    await settled('web');
+    const out = node(0);
+    await cluster.reconciler.control.revoke(out.name);
+    await cluster.clock.until(
+      () => instancesOf('web').filter((line) => !line.startsWith(out.name)).length === 3,
+      60_000,
+      'replaced',
+    );
+    const rowsOf = () => [...cluster.broker.retained.keys()].filter((key) => key.includes(out.id));
+    expect(rowsOf()).toEqual([]);
+    // A will that the broker sends late.
+    cluster.broker.retained.set(topic(out.id, 'online'), '{"v":1,"online":false,"boot":"b","session":"s"}');
+    await cluster.restartReconciler();
+    out.kill();
+    await out.start();
+    await cluster.clock.advance(60_000);
+    expect(rowsOf()).toEqual([]);
+    expect(cluster.reconciler.control.nodes().find((each) => each.name === out.name)?.state).toBe('revoked');
+    expect(instancesOf('web').filter((line) => !line.startsWith(out.name))).toHaveLength(3);
+    await expect(cluster.reconciler.control.revoke(out.name)).rejects.toThrow(/no node/);
+  });
+
+  it('revoking the node that recovery waits for ends the wait', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push({ 'web.yaml': one('web', { replicas: 3 }) });
+    await settled('web');
+    cluster.killReconciler();
+    node(0).kill(true);
+    await cluster.startReconciler();
+    await cluster.clock.advance(1_000);
+    expect(cluster.reconciler.control.status().phase).toBe('recovering');
+    await cluster.reconciler.control.revoke(node(0).name);
+    await cluster.clock.advance(100);
+    expect(cluster.reconciler.control.status().phase).toBe('running');
+  });
+
+  it('a broker that is away at the start makes nobody lost, and is waited for', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push({ 'web.yaml': one('web', { replicas: 6 }) });
+    await settled('web');
+    const before = cluster.handles();
+    cluster.killReconciler();
+    const { admits } = cluster.broker;
+    cluster.broker.admits = () => false;
+    cluster.broker.restart(10);
+    await cluster.startReconciler();
+    await cluster.clock.advance(300_000);
+    expect(cluster.reconciler.control.status().phase).toBe('recovering');
+    cluster.broker.admits = admits;
+    cluster.broker.restart(10);
+    await cluster.clock.until(
+      () => cluster.reconciler.control.status().phase === 'running',
+      30_000,
+      'recovered once it hears',
+    );
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+  });
+
+  it('a long outage of the link to the broker makes nobody lost, nor does a restart during it', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await cluster.push({ 'web.yaml': one('web', { replicas: 4 }) });
+    await settled('web');
+    const before = cluster.handles();
+    cluster.broker.cut('reconciler');
+    await cluster.clock.advance(300_000);
+    expect(cluster.reconciler.control.nodes().filter((each) => each.state === 'lost')).toEqual([]);
+    expect(JSON.parse(cluster.state.content.get('lost-nodes.json') ?? '[]')).toEqual([]);
+    cluster.broker.heal('reconciler');
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(outcome('web')).toBe('settled');
+  });
+
+  it('a node that was lost and came back is waited for after the next restart', async () => {
+    cluster = await createMemoryCluster({});
+    node(0).kill();
+    await cluster.clock.advance(40_000);
+    expect(JSON.parse(cluster.state.content.get('lost-nodes.json') ?? '')).toEqual([node(0).id]);
+    await cluster.restartReconciler();
+    await node(0).start();
+    await cluster.clock.advance(40_000);
+    expect(JSON.parse(cluster.state.content.get('lost-nodes.json') ?? '')).toEqual([]);
+  });
+
+  it('messages that are lost, doubled and late change nothing about the end', async () => {
+    cluster = await createMemoryCluster({ seed: 7 });
+    let random = 12345;
+    const next = (): number => {
+      random = (Math.imul(random, 1103515245) + 12345) >>> 0;
+      return random / 2 ** 32;
+    };
+    cluster.broker.fate = () => {
+      const throwOf = next();
+      if (throwOf < 0.2) return [];
+      if (throwOf < 0.4) return [1 + next() * 400, 1 + next() * 400];
+      return [1 + next() * 100];
+    };
+    cluster.git.push({ 'web.yaml': one('web', { replicas: 5 }), 'api.yaml': one('api', { replicas: 2 }) });
+    await cluster.clock.advance(120_000);
+    cluster.git.push({ 'web.yaml': one('web', { replicas: 3, code: 'oakctl/test:2' }), 'api.yaml': one('api') });
+    await cluster.clock.advance(180_000);
+    cluster.broker.fate = () => [1];
+    await settled('web', 'api');
+    await cluster.clock.advance(60_000);
+    expect(instancesOf('web')).toHaveLength(3);
+    expect(instancesOf('api')).toHaveLength(1);
+    const quiet = cluster.handles();
+    await cluster.clock.advance(120_000);
+    expect(cluster.handles()).toEqual(quiet);
+  });
+});
