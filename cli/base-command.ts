@@ -1,14 +1,14 @@
 /** What every command shares: global flags, output, failures as message and exit code, Ctrl-C as an AbortSignal. */
 import { Command, Flags } from '@oclif/core';
 import type { ApiClient } from '../schemas/io/api-client.ts';
-import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
-import { nearest } from '../schemas/spelling.ts';
+import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { resolveTarget, type Target, type TargetFlags } from './contexts.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { homeFolder } from './home.ts';
 import { type Listing, type OutputFormat, outputFormats, renderList, renderOne } from './render/output.ts';
 import { createPaint, type Paint, wantsColour } from './render/paint.ts';
 import { renderProblems } from './render/problems.ts';
+import { problemsOf } from './usage.ts';
 
 const helpGroup = 'GLOBAL';
 
@@ -112,22 +112,6 @@ class Interrupted extends Error {
     super(`ended by ${name}`);
     this.name = 'Interrupted';
   }
-}
-
-/** A failure as problems; undefined for a bug. What oclif says about a command line becomes USAGE, with a suggestion. */
-export function problemsOf(error: Error, knownFlags: readonly string[] = []): readonly Problem[] | undefined {
-  if (isProblemError(error)) return error.problems;
-  const oclif = error as Error & { oclif?: { exit?: number }; flags?: readonly string[] | object };
-  if (oclif.oclif === undefined) return undefined;
-  const message = (error.message.split('\n', 1)[0] ?? '').replace(/:$/, '');
-  const unknown = Array.isArray(oclif.flags) ? String(oclif.flags[0] ?? '') : '';
-  const meant = unknown ? nearest(unknown.replace(/^-+/, ''), knownFlags) : undefined;
-  const details = error.message
-    .split('\n')
-    .slice(1)
-    .filter((line) => line.trim() && !line.startsWith('See more help'));
-  const text = [message, ...details.map((line) => line.trim())].join('; ');
-  return [problem('USAGE', text, { hint: meant ? `did you mean \`--${meant}\`?` : 'see `--help`' })];
 }
 
 /** Fails with USAGE. */

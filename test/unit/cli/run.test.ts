@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { problemsOf } from '../../../cli/base-command.ts';
-import { normaliseArguments, suggestCommand } from '../../../cli/run.ts';
+import { normaliseArguments } from '../../../cli/run.ts';
+import { problemsOf, suggestCommand, unknownCommand } from '../../../cli/usage.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 
-const known = ['deploy', 'down', 'nodes ls', 'nodes token create', 'services inspect'];
+const known = {
+  commands: ['deploy', 'down', 'nodes ls', 'nodes token create', 'services inspect', 'status'],
+  topics: ['nodes', 'nodes token', 'services'],
+};
 
 describe('a command that nobody knows', () => {
   it.each([
@@ -11,6 +14,7 @@ describe('a command that nobody knows', () => {
     [['dwon'], 'down'],
     [['ndoes', 'ls'], 'nodes ls'],
     [['nodes', 'lss'], 'nodes ls'],
+    [['nodez'], 'nodes'],
     [['nodes', 'tokn', 'create'], 'nodes token create'],
     [['service', 'inspect', 'shop'], 'services inspect'],
   ])('%j is taken for %s', (words, meant) => {
@@ -19,6 +23,15 @@ describe('a command that nobody knows', () => {
 
   it('that is like none has no suggestion', () => {
     expect(suggestCommand(['xyzzy', 'plugh'], known)).toBeUndefined();
+  });
+
+  it.each([
+    [['nodez'], 'there is no command `nodez`', 'did you mean `oakctl nodes`?'],
+    [['nodes', 'xyzzy'], 'there is no command `nodes xyzzy`', '`oakctl nodes --help` lists the commands'],
+    [['xyzzy', 'plugh'], 'there is no command `xyzzy`', '`oakctl --help` lists the commands'],
+    [['status', 'extra'], '`oakctl status` takes no argument `extra`', '`oakctl status --help` says what it takes'],
+  ])('%j is told as "%s"', (words, message, hint) => {
+    expect(unknownCommand(words, known)).toMatchObject({ code: 'USAGE', message, hint });
   });
 });
 
@@ -59,6 +72,19 @@ describe('failures', () => {
     const error = parseError('Nonexistent flag: --outptu\nSee more help with --help', ['--outptu']);
     expect(problemsOf(error, ['output', 'api'])).toMatchObject([
       { code: 'USAGE', message: 'Nonexistent flag: --outptu', hint: 'did you mean `--output`?' },
+    ]);
+  });
+
+  it('of a flag with a value, and of a value, say what was meant', () => {
+    expect(problemsOf(parseError('Nonexistent flag: --ap=x', ['--ap=x']), ['api'])).toMatchObject([
+      { hint: 'did you mean `--api`?' },
+    ]);
+    const options = 'table, wide, json, yaml, name';
+    expect(problemsOf(parseError(`Expected --output=jsno to be one of: ${options}`))).toMatchObject([
+      { hint: 'did you mean `--output json`?' },
+    ]);
+    expect(problemsOf(parseError(`Expected --output=xml to be one of: ${options}`))).toMatchObject([
+      { hint: 'see `--help`' },
     ]);
   });
 
