@@ -2,7 +2,7 @@
 import { Command, Flags } from '@oclif/core';
 import type { ApiClient } from '../schemas/io/api-client.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
-import { resolveTarget, type Target, type TargetFlags } from './contexts.ts';
+import { endpointOf, resolveTarget, type Target, type TargetFlags } from './contexts.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { homeFolder } from './home.ts';
 import { type Listing, type OutputFormat, outputFormats, renderList, renderOne } from './render/output.ts';
@@ -19,6 +19,7 @@ export const globalFlags = {
   context: Flags.string({ helpGroup, description: 'cluster or context to talk to' }),
   api: Flags.string({ helpGroup, description: 'URL of a reconciler' }),
   'token-file': Flags.string({ helpGroup, description: 'file with the API token' }),
+  'ca-file': Flags.string({ helpGroup, description: 'file with the certificate to trust' }),
   'no-color': Flags.boolean({ helpGroup, description: 'no colours' }),
 };
 
@@ -52,8 +53,7 @@ export abstract class BaseCommand extends Command {
   protected async target(flags: TargetFlags): Promise<{ readonly api: ApiClient; readonly target: Target }> {
     const target = await resolveTarget(flags, process.env, this.home);
     const { createApiClient } = await import('../schemas/io/api-client.ts');
-    const token = target.token === undefined ? {} : { token: target.token };
-    return { api: createApiClient({ url: target.api, ...token }), target };
+    return { api: createApiClient(endpointOf(target)), target };
   }
 
   /** Colours for data (`out`) and narration (`err`). */

@@ -1,15 +1,20 @@
 /**
- * Which reconciler a command talks to. Flags before environment (OAKCTL_API, OAKCTL_TOKEN_FILE, OAKCTL_CONTEXT) before the
- * current context before the only cluster folder of this machine. A context is a row of `<home>/contexts.json`, or a cluster folder.
+ * Which reconciler a command talks to. Flags before environment (OAKCTL_API, OAKCTL_TOKEN_FILE, OAKCTL_CA_FILE, OAKCTL_CONTEXT)
+ * before the current context before the only cluster folder of this machine. A context is a row of `<home>/contexts.json`, or a cluster folder.
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Endpoint } from '../schemas/io/http.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { clusterFolder, clustersFolder, type Env } from './home.ts';
 
 export interface Context {
   readonly api: string;
   readonly tokenFile?: string;
+  /** PEM file of the only root to trust. */
+  readonly caFile?: string;
+  /** The token may travel outside loopback without TLS. */
+  readonly insecure?: boolean;
 }
 
 export interface ContextsFile {
@@ -21,6 +26,7 @@ export interface TargetFlags {
   readonly context?: string | undefined;
   readonly api?: string | undefined;
   readonly 'token-file'?: string | undefined;
+  readonly 'ca-file'?: string | undefined;
 }
 
 /** What a command talks to. */
@@ -29,6 +35,10 @@ export interface Target {
   readonly name: string;
   readonly api: string;
   readonly token?: string;
+  /** PEM of the only root to trust; without it: the public ones. */
+  readonly ca?: string;
+  /** The token may travel outside loopback without TLS. */
+  readonly insecure?: boolean;
   /** Of the cluster, when it has its files here. */
   readonly folder?: string;
 }
@@ -73,15 +83,35 @@ export async function localClusters(home: string): Promise<readonly string[]> {
 /** Finds the reconciler and reads its token. UNREACHABLE when none is known or a cluster of this machine is not up. */
 export async function resolveTarget(flags: TargetFlags, env: Env, home: string): Promise<Target> {
   const tokenFile = flags['token-file'] ?? env['OAKCTL_TOKEN_FILE'];
+  const caFile = flags['ca-file'] ?? env['OAKCTL_CA_FILE'];
+  const target = await findTarget(flags, tokenFile, env, home);
+  return withAuthority(target, caFile);
+}
+
+/** What is needed to talk to it. */
+export function endpointOf({ api, token, ca, insecure }: Target): Endpoint {
+  return {
+    url: api,
+    ...(token !== undefined && { token }),
+    ...(ca !== undefined && { ca }),
+    ...(insecure && { insecure }),
+  };
+}
+
+async function findTarget(flags: TargetFlags, tokenFile: string | undefined, env: Env, home: string): Promise<Target> {
   const api = flags.api ?? (flags.context === undefined ? env['OAKCTL_API'] : undefined);
   if (api !== undefined) return byUrl(api, tokenFile, home);
   const name = await contextName(flags, env, home);
   const named = (await readContexts(home)).contexts[name];
-  if (named) return withToken({ name, api: named.api }, tokenFile ?? named.tokenFile);
+  if (named) {
+    const { api: url, insecure } = named;
+    const target = await withAuthority({ name, api: url, ...(insecure && { insecure }) }, named.caFile);
+    return withToken(target, tokenFile ?? named.tokenFile);
+  }
   const folder = clusterFolder(home, name);
   const endpoint = await readEndpoint(folder);
   if (!endpoint) throw notUp(name, await localClusters(home));
-  return withToken({ name, api: endpoint.api, folder }, tokenFile ?? join(folder, 'api-token'));
+  return withToken({ name, ...trusted(endpoint), folder }, tokenFile ?? join(folder, 'api-token'));
 }
 
 /** The context that commands use when nothing else is said. */
@@ -99,16 +129,29 @@ export async function contextName(flags: TargetFlags, env: Env, home: string): P
   );
 }
 
-/** A URL given by hand; a cluster of this machine that listens there lends its token. */
+/** A URL given by hand; a cluster of this machine that listens there lends what is not given. */
 async function byUrl(api: string, tokenFile: string | undefined, home: string): Promise<Target> {
   const url = /^https?:\/\//.test(api) ? api : `http://${api}`;
-  for (const name of tokenFile ? [] : await localClusters(home)) {
+  for (const name of await localClusters(home)) {
     const folder = clusterFolder(home, name);
     const endpoint = await readEndpoint(folder);
     if (endpoint && sameOrigin(endpoint.api, url))
-      return withToken({ name, api: url, folder }, join(folder, 'api-token'));
+      return withToken({ name, ...trusted(endpoint), api: url, folder }, tokenFile ?? join(folder, 'api-token'));
   }
   return withToken({ name: url, api: url }, tokenFile);
+}
+
+function trusted({ api, ca, insecure }: LocalEndpoint): Pick<Target, 'api' | 'ca' | 'insecure'> {
+  return { api, ...(ca !== undefined && { ca }), ...(insecure && { insecure }) };
+}
+
+async function withAuthority(target: Target, caFile: string | undefined): Promise<Target> {
+  if (caFile === undefined) return target;
+  const ca = await readFile(caFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const message = `the CA file ${caFile} cannot be read (${error.code ?? error.message})`;
+    throw new ProblemError(problem('TLS_INVALID', message, { hint: '`oakctl ca export` on the cluster prints it' }));
+  });
+  return { ...target, ca };
 }
 
 function sameOrigin(a: string, b: string): boolean {
@@ -124,13 +167,22 @@ async function withToken(target: Target, tokenFile: string | undefined): Promise
   return { ...target, token: token.trim() };
 }
 
+/** What a reconciler writes into its folder once it listens. */
+export interface LocalEndpoint {
+  readonly api: string;
+  readonly mqtt: string;
+  readonly pid: number;
+  /** PEM of the root to trust. */
+  readonly ca?: string;
+  /** It listens outside loopback without TLS, and its owner wants it so. */
+  readonly insecure?: boolean;
+}
+
 /** Where the reconciler of a cluster folder listens, as it wrote when it came up; undefined when it never did or went down. */
-export async function readEndpoint(
-  folder: string,
-): Promise<{ readonly api: string; readonly mqtt: string; readonly pid: number } | undefined> {
+export async function readEndpoint(folder: string): Promise<LocalEndpoint | undefined> {
   const text = await readFile(join(folder, 'endpoints.json'), 'utf8').catch(() => undefined);
   try {
-    return text === undefined ? undefined : (JSON.parse(text) as { api: string; mqtt: string; pid: number });
+    return text === undefined ? undefined : (JSON.parse(text) as LocalEndpoint);
   } catch {
     return undefined;
   }

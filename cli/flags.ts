@@ -12,3 +12,6 @@ export const durationFlag = Flags.custom<number>({
     throw new ProblemError(problem('USAGE', `\`${text}\` is not a duration`, { hint: 'write 90s, 5m or 2h' }));
   },
 });
+
+/** Long and ugly: nobody types it by accident, and everybody who reads it in a script asks. */
+export const insecureFlag = 'insecure-outside-loopback-i-know-the-risk';

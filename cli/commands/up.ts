@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand } from '../base-command.ts';
+import { isAddress } from '../../schemas/addresses.ts';
+import { BaseCommand, usage } from '../base-command.ts';
 import { changeContexts } from '../contexts.ts';
+import { insecureFlag } from '../flags.ts';
 import { chooseCluster } from '../local/choose.ts';
 import { renderUp } from '../render/local.ts';
 
@@ -25,16 +27,26 @@ export default class Up extends BaseCommand {
       max: 65_535,
       description: 'port of the broker (default 10003, or the next free one)',
     }),
+    bind: Flags.string({
+      description: 'address that API and broker listen on, with TLS that needs no care (default loopback)',
+    }),
+    [insecureFlag]: Flags.boolean({
+      description: 'with --bind: without TLS; every token and password can be read on the way',
+      dependsOn: ['bind'],
+    }),
   };
   static override examples = [
     '<%= config.bin %> up',
     '<%= config.bin %> up --name test --workers 4',
     '<%= config.bin %> up worker-1',
+    '<%= config.bin %> up --name office --bind 192.168.1.10',
   ];
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Up);
     const { up } = await import('../local/up.ts');
+    if (flags.bind !== undefined && !isAddress(flags.bind))
+      usage(`\`${flags.bind}\` is no IP address`, '`ip -br addr`');
     const name = await chooseCluster(flags, process.env, this.home);
     const report = await up(
       {
@@ -47,6 +59,7 @@ export default class Up extends BaseCommand {
           ...(flags['api-port'] && { api: flags['api-port'] }),
           ...(flags['mqtt-port'] && { mqtt: flags['mqtt-port'] }),
         },
+        ...(flags.bind && { bind: { host: flags.bind, insecure: flags[insecureFlag] } }),
         ...(args.worker && { only: args.worker }),
         ...(flags.workers && { workers: flags.workers }),
         ...(flags.runtime && { runtime: flags.runtime }),

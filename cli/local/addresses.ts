@@ -14,10 +14,10 @@ export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   });
 }
 
-/** The first free port from `wanted` on, leaving out `taken`. PORT_TAKEN when the next 200 are all in use. */
-export async function freePort(wanted: number, taken: readonly number[] = []): Promise<number> {
+/** The first free port of an address from `wanted` on, leaving out `taken`. PORT_TAKEN when the next 200 are all in use. */
+export async function freePort(wanted: number, taken: readonly number[] = [], host = '127.0.0.1'): Promise<number> {
   for (let port = wanted; port < Math.min(wanted + range, 65_536); port += 1) {
-    if (!taken.includes(port) && (await isFree(port))) return port;
+    if (!taken.includes(port) && (await isFree(port, host))) return port;
   }
   throw new ProblemError(problem('PORT_TAKEN', `ports ${wanted} to ${wanted + range - 1} are all in use`));
 }

@@ -2,7 +2,7 @@
 import type { NodeView } from '../../schemas/api.ts';
 import { createApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
-import { readEndpoint, resolveTarget } from '../contexts.ts';
+import { endpointOf, readEndpoint, resolveTarget } from '../contexts.ts';
 import type { Listing } from '../render/output.ts';
 import { paintState } from '../render/paint.ts';
 import { localPaths } from './folders.ts';
@@ -43,8 +43,8 @@ export async function processRows(home: string, name: string, signal: AbortSigna
 
 async function nodesOf(home: string, name: string, signal: AbortSignal): Promise<readonly NodeView[]> {
   try {
-    const { api, token } = await resolveTarget({ context: name }, {}, home);
-    return await createApiClient({ url: api, ...(token === undefined ? {} : { token }) }).nodes([], signal);
+    const target = await resolveTarget({ context: name }, {}, home);
+    return await createApiClient(endpointOf(target)).nodes([], signal);
   } catch (error) {
     if (isProblemError(error)) return [];
     throw error;

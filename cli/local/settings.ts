@@ -1,49 +1,71 @@
-/** cluster.yaml of a cluster that `up` made: written once, afterwards only its ports change. */
+/** cluster.yaml of a cluster that `up` made: written once, afterwards only where it listens changes. */
 import { readFile } from 'node:fs/promises';
 import { parseDocument } from 'yaml';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { parseClusterSettings } from '../../schemas/settings.ts';
+import { insecureSetting } from '../../schemas/settings-schema.ts';
 import { freePort } from './addresses.ts';
 import type { LocalPaths } from './folders.ts';
 import { replaceFile } from './marker.ts';
 import { clusterYaml } from './texts.ts';
+
+const loopback = '127.0.0.1';
 
 export interface Ports {
   readonly api: number;
   readonly mqtt: number;
 }
 
-/** Ports of the reconciler as cluster.yaml has them; undefined when there is none yet. SETTINGS_INVALID as it says. */
-export async function readPorts(paths: LocalPaths): Promise<Ports | undefined> {
+/** An address outside loopback. */
+export interface Bind {
+  readonly host: string;
+  /** Without TLS. */
+  readonly insecure: boolean;
+}
+
+export interface Listening extends Ports {
+  readonly hosts: { readonly api: string; readonly mqtt: string };
+  readonly secure: boolean;
+}
+
+/** Where the reconciler listens as cluster.yaml has it; undefined when there is none yet. SETTINGS_INVALID as it says. */
+export async function readListening(paths: LocalPaths): Promise<Listening | undefined> {
   const text = await readFile(paths.settings, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const { settings, problems } = parseClusterSettings(text, paths.settings);
   if (!settings) throw new ProblemError(problems);
-  return { api: settings.api.port, mqtt: settings.mqtt.port };
+  const { api, mqtt, tls } = settings;
+  const hosts = { api: api.host, mqtt: mqtt.host };
+  return { api: api.port, mqtt: mqtt.port, hosts, secure: tls !== undefined };
 }
 
 /**
  * Makes sure that cluster.yaml is there and names free ports: those it names, else the next free ones. To be called while the
  * reconciler is down. `wanted` comes from flags and wins. Workers that have joined know the port of the broker, so then it must
- * stay (`joined`): PORT_TAKEN when it is in use.
+ * stay (`joined`): PORT_TAKEN when it is in use, REFUSED when `bind` would move it.
  */
 export async function ensureSettings(
   paths: LocalPaths,
-  wanted: Partial<Ports>,
+  wanted: Partial<Ports> & { readonly bind?: Bind },
   joined: boolean,
 ): Promise<{ readonly ports: Ports; readonly moved: readonly string[] }> {
-  const old = await readPorts(paths);
+  const old = await readListening(paths);
+  const { bind } = wanted;
+  if (bind && old && joined && !isThere(old, bind)) throw fixedAddress(old.hosts.mqtt, bind.host);
+  const hosts = bind ? { api: bind.host, mqtt: bind.host } : (old?.hosts ?? { api: loopback, mqtt: loopback });
   const asked = { api: wanted.api ?? old?.api ?? 10_100, mqtt: wanted.mqtt ?? old?.mqtt ?? 10_003 };
-  const api = await freePort(asked.api);
-  const ports = { api, mqtt: await freePort(asked.mqtt, [api]) };
+  const api = await freePort(asked.api, [], hosts.api);
+  const ports = { api, mqtt: await freePort(asked.mqtt, [api], hosts.mqtt) };
   if (old && joined && ports.mqtt !== old.mqtt) throw fixedPort(old.mqtt);
   const moved = (['api', 'mqtt'] as const)
     .filter((side) => ports[side] !== asked[side])
     .map((side) => `${side} port ${asked[side]} is in use, ${ports[side]} is taken instead`);
   if (!old) {
     const { name, repository } = paths;
-    await replaceFile(paths.settings, clusterYaml({ name, repository, apiPort: ports.api, mqttPort: ports.mqtt }));
-  } else if (ports.api !== old.api || ports.mqtt !== old.mqtt) await writePorts(paths, ports);
+    const text = clusterYaml({ name, repository, apiPort: ports.api, mqttPort: ports.mqtt });
+    await replaceFile(paths.settings, text);
+  }
+  if (bind || (old && (ports.api !== old.api || ports.mqtt !== old.mqtt))) await writeListening(paths, ports, bind);
   return { ports, moved };
 }
 
@@ -59,10 +81,26 @@ function fixedPort(port: number): ProblemError {
   );
 }
 
+function isThere({ hosts, secure }: Listening, { host, insecure }: Bind): boolean {
+  return hosts.api === host && hosts.mqtt === host && secure !== insecure;
+}
+
+function fixedAddress(known: string, wanted: string): ProblemError {
+  const message = `the workers of the cluster have joined it at ${known}, and cannot follow it to ${wanted}`;
+  const hint = '`oakctl up --name <another> --bind <address>` makes a cluster there; or first `oakctl down --purge`';
+  return new ProblemError(problem('REFUSED', message, { hint }));
+}
+
 /** Comments and everything else in the file stay. */
-async function writePorts(paths: LocalPaths, ports: Ports): Promise<void> {
+async function writeListening(paths: LocalPaths, ports: Ports, bind: Bind | undefined): Promise<void> {
   const document = parseDocument(await readFile(paths.settings, 'utf8'));
   document.setIn(['api', 'port'], ports.api);
   document.setIn(['mqtt', 'port'], ports.mqtt);
+  if (bind) {
+    document.setIn(['api', 'host'], bind.host);
+    document.setIn(['mqtt', 'host'], bind.host);
+    if (bind.insecure) document.setIn([insecureSetting], true);
+    else if (!document.has('tls')) document.setIn(['tls'], 'auto');
+  }
   await replaceFile(paths.settings, document.toString({ lineWidth: 0 }));
 }

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
-import { readEndpoint } from '../contexts.ts';
+import { type LocalEndpoint, readEndpoint } from '../contexts.ts';
 import type { LocalPaths } from './folders.ts';
 import { type LocalWorker, type Marker, replaceFile } from './marker.ts';
 import { logTail, runningPid, startProcess } from './processes.ts';
@@ -22,14 +22,14 @@ export async function startReconciler(paths: LocalPaths, program: string, signal
   await poll('the reconciler', signal, async () => {
     await requireAlive(paths, 'reconciler');
     const endpoint = await readEndpoint(paths.folder);
-    return endpoint?.pid === pid && (await answers(endpoint.api, signal));
+    return endpoint?.pid === pid && (await answers(endpoint, signal));
   });
 }
 
 /** True when something answers there, if only "unauthorized". */
-async function answers(url: string, signal: AbortSignal): Promise<boolean> {
+async function answers({ api, ca }: LocalEndpoint, signal: AbortSignal): Promise<boolean> {
   try {
-    await createApiClient({ url }).status(signal);
+    await createApiClient({ url: api, ...(ca !== undefined && { ca }) }).status(signal);
     return true;
   } catch (error) {
     if (isProblemError(error)) return error.problem.code === 'UNAUTHORIZED';

@@ -7,7 +7,7 @@ import { cpus, totalmem } from 'node:os';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
-import { readContexts, readEndpoint, resolveTarget } from '../contexts.ts';
+import { endpointOf, readContexts, readEndpoint, resolveTarget } from '../contexts.ts';
 import type { Env } from '../home.ts';
 import { maxWorkers, workerAddress } from './addresses.ts';
 import { freeBlock } from './blocks.ts';
@@ -17,7 +17,7 @@ import { exclusively } from './lock.ts';
 import { type LocalWorker, type Marker, readMarker, requireMarker, requireWorker, writeMarker } from './marker.ts';
 import { runningPid } from './processes.ts';
 import { ensureRepository } from './repository.ts';
-import { ensureSettings, type Ports } from './settings.ts';
+import { type Bind, ensureSettings, type Ports } from './settings.ts';
 import { startReconciler, startWorker, untilOnline } from './start.ts';
 import { nodesYaml, repositoryReadme } from './texts.ts';
 
@@ -31,6 +31,8 @@ export interface UpOptions {
   readonly workers?: number;
   readonly runtime?: RuntimeName;
   readonly ports?: Partial<Ports>;
+  /** What API and broker listen on instead of loopback: with TLS, unless `insecure`. */
+  readonly bind?: Bind;
   /** Of the workers' addresses, for a new cluster; default the first that no cluster of the home has. */
   readonly block?: number;
   /** The compiled command line, started as `node <program> reconciler|agent`. */
@@ -66,7 +68,7 @@ async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSigna
   else {
     const { moved } = await ensureSettings(
       paths,
-      options.ports ?? {},
+      { ...options.ports, ...(options.bind && { bind: options.bind }) },
       marker.workers.some(({ id }) => id !== undefined),
     );
     for (const text of moved) options.say(text);
@@ -152,7 +154,7 @@ async function connect(options: UpOptions, signal: AbortSignal): Promise<ApiClie
   const endpoint = await readEndpoint(paths.folder);
   const flags = { api: endpoint?.api ?? '', 'token-file': paths.token };
   const target = await resolveTarget(flags, {}, options.home);
-  const api = createApiClient({ url: target.api, ...(target.token === undefined ? {} : { token: target.token }) });
+  const api = createApiClient(endpointOf(target));
   await api.status(signal);
   return api;
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { ServiceView } from '../../schemas/api.ts';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
-import { resolveTarget } from '../contexts.ts';
+import { endpointOf, resolveTarget } from '../contexts.ts';
 import { isFree } from '../local/addresses.ts';
 import type { Missing } from './until.ts';
 
@@ -11,8 +11,7 @@ import type { Missing } from './until.ts';
 export const program = fileURLToPath(new URL('../bin/oakctl.js', import.meta.url));
 
 export async function openApi(home: string, name: string): Promise<ApiClient> {
-  const { api, token } = await resolveTarget({ context: name }, {}, home);
-  return createApiClient({ url: api, ...(token === undefined ? {} : { token }) });
+  return createApiClient(endpointOf(await resolveTarget({ context: name }, {}, home)));
 }
 
 /** The first port from `wanted` on that is free on all the addresses. */

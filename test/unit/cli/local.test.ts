@@ -10,7 +10,7 @@ import { chooseCluster } from '../../../cli/local/choose.ts';
 import { localPaths } from '../../../cli/local/folders.ts';
 import { requireMarker, requireWorker, writeMarker } from '../../../cli/local/marker.ts';
 import { parseRecord } from '../../../cli/local/process-copies.ts';
-import { ensureSettings, readPorts } from '../../../cli/local/settings.ts';
+import { ensureSettings, readListening } from '../../../cli/local/settings.ts';
 import { lastWords } from '../../../cli/local/start.ts';
 import { agentYaml, nodesYaml, runtimesOf } from '../../../cli/local/texts.ts';
 import { parseNodesFile } from '../../../schemas/nodes-file.ts';
@@ -58,7 +58,7 @@ describe('files that `up` writes are read by those that they are for', () => {
         cpu_overcommit: 16,
         api: { port: ports.api },
       });
-      expect(await readPorts(paths)).toEqual(ports);
+      expect(await readListening(paths)).toMatchObject(ports);
     });
   });
 
@@ -66,12 +66,12 @@ describe('files that `up` writes are read by those that they are for', () => {
     const paths = localPaths(home, 'test');
     await ensureSettings(paths, {}, false);
     await writeFile(paths.settings, `${await readFile(paths.settings, 'utf8')}# mine\nnodes: { undeclared: cordon }\n`);
-    const before = await readPorts(paths);
+    const before = await readListening(paths);
     await ensureSettings(paths, { api: (before?.api ?? 0) + 1000 }, false);
     const text = await readFile(paths.settings, 'utf8');
     expect(text).toContain('# mine');
     expect(text).toContain('undeclared: cordon');
-    expect((await readPorts(paths))?.api).toBeGreaterThanOrEqual((before?.api ?? 0) + 1000);
+    expect((await readListening(paths))?.api).toBeGreaterThanOrEqual((before?.api ?? 0) + 1000);
   });
 
   it('cluster.yaml: the port of the broker stays once workers know it', async () => {
