@@ -1,81 +1,58 @@
-/** Looks at this machine and at the cluster, and says what is missing and what to do about it. */
+/** Looks at this machine and at the cluster, and says what is missing and the command that mends it. */
 
-import type { ClusterStatus, NodeView } from '../../schemas/api.ts';
+import type { ClusterStatus, NodeView, SourceView } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
+import type { Hold, HoldCode } from '../../schemas/status.ts';
 import { count } from '../render/counts.ts';
 
 export interface Finding {
   readonly check: string;
+  /** `failed`: something is missing. */
   readonly state: 'ok' | 'warning' | 'failed';
   readonly message: string;
+  /** What mends it. */
   readonly hint?: string;
-}
-
-/** What the machine has; gathered by machine.ts. */
-export interface Machine {
-  readonly node: string;
-  /** Text of `git --version`; absent without git. */
-  readonly git?: string;
-  /** API version of the Docker Engine; absent when none answers. */
-  readonly engine?: string;
-  /** Can a process listen on 127.0.0.11? Workers of `up` have such addresses. */
-  readonly loopback: boolean;
-}
-
-/** Findings about this machine. */
-export function checkMachine(machine: Machine): readonly Finding[] {
-  return [
-    isNewEnough(machine.node)
-      ? ok('node', `Node ${machine.node}`)
-      : failed('node', `Node ${machine.node} is too old`, 'install Node 20.19 or newer'),
-    machine.git ? ok('git', machine.git) : failed('git', 'there is no git', 'install git: sources are read with it'),
-    machine.engine
-      ? ok('docker', `a Docker Engine answers (API ${machine.engine})`)
-      : warning(
-          'docker',
-          'no Docker Engine answers: container services are held with NO_RUNTIME',
-          'install Docker, start it, or set DOCKER_HOST',
-        ),
-    machine.loopback
-      ? ok('addresses', 'workers can have loopback addresses of their own')
-      : warning(
-          'addresses',
-          '127.0.0.11 cannot be used: workers of `oakctl up` could not publish the same port',
-          'add loopback addresses to the interface lo',
-        ),
-  ];
-}
-
-function isNewEnough(version: string): boolean {
-  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
-  return major > 20 || (major === 20 && minor >= 19);
 }
 
 /** Findings about the cluster that the command talks to. A reconciler that does not answer is one finding. */
 export async function checkCluster(
   connect: () => Promise<Pick<ApiClient, 'status' | 'nodes' | 'url'>>,
+  skew: () => Promise<number | undefined>,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   try {
     const api = await connect();
     const [status, nodes] = await Promise.all([api.status(signal), api.nodes([], signal)]);
-    return [ok('reconciler', `${status.cluster} answers at ${api.url}`), ...judgeCluster(status, nodes)];
+    const answers = ok('reconciler', `${status.cluster} answers at ${api.url}`);
+    return [answers, judgeSkew(await skew()), ...judgeCluster(status, nodes)];
   } catch (error) {
     if (!isProblemError(error)) throw error;
-    return error.problems.map((p) => failed('reconciler', p.message, p.hint));
+    return error.problems.map((p) => failed('reconciler', p.message, p.hint ?? '`oakctl up` starts one here'));
   }
 }
 
 /** Findings from what the reconciler says. */
 export function judgeCluster(status: ClusterStatus, nodes: readonly NodeView[]): readonly Finding[] {
-  const away = nodes.filter(({ state }) => state === 'suspect' || state === 'lost');
+  return [
+    ...judgeNodes(nodes),
+    ...status.sources.map(judgeSource),
+    ...judgeHolds(status.holds),
+    ...status.conditions.map((p) =>
+      p.severity === 'warning' ? warning(p.code, p.message, p.hint) : failed(p.code, p.message, p.hint),
+    ),
+  ];
+}
+
+function judgeNodes(nodes: readonly NodeView[]): readonly Finding[] {
   const online = nodes.filter(({ state }) => state === 'online');
+  const away = nodes.filter(({ state }) => state === 'suspect' || state === 'lost');
   const runtimes = [...new Set(online.flatMap((node) => node.runtimes))].sort();
+  const cordoned = online.filter((node) => node.cordoned);
   return [
     online.length > 0
-      ? ok('nodes', `${online.length} online, runtimes ${runtimes.join(', ') || 'none'}`)
-      : warning('nodes', 'no node is online', '`oakctl up` starts workers, `oakctl nodes token create` admits others'),
+      ? ok('nodes', `${online.length} of ${nodes.length} online, runtimes ${runtimes.join(', ') || 'none'}`)
+      : failed('nodes', 'no node is online', '`oakctl up` starts workers, `oakctl nodes token create` admits others'),
     ...(online.length > 0 && !runtimes.includes('docker')
       ? [
           warning(
@@ -85,30 +62,81 @@ export function judgeCluster(status: ClusterStatus, nodes: readonly NodeView[]):
           ),
         ]
       : []),
-    ...away.map((node) => failed(`node ${node.name}`, `${node.state}: it does not report`, 'is its agent running?')),
-    ...nodes.flatMap((node) => node.problems.map((p) => failed(`node ${node.name}`, `${p.code}: ${p.message}`))),
-    ...status.sources.map((source) =>
-      source.state === 'synced'
-        ? ok(
-            `source ${source.name}`,
-            `${count(source.services, 'service')} at ${source.accepted?.slice(0, 7) ?? 'no commit'}`,
-          )
-        : failed(`source ${source.name}`, source.problems[0]?.message ?? source.state, source.problems[0]?.hint),
+    ...away.map((node) =>
+      failed(
+        `node ${node.name}`,
+        `${node.state}: it does not report`,
+        '`oakctl agent --folder <folder>` on it, or `oakctl up`',
+      ),
     ),
-    ...status.conditions.map((p) =>
-      p.severity === 'warning' ? warning(p.code, p.message, p.hint) : failed(p.code, p.message, p.hint),
+    ...cordoned.map((node) =>
+      warning(
+        `node ${node.name}`,
+        `cordoned: ${node.cordoned?.cause}`,
+        `\`oakctl nodes inspect ${node.name}\` says more`,
+      ),
+    ),
+    ...nodes.flatMap((node) =>
+      node.problems.map((p) =>
+        failed(`node ${node.name}`, `${p.code}: ${p.message}`, `\`oakctl nodes inspect ${node.name}\` says more`),
+      ),
     ),
   ];
 }
 
-function ok(check: string, message: string): Finding {
+function judgeSource(source: SourceView): Finding {
+  const check = `source ${source.name}`;
+  if (source.state === 'synced')
+    return ok(check, `${count(source.services, 'service')} at ${source.accepted?.slice(0, 7) ?? 'no commit'}`);
+  const [first] = source.problems;
+  const fallback = source.state === 'invalid' ? '`oakctl validate .` in a working copy' : '`oakctl sync` tries again';
+  return failed(check, first?.message ?? `it is ${source.state}`, first?.hint ?? fallback);
+}
+
+/** They pass by themselves. */
+const passing: ReadonlySet<HoldCode> = new Set([
+  'IN_PROGRESS',
+  'SETTLING',
+  'UPDATE_QUEUED',
+  'RECOVERING',
+  'LEDGER_UNREAD',
+  'ANCESTRY_UNKNOWN',
+  'SILENT_NODE',
+]);
+const shownHolds = 10;
+
+function judgeHolds(holds: readonly Hold[]): readonly Finding[] {
+  const waiting = holds.filter(({ code }) => !passing.has(code));
+  if (waiting.length === 0) return [ok('holds', 'nothing waits for anybody')];
+  const shown = waiting.slice(0, shownHolds).map((hold) => {
+    const hint = hold.hint ?? (hold.id ? `\`oakctl approve ${hold.id}\`` : '`oakctl status` says more');
+    return failed(`hold ${hold.code}`, `${hold.subject}: ${hold.message}`, hint);
+  });
+  const more = waiting.length - shown.length;
+  return more > 0 ? [...shown, failed('holds', `${more} more`, '`oakctl status` shows all')] : shown;
+}
+
+/** Largest difference of two clocks that nobody minds, in ms. */
+const toleratedSkew = 30_000;
+
+function judgeSkew(skew: number | undefined): Finding {
+  if (skew === undefined) return ok('clocks', 'the reconciler does not say what time it has');
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  if (Math.abs(skew) <= toleratedSkew)
+    return ok('clocks', `the reconciler's clock is within ${seconds + 1} s of this one`);
+  const side = skew > 0 ? 'ahead of' : 'behind';
+  const hint = '`timedatectl set-ntp true` on the machine that is wrong';
+  return warning('clocks', `the reconciler's clock is ${seconds} s ${side} this one: times in events differ`, hint);
+}
+
+export function ok(check: string, message: string): Finding {
   return { check, state: 'ok', message };
 }
 
-function warning(check: string, message: string, hint?: string): Finding {
+export function warning(check: string, message: string, hint?: string): Finding {
   return { check, state: 'warning', message, ...(hint === undefined ? {} : { hint }) };
 }
 
-function failed(check: string, message: string, hint?: string): Finding {
+export function failed(check: string, message: string, hint?: string): Finding {
   return { check, state: 'failed', message, ...(hint === undefined ? {} : { hint }) };
 }
