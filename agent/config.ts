@@ -29,6 +29,7 @@ const AgentFile = Type.Object(
         {
           cpu: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100_000, description: 'Cores.' })),
           memory: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e9, description: 'MB.' })),
+          gpu: Type.Optional(Type.Integer({ minimum: 0, maximum: 1024, description: 'GPUs.' })),
         },
         { ...closed, description: 'What may be promised; default what the machine has.' },
       ),
@@ -58,7 +59,7 @@ export interface AgentConfig {
   readonly api: string;
   readonly token?: string;
   readonly ip: string;
-  readonly capacity: { readonly cpu?: number; readonly memory?: number };
+  readonly capacity: { readonly cpu?: number; readonly memory?: number; readonly gpu?: number };
   readonly labels: Readonly<Record<string, string>>;
   readonly location?: string;
   /** ms. */

@@ -3,11 +3,13 @@
  * calls are let through: an engine that was asked to start a copy may do so after the caller left, beside the next one.
  */
 import type { Part } from '../schemas/assignment.ts';
+import type { Grant } from '../schemas/grants.ts';
 import type { Clock, Mono, Random } from '../schemas/ports.ts';
-import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import { afterStep } from './core/members.ts';
 import { imageKey, keyText, stepBegins, stepDone, stepFailed } from './core/memory.ts';
+import { hostRefusal } from './core/refusal.ts';
 import { type Step, stillWanted } from './core/step.ts';
 import { withDeadline } from './deadline.ts';
 import type { Observer } from './observer.ts';
@@ -34,6 +36,8 @@ export interface ExecutorDeps {
   readonly state: AgentState;
   readonly clock: Clock;
   readonly random: Random;
+  /** What the node's owner lets services do on it. */
+  readonly grants: readonly Grant[];
   trace(event: AgentEvent): void;
   /** A step ended: there may be a next one. */
   changed(): void;
@@ -63,7 +67,11 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
       state.busy.delete(key);
       if (step.kind !== 'prepare') observer.touched(key);
     };
-    carryOut(runtime, step, clock, controller.signal).then(
+    const refused = refusalOf(step, deps.grants);
+    const work = refused
+      ? Promise.reject(new ProblemError(refused))
+      : carryOut(runtime, step, clock, controller.signal);
+    work.then(
       () => {
         ended();
         succeeded(step, observer, begun);
@@ -113,6 +121,11 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
       }
     },
   };
+}
+
+/** Nothing is even fetched for a copy that may not run here, whoever sent it. */
+function refusalOf(step: Step, grants: readonly Grant[]): Problem | undefined {
+  return 'run' in step ? hostRefusal(step.instance, step.run, grants) : undefined;
 }
 
 async function carryOut(runtime: Runtime, step: Step, clock: Clock, signal: AbortSignal): Promise<void> {

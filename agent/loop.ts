@@ -52,7 +52,8 @@ export function createAgent(deps: AgentDeps): Agent {
     ]),
   );
   const ready = (): boolean => [...observers.values()].every((observer) => observer.settled());
-  const executor = createExecutor({ runtimes, observers, state, clock, random, trace, changed }, life.signal);
+  const { grants = [] } = deps;
+  const executor = createExecutor({ runtimes, observers, state, clock, random, grants, trace, changed }, life.signal);
   const requests = createRequests({ ledger, state, runtimes, streams: deps.streams, trace }, life.signal);
   const reporter = createReporter({ ...deps, session, state, ledger, ready });
   const inbox = createInbox({

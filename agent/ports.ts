@@ -1,5 +1,6 @@
 /** What the agent's loop needs from the world beside schemas/ports.ts and the runtimes; implemented at the rim. */
 import type { Acceptance, Part } from '../schemas/assignment.ts';
+import type { Grant } from '../schemas/grants.ts';
 import type { CopyReport, Fence } from '../schemas/messages.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
@@ -34,7 +35,7 @@ export interface NodeProfile {
 export interface Usage {
   readonly cpu: number;
   readonly memory: number;
-  readonly capacity: { readonly cpu: number; readonly memory: number };
+  readonly capacity: { readonly cpu: number; readonly memory: number; readonly gpu?: number };
 }
 
 /** An open stream to the reconciler. */
@@ -59,6 +60,8 @@ export interface AgentDeps {
   readonly bus: Bus;
   readonly runtimes: readonly Runtime[];
   readonly files: Files;
+  /** What the node's owner lets services do on it; default nothing. */
+  readonly grants?: readonly Grant[];
   /** Was this message signed by the pinned keys, for this topic? */
   verify(topic: string, message: object): boolean;
   usage(): Usage;

@@ -1,4 +1,5 @@
 /** Publishes what the agent has to say: online, information, instances. The broker is a cache; each connect fills it anew. */
+import type { Grant } from '../schemas/grants.ts';
 import type { CopyReport, InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
 import { messageVersion } from '../schemas/messages.ts';
 import type { Bus, Clock, Mono, Will } from '../schemas/ports.ts';
@@ -24,6 +25,8 @@ export interface ReporterDeps {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly bus: Bus;
+  /** What the node's owner lets services do on it. */
+  readonly grants?: readonly Grant[];
   usage(): Usage;
   /** Did every engine answer, or fail to, once? Before that there is nothing to report. */
   ready(): boolean;
@@ -150,6 +153,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     runtimes: [...state.runtimes.values()].map(({ name, version }) => ({ name, version: version.slice(0, 64) })),
     fields: [...runSpecFields],
     labels: { ...profile.labels },
+    ...(deps.grants?.length && { grants: [...deps.grants] }),
     ...(profile.location !== undefined && { location: profile.location }),
     ip: profile.ip,
     version: profile.version,

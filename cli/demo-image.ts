@@ -9,8 +9,8 @@ import { delimiter, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
+import { type TarEntry, tar } from '../schemas/io/tar.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
-import { type TarEntry, tar } from './tar.ts';
 
 const run = promisify(execFile);
 

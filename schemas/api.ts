@@ -144,7 +144,7 @@ export interface NodeView {
   readonly pool: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly location?: string;
-  readonly capacity?: { readonly cpu: number; readonly memory: number };
+  readonly capacity?: { readonly cpu: number; readonly memory: number; readonly gpu?: number };
   readonly used?: { readonly cpu: number; readonly memory: number };
   readonly usage?: { readonly cpu: number; readonly memory: number };
   readonly runtimes: readonly string[];

@@ -7,11 +7,8 @@ import type { Path } from './yaml.ts';
 
 /** Without these the service would not be what was asked for: refused while set. */
 const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
-  privileged: 'privileged services are not served: host access needs a grant of the node',
   volumes: 'volumes are not served by this version',
-  files: 'files are not served by this version',
   secrets: 'secrets are not served by this version',
-  host: 'access to the host is not served by this version',
   exclusive: 'exclusive services are not served by this version',
   on_disconnect: 'on_disconnect is not served by this version: lost copies are replaced',
   on_return: 'on_return is not served by this version: the replacement stays',
@@ -24,7 +21,6 @@ const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
 
 /** These are mentioned while set: the service runs all the same. */
 const mentioned: Readonly<Partial<Record<keyof Microservice, string>>> = {
-  vgpus: 'GPUs are not counted by this version',
   vtpus: 'TPUs are not counted, as in Oakestra',
   storage: 'no node states its free disk space: storage does not filter',
   bandwidth_in: 'no node states its bandwidth: bandwidth_in does not filter',
@@ -47,7 +43,7 @@ export function checkServiceFields(service: Microservice, path: Path, findings: 
   }
   for (const [key, message] of Object.entries(mentioned)) {
     if (isSet(service[key as keyof Microservice])) {
-      findings.warning(key === 'vgpus' ? 'FIELD_NOT_SERVED' : 'FIELD_IGNORED', [...path, key], message);
+      findings.warning('FIELD_IGNORED', [...path, key], message);
     }
   }
   for (const [key, value] of Object.entries(service.addresses ?? {})) {

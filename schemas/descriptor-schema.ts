@@ -4,6 +4,7 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 import { durationSchema } from './duration.ts';
+import { longestPath } from './host-access.ts';
 import { appNamePattern } from './names.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -19,6 +20,64 @@ const ignored = (what: string) => Type.Unknown({ description: `Accepted and igno
 const later = (what: string) => Type.Unknown({ description: `Not carried out by this version. ${what}` });
 /** All keys optional. */
 const optional = <T extends Record<string, TSchema>>(properties: T) => Type.Partial(Type.Object(properties)).properties;
+
+const Files = Type.Array(
+  Type.Object(
+    {
+      path: Type.String({ minLength: 1, maxLength: longestPath, description: 'Absolute path in the container.' }),
+      ...optional({
+        content: Type.String({ maxLength: 65_536, description: 'The text itself.' }),
+        from: Type.String({
+          minLength: 1,
+          maxLength: 1024,
+          description: 'A file of the repository: its path from the root, or `./path` beside this file.',
+        }),
+        mode: Type.String({
+          pattern: '^0?[0-7]{3}$',
+          description: 'Permission bits as a quoted octal number; default "0644".',
+          errorMessage: 'must be a quoted octal number like "0640"',
+        }),
+        read_only: Type.Boolean({ description: 'Takes the write bits away.' }),
+      }),
+    },
+    { ...closed, description: 'One file: with `content`, or `from`.' },
+  ),
+  {
+    maxItems: 64,
+    description: 'Text files that are in the container before it starts; all together less than 64 KiB.',
+  },
+);
+
+const Host = Type.Object(
+  optional({
+    devices: Type.Array(Type.String({ minLength: 1, maxLength: longestPath, description: 'E.g. /dev/ttyUSB0.' }), {
+      maxItems: 64,
+      description: 'Devices of the host.',
+    }),
+    mounts: Type.Array(
+      Type.Object(
+        optional({
+          source: Type.String({ minLength: 1, maxLength: longestPath, description: 'Path on the host.' }),
+          path: Type.String({ minLength: 1, maxLength: longestPath, description: 'The same as `source`.' }),
+          target: Type.String({
+            minLength: 1,
+            maxLength: longestPath,
+            description: 'Path in the container; default the same as on the host.',
+          }),
+          read_only: Type.Boolean({ description: 'Only to read; default false.' }),
+        }),
+        { ...closed, description: 'A folder or file of the host.' },
+      ),
+      { maxItems: 64, description: 'Folders and files of the host.' },
+    ),
+    network: Type.Enum(['host'], { description: "The host's network instead of the cluster's." }),
+    caps: Type.Array(Type.String({ minLength: 1, maxLength: 32, description: 'E.g. NET_ADMIN.' }), {
+      maxItems: 64,
+      description: 'Linux capabilities beyond what every container has.',
+    }),
+  }),
+  { ...closed, description: 'Access to the host. Only nodes whose policy.yaml grants it take the service.' },
+);
 
 const Limits = Type.Object(optional({ memory: amount('Hard cap in MB.'), vcpus: amount('Hard cap in cores.') }), {
   ...closed,
@@ -132,7 +191,11 @@ export const Microservice = Type.Object(
       ),
       memory: amount('MB that are needed.'),
       vcpus: amount('Cores that are needed; 0.5 is half a core.'),
-      vgpus: amount('GPUs that are needed. Not carried out by this version.'),
+      vgpus: Type.Integer({
+        minimum: 0,
+        maximum: 1024,
+        description: 'GPUs that are needed: reserved on the node, and given to the container.',
+      }),
       vtpus: amount('Accepted and ignored.'),
       storage: amount('MB of disk that are needed. No node states it yet.'),
       bandwidth_in: amount('kbit/s that are needed. No node states it yet.'),
@@ -154,11 +217,14 @@ export const Microservice = Type.Object(
       stop_grace: durationSchema('Time between the polite and the impolite signal; default 10s'),
       update: Update,
       priority: Type.Integer({ minimum: -1_000_000, maximum: 1_000_000, description: 'Higher goes first; default 0.' }),
-      privileged: later('Host access comes with grants.'),
+      privileged: Type.Boolean({
+        description:
+          'As in Oakestra: /dev/fuse and the right to mount. Only nodes whose policy.yaml grants it take the service.',
+      }),
+      files: Files,
+      host: Host,
       volumes: later('Volumes.'),
-      files: later('Files from the repository.'),
       secrets: later('Secrets.'),
-      host: later('Devices, mounts, network of the host.'),
       exclusive: later('At most one owner.'),
       on_disconnect: later('What happens on a silent node.'),
       on_return: later('Which copy stays when a lost node returns.'),

@@ -1,4 +1,6 @@
 /** One microservice of a valid descriptor as a service spec: defaults filled in, what cannot be carried out said. */
+import { type FileTexts, toFiles } from './descriptor-files.ts';
+import { checkGrants, toHost } from './descriptor-host.ts';
 import { toPlacement } from './descriptor-placement.ts';
 import type { Descriptor, Microservice } from './descriptor-schema.ts';
 import { canonicalJson, digestOf } from './digest.ts';
@@ -24,6 +26,8 @@ export interface ParsedService {
 export interface DescriptorOptions {
   /** Cluster policy: `request` makes what is needed the hard cap of services that say no other one. Default `none`. */
   readonly limits?: 'request' | 'none';
+  /** What `from` of its files stands for. */
+  readonly files?: FileTexts;
 }
 
 /** The values that hold where a descriptor says nothing. Times in ms. */
@@ -64,13 +68,14 @@ export function toServiceSpec(
     priority: service.priority ?? priority,
     ...(application.application_desc ? { description: application.application_desc } : {}),
   };
+  checkGrants(spec.name, run, path, findings);
   const bytes = new TextEncoder().encode(canonicalJson(run)).length;
   if (bytes > maxJobBytes) {
     findings.error(
       'DESCRIPTOR_INVALID',
       path,
       `the job is ${bytes} bytes long, at most ${maxJobBytes}`,
-      'shorten cmd or environment',
+      'shorten files, cmd or environment',
     );
   }
   return spec;
@@ -78,7 +83,7 @@ export function toServiceSpec(
 
 function toRunSpec(service: Microservice, path: Path, findings: Findings, options: DescriptorOptions): RunSpec {
   const virtualization = toVirtualization(service.virtualization ?? 'container', path, findings);
-  const ports = toPorts(service.port ?? '', virtualization, path, findings);
+  const ports = toPorts(service, virtualization, path, findings);
   const { memory = 0, vcpus = 0, restart, one_shot } = service;
   checkCode(service.code, virtualization, path, findings);
   checkEnvironment(service.environment ?? [], path, findings);
@@ -92,6 +97,8 @@ function toRunSpec(service: Microservice, path: Path, findings: Findings, option
   }
   const asked = options.limits === 'request' ? { memory, vcpus } : {};
   const limits = withoutZero({ ...asked, ...service.limits });
+  const host = toHost(service.host, path, findings);
+  const files = toFiles(service.files ?? [], host, options.files ?? {}, [...path, 'files'], findings);
   return {
     virtualization,
     code: service.code,
@@ -106,6 +113,10 @@ function toRunSpec(service: Microservice, path: Path, findings: Findings, option
     ...(service.stop_grace === undefined
       ? {}
       : { stop_grace: ms(service.stop_grace, 0, [...path, 'stop_grace'], findings) }),
+    ...(service.vgpus ? { vgpus: service.vgpus } : {}),
+    ...(files.length > 0 ? { files } : {}),
+    ...(Object.keys(host).length > 0 ? { host } : {}),
+    ...(service.privileged ? { privileged: true } : {}),
   };
 }
 
@@ -123,7 +134,7 @@ function toVirtualization(written: string, path: Path, findings: Findings): Virt
 }
 
 function toPorts(
-  written: string | number,
+  { port: written = '', host }: Microservice,
   virtualization: Virtualization,
   path: Path,
   findings: Findings,
@@ -131,9 +142,11 @@ function toPorts(
   const at = [...path, 'port'];
   const { ports, faults } = parsePorts(written);
   for (const { message, hint } of faults) findings.error('DESCRIPTOR_INVALID', at, message, hint);
-  const mapped = virtualization === 'process' ? ports.find((port) => port.host !== port.container) : undefined;
+  const who = virtualization === 'process' ? 'a process' : "what is on the host's network";
+  const own = virtualization === 'process' || host?.network === 'host';
+  const mapped = own ? ports.find((port) => port.host !== port.container) : undefined;
   if (mapped) {
-    const message = `a process has no port mapping (${mapped.host}:${mapped.container}): it opens its ports itself`;
+    const message = `${who} has no port mapping (${mapped.host}:${mapped.container}): it opens its ports itself`;
     findings.error('DESCRIPTOR_INVALID', at, message, `port: "${mapped.host}"`);
   }
   return ports;

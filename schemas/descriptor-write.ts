@@ -3,7 +3,7 @@ import { fromPlacement } from './descriptor-placement.ts';
 import { formatDuration } from './duration.ts';
 import { parseServiceName } from './names.ts';
 import { formatPorts } from './ports-syntax.ts';
-import type { Healthcheck, ServiceSpec, UpdatePolicy } from './spec.ts';
+import type { Healthcheck, RunFile, ServiceSpec, UpdatePolicy } from './spec.ts';
 
 interface Written {
   readonly head: Record<string, unknown>;
@@ -53,11 +53,18 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
     ...(run.one_shot === undefined ? {} : { one_shot: run.one_shot }),
     ...(run.restart ? { restart: run.restart } : {}),
     ...(run.stop_grace === undefined ? {} : { stop_grace: formatDuration(run.stop_grace) }),
+    ...(run.files ? { files: run.files.map(writeFile) } : {}),
+    ...(run.host ? { host: { ...run.host } } : {}),
+    ...(run.privileged ? { privileged: true } : {}),
     replicas: spec.replicas,
     priority: spec.priority,
     update: writeUpdate(update),
     ...(constraints.length > 0 ? { constraints: [...constraints] } : {}),
   };
+}
+
+function writeFile({ path, content, mode }: RunFile): Record<string, unknown> {
+  return { path, content, mode: mode.toString(8).padStart(4, '0') };
 }
 
 function writeHealthcheck(check: Healthcheck): Record<string, unknown> {

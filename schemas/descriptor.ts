@@ -4,7 +4,7 @@
  */
 import { checkApplicationFields, checkDocumentFields, checkServiceFields } from './descriptor-fields.ts';
 import { checkNames, nameAt, namesIn } from './descriptor-names.ts';
-import { Descriptor } from './descriptor-schema.ts';
+import { Descriptor, type Microservice } from './descriptor-schema.ts';
 import { type DescriptorOptions, type ParsedService, toServiceSpec } from './descriptor-service.ts';
 import { createFindings } from './findings.ts';
 import type { ServiceName } from './names.ts';
@@ -24,6 +24,8 @@ export interface ParsedDescriptor {
   readonly problems: readonly Problem[];
   /** Full names of all services that could be made out, also when there is an error. */
   readonly names: readonly ServiceName[];
+  /** What files are taken `from`, as written, each once. Known also when there is an error beyond the schema. */
+  readonly references: readonly string[];
 }
 
 /**
@@ -32,7 +34,7 @@ export interface ParsedDescriptor {
  */
 export function parseDescriptor(text: string, file: string, options: DescriptorOptions = {}): ParsedDescriptor {
   const { documents, problems } = parseYaml(text, file);
-  if (problems.length > 0) return { services: [], problems, names: [] };
+  if (problems.length > 0) return { services: [], problems, names: [], references: [] };
   const descriptors = documents.filter(({ value }) => looksLikeDescriptor(value));
   if (descriptors.length === 0) {
     const none = problem('DESCRIPTOR_INVALID', 'no document in here is a descriptor', {
@@ -40,13 +42,18 @@ export function parseDescriptor(text: string, file: string, options: DescriptorO
       line: 1,
       hint: 'a descriptor has `applications`',
     });
-    return { services: [], problems: [none], names: [] };
+    return { services: [], problems: [none], names: [], references: [] };
   }
   const parsed = descriptors.map((document) => parseDocument(document, file, options));
   const services = parsed.flatMap((one) => one.services);
   const found = [...parsed.flatMap((one) => one.problems), ...checkNames(services)];
   const failed = found.some((p) => p.severity !== 'warning');
-  return { services: failed ? [] : services, problems: found, names: parsed.flatMap((one) => one.names) };
+  return {
+    services: failed ? [] : services,
+    problems: found,
+    names: parsed.flatMap((one) => one.names),
+    references: [...new Set(parsed.flatMap((one) => one.references))],
+  };
 }
 
 /** True for a map with `sla_version` or `applications`, or a key so like them that it must have been meant. */
@@ -62,7 +69,7 @@ function parseDocument(document: YamlDocument, file: string, options: Descriptor
   const names = namesIn(value);
   const plain = withoutNull(value);
   findings.violations(codeFor, violations(Descriptor, plain).map(withSynonym));
-  if (findings.failed()) return { services: [], problems: findings.problems, names };
+  if (findings.failed()) return { services: [], problems: findings.problems, names, references: [] };
   const services: ParsedService[] = [];
   const descriptor = plain as Descriptor;
   checkDocumentFields(descriptor, findings);
@@ -77,7 +84,12 @@ function parseDocument(document: YamlDocument, file: string, options: Descriptor
       services.push({ spec, app, file, line: document.locate(path).line });
     });
   });
-  return { services: findings.failed() ? [] : services, problems: findings.problems, names };
+  const references = descriptor.applications.flatMap((application) => application.microservices.flatMap(fromOf));
+  return { services: findings.failed() ? [] : services, problems: findings.problems, names, references };
+}
+
+function fromOf({ files = [] }: Microservice): readonly string[] {
+  return files.flatMap(({ from }) => from ?? []);
 }
 
 function codeFor(path: Path): ProblemCode {

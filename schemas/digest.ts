@@ -37,7 +37,7 @@ export function sha256(text: string): string {
 }
 
 /** Members of a run spec where 0 means "none asked". */
-const zeroMeansNone = new Set(['memory', 'vcpus']);
+const zeroMeansNone = new Set(['memory', 'vcpus', 'vgpus']);
 
 function isEmpty(key: string, value: unknown): boolean {
   if (value === undefined || value === null || value === '') return true;
@@ -56,7 +56,14 @@ export function withoutEmpty<T>(value: T): T {
   return Object.fromEntries(members) as T;
 }
 
+/** What is hashed: nothing that is absent or empty, and of files the hash of their content. */
+export function digestForm(run: RunSpec): string {
+  const { files, ...rest } = run;
+  const hashed = files?.map(({ content, ...file }) => ({ ...file, hash: sha256(content) }));
+  return canonicalJson(withoutEmpty({ ...rest, files: hashed }));
+}
+
 /** `1:<64 hex>`. Same digest: nothing is restarted. */
 export function digestOf(run: RunSpec): string {
-  return `1:${sha256(canonicalJson(withoutEmpty(run)))}`;
+  return `1:${sha256(digestForm(run))}`;
 }

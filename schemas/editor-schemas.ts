@@ -2,6 +2,7 @@
 import type { TSchema } from 'typebox';
 import { Descriptor } from './descriptor-schema.ts';
 import { NodesFile } from './nodes-schema.ts';
+import { PolicyFile } from './policy-schema.ts';
 import { ClusterFile, RepositoryFile } from './settings-schema.ts';
 
 const schemas: Readonly<Record<string, TSchema>> = {
@@ -9,6 +10,7 @@ const schemas: Readonly<Record<string, TSchema>> = {
   'nodes.schema.json': NodesFile,
   'oakctl.schema.json': RepositoryFile,
   'cluster.schema.json': ClusterFile,
+  'policy.schema.json': PolicyFile,
 };
 
 /** File name to content. */

@@ -3,6 +3,7 @@
  * know; writers write {@link messageVersion}. Parsing (with ajv) is in parse.ts.
  */
 import { type Static, Type } from 'typebox';
+import { Grant } from './grants.ts';
 import { labelKeyPattern } from './names.ts';
 
 export const messageVersion = 1;
@@ -98,12 +99,19 @@ export const InformationMessage = Type.Object({
   v: version,
   cpu: Type.Number({ minimum: 0 }),
   memory: Type.Number({ minimum: 0, maximum: 100 }),
-  capacity: Type.Object({ cpu: Type.Number({ minimum: 0 }), memory: Type.Number({ minimum: 0 }) }),
+  capacity: Type.Object({
+    cpu: Type.Number({ minimum: 0 }),
+    memory: Type.Number({ minimum: 0 }),
+    /** GPUs, on nodes that have some. */
+    gpu: Type.Optional(Type.Integer({ minimum: 0, maximum: 1024 })),
+  }),
   arch: text(32),
   runtimes: Type.Array(Type.Object({ name: text(32), version: text(64) }), { maxItems: 16 }),
   /** Members of a run spec that this agent understands; a spec with another one is not sent to it. */
   fields: Type.Array(text(32), { maxItems: 64 }),
   labels: Labels,
+  /** What its owner lets services do on it; absent: nothing beyond containers of their own. */
+  grants: Type.Optional(Type.Array(Grant, { maxItems: 64 })),
   location: Type.Optional(text(255)),
   ip: text(64),
   version: text(32),

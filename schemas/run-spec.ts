@@ -1,5 +1,6 @@
 /** The run spec on the wire: a closed schema. What is not in it cannot reach a runtime. */
 import { type Static, Type } from 'typebox';
+import { longestPath } from './host-access.ts';
 import { checkMessage } from './parse.ts';
 import type { Problem } from './problem.ts';
 import type { RunSpec } from './spec.ts';
@@ -8,6 +9,7 @@ const closed = { additionalProperties: false } as const;
 const ms = Type.Integer({ minimum: 0, maximum: 365 * 86_400_000 });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
 const word = Type.String({ maxLength: 32_768, pattern: '^[^\\u0000]*$' });
+const path = Type.String({ maxLength: longestPath, pattern: '^/[^\\u0000]*$' });
 const amount = Type.Number({ minimum: 0, maximum: 1e9 });
 
 /** Schema of {@link RunSpec}. */
@@ -42,6 +44,36 @@ export const RunSpecSchema = Type.Object(
     restart: Type.Optional(Type.Enum(['always', 'on_failure', 'never'])),
     one_shot: Type.Optional(Type.Boolean()),
     stop_grace: Type.Optional(ms),
+    vgpus: Type.Optional(Type.Integer({ minimum: 0, maximum: 1024 })),
+    files: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            path,
+            content: Type.String({ maxLength: 65_536, pattern: '^[^\\u0000]*$' }),
+            mode: Type.Integer({ minimum: 0, maximum: 0o777 }),
+          },
+          closed,
+        ),
+        { maxItems: 64 },
+      ),
+    ),
+    host: Type.Optional(
+      Type.Object(
+        {
+          devices: Type.Optional(Type.Array(path, { maxItems: 64 })),
+          mounts: Type.Optional(
+            Type.Array(Type.Object({ source: path, target: path, read_only: Type.Optional(Type.Boolean()) }, closed), {
+              maxItems: 64,
+            }),
+          ),
+          network: Type.Optional(Type.Literal('host')),
+          caps: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Z_]{1,32}$' }), { maxItems: 64 })),
+        },
+        closed,
+      ),
+    ),
+    privileged: Type.Optional(Type.Boolean()),
   },
   closed,
 );

@@ -31,6 +31,35 @@ export interface Healthcheck {
   readonly start_period: number;
 }
 
+/** A folder or file of the host in a container. */
+export interface HostMount {
+  /** Path on the host. */
+  readonly source: string;
+  /** Path in the container. */
+  readonly target: string;
+  /** Absent: to write. */
+  readonly read_only?: boolean;
+}
+
+/** What a container asks of its host beyond room to run. Given only by grant of the node. */
+export interface HostAccess {
+  /** Paths below /dev, the same on both sides. */
+  readonly devices?: readonly string[];
+  readonly mounts?: readonly HostMount[];
+  /** The host's network instead of the cluster's: its ports are its own. */
+  readonly network?: 'host';
+  /** Without `CAP_`. */
+  readonly caps?: readonly string[];
+}
+
+/** A file that is put into a container before it starts. Texts, and owned by root. */
+export interface RunFile {
+  readonly path: string;
+  readonly content: string;
+  /** Permission bits, e.g. 0o644. */
+  readonly mode: number;
+}
+
 export type RestartPolicy = 'always' | 'on_failure' | 'never';
 
 /**
@@ -49,6 +78,8 @@ export interface RunSpec {
   readonly memory?: number;
   /** Cores that are needed: becomes a CPU weight. */
   readonly vcpus?: number;
+  /** Whole GPUs, counted and given by the engine. */
+  readonly vgpus?: number;
   /** Hard caps. */
   readonly limits?: { readonly memory?: number; readonly vcpus?: number };
   readonly healthcheck?: Healthcheck;
@@ -56,6 +87,11 @@ export interface RunSpec {
   readonly one_shot?: boolean;
   /** ms between the polite and the impolite signal. */
   readonly stop_grace?: number;
+  /** Sorted by path. In the digest by hash. */
+  readonly files?: readonly RunFile[];
+  readonly host?: HostAccess;
+  /** Oakestra's: /dev/fuse and the right to mount, by grant. */
+  readonly privileged?: boolean;
 }
 
 /** What placement reserves. All numbers, 0 = none asked. */

@@ -26,7 +26,7 @@ export const holdCodes = {
   // placement
   NO_NODE: 'the cluster has no node yet',
   NO_RUNTIME: 'no node has the runtime that the service needs',
-  NO_CAPACITY: 'no node has enough free memory or vcpus',
+  NO_CAPACITY: 'no node has enough free memory, vcpus or vgpus',
   PORT_CONFLICT: 'every candidate already publishes the host port on its address',
   DIRECT_NODE_UNKNOWN: 'the descriptor names nodes that nobody knows',
   DIRECT_NODE_AMBIGUOUS: 'the descriptor names an alias that several nodes carry',
@@ -35,6 +35,7 @@ export const holdCodes = {
   NODES_AWAY: 'the nodes that would fit are silent',
   NODES_CORDONED: 'the nodes that would fit are cordoned',
   AGENT_TOO_OLD: 'the agents that would fit do not know a field of the run spec',
+  HOST_NOT_GRANTED: 'no node grants the access to the host that the service asks for',
   ASSIGNMENT_FULL: 'the assignment of the node would pass 128 KiB',
   // life of a copy
   SILENT_NODE: 'the copy is on a silent node that is not lost yet',

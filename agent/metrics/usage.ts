@@ -1,6 +1,7 @@
-/** How busy this machine is. */
+/** How busy this machine is, and what it has. */
 import * as os from 'node:os';
 import type { Usage } from '../ports.ts';
+import { countGpus } from './gpus.ts';
 
 /** What is read of the machine; tests give their own. */
 export type Machine = Pick<typeof os, 'cpus' | 'totalmem' | 'freemem'>;
@@ -9,6 +10,7 @@ const megabyte = 1024 * 1024;
 
 /** A reading at each call; CPU is the share since the call before (since boot at the first). `capacity` wins over what is measured. */
 export function createUsageMeter(capacity: Partial<Usage['capacity']> = {}, machine: Machine = os): () => Usage {
+  const gpu = capacity.gpu ?? countGpus();
   let last = { busy: 0, total: 0 };
   return () => {
     const cpus = machine.cpus();
@@ -20,7 +22,11 @@ export function createUsageMeter(capacity: Partial<Usage['capacity']> = {}, mach
     return {
       cpu: Math.min(100, Math.max(0, cpu)),
       memory: all > 0 ? (100 * (all - machine.freemem())) / all : 0,
-      capacity: { cpu: capacity.cpu ?? cpus.length, memory: capacity.memory ?? Math.floor(all / megabyte) },
+      capacity: {
+        cpu: capacity.cpu ?? cpus.length,
+        memory: capacity.memory ?? Math.floor(all / megabyte),
+        ...(gpu > 0 && { gpu }),
+      },
     };
   };
 }

@@ -3,6 +3,7 @@
  * (test/support/runtime-conformance.ts). Each is loaded only when a node has it.
  */
 import { join } from 'node:path';
+import type { Grant } from '../../schemas/grants.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
 import type { Runtime, RuntimeInfo } from './runtime.ts';
@@ -24,6 +25,10 @@ export interface RuntimePlace {
   readonly ip: string;
   /** Folder for the runtimes' own files. */
   readonly folder: string;
+  /** What the node's owner lets copies do on it; default nothing. */
+  readonly grants?: readonly Grant[];
+  /** Folders that no copy sees: the agent's own. */
+  readonly own?: readonly string[];
   readonly onConflict?: (conflict: Problem) => void;
 }
 

@@ -39,7 +39,8 @@ export interface Runtime {
   prepare(run: RunSpec, signal: AbortSignal): Promise<void>;
   /** Creates without starting. An existing copy of the same key and digest is adopted. NAME_CONFLICT if a stranger holds the name. */
   create(plan: CopyPlan, signal: AbortSignal): Promise<void>;
-  start(key: CopyKey, signal: AbortSignal): Promise<void>;
+  /** Starts what was created with this plan. */
+  start(plan: CopyPlan, signal: AbortSignal): Promise<void>;
   /** Polite signal, and the impolite one after `grace` ms. */
   stop(key: CopyKey, grace: number, signal: AbortSignal): Promise<void>;
   /** Removes a copy, running or not. Never its volumes. */

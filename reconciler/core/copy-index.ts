@@ -146,15 +146,17 @@ export function forgetCopies(index: Indexes, node: NodeId): Set<ServiceName> {
 export function reservedBy(copies: Iterable<Copy>, documents: Part['documents']): Reserved {
   let memory = 0;
   let vcpus = 0;
+  let vgpus = 0;
   const ports = new Map<string, InstanceName>();
   for (const copy of copies) {
     const run = occupiedBy(copy, documents);
     if (!run) continue;
     memory += run.memory ?? 0;
     vcpus += run.vcpus ?? 0;
+    vgpus += run.vgpus ?? 0;
     for (const key of portKeys(run)) ports.set(key, copy.instance);
   }
-  return { memory, vcpus, ports };
+  return { memory, vcpus, vgpus, ports };
 }
 
 /** Statuses of a copy that still has its ports and its memory. */
@@ -170,7 +172,7 @@ function occupiedBy({ job, report, leaving }: Copy, documents: Part['documents']
 export function frees(before: Reserved | undefined, after: Reserved): boolean {
   if (!before) return false;
   const freed = [...before.ports.keys()].some((port) => !after.ports.has(port));
-  return freed || after.memory < before.memory || after.vcpus < before.vcpus;
+  return freed || after.memory < before.memory || after.vcpus < before.vcpus || after.vgpus < before.vgpus;
 }
 
 /** `<protocol>/<host port>` of each published port. */

@@ -3,7 +3,8 @@
  * the filter that the best node got as far as is the reason, so that a hold names the last thing in the way.
  */
 import { withoutEmpty } from '../../schemas/digest.ts';
-import type { InstanceName, NodeId } from '../../schemas/names.ts';
+import { type MissingGrant, missingGrant } from '../../schemas/grants.ts';
+import { type InstanceName, type NodeId, parseInstanceName } from '../../schemas/names.ts';
 import { type LabelRule, type Placement, type RunSpec, type RuntimeName, runtimesFor } from '../../schemas/spec.ts';
 import type { HoldCode } from '../../schemas/status.ts';
 import { portKeys } from './copy-index.ts';
@@ -30,8 +31,8 @@ export interface Candidate {
   readonly state: Presence['state'];
   readonly labels: Readonly<Record<string, string>> | undefined;
   readonly cordon: { readonly cause: string } | undefined;
-  /** Cores (overcommitted) and MB in all; undefined while unknown. */
-  readonly capacity: { readonly vcpus: number; readonly memory: number } | undefined;
+  /** Cores (overcommitted), MB and GPUs in all; undefined while unknown. */
+  readonly capacity: { readonly vcpus: number; readonly memory: number; readonly vgpus: number } | undefined;
   readonly reserved: Reserved;
   /** Host ports taken on the node's address, by whoever shares it. */
   readonly ports: ReadonlyMap<string, InstanceName>;
@@ -77,6 +78,17 @@ export const filters: readonly Filter[] = [
     },
   },
   {
+    name: 'host',
+    code: 'HOST_NOT_GRANTED',
+    admits: ({ node }, request) => !node.information || missingOn(node, request) === undefined,
+    explain: (refused, request) => {
+      const [first] = refused;
+      const missing = first && missingOn(first.node, request);
+      const lack = `${count(refused)} without a grant of ${missing?.what} (${listed(refused)})`;
+      return `${lack}; policy.yaml of ${first?.node.record.name}, below grants, would need: ${missing?.line}`;
+    },
+  },
+  {
     name: 'cordon',
     code: 'NODES_CORDONED',
     admits: ({ cordon }) => cordon === undefined,
@@ -118,7 +130,20 @@ export const filters: readonly Filter[] = [
     explain: (refused, request) =>
       `needs ${request.run.vcpus} vcpus, largest free ${largest(refused, (one) => freeVcpus(one, request), '')}`,
   },
+  {
+    name: 'vgpus',
+    code: 'NO_CAPACITY',
+    admits: (candidate, request) => fits(request.run.vgpus, freeVgpus(candidate, request)),
+    explain: (refused, request) =>
+      `needs ${request.run.vgpus} vgpus, largest free ${largest(refused, (one) => freeVgpus(one, request), '')}`,
+  },
 ];
+
+/** What the node's policy would have to allow. */
+function missingOn(node: Node, { instance, run }: PlaceRequest): MissingGrant | undefined {
+  const service = parseInstanceName(instance)?.service ?? instance;
+  return missingGrant(service, run, node.information?.grants ?? []);
+}
 
 /** True when `name` is the node's own name or one of its aliases. */
 export function isCalled(node: Node, name: string): boolean {
@@ -151,6 +176,11 @@ export function freeMemory({ id, capacity, reserved }: Candidate, { releases }: 
 function freeVcpus({ id, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
   const released = releases?.node === id ? (releases.run.vcpus ?? 0) : 0;
   return (capacity?.vcpus ?? 0) - reserved.vcpus + released;
+}
+
+function freeVgpus({ id, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
+  const released = releases?.node === id ? (releases.run.vgpus ?? 0) : 0;
+  return (capacity?.vgpus ?? 0) - reserved.vgpus + released;
 }
 
 /** Fractions of cores add up with rounding errors; a thousandth of a core is nothing. */

@@ -140,6 +140,7 @@ export interface World {
 export interface Reserved {
   readonly memory: number;
   readonly vcpus: number;
+  readonly vgpus: number;
   /** `<protocol>/<port>` -> instance that holds it on the node's address. */
   readonly ports: ReadonlyMap<string, InstanceName>;
 }

@@ -153,8 +153,8 @@ function isOldWill(node: Node, session: string): boolean {
 /** What placement and holds read of a node. */
 function placementFacts({ information, listing }: Node): string {
   if (!information) return '';
-  const { capacity, runtimes, fields, labels, ip, arch } = information;
-  return JSON.stringify([capacity, runtimes, fields, labels, ip, arch, listing]);
+  const { capacity, runtimes, fields, labels, grants, ip, arch } = information;
+  return JSON.stringify([capacity, runtimes, fields, labels, grants, ip, arch, listing]);
 }
 
 function nodeOf(world: World, id: NodeId, fallback: Node): Node {

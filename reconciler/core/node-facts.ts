@@ -7,12 +7,16 @@ export function labelsOf(node: Node): Readonly<Record<string, string>> | undefin
   return { ...node.information?.labels, ...node.listing?.labels };
 }
 
-/** Cores and MB; undefined while nobody said anything. */
-export function capacityOf(node: Node): { readonly cpu: number; readonly memory: number } | undefined {
+/** Cores, MB and GPUs; undefined while nobody said anything. */
+export function capacityOf(
+  node: Node,
+): { readonly cpu: number; readonly memory: number; readonly gpu?: number } | undefined {
   const { information, listing } = node;
   const cpu = listing?.capacity?.cpu ?? information?.capacity.cpu;
   const memory = listing?.capacity?.memory ?? information?.capacity.memory;
-  return cpu === undefined || memory === undefined ? undefined : { cpu, memory };
+  if (cpu === undefined || memory === undefined) return undefined;
+  const gpu = information?.capacity.gpu;
+  return { cpu, memory, ...(gpu !== undefined && { gpu }) };
 }
 
 /** Why nothing new may be placed on the node by somebody's will; undefined when it may. */

@@ -19,7 +19,7 @@ export interface Placer {
   place(request: PlaceRequest): Placed;
 }
 
-const nothing: Reserved = { memory: 0, vcpus: 0, ports: new Map() };
+const nothing: Reserved = { memory: 0, vcpus: 0, vgpus: 0, ports: new Map() };
 
 /** A placer for one plan of one service. */
 export function createPlacer(view: View, service: ServiceName, policy: Policy, now: Now): Placer {
@@ -79,7 +79,11 @@ function candidateOf(
     state: presenceOf(node, policy, now).state,
     labels: labelsOf(node),
     cordon: cordonOf(node, policy),
-    capacity: capacity && { vcpus: capacity.cpu * policy.cpuOvercommit, memory: capacity.memory },
+    capacity: capacity && {
+      vcpus: capacity.cpu * policy.cpuOvercommit,
+      memory: capacity.memory,
+      vgpus: capacity.gpu ?? 0,
+    },
     reserved,
     ports,
     siblings,
@@ -108,8 +112,13 @@ function sift(
 }
 
 function taken(candidate: Candidate, { run }: PlaceRequest): Candidate {
-  const { memory, vcpus, ports } = candidate.reserved;
-  const reserved = { memory: memory + (run.memory ?? 0), vcpus: vcpus + (run.vcpus ?? 0), ports };
+  const { memory, vcpus, vgpus, ports } = candidate.reserved;
+  const reserved = {
+    memory: memory + (run.memory ?? 0),
+    vcpus: vcpus + (run.vcpus ?? 0),
+    vgpus: vgpus + (run.vgpus ?? 0),
+    ports,
+  };
   return { ...candidate, reserved, siblings: candidate.siblings + 1 };
 }
 

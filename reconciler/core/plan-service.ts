@@ -72,6 +72,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NODES_AWAY',
   'NODES_CORDONED',
   'AGENT_TOO_OLD',
+  'HOST_NOT_GRANTED',
   'ASSIGNMENT_FULL',
   'LEDGER_UNREAD',
   'MASS_LOSS',

@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { arch } from 'node:os';
 import { gzipSync } from 'node:zlib';
-import { tar } from '../../cli/tar.ts';
+import { tar } from '../../schemas/io/tar.ts';
 
 export type RegistryMood = 'serves' | 'knows nothing' | 'denies' | 'breaks' | 'stalls';
 

@@ -4,8 +4,10 @@
  */
 import { containerName } from '../../../schemas/names.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
+import type { Access } from '../access.ts';
 import type { CopyKey, CopyPlan } from '../runtime.ts';
 import { type Engine, limits, messageOf, statusOf } from './engine.ts';
+import { putFiles } from './files.ts';
 import { type Owner, ownership } from './labels.ts';
 import { type CreateOptions, createOptions, type Place } from './options.ts';
 
@@ -13,15 +15,22 @@ export interface Containers {
   /** Id of our container of this copy; undefined when there is none. NAME_CONFLICT when a stranger has its name. */
   find(key: CopyKey, signal: AbortSignal): Promise<string | undefined>;
   create(plan: CopyPlan, signal: AbortSignal): Promise<void>;
-  start(key: CopyKey, signal: AbortSignal): Promise<void>;
+  start(plan: CopyPlan, signal: AbortSignal): Promise<void>;
   stop(key: CopyKey, grace: number, signal: AbortSignal): Promise<void>;
   remove(key: CopyKey, signal: AbortSignal): Promise<void>;
   /** What was remembered under this id is not ours any more, e.g. renamed by hand. */
   forget(id: string): void;
 }
 
-export function createContainers(engine: Engine, place: Place, ensureNetwork: EnsureNetwork): Containers {
+export function createContainers(
+  engine: Engine,
+  place: Place,
+  access: Access,
+  ensureNetwork: EnsureNetwork,
+): Containers {
   const ids = new Map<string, string>();
+  /** Containers that are known to have their files. */
+  const filled = new Set<string>();
   const nameOf = (key: CopyKey) => containerName(key.instance, key.copy);
 
   async function find(key: CopyKey, signal: AbortSignal): Promise<string | undefined> {
@@ -51,17 +60,48 @@ export function createContainers(engine: Engine, place: Place, ensureNetwork: En
     }
   }
 
+  /** Puts the files into a container that was just made. What cannot be filled is taken away: it is not what was asked for. */
+  async function fillNew(id: string, plan: CopyPlan, signal: AbortSignal): Promise<void> {
+    const { files = [] } = plan.run;
+    if (files.length === 0) return;
+    try {
+      await putFiles(engine, id, files, signal);
+      filled.add(id);
+    } catch (error) {
+      if (statusOf(error) !== undefined) await removeContainer(engine, id, signal);
+      throw startProblem(nameOf(plan), error);
+    }
+  }
+
+  /** Before every start: files that an agent did not live to put, and a last look at what is mounted. */
+  async function makeReady(id: string, { run }: CopyPlan, signal: AbortSignal): Promise<void> {
+    const { files = [], host } = run;
+    const unfilled = files.length > 0 && !filled.has(id);
+    if (!unfilled && !host?.mounts?.length) return;
+    const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
+      docker.getContainer(id).inspect({ abortSignal }),
+    );
+    await access.recheck((found.HostConfig.Mounts ?? []).map((mount) => mount.Source));
+    // What was started once had its files, and may have changed them since.
+    if (unfilled && found.State.Status === 'created') await putFiles(engine, id, files, signal);
+    filled.add(id);
+  }
+
   return {
     find,
     async create(plan, signal) {
       const name = nameOf(plan);
-      await ensureNetwork(false, signal);
-      ids.set(name, await createOrAdopt(engine, place, name, plan, signal));
+      const granted = await access.admit(plan.instance, plan.run, await foldersOf(engine, plan, signal));
+      if (!granted.hostNetwork) await ensureNetwork(false, signal);
+      const made = await createOrAdopt(engine, name, plan, createOptions(plan, place, granted), place, signal);
+      ids.set(name, made.id);
+      if (made.fresh) await fillNew(made.id, plan, signal);
     },
-    async start(key, signal) {
-      const name = nameOf(key);
+    async start(plan, signal) {
+      const name = nameOf(plan);
       const begin = (id: string) => startContainer(engine, id, signal);
-      const found = await act(key, signal, async (id) => {
+      const found = await act(plan, signal, async (id) => {
+        await makeReady(id, plan, signal);
         try {
           await begin(id);
         } catch (error) {
@@ -78,7 +118,10 @@ export function createContainers(engine: Engine, place: Place, ensureNetwork: En
       await act(key, signal, (id) => stopContainer(engine, id, grace, signal));
     },
     async remove(key, signal) {
-      await act(key, signal, (id) => removeContainer(engine, id, signal));
+      await act(key, signal, (id) => {
+        filled.delete(id);
+        return removeContainer(engine, id, signal);
+      });
       ids.delete(nameOf(key));
     },
     forget(id) {
@@ -114,24 +157,33 @@ async function inspectOurs(
   }
 }
 
+/** The engine's own data, for those who ask for folders of the host. */
+async function foldersOf(engine: Engine, { run }: CopyPlan, signal: AbortSignal): Promise<readonly string[]> {
+  if (!run.host?.mounts?.length) return [];
+  const info = await engine.call(limits.read, signal, (docker) => docker.info());
+  const folder: unknown = info?.DockerRootDir;
+  return typeof folder === 'string' && folder.startsWith('/') ? [folder] : [];
+}
+
 async function createOrAdopt(
   engine: Engine,
-  place: Place,
   name: string,
   plan: CopyPlan,
+  options: CreateOptions,
+  owner: Owner,
   signal: AbortSignal,
-): Promise<string> {
-  const options = createOptions(plan, place);
+): Promise<{ readonly id: string; readonly fresh: boolean }> {
+  const make = async () => ({ id: await createContainer(engine, name, options, signal), fresh: true });
   try {
-    return await createContainer(engine, name, options, signal);
+    return await make();
   } catch (error) {
     if (statusOf(error) !== 409) throw createProblem(plan, error);
   }
-  const existing = await inspectOurs(engine, place, name, signal);
+  const existing = await inspectOurs(engine, owner, name, signal);
   // Removed between the two requests: whoever asked again would succeed.
-  if (!existing) return createContainer(engine, name, options, signal);
+  if (!existing) return make();
   if (existing.digest !== plan.digest) throw conflict(name, `it is our copy of another digest, ${existing.digest}`);
-  return existing.id;
+  return { id: existing.id, fresh: false };
 }
 
 async function createContainer(engine: Engine, name: string, options: CreateOptions, signal: AbortSignal) {

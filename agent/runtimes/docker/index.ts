@@ -1,5 +1,7 @@
 /** The docker runtime: copies as containers of a Docker Engine, API 1.41 and up. */
+import type { Grant } from '../../../schemas/grants.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
+import { createAccess } from '../access.ts';
 import type { ActualCopy, CopyKey, LogLine, Runtime } from '../runtime.ts';
 import { type Containers, createContainers } from './containers.ts';
 import { createEngine, defaultSocket, type Engine, limits, messageOf, statusOf, unavailable } from './engine.ts';
@@ -15,6 +17,10 @@ export interface DockerRuntimeDeps extends Owner {
   readonly socket?: string;
   /** Address on which ports are published. */
   readonly ip: string;
+  /** What the node's owner lets containers do on it; default nothing. */
+  readonly grants?: readonly Grant[];
+  /** Folders that no container sees. */
+  readonly own?: readonly string[];
   /** Told once about each container that carries our labels under a name that is not theirs. It is left alone. */
   readonly onConflict?: (conflict: Problem) => void;
 }
@@ -25,7 +31,9 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
   const owner: Owner = { cluster: deps.cluster, node: deps.node };
   const engine = createEngine(socket);
   const network = createNetworkGuard(engine, deps.cluster);
-  const containers = createContainers(engine, { ...owner, ip: deps.ip, network: networkName(deps.cluster) }, network);
+  const place = { ...owner, ip: deps.ip, network: networkName(deps.cluster) };
+  const access = createAccess({ grants: deps.grants ?? [], own: [...(deps.own ?? []), socket] });
+  const containers = createContainers(engine, place, access, network);
   const told = new Set<string>();
 
   async function list(signal: AbortSignal): Promise<readonly ActualCopy[]> {
@@ -47,7 +55,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
     list: (signal) => guarded(list(signal)),
     prepare: (run, signal) => guarded(ensureImage(engine, run.code, signal)),
     create: (plan, signal) => guarded(containers.create(plan, signal)),
-    start: (key, signal) => guarded(containers.start(key, signal)),
+    start: (plan, signal) => guarded(containers.start(plan, signal)),
     stop: (key, grace, signal) => guarded(containers.stop(key, grace, signal)),
     remove: (key, signal) => guarded(containers.remove(key, signal)),
     logs: (key, options, signal) => readLogs(engine, containers, key, options, signal),

@@ -1,9 +1,12 @@
 /**
  * What the engine is asked for, built field by field from a run spec. The types here are closed: nothing that a user writes is
- * merged or passed through, so what is not built here (privileged, host namespaces, devices, mounts) cannot be asked for. Pure.
+ * merged or passed through, so what is not built here (the engine's privileged mode, host namespaces, security options, volumes
+ * of others) cannot be asked for. What concerns the host comes from what the node granted, never from the run spec. Pure.
  */
+import { usualCapabilities } from '../../../schemas/host-access.ts';
 import { hostName } from '../../../schemas/names.ts';
 import type { Healthcheck, PortMapping, RunSpec } from '../../../schemas/spec.ts';
+import { type Bind, type Granted, nothingGranted } from '../access.ts';
 import type { CopyPlan } from '../runtime.ts';
 import { labelsOf, type Owner } from './labels.ts';
 
@@ -49,6 +52,9 @@ export interface HostOptions {
   readonly SecurityOpt: string[];
   readonly PidsLimit: number;
   readonly Init: true;
+  readonly Devices?: EngineDevice[];
+  readonly DeviceRequests?: GpuRequest[];
+  readonly Mounts?: EngineBind[];
   readonly LogConfig: { Type: 'json-file'; Config: Record<string, string> };
   readonly MemoryReservation?: number;
   readonly CpuShares?: number;
@@ -58,21 +64,26 @@ export interface HostOptions {
   readonly CpuQuota?: number;
 }
 
-/**
- * What common images need to start as root and step down: take over their data folder (CHOWN, DAC_OVERRIDE, FOWNER), become
- * their own user (SETUID, SETGID), signal workers that run as that user (KILL), and bind port 80 on old kernels
- * (NET_BIND_SERVICE). Left out of the engine's default: raw sockets, device nodes, file capabilities, chroot, audit, FSETID and
- * SETPCAP. `ping` works without NET_RAW, by the engine's ping_group_range.
- */
-export const allowedCapabilities = [
-  'CHOWN',
-  'DAC_OVERRIDE',
-  'FOWNER',
-  'KILL',
-  'NET_BIND_SERVICE',
-  'SETGID',
-  'SETUID',
-] as const;
+export interface EngineDevice {
+  readonly PathOnHost: string;
+  readonly PathInContainer: string;
+  readonly CgroupPermissions: 'rw';
+}
+
+/** So many GPUs, whichever the engine picks. */
+export interface GpuRequest {
+  readonly Driver: 'nvidia';
+  readonly Count: number;
+  readonly Capabilities: [['gpu']];
+}
+
+export interface EngineBind {
+  readonly Type: 'bind';
+  readonly Source: string;
+  readonly Target: string;
+  readonly ReadOnly: boolean;
+  readonly BindOptions: { readonly Propagation: 'rprivate'; readonly NonRecursive: boolean };
+}
 
 /** Processes and threads: room for a server with a thread per connection, an end for a fork bomb. */
 export const pidsLimit = 1024;
@@ -83,38 +94,58 @@ const mebibyte = 1024 * 1024;
 const leastMemory = 6 * mebibyte;
 const cpuPeriod = 100_000;
 
-/** The create request for a copy. */
-export function createOptions(plan: CopyPlan, place: Place): CreateOptions {
+/** The create request for a copy. `granted`: what it gets of the host, and all that it gets. */
+export function createOptions(plan: CopyPlan, place: Place, granted: Granted = nothingGranted): CreateOptions {
   const { run } = plan;
+  // On the host's network a container opens its ports itself, and nothing is published.
+  const ports = granted.hostNetwork ? [] : (run.ports ?? []);
   return {
     Image: run.code,
     Hostname: hostName(plan.instance),
     ...(run.cmd && run.cmd.length > 0 ? { Cmd: [...run.cmd] } : {}),
     Env: [...(run.environment ?? [])],
     Labels: labelsOf(place, plan),
-    ExposedPorts: Object.fromEntries((run.ports ?? []).map((port) => [portKey(port), {}])),
+    ExposedPorts: Object.fromEntries(ports.map((port) => [portKey(port), {}])),
     StopTimeout: Math.ceil((run.stop_grace ?? defaultGrace) / 1000),
     Healthcheck: healthcheck(run.healthcheck),
-    HostConfig: hostOptions(run, place),
+    HostConfig: hostOptions(run, ports, place, granted),
   };
 }
 
-function hostOptions(run: RunSpec, place: Place): HostOptions {
+function hostOptions(run: RunSpec, ports: readonly PortMapping[], place: Place, granted: Granted): HostOptions {
   return {
-    NetworkMode: place.network,
+    NetworkMode: granted.hostNetwork ? 'host' : place.network,
     IpcMode: 'private',
-    PortBindings: portBindings(run.ports ?? [], place.ip),
+    PortBindings: portBindings(ports, place.ip),
     // Restarts belong to the agent alone: two owners of a restart would fight.
     RestartPolicy: { Name: 'no' },
     CapDrop: ['ALL'],
-    CapAdd: [...allowedCapabilities],
+    CapAdd: [...usualCapabilities, ...granted.caps],
     SecurityOpt: ['no-new-privileges'],
     PidsLimit: pidsLimit,
     Init: true,
     LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+    ...fromHost(granted),
+    ...(run.vgpus ? { DeviceRequests: [{ Driver: 'nvidia', Count: run.vgpus, Capabilities: [['gpu']] }] } : {}),
     ...needs(run),
     ...caps(run.limits ?? {}),
   };
+}
+
+function fromHost({ devices, binds }: Granted): Pick<HostOptions, 'Devices' | 'Mounts'> {
+  const list = devices.map(({ host, container }): EngineDevice => {
+    return { PathOnHost: host, PathInContainer: container, CgroupPermissions: 'rw' };
+  });
+  return {
+    ...(list.length > 0 ? { Devices: list } : {}),
+    ...(binds.length > 0 ? { Mounts: binds.map(mountOf) } : {}),
+  };
+}
+
+/** Not recursive when read only: engines before 25 leave what is mounted below writable. */
+function mountOf({ source, target, readOnly }: Bind): EngineBind {
+  const BindOptions = { Propagation: 'rprivate', NonRecursive: readOnly } as const;
+  return { Type: 'bind', Source: source, Target: target, ReadOnly: readOnly, BindOptions };
 }
 
 /** What is needed: soft, so that an idle machine gives more. */

@@ -1,6 +1,7 @@
 /**
  * The process runtime: copies as processes of this machine, each under a shim that outlives the agent. Linux only. It isolates
- * nothing: a process runs as the agent's user, and one that starts a session of its own escapes the kill of its copy.
+ * nothing: a process runs as the agent's user, and one that starts a session of its own escapes the kill of its copy. Access to
+ * the host is therefore neither given nor taken. Files lie below its working folder: `/etc/a` is `etc/a` for it.
  */
 import { access, constants, mkdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -101,6 +102,10 @@ async function probe(folder: string, store: CopyStore) {
 }
 
 async function create(store: CopyStore, plan: CopyPlan): Promise<void> {
+  if (plan.run.host || plan.run.privileged) {
+    const text = 'a process runs on the host already: devices, mounts, network and capabilities are not given to it';
+    throw new ProblemError(problem('PROCESS_NOT_ALLOWED', text, { subject: plan.instance }));
+  }
   if (await store.create(plan)) return;
   const there = await store.read(plan);
   if (there?.record.digest === plan.digest) return;

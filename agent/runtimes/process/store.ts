@@ -3,11 +3,12 @@
  * folder gets its name; what became of it stands in what its shim writes. So a restarted agent finds everything again.
  */
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { filePathFault } from '../../../schemas/host-access.ts';
 import { containerName, parseCopyId, parseInstanceName } from '../../../schemas/names.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
-import type { RunSpec } from '../../../schemas/spec.ts';
+import type { RunFile, RunSpec } from '../../../schemas/spec.ts';
 import type { ActualCopy, CopyKey, CopyPlan } from '../runtime.ts';
 import type { Health } from './health.ts';
 import { ageOf, isAlive, type ProcessIdentity, parseIdentity } from './proc.ts';
@@ -84,6 +85,7 @@ export function createCopyStore(root: string, owner: { readonly cluster: string;
       await mkdir(join(fresh, files.work), { recursive: true });
       const { instance, copy, digest, run } = plan;
       const record: CopyRecord = { ...owner, instance, copy, digest, run };
+      for (const file of run.files ?? []) await writeFileOf(join(fresh, files.work), file);
       await writeDurably(join(fresh, files.copy), `${JSON.stringify(record, undefined, 1)}\n`);
       await rename(fresh, folder);
       return true;
@@ -191,6 +193,16 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** A file of the run spec, below the working folder of its process: its absolute path begins there. */
+async function writeFileOf(work: string, { path, content, mode }: RunFile): Promise<void> {
+  const fault = filePathFault(path);
+  if (fault) throw new ProblemError(problem('START_FAILED', fault, { subject: path }));
+  const place = join(work, path);
+  await mkdir(dirname(place), { recursive: true });
+  await writeFile(place, content, { flag: 'wx' });
+  await chmod(place, mode);
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

@@ -67,7 +67,7 @@ describe('defaults', () => {
   it('leave the digest alone: only what is written is in it', () => {
     const { digest } = specOf();
     expect(specOf({ memory: 0, vcpus: 0, cmd: [], environment: [], port: '', constraints: [] }).digest).toBe(digest);
-    expect(specOf({ replicas: 5, priority: 3, update: { settle: '1s' }, vgpus: 1, storage: 5 }).digest).toBe(digest);
+    expect(specOf({ replicas: 5, priority: 3, update: { settle: '1s' }, vgpus: 0, storage: 5 }).digest).toBe(digest);
     expect(specOf({ microservice_name: 'other' }, { application_desc: 'text' }).digest).toBe(digest);
     expect(specOf({ restart: 'always' }).digest).not.toBe(digest);
     expect(specOf({ memory: 1 }).digest).not.toBe(digest);
@@ -218,7 +218,7 @@ describe('mistakes', () => {
     ['constraint key', { constraints: [{ type: 'direct', node: 'a', area: 1 }] }, { code: 'UNKNOWN_FIELD' }],
     ['geo', { constraints: [{ type: 'geo', location: '1,2' }] }, { code: 'FIELD_NOT_SERVED' }],
     ['empty label', { constraints: [{ type: 'label', label: 'a' }] }, { code: 'DESCRIPTOR_INVALID' }],
-    ['privileged', { privileged: true }, { code: 'FIELD_NOT_SERVED' }],
+    ['half a GPU', { vgpus: 0.5 }, { code: 'DESCRIPTOR_INVALID' }],
     ['volumes', { volumes: [{ volume_id: 'a' }] }, { code: 'FIELD_NOT_SERVED' }],
     ['depends_on', { depends_on: ['db'] }, { code: 'FIELD_NOT_SERVED' }],
     ['id', { microserviceID: 'abc' }, { code: 'FIELD_NOT_SERVED' }],
@@ -292,7 +292,8 @@ describe('mistakes', () => {
 
 describe('warnings', () => {
   it.each<[string, Fields, string]>([
-    ['vgpus', { vgpus: 1 }, 'FIELD_NOT_SERVED'],
+    ['privileged', { privileged: true }, 'GRANT_NEEDED'],
+    ['host', { host: { devices: ['/dev/zero'] } }, 'GRANT_NEEDED'],
     ['vtpus', { vtpus: 1 }, 'FIELD_IGNORED'],
     ['storage', { storage: 5 }, 'FIELD_IGNORED'],
     ['bandwidth', { bandwidth_in: 5 }, 'FIELD_IGNORED'],

@@ -21,6 +21,10 @@ describe('run specs on the wire', () => {
     restart: on_failure
     one_shot: true
     stop_grace: 1s
+    vgpus: 1
+    files: [{path: /etc/a, content: x, mode: "0600"}]
+    host: {devices: [/dev/zero], mounts: [{path: /srv/a}], network: host, caps: [NET_ADMIN]}
+    privileged: true
 `;
     const spec = parseDescriptor(full, 'a').services[0]?.spec.run;
     expect(parseRunSpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
@@ -46,7 +50,14 @@ describe('run specs on the wire', () => {
     { ...run, ports: [{ host: 0, container: 80, protocol: 'tcp' }] },
     { ...run, ports: [{ host: 80, container: 80, protocol: 'tcp', ip: '0.0.0.0' }] },
     { ...run, virtualization: 'crosvm' },
-    { ...run, privileged: true },
+    { ...run, privileged: 'yes' },
+    { ...run, host: { pid: 'host' } },
+    { ...run, host: { network: 'container:x' } },
+    { ...run, host: { mounts: [{ source: 'data', target: '/data' }] } },
+    { ...run, host: { mounts: [{ source: '/a', target: '/data', propagation: 'shared' }] } },
+    { ...run, files: [{ path: '/a', content: 'x', mode: 0o4755 }] },
+    { ...run, files: [{ path: 'a', content: 'x', mode: 0o644 }] },
+    { ...run, vgpus: 0.5 },
     { ...run, healthcheck: { command: [] } },
   ])('%j is none', (value) => expect(parseRunSpec(value)).toHaveProperty('disposition'));
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allowedCapabilities, createOptions, type Place } from '../../../../../agent/runtimes/docker/options.ts';
+import { createOptions, type Place } from '../../../../../agent/runtimes/docker/options.ts';
+import { usualCapabilities } from '../../../../../schemas/host-access.ts';
 import type { RunSpec } from '../../../../../schemas/spec.ts';
 
 const place: Place = {
@@ -86,7 +87,7 @@ describe('the create request', () => {
             IpcMode: 'private',
             RestartPolicy: { Name: 'no' },
             CapDrop: ['ALL'],
-            CapAdd: allowedCapabilities,
+            CapAdd: usualCapabilities,
             SecurityOpt: ['no-new-privileges'],
             PidsLimit: 1024,
           });

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { libraryPaths } from '../../../cli/demo-image.ts';
-import { tar } from '../../../cli/tar.ts';
+import { tar } from '../../../../schemas/io/tar.ts';
 
 describe('an archive', () => {
   it('is read by tar as it was written', () => {
@@ -24,18 +23,16 @@ describe('an archive', () => {
     expect(execFileSync('tar', ['-xOf', '-', 'folder/file'], { input: bytes })).toEqual(content);
   });
 
-  it('refuses a path that does not fit', () => {
-    expect(() => [...tar([{ path: 'x'.repeat(100), kind: 'folder' }])]).toThrow(RangeError);
+  it.each([99, 100, 101, 119, 250])('takes a path of %i bytes', (length) => {
+    const path = `a/${'ä'.repeat(10)}/${'x'.repeat(length - 23)}`;
+    const bytes = Buffer.concat([...tar([{ path, kind: 'file', content: Buffer.from('long') }])]);
+    expect(
+      execFileSync('tar', ['-tf', '-', '--quoting-style=literal'], { input: bytes, encoding: 'utf8' }).trim(),
+    ).toBe(path);
+    expect(execFileSync('tar', ['-xOf', '-', path], { input: bytes, encoding: 'utf8' })).toBe('long');
   });
-});
 
-describe('libraries of a program', () => {
-  it('are read from what glibc and musl print', () => {
-    const glibc =
-      '\tlinux-vdso.so.1 (0x00007ffc)\n\tlibm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x00007f)\n\t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n';
-    expect(libraryPaths(glibc)).toEqual(['/lib/x86_64-linux-gnu/libm.so.6', '/lib64/ld-linux-x86-64.so.2']);
-    const musl = '\t/lib/ld-musl-x86_64.so.1 (0x7f)\n\tlibstdc++.so.6 => /usr/lib/libstdc++.so.6 (0x7f)\n';
-    expect(libraryPaths(musl)).toEqual(['/lib/ld-musl-x86_64.so.1', '/usr/lib/libstdc++.so.6']);
-    expect(libraryPaths('\tnot a dynamic executable\n')).toEqual([]);
+  it('refuses a target that does not fit', () => {
+    expect(() => [...tar([{ path: 'a', kind: 'link', target: 'x'.repeat(100) }])]).toThrow(RangeError);
   });
 });
