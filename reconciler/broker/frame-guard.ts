@@ -1,15 +1,25 @@
 /**
  * Stands between a socket and the broker, which buffers a packet of any length: reads the fixed header of each MQTT packet and cuts
- * the connection at the first one that is too long, before its body is buffered.
+ * the connection at the first one that is too long, before its body is buffered. Who sends more than its share is not read for a
+ * while; what waits to be sent is bounded.
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { type Allowance, createBucket } from './limits.ts';
 
 /** Longest packet before the client is admitted, and after. */
 export const maxPacketBeforeLogin = 4 * 1024;
 export const maxPacket = 256 * 1024;
+/** Bytes that wait for one client, e.g. assignments on a slow link. Beyond them it is cut: others would have to wait for it. */
+export const longestQueue = 2 * 1024 * 1024;
+/** Packets that a client may send; each 16 KiB count as one more, and acknowledgements hardly. */
+export const packetAllowance: Allowance = { rate: 20, burst: 100 };
+/** Who would have to wait longer than this (ms) for its next packet is flooding, and is cut. */
+const longestWait = 10_000;
+const bytesPerPacket = 16 * 1024;
+const acknowledgementWeight = 0.02;
 
-export type Verdict = 'pass' | 'malformed' | 'too_long' | 'no_connect';
+export type Verdict = 'pass' | 'malformed' | 'too_long' | 'no_connect' | 'flood' | 'reads_nothing';
 
 /** Follows the packets of one stream. Pure: bytes in, verdict out. */
 export interface FrameReader {
@@ -17,6 +27,8 @@ export interface FrameReader {
   read(bytes: Uint8Array): Verdict;
   /** From now on packets of this length are allowed. */
   allow(longest: number): void;
+  /** The weight of the packets that began since it was last asked. */
+  taken(): number;
 }
 
 const connectType = 1;
@@ -30,11 +42,13 @@ export function createFrameReader(): FrameReader {
   let inHeader = false;
   let length = 0;
   let lengthBytes = 0;
+  let weight = 0;
 
   const headerByte = (byte: number): Verdict => {
     if (!inHeader) {
       if (first && byte >> 4 !== connectType) return 'no_connect';
       first = false;
+      weight += isAcknowledgement(byte >> 4) ? acknowledgementWeight : 1;
       inHeader = true;
       length = 0;
       lengthBytes = 0;
@@ -67,22 +81,36 @@ export function createFrameReader(): FrameReader {
     allow(longest) {
       limit = longest;
     },
+    taken() {
+      const since = weight;
+      weight = 0;
+      return since;
+    },
   };
+}
+
+/** PUBACK to PUBCOMP: what a client must send because of what it got. */
+function isAcknowledgement(type: number): boolean {
+  return type >= 4 && type <= 7;
 }
 
 export interface Guarded {
   /** What the broker gets in place of the socket. */
   readonly stream: Duplex;
-  /** The client is admitted: longer packets are allowed. */
-  admitted(): void;
+  /** The client is admitted: longer packets are allowed; one that is trusted may send what it likes, and is waited for. */
+  admitted(isTrusted: boolean): void;
 }
 
-/** Wraps a socket. Back-pressure goes through in both directions. */
-export function guardFrames(socket: Socket, cut: (verdict: Verdict) => void): Guarded {
+/** Wraps a socket. Back-pressure goes through, to the client always and from it while it is trusted. */
+export function guardFrames(socket: Socket, cut: (verdict: Verdict) => void, mono: () => number): Guarded {
   const reader = createFrameReader();
+  const bucket = createBucket(packetAllowance, mono);
+  let isTrusted = false;
+  let held: NodeJS.Timeout | undefined;
   const stream = new Duplex({
+    writableHighWaterMark: longestQueue,
     read() {
-      socket.resume();
+      if (!held) socket.resume();
     },
     write(chunk: Uint8Array, _encoding, done) {
       socket.write(chunk, done);
@@ -95,21 +123,48 @@ export function guardFrames(socket: Socket, cut: (verdict: Verdict) => void): Gu
       socket.end(done);
     },
     destroy(error, done) {
+      clearTimeout(held);
       socket.destroy();
       done(error);
     },
   });
+  const end = (verdict: Verdict): void => {
+    if (stream.destroyed) return;
+    cut(verdict);
+    stream.destroy();
+  };
+  const write = stream.write.bind(stream) as (chunk: Uint8Array) => boolean;
+  stream.write = (chunk: Uint8Array): boolean => {
+    const hasRoom = write(chunk);
+    if (!hasRoom && !isTrusted) end('reads_nothing');
+    return hasRoom;
+  };
+  const hold = (wait: number): void => {
+    socket.pause();
+    clearTimeout(held);
+    held = setTimeout(() => {
+      held = undefined;
+      socket.resume();
+    }, wait);
+  };
   socket.on('data', (bytes: Buffer) => {
     const verdict = reader.read(bytes);
-    if (verdict !== 'pass') {
-      cut(verdict);
-      stream.destroy();
-    } else if (!stream.push(bytes)) {
-      socket.pause();
+    const wait = isTrusted ? 0 : bucket.take(reader.taken() + bytes.length / bytesPerPacket);
+    if (verdict !== 'pass' || wait > longestWait) {
+      end(verdict === 'pass' ? 'flood' : verdict);
+      return;
     }
+    if (!stream.push(bytes)) socket.pause();
+    if (wait > 0) hold(wait);
   });
   socket.on('end', () => stream.push(null));
   socket.on('error', (error) => stream.destroy(error));
   socket.on('close', () => stream.destroy());
-  return { stream, admitted: () => reader.allow(maxPacket) };
+  return {
+    stream,
+    admitted(trusted) {
+      reader.allow(maxPacket);
+      isTrusted = trusted;
+    },
+  };
 }

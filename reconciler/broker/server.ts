@@ -6,6 +6,8 @@ import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from '
 import { minVersion, type ServerTls } from '../tls/material.ts';
 import { type Access, type Published, principal } from './access.ts';
 import { type Guarded, guardFrames } from './frame-guard.ts';
+import { createGate, type GateLimits } from './limits.ts';
+import { reconcilerUser } from './messages.ts';
 import type { Notices } from './notices.ts';
 
 export interface BrokerServer {
@@ -25,7 +27,8 @@ const connectTimeout = 5_000;
 const handshakeTimeout = 10_000;
 /** Seconds. A client must ping within it. */
 const keepaliveLimit = 120;
-const mostConnections = 4_096;
+/** A cluster has 10,000 nodes at most. Thousands of them may stand behind one address, and all come back at once after a restart. */
+const gateLimits: GateLimits = { connections: 16_384, perAddress: { rate: 200, burst: 1_000 } };
 const failuresPerMinute = 5;
 const identifierRejected = 2;
 const badPassword = 4;
@@ -37,10 +40,12 @@ export async function serveBroker(
     readonly port: number;
     readonly tls?: ServerTls;
     readonly insidePort?: number;
+    readonly limits?: GateLimits;
   },
   access: Access,
   notices: Notices,
 ): Promise<BrokerServer> {
+  const mono = (): number => performance.now();
   const failures = createFailureCount();
   const guards = new WeakMap<object, Guarded>();
   const addressOf = (client: Client): string => addresses.get(client.conn) ?? 'unknown';
@@ -65,7 +70,7 @@ export async function serveBroker(
         username === client.id &&
         access.admits(username, password?.toString('utf8') ?? '')
       ) {
-        guards.get(client.conn)?.admitted();
+        guards.get(client.conn)?.admitted(username === reconcilerUser);
         done(null, true);
         return;
       }
@@ -100,25 +105,37 @@ export async function serveBroker(
 
   const welcome = (socket: Socket): void => {
     const from = socket.remoteAddress ?? 'unknown';
-    const guarded = guardFrames(socket, (verdict) => notices.note(from, `cut: ${verdict}`));
+    const guarded = guardFrames(socket, (verdict) => notices.note(from, `cut: ${verdict}`), mono);
     guards.set(guarded.stream, guarded);
     addresses.set(guarded.stream, from);
     broker.handle(guarded.stream);
   };
-  const servers: Server[] = [];
   const { tls } = address;
   const secure = tls && createTlsServer({ ...tls, minVersion, handshakeTimeout, noDelay: true }, welcome);
   secure?.on('tlsClientError', (error, socket) => notices.note(socket.remoteAddress ?? 'unknown', error.message));
-  const open = async (server: Server, host: string, port: number): Promise<number> => {
-    server.maxConnections = mostConnections;
+  const servers: Server[] = [];
+  /** Each listener has a gate of its own: what comes from the network does not close the one inside. */
+  const open = async (accept: (socket: Socket) => void, host: string, port: number): Promise<number> => {
+    const gate = createGate(address.limits ?? gateLimits, mono);
+    const server = createServer({ noDelay: true }, (socket) => {
+      const from = socket.remoteAddress ?? 'unknown';
+      const verdict = gate.enter(from);
+      if (verdict !== 'pass') {
+        notices.note(from, `not let in: ${verdict}`);
+        socket.destroy();
+        return;
+      }
+      socket.once('close', gate.leave);
+      accept(socket);
+    });
     const bound = await listen(server, { host, port });
     servers.push(server);
     return bound;
   };
-  const port = await open(secure ?? createServer({ noDelay: true }, welcome), address.host, address.port);
+  const outside = secure ? (socket: Socket) => void secure.emit('connection', socket) : welcome;
+  const port = await open(outside, address.host, address.port);
   // What the two processes of one reconciler say to each other stays on this machine, whatever becomes of certificates.
-  const insidePort =
-    secure && (await open(createServer({ noDelay: true }, welcome), '127.0.0.1', address.insidePort ?? 0));
+  const insidePort = secure && (await open(welcome, '127.0.0.1', address.insidePort ?? 0));
   return {
     port,
     ...(insidePort !== undefined && { insidePort }),
