@@ -18,6 +18,7 @@ export default class Events extends BaseCommand {
     if (flags.output === 'yaml' || (flags.output === 'json' && !flags.watch)) {
       const items = [];
       for await (const event of events) items.push(event);
+      this.signal.throwIfAborted();
       this.print(await renderData(flags.output, { items }));
       return;
     }
@@ -26,5 +27,6 @@ export default class Events extends BaseCommand {
       if (flags.output === 'json') this.print(JSON.stringify(event));
       else this.print(flags.output === 'name' ? String(event.seq) : renderEvent(event, this.paint()));
     }
+    this.signal.throwIfAborted();
   }
 }

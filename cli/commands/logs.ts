@@ -1,23 +1,58 @@
+import { once } from 'node:events';
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand } from '../base-command.ts';
+import { BaseCommand, usage } from '../base-command.ts';
+import { instancesToRead, type LogLine, type LogOptions, prefixesOf, sendLogs } from '../services/logs.ts';
 
 export default class Logs extends BaseCommand {
-  static override description = 'print what an instance wrote';
+  static override description =
+    'print what instances wrote; of several, each line begins with its instance; -o json prints one object per line';
+  static override strict = false;
   static override args = {
-    instance: Args.string({ required: true, description: 'name of an instance, or the start of it' }),
+    name: Args.string({
+      required: true,
+      description: 'instances, or services for all of theirs; the start of a name will do',
+    }),
   };
   static override flags = {
-    follow: Flags.boolean({ char: 'f', description: 'go on with what comes' }),
-    tail: Flags.integer({ min: 0, description: 'only the last lines' }),
+    follow: Flags.boolean({ char: 'f', description: 'go on with what comes, through restarts and replacements' }),
+    tail: Flags.integer({ min: 0, max: 100_000, description: 'only the last lines of each' }),
+    prefix: Flags.boolean({
+      allowNo: true,
+      description: 'begin each line with its instance (default: if there are several)',
+    }),
   };
-  static override examples = ['<%= config.bin %> logs shop.default.web.default.instance.0 -f --tail 20'];
+  static override usage = 'logs NAME... [--follow] [--tail <lines>]';
+  static override examples = [
+    '<%= config.bin %> logs shop.default.web.default.instance.0 -f --tail 20',
+    '<%= config.bin %> logs shop.default.web.default -f',
+    '<%= config.bin %> logs shop --tail 100 -o json',
+  ];
 
   async run(): Promise<void> {
-    const { args, flags } = await this.parse(Logs);
+    const { argv, flags } = await this.parse(Logs);
+    const { follow, tail, output } = flags;
+    if (output === 'yaml' || output === 'name') usage(`logs have no form \`${output}\``, 'take `-o json`, or none');
     const api = await this.connect(flags);
-    const tail = flags.tail === undefined ? {} : { tail: flags.tail };
-    for await (const text of api.logs(args.instance, { follow: flags.follow, ...tail }, this.signal)) {
-      process.stdout.write(text);
-    }
+    const instances = await instancesToRead(api, argv as string[], follow, this.signal);
+    const prefixes = (flags.prefix ?? instances.length > 1) ? prefixesOf(instances.map(({ name }) => name)) : undefined;
+    const { dim } = this.paint();
+    const format = (line: LogLine): string => {
+      if (output === 'json') return JSON.stringify(line);
+      const prefix = prefixes?.get(line.instance);
+      return prefix === undefined ? line.text : `${dim(`${prefix} |`)} ${line.text}`;
+    };
+    const options: LogOptions = { follow, ...(tail === undefined ? {} : { tail }) };
+    const sink = {
+      line: (line: LogLine) => write(`${format(line)}\n`, this.signal),
+      say: (text: string) => this.say(this.paint('err').dim(text)),
+    };
+    await sendLogs(api, instances, options, sink, this.signal);
+    this.signal.throwIfAborted();
   }
+}
+
+/** Waits for a reader that is slower than the log. */
+async function write(text: string, signal: AbortSignal): Promise<void> {
+  if (process.stdout.write(text) || signal.aborted) return;
+  await once(process.stdout, 'drain', { signal }).catch(() => {});
 }
