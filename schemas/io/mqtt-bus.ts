@@ -18,6 +18,11 @@ export interface MqttBusOptions {
   readonly clientId: string;
   readonly clock: Clock;
   readonly random: Random;
+  /**
+   * Longest wait between two attempts, in ms; 5 s, unless this is less. It must stay well below the time after which silence counts as loss:
+   * who waits longer after an outage is taken for lost although it is well. An agent gives its beat.
+   */
+  readonly longestDelay?: number;
   readonly log?: Log;
 }
 
@@ -27,18 +32,19 @@ const connectTimeout = 10_000;
 /** The first attempts come fast: a broker that crashed is back in less than a second. */
 const fastAttempts = 3;
 const baseDelay = 1_000;
-const longestDelay = 60_000;
+const longestDelay = 5_000;
 /** A connection that stood this long starts the counting of attempts anew. */
 const stableAfter = 30_000;
 /** More unsent bytes than this mean that the broker does not read: the connection is given up. */
 const longestBacklog = 8 * 1024 * 1024;
 const closeTimeout = 2_000;
 
-/** Milliseconds before attempt `attempt` (from 0), with full jitter. */
-export function reconnectDelay(attempt: number, random: Random): number {
-  if (attempt < fastAttempts) return 100 + random.number() * 400;
-  const highest = Math.min(longestDelay, baseDelay * 2 ** Math.min(attempt - fastAttempts + 1, 16));
-  return 100 + random.number() * (highest - 100);
+/** Milliseconds before attempt `attempt` (from 0), with full jitter, never more than `limit`. */
+export function reconnectDelay(attempt: number, random: Random, limit = longestDelay): number {
+  const wished = attempt < fastAttempts ? 500 : baseDelay * 2 ** Math.min(attempt - fastAttempts + 1, 16);
+  const highest = Math.min(limit, longestDelay, wished);
+  const least = Math.min(100, highest);
+  return least + random.number() * (highest - least);
 }
 
 /** A bus of one client. A cleared row (empty payload) is not delivered: it holds nothing to read. */
@@ -100,7 +106,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
     current.end(true);
     // An error may still come from the socket of a client that is given up; without a listener it would end the process.
     current.on('error', () => undefined);
-    const delay = reconnectDelay(attempts, random);
+    const delay = reconnectDelay(attempts, random, settings.longestDelay);
     attempts += 1;
     log?.(ready ? 'warn' : 'debug', 'broker connection lost', { reason, attempt: attempts, delay: Math.round(delay) });
     cancel = clock.after(delay, attempt);
