@@ -4,11 +4,12 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import Docker from 'dockerode';
 import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
+import { exchange, readJson } from '../../schemas/io/http.ts';
 import { eventually } from './eventually.ts';
 import { cloneRepository, type GitRepo } from './git-repo.ts';
 
@@ -148,16 +149,15 @@ function describeCluster(known: {
 }
 
 async function callApi(folder: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
-  const { api } = JSON.parse(await readFile(join(folder, 'endpoints.json'), 'utf8')) as { api: string };
+  const { api, ca } = JSON.parse(await readFile(join(folder, 'endpoints.json'), 'utf8')) as {
+    api: string;
+    ca?: string;
+  };
   const token = (await readFile(join(folder, 'api-token'), 'utf8')).trim();
-  const answer = await fetch(`${api}/v1/${path}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} /v1/${path}: ${answer.status} ${text}`);
-  return JSON.parse(text);
+  const endpoint = { url: api, token, insecure: true, ...(ca !== undefined && { ca }) };
+  const signal = AbortSignal.timeout(120_000);
+  const what = { method, path: `/v1/${path}`, ...(body !== undefined && { body }) };
+  return readJson(endpoint, await exchange(endpoint, what, signal), signal);
 }
 
 async function waitSettled(
@@ -195,8 +195,16 @@ async function listContainers(fingerprint: string): Promise<readonly Container[]
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Takes everything down that this cluster made, even after a test that failed half-way. */
+/**
+ * Takes everything down that this cluster made, even after a test that failed half-way. OAKCTL_TEST_LOGS names a folder that
+ * keeps the logs.
+ */
 async function destroyCluster(name: string, home: string, env: NodeJS.ProcessEnv, fingerprint?: string): Promise<void> {
+  const kept = process.env['OAKCTL_TEST_LOGS'];
+  if (kept)
+    await cp(join(home, 'clusters', name, 'logs'), join(kept, `${name}-${Date.now()}`), { recursive: true }).catch(
+      ignore,
+    );
   await runProgram(['down', '--name', name], env);
   for (const pid of await pidsOf(join(home, 'clusters', name))) {
     try {
