@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { loadOrJoin } from '../../../agent/join.ts';
-import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../../../schemas/api.ts';
+import type { IdentityAnswer, JoinAnswer, JoinRequest, TlsAnswer } from '../../../schemas/api.ts';
+import { authorityPin } from '../../../schemas/io/certificates.ts';
 import {
   fingerprintOf,
   identityText,
@@ -11,6 +12,7 @@ import {
 } from '../../../schemas/io/signatures.ts';
 import { formatJoinToken, pinOf } from '../../../schemas/join-token.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
+import { testAuthority } from '../../support/certificates.ts';
 import { createMemoryFiles } from '../../support/memory-files.ts';
 import { createSeededRandom, createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -147,5 +149,59 @@ describe('joining', () => {
     files.content.set('identity', '{"v":1}');
     expect(await codeOf(loadOrJoin(depsOf(server()), { ...wish, token }, signal))).toBe('FILE_DAMAGED');
     expect(files.content.get('identity')).toBe('{"v":1}');
+  });
+});
+
+describe('joining over TLS', () => {
+  const [ours, foreign] = [testAuthority(1), testAuthority(2)];
+  const pinned = formatJoinToken({
+    id: '0123456789ab',
+    secret: 'S'.repeat(43),
+    pin: pinOf(fingerprint),
+    authority: authorityPin(ours.fingerprint),
+  });
+  const tlsAnswer = (certificate?: string): TlsAnswer => ({
+    mode: 'auto',
+    ...(certificate !== undefined && { authority: { certificate, fingerprint: ours.fingerprint, expires: 0 } }),
+    server: { names: [], fingerprint: '', expires: 0 },
+  });
+  const trusts = (answered: TlsAnswer, honest = server()) => {
+    const connected: (string | undefined)[] = [];
+    return {
+      connected,
+      deps: {
+        ...depsOf(honest),
+        askTls: () => Promise.resolve(answered),
+        connect: (ca: string | undefined) => {
+          connected.push(ca);
+          return honest;
+        },
+      },
+    };
+  };
+
+  test('connects under the pinned root only, and keeps it', async () => {
+    const { connected, deps } = trusts(tlsAnswer(foreign.certificate + ours.certificate));
+    const identity = await loadOrJoin(deps, { ...wish, token: pinned }, signal);
+    expect(connected).toEqual([ours.certificate]);
+    expect(identity.ca).toBe(ours.certificate);
+    expect(await loadOrJoin(deps, wish, signal)).toEqual(identity);
+  });
+
+  test.each([
+    ['another root', tlsAnswer(foreign.certificate)],
+    ['no root', tlsAnswer()],
+    ['nonsense', tlsAnswer('-----BEGIN CERTIFICATE-----')],
+  ])('does not even connect where the answer names %s', async (_what, answered) => {
+    const { connected, deps } = trusts(answered);
+    expect(await codeOf(loadOrJoin(deps, { ...wish, token: pinned }, signal))).toBe('TLS_INVALID');
+    expect([connected, joins, files.content.size]).toEqual([[], [], 0]);
+  });
+
+  test('still checks the signature of the cluster: the root alone is not enough', async () => {
+    const liar = server({ identity: (honest) => ({ ...honest, sig: '' }) });
+    const { deps } = trusts(tlsAnswer(ours.certificate), liar);
+    expect(await codeOf(loadOrJoin(deps, { ...wish, token: pinned }, signal))).toBe('SIGNATURE_INVALID');
+    expect(joins).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { changeContexts, readContexts, resolveTarget } from '../../../cli/contexts.ts';
+import { changeContexts, endpointOf, type LocalEndpoint, readContexts, resolveTarget } from '../../../cli/contexts.ts';
 import { clusterFolder, homeFolder } from '../../../cli/home.ts';
 
 let home: string;
@@ -11,10 +11,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(home, { recursive: true, force: true }));
 
-async function cluster(name: string, port: number): Promise<void> {
+async function cluster(name: string, port: number, more: Partial<LocalEndpoint> = {}): Promise<void> {
   const folder = join(home, 'clusters', name);
   await mkdir(folder, { recursive: true });
-  const endpoint = { api: `http://127.0.0.1:${port}`, mqtt: '', pid: 1 };
+  const endpoint: LocalEndpoint = { api: `http://127.0.0.1:${port}`, mqtt: '', pid: 1, ...more };
   await writeFile(join(folder, 'endpoints.json'), JSON.stringify(endpoint));
   await writeFile(join(folder, 'api-token'), `token of ${name}\n`);
 }
@@ -54,6 +54,34 @@ describe('the target', () => {
     await cluster('one', 10100);
     expect(await resolveTarget({ api: '127.0.0.1:10100' }, {}, home)).toMatchObject({ token: 'token of one' });
     expect((await resolveTarget({ api: api(10101) }, {}, home)).token).toBeUndefined();
+  });
+
+  it('trusts the root that the cluster wrote, the file of the context, or the file that flags and environment name', async () => {
+    const open = { api: 'https://10.0.0.1:1', ca: 'PEM of one' };
+    await cluster('one', 1, open);
+    const target = await resolveTarget({}, {}, home);
+    expect(endpointOf(target)).toEqual({ url: open.api, token: 'token of one', ca: 'PEM of one' });
+    expect((await resolveTarget({ api: open.api }, {}, home)).ca).toBe('PEM of one');
+    const given = join(home, 'given.pem');
+    const own = join(home, 'own.pem');
+    await writeFile(given, 'given');
+    await writeFile(own, 'own');
+    await changeContexts(home, () => ({ contexts: { far: { api: api(7), caFile: own } } }));
+    expect((await resolveTarget({ context: 'far' }, {}, home)).ca).toBe('own');
+    expect((await resolveTarget({ context: 'far', 'ca-file': given }, {}, home)).ca).toBe('given');
+    expect((await resolveTarget({}, { OAKCTL_CA_FILE: given }, home)).ca).toBe('given');
+    const missing = resolveTarget({ 'ca-file': join(home, 'none') }, {}, home);
+    await expect(missing).rejects.toThrow(/TLS_INVALID.*oakctl ca export/);
+  });
+
+  it('may go without TLS only where the cluster or the context says so', async () => {
+    await cluster('one', 1, { insecure: true });
+    expect(endpointOf(await resolveTarget({}, {}, home)).insecure).toBe(true);
+    await changeContexts(home, () => ({
+      contexts: { a: { api: api(7), insecure: true }, b: { api: api(8) } },
+    }));
+    expect(endpointOf(await resolveTarget({ context: 'a' }, {}, home)).insecure).toBe(true);
+    expect(endpointOf(await resolveTarget({ context: 'b' }, {}, home))).toEqual({ url: api(8) });
   });
 
   it('is UNREACHABLE with a hint when none is known, several are, or it is not up', async () => {

@@ -74,6 +74,27 @@ describe('files that `up` writes are read by those that they are for', () => {
     expect((await readListening(paths))?.api).toBeGreaterThanOrEqual((before?.api ?? 0) + 1000);
   });
 
+  it('cluster.yaml listens where `bind` says, with TLS or, said aloud, without; comments stay', async () => {
+    const paths = localPaths(home, 'test');
+    const read = async () => parseClusterSettings(await readFile(paths.settings, 'utf8'), 'cluster.yaml').settings;
+    await ensureSettings(paths, {}, false);
+    await writeFile(paths.settings, `${await readFile(paths.settings, 'utf8')}# mine\n`);
+    const bind = { host: '127.0.0.9', insecure: false };
+    await ensureSettings(paths, { bind }, false);
+    expect(await read()).toMatchObject({
+      api: { host: '127.0.0.9' },
+      mqtt: { host: '127.0.0.9' },
+      tls: { kind: 'auto' },
+    });
+    expect(await readFile(paths.settings, 'utf8')).toContain('# mine');
+    await ensureSettings(paths, { bind }, true);
+    await expect(ensureSettings(paths, { bind: { ...bind, host: '127.0.0.8' } }, true)).rejects.toThrow(/REFUSED/);
+    const open = localPaths(home, 'open');
+    await ensureSettings(open, { bind: { ...bind, insecure: true } }, false);
+    const { settings } = parseClusterSettings(await readFile(open.settings, 'utf8'), 'cluster.yaml');
+    expect([settings?.insecure, settings?.tls]).toEqual([true, undefined]);
+  });
+
   it('cluster.yaml: the port of the broker stays once workers know it', async () => {
     const paths = localPaths(home, 'test');
     await taking(async (port) => {
