@@ -7,6 +7,7 @@
  *   nodes/<id>/assignment/<part>  down  QoS 1 retained
  *   nodes/<id>/controls           down  QoS 1
  *   nodes/<id>/requests           down  QoS 0
+ *   clusters/<name>/reconciler    QoS 1 retained, will: who reconciles a cluster; among reconcilers only
  */
 import type { NodeId } from './names.ts';
 
@@ -19,6 +20,9 @@ export const rows = {
   requests: { direction: 'down', qos: 0, retained: false, parted: false },
 } as const;
 export type Row = keyof typeof rows;
+
+/** Parts that a node's row may have: bounds what it can make the broker keep. */
+export const mostParts = 64;
 
 export interface Topic {
   readonly node: NodeId;
@@ -46,7 +50,7 @@ export function parseTopic(text: string): Topic | undefined {
     return undefined;
   const known = row as Row;
   if (!rows[known].parted) return part === undefined ? { node, row: known } : undefined;
-  if (part === undefined || !/^(0|[1-9][0-9]{0,3})$/.test(part)) return undefined;
+  if (part === undefined || !/^(0|[1-9][0-9]?)$/.test(part) || Number(part) >= mostParts) return undefined;
   return { node, row: known, part: Number(part) };
 }
 
@@ -66,29 +70,44 @@ export function agentFilters(node: NodeId): { filter: string; qos: 0 | 1 }[] {
   }));
 }
 
-/** Who speaks: the reconciler of the cluster, or one node. */
-export type Principal = { readonly kind: 'reconciler' } | { readonly kind: 'node'; readonly id: NodeId };
-
-/** May this principal publish this message? Wills are judged by the same rule; a retain flag needs a retained row. */
-export function mayPublish(who: Principal, text: string, retained: boolean): boolean {
-  const parsed = parseTopic(text);
-  if (!parsed || (retained && !rows[parsed.row].retained)) return false;
-  if (who.kind === 'reconciler') return rows[parsed.row].direction === 'down' || retained;
-  return rows[parsed.row].direction === 'up' && parsed.node === who.id;
+/** Where the reconcilers of a cluster find each other on a broker that is not their own. */
+export function officeTopic(cluster: string): string {
+  return `clusters/${cluster}/reconciler`;
 }
 
-/** May this principal subscribe with this filter? Only the exact filters that it needs. */
+const officePattern = /^clusters\/[A-Za-z0-9][A-Za-z0-9_-]{0,62}\/reconciler$/;
+
+/** Who speaks: a reconciler of the cluster, or one node. */
+export type Principal = { readonly kind: 'reconciler' } | { readonly kind: 'node'; readonly id: NodeId };
+
+/**
+ * May this principal publish on this topic? Wills are judged by the same rule. A node writes its up rows. The reconciler writes
+ * down rows, and up rows too: it clears what removed nodes left there.
+ */
+export function mayPublish(who: Principal, text: string): boolean {
+  const parsed = parseTopic(text);
+  if (who.kind === 'reconciler') return parsed !== undefined || officePattern.test(text);
+  return parsed !== undefined && rows[parsed.row].direction === 'up' && parsed.node === who.id;
+}
+
+/** Is a message with the retain flag kept? On other rows it is delivered, and what a broker kept of it is cleared. */
+export function isKept(who: Principal, text: string): boolean {
+  if (who.kind === 'reconciler') return mayPublish(who, text);
+  const parsed = parseTopic(text);
+  return parsed !== undefined && rows[parsed.row].retained;
+}
+
+/** May this principal subscribe with this filter? To the filters that it needs, and to single topics that it may read. */
 export function maySubscribe(who: Principal, filter: string): boolean {
   const allowed = who.kind === 'reconciler' ? reconcilerFilters() : agentFilters(who.id);
-  return allowed.some((entry) => entry.filter === filter);
+  return allowed.some((entry) => entry.filter === filter) || mayReceive(who, filter);
 }
 
 /** May this principal receive a message on this topic? Checked again at delivery, whatever was subscribed. */
 export function mayReceive(who: Principal, text: string): boolean {
   const parsed = parseTopic(text);
-  if (!parsed) return false;
-  if (who.kind === 'reconciler') return rows[parsed.row].direction === 'up';
-  return rows[parsed.row].direction === 'down' && parsed.node === who.id;
+  if (who.kind === 'reconciler') return parsed ? rows[parsed.row].direction === 'up' : officePattern.test(text);
+  return parsed !== undefined && rows[parsed.row].direction === 'down' && parsed.node === who.id;
 }
 
 function upRows(): Row[] {

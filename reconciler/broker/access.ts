@@ -1,14 +1,6 @@
 /** Who may connect to the broker and do what: the topic table, as the broker asks it. Pure but for the credentials it holds. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import {
-  isNodeId,
-  mayPublish,
-  mayReceive,
-  maySubscribe,
-  type Principal,
-  parseTopic,
-  rows,
-} from '../../schemas/topics.ts';
+import { isKept, isNodeId, mayPublish, mayReceive, maySubscribe, type Principal } from '../../schemas/topics.ts';
 import { passwordSerial } from '../keys/credentials.ts';
 import { type NodeAccess, reconcilerUser } from './messages.ts';
 
@@ -16,8 +8,6 @@ import { type NodeAccess, reconcilerUser } from './messages.ts';
 export interface Published {
   readonly topic: string;
   readonly qos: number;
-  readonly retain: boolean;
-  readonly size: number;
 }
 
 export interface Access {
@@ -26,12 +16,11 @@ export interface Access {
   admits(user: string, password: string): boolean;
   /** Why a client with this id may not publish that; undefined when it may. Wills are judged the same way. */
   refusePublish(client: string, message: Published): string | undefined;
+  /** May the broker keep what this client publishes there with the retain flag? */
+  isKept(client: string, topic: string): boolean;
   maySubscribe(client: string, filter: string): boolean;
   mayReceive(client: string, topic: string): boolean;
 }
-
-/** Parts of a report that one node may have: bounds what it can make the broker keep. */
-const mostParts = 64;
 
 export function createAccess(credentialKey: Uint8Array, reconcilerPassword: string): Access {
   let serials = new Map<string, number>();
@@ -46,17 +35,14 @@ export function createAccess(credentialKey: Uint8Array, reconcilerPassword: stri
       const serial = passwordSerial(credentialKey, user, password);
       return least !== undefined && serial !== undefined && serial >= least;
     },
-    refusePublish(client, message) {
-      const { topic, qos, retain, size } = message;
+    refusePublish(client, { topic, qos }) {
       const who = principal(client);
-      if (!who || !mayPublish(who, topic, retain)) return `publish ${topic}${retain ? ' (retained)' : ''}`;
-      if (qos > 1) return `publish with QoS ${qos}`;
-      const parsed = parseTopic(topic);
-      if (!parsed) return `publish ${topic}`;
-      if ((parsed.part ?? 0) >= mostParts) return `publish part ${parsed.part}`;
-      // Rows of nodes are the reconciler's to clear, not to write.
-      if (who.kind === 'reconciler' && rows[parsed.row].direction === 'up' && size > 0) return `publish ${topic}`;
-      return undefined;
+      if (!who || !mayPublish(who, topic)) return `publish ${topic}`;
+      return qos > 1 ? `publish with QoS ${qos}` : undefined;
+    },
+    isKept(client, topic) {
+      const who = principal(client);
+      return who !== undefined && isKept(who, topic);
     },
     maySubscribe(client, filter) {
       const who = principal(client);

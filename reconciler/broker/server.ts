@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
 import { minVersion, type ServerTls } from '../tls/material.ts';
-import { type Access, type Published, principal } from './access.ts';
+import { type Access, principal } from './access.ts';
 import { type Guarded, guardFrames } from './frame-guard.ts';
 import { createGate, type GateLimits } from './limits.ts';
 import { reconcilerUser } from './messages.ts';
@@ -86,7 +86,8 @@ export async function serveBroker(
     authorizePublish(client, packet, done) {
       // Without a client: the broker clears the will of a connection that it no longer has.
       const id = client?.id ?? ownerOf(packet.topic);
-      const wrong = access.refusePublish(id, publishedOf(packet));
+      const wrong = access.refusePublish(id, packet);
+      if (packet.retain && !access.isKept(id, packet.topic)) packet.retain = false;
       if (wrong) notices.note(id, `denied: ${wrong}`);
       done(wrong ? new Error(`denied: ${wrong}`) : null);
     },
@@ -155,18 +156,8 @@ function refuseConnect(packet: ConnectPacket, access: Access): string | undefine
   if (!principal(packet.clientId)) return `refused: client id ${JSON.stringify(packet.clientId.slice(0, 64))}`;
   if (packet.username !== packet.clientId) return 'refused: user name and client id differ';
   if (!packet.clean) return 'refused: persistent sessions are not kept';
-  const will =
-    packet.will && access.refusePublish(packet.clientId, publishedOf({ qos: 0, retain: false, ...packet.will }));
+  const will = packet.will && access.refusePublish(packet.clientId, { qos: 0, ...packet.will });
   return will && `refused: will, ${will}`;
-}
-
-function publishedOf(packet: {
-  readonly topic: string;
-  readonly payload: Buffer | string;
-  readonly qos: number;
-  readonly retain: boolean;
-}): Published {
-  return { topic: packet.topic, qos: packet.qos, retain: packet.retain, size: packet.payload.length };
 }
 
 /** The node that a topic belongs to: only that node can have left a will on it. */

@@ -3,7 +3,7 @@
  * lose, double and delay messages. Access is judged by the same table as in the real broker.
  */
 import type { Bus, BusHandlers, BusMessage, BusOptions, Clock } from '../../schemas/ports.ts';
-import { mayPublish, mayReceive, maySubscribe, type Principal } from '../../schemas/topics.ts';
+import { mayPublish, mayReceive, maySubscribe, type Principal, parseTopic, rows } from '../../schemas/topics.ts';
 
 /** What becomes of one delivery: how many times, and after how many ms each. */
 export type Fate = (to: string, message: BusMessage) => readonly number[];
@@ -45,6 +45,12 @@ function matches(filter: string, topic: string): boolean {
   return f.length === t.length && f.every((level, i) => level === '+' || level === t[i]);
 }
 
+/** Brokers deliver what is retained by mistake; our own parts never do that. */
+function isMarked(topic: string): boolean {
+  const parsed = parseTopic(topic);
+  return !parsed || rows[parsed.row].retained;
+}
+
 export function createMemoryBroker(clock: Clock): MemoryBroker {
   const clients = new Map<string, Client>();
   const retained = new Map<string, string>();
@@ -71,7 +77,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
   };
   const will = (client: Client): void => {
     const last = client.options?.will;
-    if (last && mayPublish(client.who, last.topic, true)) route(client.id, last.topic, last.payload, true);
+    if (last && mayPublish(client.who, last.topic)) route(client.id, last.topic, last.payload, true);
   };
   const connect = (client: Client, ms: number): void => {
     client.state = 'waiting';
@@ -116,7 +122,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
         },
         publish(topic, payload, options) {
           if (client.state !== 'connected') return;
-          if (!mayPublish(who, topic, options.retain)) {
+          if (!mayPublish(who, topic) || (options.retain && !isMarked(topic))) {
             denied.push(`${id} publish ${topic}`);
             return;
           }

@@ -149,7 +149,6 @@ describe('access', () => {
     ['a row of another node', { topic: topic(b, 'information') }],
     ['its own assignment', { topic: topic(a, 'assignment'), retain: true, qos: 1 }],
     ['its own controls', { topic: topic(a, 'controls') }],
-    ['a retained message on a row that keeps none', { topic: topic(a, 'information'), retain: true }],
     ['a row that does not exist', { topic: `nodes/${a}/anything` }],
     ['no row at all', { topic: 'anything' }],
     ['QoS 2', { topic: topic(a, 'instances'), qos: 2 }],
@@ -197,7 +196,7 @@ describe('access', () => {
     expect(got).toEqual([topic(a, 'assignment')]);
   });
 
-  it('lets the reconciler clear the rows of a node, and write none of them', async () => {
+  it('lets the reconciler clear the rows of a node, and keeps no row that is not marked so', async () => {
     const node = client(a);
     const first = client('reconciler');
     await Promise.all([connected(node), connected(first)]);
@@ -212,8 +211,14 @@ describe('access', () => {
     node.bus.publish(topic(a, 'information'), 'beat', { qos: 0, retain: false });
     await heard(second, 'beat');
     expect(second.messages.map((message) => message.payload)).toEqual(['beat']);
-    second.bus.publish(topic(a, 'instances'), 'forged', { qos: 1, retain: true });
-    await eventually(() => second.events.some((event) => event.startsWith('disconnected')));
+    node.bus.publish(topic(a, 'information'), 'kept?', { qos: 1, retain: true });
+    await heard(second, 'kept?');
+    await second.bus.close();
+    const third = client('reconciler');
+    await connected(third);
+    node.bus.publish(topic(a, 'information'), 'last', { qos: 0, retain: false });
+    await heard(third, 'last');
+    expect(third.messages.map((message) => message.payload)).toEqual(['last']);
   });
 
   it('refuses a bus whose subscription is denied', async () => {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createAccess } from '../../../../reconciler/broker/access.ts';
 import { nodePassword } from '../../../../reconciler/keys/credentials.ts';
-import { type Row, reconcilerFilters, rows, topic } from '../../../../schemas/topics.ts';
+import { mostParts, officeTopic, type Row, reconcilerFilters, rows, topic } from '../../../../schemas/topics.ts';
 
 const key = new Uint8Array(32).fill(1);
 const access = createAccess(key, 'secret');
 const w1 = 'aaaaaaaaaaaaaaaa';
 const w2 = 'bbbbbbbbbbbbbbbb';
-const may = (client: string, to: string, retain = false, size = 1, qos = 1): boolean =>
-  access.refusePublish(client, { topic: to, qos, retain, size }) === undefined;
+const may = (client: string, to: string, qos = 1): boolean =>
+  access.refusePublish(client, { topic: to, qos }) === undefined;
 
 describe('the topic table as access rule', () => {
   const all = Object.keys(rows) as Row[];
@@ -17,25 +17,25 @@ describe('the topic table as access rule', () => {
     const { direction, retained, parted } = rows[row];
     const own = topic(w1, row);
     expect(may(w1, own)).toBe(direction === 'up');
-    expect(may(w1, own, true)).toBe(direction === 'up' && retained);
     expect(may(w2, own)).toBe(false);
-    expect(may(w2, own, true)).toBe(false);
-    expect(may('reconciler', own)).toBe(direction === 'down');
-    expect(may('reconciler', own, true)).toBe(direction === 'down' && retained);
-    // The reconciler clears what a removed node left behind.
-    expect(may('reconciler', own, true, 0)).toBe(retained);
+    // What a removed node left behind is cleared by the reconciler.
+    expect(may('reconciler', own)).toBe(true);
+    expect(access.isKept(w1, own)).toBe(retained);
+    expect(access.isKept('reconciler', own)).toBe(true);
     expect(access.mayReceive(w1, own)).toBe(direction === 'down');
     expect(access.mayReceive(w2, own)).toBe(false);
     expect(access.mayReceive('reconciler', own)).toBe(direction === 'up');
+    expect(access.maySubscribe(w1, own)).toBe(direction === 'down');
+    expect(access.maySubscribe(w2, own)).toBe(false);
     const filter = parted ? `nodes/${w1}/${row}/+` : `nodes/${w1}/${row}`;
     expect(access.maySubscribe(w1, filter)).toBe(direction === 'down');
     expect(access.maySubscribe(w2, filter)).toBe(false);
-    expect(access.maySubscribe('reconciler', filter)).toBe(false);
+    expect(access.maySubscribe('reconciler', filter)).toBe(!parted && direction === 'up');
   });
 
-  it('nobody both publishes and receives on one topic', () => {
+  it('no node both publishes and receives on one topic', () => {
     for (const row of all) {
-      for (const who of [w1, w2, 'reconciler']) {
+      for (const who of [w1, w2]) {
         expect(may(who, topic(w1, row)) && access.mayReceive(who, topic(w1, row))).toBe(false);
       }
     }
@@ -52,6 +52,19 @@ describe('the topic table as access rule', () => {
     }
   });
 
+  it('lets reconcilers find each other, and no node among them', () => {
+    const office = officeTopic('edge-1');
+    expect([may('reconciler', office), access.mayReceive('reconciler', office)]).toEqual([true, true]);
+    expect([access.maySubscribe('reconciler', office), access.isKept('reconciler', office)]).toEqual([true, true]);
+    expect([may(w1, office), access.mayReceive(w1, office), access.maySubscribe(w1, office)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(may('reconciler', 'clusters/edge-1/anything')).toBe(false);
+    expect(access.maySubscribe('reconciler', 'clusters/+/reconciler')).toBe(false);
+  });
+
   it('knows nobody by an id that is no node id', () => {
     for (const client of ['', '+', '#', 'A', 'a/b', '__proto__/x', 'x'.repeat(64)]) {
       expect(may(client, topic(w1, 'information'))).toBe(false);
@@ -61,9 +74,9 @@ describe('the topic table as access rule', () => {
   });
 
   it('refuses QoS 2 and parts beyond the bound', () => {
-    expect(may(w1, topic(w1, 'information'), false, 1, 2)).toBe(false);
-    expect(may(w1, topic(w1, 'instances', 63), true)).toBe(true);
-    expect(may(w1, topic(w1, 'instances', 64), true)).toBe(false);
+    expect(may(w1, topic(w1, 'information'), 2)).toBe(false);
+    expect(may(w1, topic(w1, 'instances', mostParts - 1))).toBe(true);
+    expect(may(w1, topic(w1, 'instances', mostParts))).toBe(false);
   });
 });
 
