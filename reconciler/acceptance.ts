@@ -146,6 +146,12 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     for (const key of [...readings.keys()]) if (key.startsWith(`${source}\0`) && !keys.has(key)) readings.delete(key);
   };
 
+  /** Those of a source that was not read yet are the ones that it had. */
+  const listingsBeside: Acceptance['listingsBeside'] = (name) =>
+    deps.sources.flatMap((one) =>
+      one.name === name ? [] : (said.get(one.name)?.listings ?? keeper.now.sources[one.name]?.listings ?? []),
+    );
+
   const judge = (source: Source, snapshot: SourceSnapshot): Admission =>
     admit(keeper.now.sources[source.name], snapshot, {
       guard: context.policy().guard,
@@ -233,7 +239,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     for (const key of [...world.ancestry.keys()]) if (key.startsWith(`${source.name}@`)) world.ancestry.delete(key);
     const events = verdictEvents(world, { source: source.name, commit }, verdict, {
       previouslyHeld: previous?.held ?? new Set(),
-      listings: [...said.values()].flatMap((one) => one.listings),
+      listings: [...verdict.listings, ...listingsBeside(source.name)],
     });
     for (const event of events) {
       context.apply(event);
@@ -286,7 +292,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     judge,
     snapshotOf,
     snapshotOfFiles,
-    listingsBeside: (source) => [...said].flatMap(([name, one]) => (name === source ? [] : one.listings)),
+    listingsBeside,
     heldOf: (source) => said.get(source)?.held ?? new Set(),
     mayClaim,
     explain,

@@ -161,6 +161,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       const at = clock.now().mono;
       for (const [service, rollout] of Object.entries(keeper.now.rollouts))
         context.apply({ kind: 'rollout', service, rollout, at });
+      // What nodes.yaml said last is known before any source is read: labels and cordons do not depend on a remote.
+      const listings = deps.sources.flatMap(({ name }) => keeper.now.sources[name]?.listings ?? []);
+      if (listings.length > 0) context.apply({ kind: 'listings', listings, removed: [] });
       direct.load();
       extendGrace();
       deps.bus.open({ subscribe: reconcilerFilters() }, handlers);

@@ -2,7 +2,7 @@
 import type { CopyId, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Wall } from '../../schemas/ports.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
-import type { NodeRecord, Rollout } from './model.ts';
+import type { Listing, NodeRecord, Rollout } from './model.ts';
 
 export interface DirectRecord {
   readonly spec: ServiceSpec;
@@ -30,6 +30,8 @@ export interface SourceRecord {
   readonly files: Readonly<Record<string, { readonly blob: string; readonly services: readonly ServiceName[] }>>;
   /** Names of nodes.yaml entries that were accepted. */
   readonly nodes: readonly string[];
+  /** These entries: in force after a start, before (and without) any look at the source. */
+  readonly listings?: readonly Listing[];
 }
 
 export interface Records {

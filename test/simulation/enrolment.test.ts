@@ -1,0 +1,110 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseJoinToken } from '../../schemas/join-token.ts';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { tell } from '../support/memory-story.ts';
+
+describe('joining', () => {
+  let cluster: MemoryCluster;
+  const { settled, instancesOf, count, node } = tell(() => cluster);
+  const join = (token: string, name: string) =>
+    cluster.reconciler.control.join({ token, name, ip: '127.0.0.9', version: '0.1.0' }, '127.0.0.9');
+  const create = (request: object = {}) => cluster.reconciler.control.createToken(request);
+
+  afterEach(async () => {
+    expect(cluster.fatal).toEqual([]);
+    await cluster.close();
+  });
+
+  it('takes a token as often as it says, for its name, in its time, also after a restart', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const once = await create();
+    await join(once.token, 'a');
+    await expect(join(once.token, 'b')).rejects.toThrow(/used up/);
+    const named = await create({ name: 'c' });
+    await expect(join(named.token, 'd')).rejects.toThrow(/for the node c/);
+    const short = await create({ ttl: 1_000 });
+    await cluster.clock.advance(1_001);
+    await expect(join(short.token, 'e')).rejects.toThrow(/expired/);
+    const twice = await create({ uses: 2 });
+    await join(twice.token, 'f');
+    await cluster.restartReconciler();
+    await join(twice.token, 'g');
+    await expect(join(twice.token, 'h')).rejects.toThrow(/used up/);
+    await cluster.restartReconciler();
+    await expect(join(twice.token, 'h')).rejects.toThrow(/used up|unknown/);
+    const names = cluster.reconciler.control.nodes().map((one) => one.name);
+    expect(names.sort()).toEqual(['a', 'f', 'g', 'worker-1']);
+    const secrets = [once, named, short, twice].map(({ token }) => parseJoinToken(token).secret);
+    for (const secret of secrets) expect(JSON.stringify(cluster.records)).not.toContain(secret);
+  });
+
+  it('refuses names that are taken, bad, or from another cluster; ordinals are never used again', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const { token } = await create({ uses: 9 });
+    await expect(join(token, 'WORKER-1')).rejects.toThrow(/has joined already/);
+    await expect(join(token, 'a.b')).rejects.toThrow(/not allowed/);
+    await expect(
+      join(
+        token.replace(/.$/, (last) => (last === '0' ? '1' : '0')),
+        'x',
+      ),
+    ).rejects.toThrow(/another cluster/);
+    const first = await join(token, 'x');
+    await cluster.reconciler.control.revoke('x');
+    const second = await join(token, 'x');
+    expect(second.id).not.toBe(first.id);
+    expect(second.ordinal).toBe(first.ordinal + 1);
+  });
+
+  it('that could not be written leaves name and token free', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const { token } = await create();
+    cluster.disk.full = true;
+    await expect(join(token, 'x')).rejects.toThrow(/no space/);
+    cluster.disk.full = false;
+    await cluster.clock.advance(5_000);
+    expect(cluster.reconciler.control.nodes().map((one) => one.name)).toEqual(['worker-1']);
+    await join(token, 'x');
+    await cluster.restartReconciler({ between: () => cluster.clock.advance(20_000) });
+    expect(
+      Object.values(cluster.records.nodes)
+        .map((one) => one.name)
+        .sort(),
+    ).toEqual(['worker-1', 'x']);
+  });
+
+  it('gives a service on every node its instance, which waits for a node that is away', async () => {
+    cluster = await createMemoryCluster({ workers: 3 });
+    await cluster.push({ 'agent.yaml': descriptor([{ microservice_name: 'agent', replicas: 'every' }]) });
+    await settled('agent');
+    expect(instancesOf('agent')).toHaveLength(3);
+    const before = cluster.handles();
+    await cluster.join('worker-4');
+    await count('agent', 4);
+    node(1).kill();
+    await cluster.clock.advance(60_000);
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    await node(1).start();
+    await cluster.clock.advance(30_000);
+    expect(instancesOf('agent')).toHaveLength(4);
+    for (const [copy, handle] of before) expect(cluster.handles().get(copy)).toBe(handle);
+  });
+
+  it('keeps instances on labelled nodes while nodes.yaml cannot be read', async () => {
+    cluster = await createMemoryCluster({ workers: 3 });
+    const nodes = [1, 2, 3].map((n) => `- node:\n    hostname: worker-${n}\n    labels: {disk: ssd}\n`).join('');
+    await cluster.push({ 'nodes.yaml': nodes });
+    const constraints = [{ type: 'label', label: 'disk', in: ['ssd'] }];
+    const text = descriptor([{ microservice_name: 'agent', replicas: 'every', constraints }]);
+    await cluster.reconciler.control.deploy({ documents: [{ file: 'a.yaml', text }] });
+    await settled('agent');
+    const before = cluster.handles();
+    expect(before.size).toBe(3);
+    cluster.git.unreachable = true;
+    cluster.git.wipeMirror();
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+  });
+});
