@@ -17,6 +17,11 @@ import { createReporter } from './reporter.ts';
 import { createRequests } from './requests.ts';
 import { type AgentState, createState, remember } from './state.ts';
 
+/**
+ * What an earlier life left in the ledger is started this much later, in ms: by then an agent that can connect has reported and
+ * heard whether it is still wanted. So a node that comes back does not run again, for a moment, what runs elsewhere by now.
+ */
+const firstWord = 1_000;
 /** Further ones are in the log only. */
 const problemsAtMost = 12;
 
@@ -94,7 +99,12 @@ export function createAgent(deps: AgentDeps): Agent {
       const damage = await ledger.load();
       if (damage) trace({ kind: 'ledger_problem', problem: damage });
       noteTrouble(state, 'ledger', damage);
-      trace({ kind: 'started', node: identity.id, session, jobs: ledger.part().jobs.length });
+      const { jobs } = ledger.part();
+      trace({ kind: 'started', node: identity.id, session, jobs: jobs.length });
+      const notBefore = (clock.now().mono + firstWord) as Mono;
+      for (const job of jobs) {
+        if (job.want === 'run') remember(state, keyText(job), (memory) => ({ ...memory, notBefore }));
+      }
       for (const observer of observers.values()) observer.start();
       reporter.start();
       bus.open(

@@ -370,9 +370,33 @@ describe('without a network', () => {
     rig.runtime.powerCut();
     rig.broker.fate = () => [];
     await rig.boot();
-    await rig.clock.advance(100);
+    await rig.clock.advance(1_100);
     expect(rig.runtime.copies.get(`${web}/1.1`)?.state).toBe('running');
     expect(rig.runtime.copies.get(`${db}/1.2`)?.state).toBe('exited');
+  });
+});
+
+describe('with a network', () => {
+  test('a machine that returns hears what is still wanted before it starts what it had', async () => {
+    const rig = await started();
+    const both = [
+      [jobOf(web, '1.1', v1), v1],
+      [jobOf(db, '1.2', v1), v1],
+    ] as const;
+    rig.assign(partOf({ epoch: 1, gen: 2, by }, both));
+    await rig.clock.advance(1_000);
+    rig.agent.halt();
+    rig.broker.kill(node);
+    rig.runtime.powerCut();
+    await rig.boot();
+    await rig.clock.advance(300);
+    expect(rig.status('1.1')).toBe('waiting');
+    const before = steps(rig).length;
+    rig.assign(partOf({ epoch: 1, gen: 3, by }, both.slice(1)));
+    await rig.clock.advance(2_000);
+    expect(rig.runtime.copies.has(`${web}/1.1`)).toBe(false);
+    expect(rig.status('1.2')).toBe('running');
+    expect(steps(rig).slice(before)).not.toContainEqual(expect.stringMatching(/start.*1\.1/));
   });
 });
 
