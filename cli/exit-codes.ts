@@ -26,6 +26,8 @@ const byProblem: Partial<Record<ProblemCode, ExitCode>> = {
   OWNED_DIRECTLY: exitCodes.refused,
   UNAUTHORIZED: exitCodes.refused,
   REVOKED: exitCodes.refused,
+  TLS_REQUIRED: exitCodes.refused,
+  TLS_INVALID: exitCodes.refused,
   UNREACHABLE: exitCodes.unreachable,
   UNAVAILABLE: exitCodes.unreachable,
 };
