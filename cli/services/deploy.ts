@@ -24,7 +24,8 @@ export async function deployDirectly(
   const answer = await api.deploy(request, signal).catch((error: unknown) => {
     throw withCommitHint(error);
   });
-  const outcomes = wait ? await waitForOutcomes(api, answer.services, wait, signal) : [];
+  const wanted = answer.services.map(({ name, digest }) => ({ name, digest }));
+  const outcomes = wait ? await waitForOutcomes(api, wanted, wait, signal) : [];
   return { ...answer, outcomes };
 }
 

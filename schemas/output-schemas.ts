@@ -1,0 +1,137 @@
+/**
+ * What each command prints with `-o json`, as JSON Schema: emitted to schemas/json/output. The name of a file is that of its
+ * command, with dashes. `<command>-watch` and `logs` describe one line: a stream has no end to close a list with.
+ */
+import { type TSchema, Type } from 'typebox';
+import { Descriptor } from './descriptor-schema.ts';
+import {
+  AppSchema,
+  AuthoritySchema,
+  DeployedService,
+  EventSchema,
+  InstanceSchema,
+  NodeSchema,
+  PlanSchema,
+  ProblemView,
+  ServiceSchema,
+  SourceSchema,
+  StatusSchema,
+  TlsSchema,
+  words,
+} from './view-schemas.ts';
+
+const text = Type.String();
+const texts = Type.Array(text);
+const count = Type.Integer({ minimum: 0 });
+const items = <T extends TSchema>(schema: T) => Type.Object({ items: Type.Array(schema) });
+
+const ContextRow = Type.Object({
+  name: text,
+  current: Type.Boolean(),
+  kind: words(['context', 'cluster']),
+  api: Type.Optional(text),
+  tokenFile: Type.Optional(text),
+  caFile: Type.Optional(text),
+});
+
+const Finding = Type.Object({
+  check: text,
+  state: words(['ok', 'warning', 'failed']),
+  message: text,
+  hint: Type.Optional(text),
+});
+
+const ProcessRow = Type.Object({
+  name: text,
+  state: words(['up', 'down']),
+  pid: Type.Optional(count),
+  address: Type.Optional(text),
+  node: Type.Optional(text),
+  instances: Type.Optional(count),
+});
+
+const ServiceOutcome = Type.Object({
+  name: text,
+  digest: text,
+  verdict: words(['settled', 'failed', 'rolled_back', 'refused', 'waiting']),
+  message: text,
+  view: Type.Optional(ServiceSchema),
+});
+
+const stopped = { name: text, ended: texts, copies: count };
+
+/** By command, as it is typed. */
+export const outputs = {
+  approve: Type.Object({ approved: text }),
+  'apps ls': items(AppSchema),
+  'ca export': AuthoritySchema,
+  'ca show': TlsSchema,
+  'contexts add': Type.Object({
+    name: text,
+    api: text,
+    tokenFile: Type.Optional(text),
+    caFile: Type.Optional(text),
+    insecure: Type.Optional(Type.Boolean()),
+  }),
+  'contexts current': Type.Object({ current: text }),
+  'contexts ls': items(ContextRow),
+  'contexts rm': Type.Object({ removed: text }),
+  'contexts use': Type.Object({ current: text }),
+  delete: Type.Object({ services: texts }),
+  deploy: Type.Object({
+    services: Type.Array(DeployedService),
+    warnings: Type.Array(ProblemView),
+    outcomes: Type.Array(ServiceOutcome, { description: 'empty with --detach' }),
+  }),
+  doctor: items(Finding),
+  down: Type.Object({ ...stopped, networks: count, volumes: texts, kept: texts }),
+  events: items(EventSchema),
+  'events watch': EventSchema,
+  init: Type.Object({ file: text }),
+  'instances ls': items(InstanceSchema),
+  logs: Type.Object({ instance: text, text }),
+  'nodes inspect': NodeSchema,
+  'nodes ls': items(NodeSchema),
+  'nodes revoke': Type.Object({ revoked: text }),
+  'nodes token create': Type.Object({ token: text, id: text, expires: Type.Number({ description: 'ms since 1970' }) }),
+  plan: PlanSchema,
+  ps: items(ProcessRow),
+  'services inspect': ServiceSchema,
+  'services ls': items(ServiceSchema),
+  status: StatusSchema,
+  stop: Type.Object(stopped),
+  sync: Type.Object({ sources: Type.Array(SourceSchema) }),
+  up: Type.Object({
+    name: text,
+    folder: text,
+    api: text,
+    mqtt: text,
+    repository: text,
+    runtime: words(['docker', 'process']),
+    workers: Type.Array(Type.Object({ name: text, ip: text, id: Type.Optional(text) })),
+    started: texts,
+    already: texts,
+  }),
+  validate: Descriptor,
+  version: Type.Object({
+    client: text,
+    node: text,
+    reconciler: Type.Optional(text),
+    cluster: Type.Optional(text),
+    skew: Type.Optional(text),
+  }),
+} as const satisfies Readonly<Record<string, TSchema>>;
+
+/** File name (below schemas/json) to content. */
+export function outputSchemas(): Readonly<Record<string, string>> {
+  const files = Object.entries(outputs).map(([command, schema]) => {
+    const name = `output/${command.replaceAll(' ', '-')}.schema.json`;
+    const head = {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      $id: `oakctl/${name}`,
+      title: `oakctl ${command} -o json`,
+    };
+    return [name, `${JSON.stringify({ ...head, ...schema, title: head.title }, undefined, 2)}\n`];
+  });
+  return Object.fromEntries(files);
+}

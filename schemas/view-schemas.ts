@@ -1,0 +1,213 @@
+/**
+ * The views of api.ts as schemas: what scripts that read `-o json` rely on. Open: a later version may add members, so readers
+ * ignore those they do not know. A contract test holds these and the types of api.ts together.
+ */
+import { type TSchema, Type } from 'typebox';
+import { eventKinds } from './api.ts';
+import { problemCodes } from './problem.ts';
+import { copyStatuses, holdCodes } from './status.ts';
+
+/** One of a few words. */
+export function words<const W extends string>(list: readonly W[]) {
+  return Type.Unsafe<W>({ type: 'string', enum: list });
+}
+
+const keysOf = <K extends string>(table: Readonly<Record<K, string>>) => Object.keys(table) as K[];
+const text = (description?: string) => Type.String(description === undefined ? {} : { description });
+const count = (description?: string) =>
+  Type.Integer({ minimum: 0, ...(description === undefined ? {} : { description }) });
+const optional = <T extends TSchema>(schema: T) => Type.Optional(schema);
+const texts = (description?: string) => Type.Array(text(), description === undefined ? {} : { description });
+
+export const ProblemView = Type.Object({
+  file: optional(text()),
+  line: optional(count('from 1')),
+  column: optional(count('from 1')),
+  code: words(keysOf(problemCodes)),
+  subject: optional(text('service, node, file or field')),
+  message: text('one sentence, with the numbers'),
+  hint: optional(text('what to do about it')),
+  severity: optional(words(['error', 'warning'])),
+  disposition: words(['retry', 'wait', 'stall']),
+});
+
+export const HoldView = Type.Object({
+  id: optional(text('what `oakctl approve` takes')),
+  code: words(keysOf(holdCodes)),
+  subject: text('service, instance, `node/<name>` or `source/<name>`'),
+  message: text('one sentence, with the numbers'),
+  subjects: optional(texts('sorted, when it is about many')),
+  hint: optional(text('the command that frees it')),
+});
+
+const Reason = Type.Object({ code: text(), message: text() });
+
+export const InstanceSchema = Type.Object({
+  name: text('`<service>.instance.<slot>`'),
+  service: text(),
+  slot: count(),
+  copy: optional(text('`<epoch>.<gen>`')),
+  node: optional(text()),
+  want: optional(words(['run', 'prepared', 'stopped'])),
+  status: words([...keysOf(copyStatuses), 'missing', 'lost']),
+  healthy: Type.Boolean(),
+  digest: optional(text()),
+  age: optional(Type.Number({ description: 'ms in this status' })),
+  seen: optional(Type.Number({ description: 'ms since its node was heard' })),
+  addresses: texts('where published ports answer: `ip:port`'),
+  handle: optional(text('container id, or pid')),
+  restarts: count(),
+  reason: optional(Reason),
+});
+
+export const outcomes = words([
+  'progressing',
+  'settled',
+  'failed',
+  'rolled_back',
+  'paused',
+  'held',
+  'removing',
+  'orphaned',
+]);
+
+export const ServiceSchema = Type.Object({
+  name: text('`<app>.<namespace>.<service>.<namespace>`'),
+  app: text(),
+  source: text('name of a git source, or `direct`'),
+  commit: optional(text()),
+  file: optional(text()),
+  line: optional(count('from 1')),
+  image: text(),
+  digest: text('of what is wanted'),
+  replicas: Type.Union([count(), Type.Literal('every')]),
+  slots: count(),
+  healthy: count(),
+  outcome: outcomes,
+  message: text('what it waits for, or why it failed'),
+  holds: Type.Array(HoldView),
+  instances: Type.Array(InstanceSchema),
+});
+
+export const AppSchema = Type.Object({
+  name: text(),
+  source: text(),
+  services: count(),
+  healthy: count(),
+  instances: count(),
+  outcome: outcomes,
+});
+
+const resources = (description: string) => Type.Object({ cpu: Type.Number(), memory: Type.Number() }, { description });
+
+export const NodeSchema = Type.Object({
+  name: text(),
+  id: optional(text()),
+  aliases: texts('other names that `direct` accepts'),
+  state: words(['online', 'suspect', 'lost', 'expected', 'revoked']),
+  cordoned: optional(Type.Object({ cause: text() })),
+  listed: Type.Boolean({ description: 'in nodes.yaml' }),
+  ip: optional(text()),
+  pool: text(),
+  labels: Type.Record(Type.String(), Type.String()),
+  location: optional(text()),
+  capacity: optional(
+    Type.Object(
+      { cpu: Type.Number(), memory: Type.Number(), gpu: optional(Type.Number()) },
+      { description: 'cores, MB, GPUs' },
+    ),
+  ),
+  used: optional(resources('promised: cores and MB')),
+  usage: optional(resources('percent')),
+  runtimes: texts(),
+  arch: optional(text()),
+  version: optional(text()),
+  instances: count(),
+  seen: optional(Type.Number({ description: 'ms since it was heard' })),
+  problems: Type.Array(Reason),
+});
+
+export const SourceSchema = Type.Object({
+  name: text(),
+  url: text(),
+  branch: text(),
+  path: text(),
+  accepted: optional(text('the commit that is carried out')),
+  head: optional(text('the commit that was seen last')),
+  state: words(['synced', 'behind', 'invalid', 'unreachable', 'unread']),
+  checked: optional(Type.Number({ description: 'ms since it was looked at' })),
+  services: count(),
+  ignored: count('files that are no descriptors'),
+  problems: Type.Array(ProblemView),
+});
+
+export const StatusSchema = Type.Object({
+  cluster: text(),
+  fingerprint: text("SHA-256 of the cluster's public key"),
+  version: text(),
+  epoch: count(),
+  phase: words(['recovering', 'running']),
+  sources: Type.Array(SourceSchema),
+  services: Type.Object({
+    progressing: count(),
+    settled: count(),
+    failed: count(),
+    rolled_back: count(),
+    paused: count(),
+    held: count(),
+    removing: count(),
+    orphaned: count(),
+  }),
+  nodes: Type.Object({
+    online: count(),
+    suspect: count(),
+    lost: count(),
+    expected: count(),
+    revoked: count(),
+  }),
+  instances: Type.Object({ wanted: count(), healthy: count() }),
+  holds: Type.Array(HoldView),
+  conditions: Type.Array(ProblemView),
+});
+
+export const EventSchema = Type.Object({
+  seq: count('within one process of the reconciler'),
+  run: text('tells its processes apart'),
+  at: Type.Number({ description: 'ms since 1970' }),
+  kind: words(eventKinds),
+  subject: text('service, instance, `node/<name>`, `source/<name>` or `cluster`'),
+  message: text(),
+});
+
+export const PlanSchema = Type.Object({
+  changes: Type.Array(
+    Type.Object({
+      action: words(['start', 'replace', 'stop', 'remove', 'node']),
+      subject: text('instance, or `node/<name>`'),
+      node: optional(text()),
+      detail: text(),
+    }),
+  ),
+  holds: Type.Array(HoldView),
+  settled: count('instances that are as wanted'),
+  problems: Type.Array(ProblemView),
+});
+
+export const DeployedService = Type.Object({
+  name: text(),
+  digest: text(),
+  change: words(['created', 'updated', 'same']),
+});
+
+const Authority = Type.Object({
+  certificate: text('PEM'),
+  fingerprint: text('SHA-256 of its public key, hex'),
+  expires: Type.Number({ description: 'ms since 1970' }),
+});
+export const AuthoritySchema = Authority;
+
+export const TlsSchema = Type.Object({
+  mode: words(['auto', 'files']),
+  authority: optional(Authority),
+  server: Type.Object({ names: texts(), fingerprint: text(), expires: Type.Number() }),
+});

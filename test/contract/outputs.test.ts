@@ -1,0 +1,272 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { Static } from 'typebox';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import type { ProcessRow } from '../../cli/local/ps.ts';
+import type { DownReport, StopReport } from '../../cli/local/stop.ts';
+import type { UpReport } from '../../cli/local/up.ts';
+import type { ContextRow } from '../../cli/services/contexts.ts';
+import type { Deployed } from '../../cli/services/deploy.ts';
+import type { Finding } from '../../cli/services/doctor.ts';
+import type { LogLine } from '../../cli/services/logs.ts';
+import type { Versions } from '../../cli/services/versions.ts';
+import type {
+  AppView,
+  ClusterEvent,
+  ClusterStatus,
+  InstanceView,
+  NodeView,
+  PlanView,
+  ServiceView,
+  SyncAnswer,
+  TlsAnswer,
+} from '../../schemas/api.ts';
+import { outputSchemas, type outputs } from '../../schemas/output-schemas.ts';
+import { listenApi, type TestApi, testToken } from '../support/api-server.ts';
+import { commandNames, runCommand } from '../support/commands.ts';
+import { curlApplication } from '../support/descriptors.ts';
+import { fakeControlPlane, fakeEvent, fakeInstance, fakeNode, fakeService } from '../support/fake-control-plane.ts';
+
+const folder = new URL('../../schemas/json/', import.meta.url);
+/** They run until they are ended, or print texts for other programs. */
+const withoutOutput = ['agent', 'completion', 'reconciler'];
+/** Made by `up` on a real machine: their types are compared below, and the e2e level runs them. */
+const local = ['down', 'ps', 'stop', 'up'];
+/** Need a cluster that speaks TLS. */
+const overTls = ['ca export', 'ca show'];
+
+const schemas = Object.fromEntries(
+  Object.values(outputSchemas()).map((text) => {
+    const schema = JSON.parse(text) as { title: string };
+    return [schema.title.split(' ').slice(1, -2).join(' '), schema];
+  }),
+);
+
+/** As published, but nothing may be printed that it does not name. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closed(value)]));
+  return 'properties' in inner && !('anyOf' in inner) ? { additionalProperties: false, ...inner } : inner;
+}
+
+function expectFits(command: string, value: unknown): void {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  const validate = ajv.compile(closed(schemas[command]) as object);
+  validate(value);
+  expect(validate.errors ?? [], `${command}: ${JSON.stringify(value)}`).toEqual([]);
+}
+
+const web = 'shop.default.web.default';
+const hold = {
+  id: 'ab12',
+  code: 'REMOVAL_GUARD',
+  subject: 'source/git',
+  message: 'm',
+  subjects: [web],
+  hint: 'h',
+} as const;
+const wrong = {
+  code: 'SOURCE_DAMAGED',
+  message: 'm',
+  file: 'a',
+  line: 1,
+  column: 2,
+  hint: 'h',
+  disposition: 'retry',
+} as const;
+const source = {
+  name: 'git',
+  url: 'file:///r',
+  branch: 'main',
+  path: '',
+  accepted: 'a1',
+  head: 'b2',
+  state: 'synced',
+  checked: 10,
+  services: 1,
+  ignored: 0,
+  problems: [wrong],
+} as const;
+const instance: InstanceView = {
+  ...fakeInstance(`${web}.instance.0`),
+  copy: '3.4',
+  node: 'pi1',
+  want: 'run',
+  digest: `1:${'0'.repeat(64)}`,
+  age: 5,
+  seen: 6,
+  addresses: ['127.0.0.11:8080'],
+  handle: 'abc',
+  reason: { code: 'SETTLING', message: 'm' },
+};
+const service: ServiceView = {
+  ...fakeService(web),
+  source: 'git',
+  commit: 'a1',
+  file: 'shop.yaml',
+  line: 3,
+  holds: [hold],
+  instances: [instance],
+};
+const node = fakeNode('pi1', {
+  id: 'aabbccddeeff0011',
+  aliases: ['10.0.0.1'],
+  cordoned: { cause: 'c' },
+  ip: '10.0.0.1',
+  labels: { zone: 'a' },
+  location: 'hall',
+  capacity: { cpu: 4, memory: 8000 },
+  used: { cpu: 0.5, memory: 100 },
+  usage: { cpu: 3.5, memory: 50.1 },
+  arch: 'arm64',
+  version: '0.1.0',
+  seen: 12,
+  problems: [{ code: 'X', message: 'm' }],
+});
+
+let api: TestApi;
+let home: string;
+beforeAll(async () => {
+  api = await listenApi({
+    status: () => ({ ...fakeControlPlane().status(), sources: [source], holds: [hold], conditions: [wrong] }),
+    apps: () => [{ name: 'shop.default', source: 'git', services: 1, healthy: 1, instances: 1, outcome: 'settled' }],
+    services: () => [service],
+    instances: () => [instance],
+    nodes: () => [node],
+    deploy: async () => ({
+      services: [{ name: web, digest: service.digest, change: 'created' }],
+      warnings: [{ ...wrong, severity: 'warning' }],
+    }),
+    remove: async () => ({ services: ['blog.default.web.default'] }),
+    plan: async () => ({
+      changes: [{ action: 'start', subject: instance.name, node: 'pi1', detail: 'd' }],
+      holds: [hold],
+      settled: 2,
+      problems: [{ ...wrong, severity: 'warning' }],
+    }),
+    approve: async (id) => ({ approved: id }),
+    sync: async () => ({ sources: [source] }),
+    createToken: async () => ({ token: 'oak1.a.b.c', id: 'a', expires: 1 }),
+    revoke: async (name) => ({ revoked: name }),
+    async *logs() {
+      yield 'a\nb\n';
+    },
+    async *events() {
+      yield fakeEvent(1);
+    },
+  });
+  home = await mkdtemp(join(tmpdir(), 'oakctl-outputs-'));
+  process.env['OAKCTL_HOME'] = home;
+  await writeFile(join(home, 'token'), testToken);
+  await writeFile(join(home, 'app.yaml'), curlApplication({ curl: 'a', nginx: 'b' }));
+  await mkdir(join(home, 'clusters', 'here'), { recursive: true });
+});
+afterAll(async () => {
+  delete process.env['OAKCTL_HOME'];
+  await api.close();
+  await rm(home, { recursive: true, force: true });
+});
+
+/** Standard output of `-o json`. */
+async function print(command: string, ...args: string[]): Promise<string> {
+  const target = command.startsWith('contexts') ? [] : ['--api', api.url, '--token-file', join(home, 'token')];
+  const { stdout, stderr } = await runCommand(command, [...args, '-o', 'json', ...target]);
+  expect(stdout, `${command}: ${stderr}`).not.toBe('');
+  return stdout;
+}
+
+/** Commands with the arguments under which they print something, in the order in which they are run. */
+const runs: readonly (readonly [command: string, ...args: string[]])[] = [
+  ['approve', 'ab12'],
+  ['apps ls'],
+  ['contexts add', 'far', '--api', 'http://10.0.0.5:10100', '--token-file', 'TOKEN', '--ca-file', 'TOKEN'],
+  ['contexts ls'],
+  ['contexts use', 'far'],
+  ['contexts current'],
+  ['contexts rm', 'far'],
+  ['delete', 'blog.default.web.default'],
+  ['deploy', 'APP'],
+  ['doctor'],
+  ['events'],
+  ['init', 'NEW'],
+  ['instances ls'],
+  ['nodes inspect', 'pi1'],
+  ['nodes ls'],
+  ['nodes revoke', 'pi1', '--yes'],
+  ['nodes token create'],
+  ['plan'],
+  ['services inspect', 'shop'],
+  ['services ls'],
+  ['status'],
+  ['sync'],
+  ['validate', 'APP'],
+  ['version'],
+];
+
+describe('the output of', () => {
+  it.each(runs)('%s fits its schema', async (command, ...args) => {
+    const files: Record<string, string> = {
+      TOKEN: join(home, 'token'),
+      APP: join(home, 'app.yaml'),
+      NEW: join(home, 'new'),
+    };
+    expectFits(command, JSON.parse(await print(command, ...args.map((arg) => files[arg] ?? arg))));
+  });
+
+  it('logs is one object per line', async () => {
+    const lines = (await print('logs', 'shop')).trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line).text)).toEqual(['a', 'b']);
+    for (const line of lines) expectFits('logs', JSON.parse(line));
+  });
+
+  it('every other command has a schema, and a test of it', () => {
+    const tested = [...runs.map(([command]) => command), ...local, ...overTls, 'logs'];
+    expect(commandNames.filter((name) => !withoutOutput.includes(name))).toEqual(tested.sort());
+    expect(tested.filter((command) => !schemas[command])).toEqual([]);
+  });
+
+  it('watched events is one object per line', () => {
+    expectFits('events watch', fakeEvent(1));
+  });
+});
+
+it('the schemas in schemas/json/output are those of the sources (npm run gen)', async () => {
+  const fresh = outputSchemas();
+  const stored = await readdir(new URL('output/', folder));
+  expect(stored.map((name) => `output/${name}`).sort()).toEqual(Object.keys(fresh).sort());
+  for (const [name, text] of Object.entries(fresh))
+    expect(await readFile(new URL(name, folder), 'utf8'), name).toBe(text);
+});
+
+/** Schemas make arrays that can be written, views are read only: that is no difference. */
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T;
+type Output<Command extends keyof typeof outputs> = Frozen<Static<(typeof outputs)[Command]>>;
+type Items<Row> = Frozen<{ items: readonly Row[] }>;
+
+it('schemas and types say the same', () => {
+  expectTypeOf<Output<'apps ls'>>().toEqualTypeOf<Items<AppView>>();
+  expectTypeOf<Output<'ca show'>>().toEqualTypeOf<Frozen<TlsAnswer>>();
+  expectTypeOf<Output<'contexts ls'>>().toEqualTypeOf<Items<ContextRow>>();
+  expectTypeOf<Output<'deploy'>>().toEqualTypeOf<Frozen<Deployed>>();
+  expectTypeOf<Output<'doctor'>>().toEqualTypeOf<Items<Finding>>();
+  expectTypeOf<Output<'down'>>().toEqualTypeOf<Frozen<DownReport>>();
+  expectTypeOf<Output<'events'>>().toEqualTypeOf<Items<ClusterEvent>>();
+  expectTypeOf<Output<'instances ls'>>().toEqualTypeOf<Items<InstanceView>>();
+  expectTypeOf<Output<'logs'>>().toEqualTypeOf<LogLine>();
+  expectTypeOf<Output<'nodes inspect'>>().toEqualTypeOf<Frozen<NodeView>>();
+  expectTypeOf<Output<'plan'>>().toEqualTypeOf<Frozen<PlanView>>();
+  expectTypeOf<Output<'ps'>>().toEqualTypeOf<Items<ProcessRow>>();
+  expectTypeOf<Output<'services inspect'>>().toEqualTypeOf<Frozen<ServiceView>>();
+  expectTypeOf<Output<'status'>>().toEqualTypeOf<Frozen<ClusterStatus>>();
+  expectTypeOf<Output<'stop'>>().toEqualTypeOf<Frozen<StopReport>>();
+  expectTypeOf<Output<'sync'>>().toEqualTypeOf<Frozen<SyncAnswer>>();
+  expectTypeOf<Output<'up'>>().toEqualTypeOf<Frozen<UpReport>>();
+  expectTypeOf<Output<'version'>>().toEqualTypeOf<Versions>();
+});
