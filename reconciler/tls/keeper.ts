@@ -115,12 +115,13 @@ async function generated(options: TlsOptions): Promise<Source> {
   const more = settings.kind === 'auto' ? settings.names : [];
   const authority = createAuthority(keys.authoritySecret, keys.fingerprint, () => random.bytes(15));
   const certificate = await keepAuthority(options, authority);
-  let issuedFor = '';
+  let issuedFor = new Set<string>();
   return {
     async renewed(now, wall) {
       const names = serverNames(hosts, more, machine());
-      if (now && names.join() === issuedFor && isFresh(now.leaf, wall)) return undefined;
-      issuedFor = names.join();
+      // An address that went away does no harm: interfaces of containers come and go.
+      if (now && names.every((name) => issuedFor.has(name)) && isFresh(now.leaf, wall)) return undefined;
+      issuedFor = new Set(names);
       const from = Math.max(0, wall - backdated);
       const server = authority.issue(names, { from, until: wall + lifetime });
       return { server, leaf: new X509Certificate(server.cert), authority: certificate };

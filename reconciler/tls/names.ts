@@ -17,7 +17,8 @@ export function urlHost(host: string): string {
 }
 
 /**
- * `hosts`: what is listened on; everywhere stands for all addresses of the machine. Loopback and host name are always in it.
+ * `hosts`: what is listened on; everywhere stands for all addresses of the machine but those that mean nothing beyond one cable.
+ * Loopback and host name are always in it.
  * Sorted, each once, so that two lists of the same names are equal.
  */
 export function serverNames(
@@ -25,9 +26,13 @@ export function serverNames(
   more: readonly string[],
   machine: { readonly name: string; readonly addresses: readonly string[] },
 ): readonly string[] {
-  const own = hosts.some(isEverywhere) ? machine.addresses : hosts;
+  const own = hosts.some(isEverywhere) ? machine.addresses.filter((one) => !isLinkLocal(one)) : hosts;
   const names = ['localhost', '127.0.0.1', '::1', ...(isHostName(machine.name) ? [machine.name] : []), ...own, ...more];
   return [...new Set(names.map((name) => name.toLowerCase().split('%', 1)[0] ?? ''))].filter(Boolean).sort();
+}
+
+function isLinkLocal(address: string): boolean {
+  return /^(fe[89ab].:|169\.254\.)/i.test(address);
 }
 
 function isHostName(name: string): boolean {

@@ -88,12 +88,12 @@ describe('DER', () => {
 });
 
 describe('names of a server', () => {
-  const machine = { name: 'Box', addresses: ['127.0.0.1', '10.0.0.5', 'fe80::1%eth0'] };
+  const machine = { name: 'Box', addresses: ['127.0.0.1', '10.0.0.5', 'fe80::1%eth0', 'FD00::1', '169.254.1.1'] };
   it('are what it listens on, and always loopback and the host name; everywhere is every address', () => {
     const local = ['127.0.0.1', '::1', 'box', 'localhost'];
     expect(serverNames(['10.0.0.5', '10.0.0.5'], [], machine)).toEqual(['10.0.0.5', ...local].sort());
     expect(serverNames(['0.0.0.0'], ['A.example'], machine)).toEqual(
-      ['10.0.0.5', 'fe80::1', 'a.example', ...local].sort(),
+      ['10.0.0.5', 'fd00::1', 'a.example', ...local].sort(),
     );
     expect(serverNames(['10.0.0.5'], [], { ...machine, name: 'no host name' })).not.toContain('no host name');
     expect(['0.0.0.0', '::', '127.0.0.1'].map(isEverywhere)).toEqual([true, true, false]);
