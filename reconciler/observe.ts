@@ -7,7 +7,7 @@ import { InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/
 import { compareFence, type NodeId } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
-import { parseTopic, rows } from '../schemas/topics.ts';
+import { isKept, parseTopic } from '../schemas/topics.ts';
 import type { Adoption } from './adoption.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
@@ -141,7 +141,7 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
       const { node, row } = parsed;
       if (stopped) return;
       // An external broker keeps whatever has the flag, and shows it again at each connect.
-      if (retained && !rows[row].retained) deps.bus.publish(topic, '', { qos: 1, retain: true });
+      if (retained && !isKept(topic)) deps.bus.publish(topic, '', { qos: 1, retain: true });
       if (row !== 'information' && row !== 'instances' && row !== 'online') return;
       if (!world.nodes.has(node)) {
         // Its last will, or a row that an external broker kept: what a revoked node left goes.

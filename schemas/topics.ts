@@ -90,11 +90,13 @@ export function mayPublish(who: Principal, text: string): boolean {
   return parsed !== undefined && rows[parsed.row].direction === 'up' && parsed.node === who.id;
 }
 
-/** Is a message with the retain flag kept? On other rows it is delivered, and what a broker kept of it is cleared. */
-export function isKept(who: Principal, text: string): boolean {
-  if (who.kind === 'reconciler') return mayPublish(who, text);
+/**
+ * Is a message with the retain flag kept? Down rows are the reconciler's own affair. On the others the flag counts where the row is
+ * marked; elsewhere the message is delivered, and what a broker kept of it is cleared.
+ */
+export function isKept(text: string): boolean {
   const parsed = parseTopic(text);
-  return parsed !== undefined && rows[parsed.row].retained;
+  return parsed ? rows[parsed.row].retained || rows[parsed.row].direction === 'down' : officePattern.test(text);
 }
 
 /** May this principal subscribe with this filter? To the filters that it needs, and to single topics that it may read. */

@@ -1,6 +1,6 @@
 /** Who may connect to the broker and do what: the topic table, as the broker asks it. Pure but for the credentials it holds. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isKept, isNodeId, mayPublish, mayReceive, maySubscribe, type Principal } from '../../schemas/topics.ts';
+import { isNodeId, mayPublish, mayReceive, maySubscribe, type Principal } from '../../schemas/topics.ts';
 import { passwordSerial } from '../keys/credentials.ts';
 import { type NodeAccess, reconcilerUser } from './messages.ts';
 
@@ -16,8 +16,6 @@ export interface Access {
   admits(user: string, password: string): boolean;
   /** Why a client with this id may not publish that; undefined when it may. Wills are judged the same way. */
   refusePublish(client: string, message: Published): string | undefined;
-  /** May the broker keep what this client publishes there with the retain flag? */
-  isKept(client: string, topic: string): boolean;
   maySubscribe(client: string, filter: string): boolean;
   mayReceive(client: string, topic: string): boolean;
 }
@@ -39,10 +37,6 @@ export function createAccess(credentialKey: Uint8Array, reconcilerPassword: stri
       const who = principal(client);
       if (!who || !mayPublish(who, topic)) return `publish ${topic}`;
       return qos > 1 ? `publish with QoS ${qos}` : undefined;
-    },
-    isKept(client, topic) {
-      const who = principal(client);
-      return who !== undefined && isKept(who, topic);
     },
     maySubscribe(client, filter) {
       const who = principal(client);

@@ -5,17 +5,16 @@
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { type Allowance, createBucket } from './limits.ts';
+import type { Bucket } from './limits.ts';
 
 /** Longest packet before the client is admitted, and after. */
 export const maxPacketBeforeLogin = 4 * 1024;
 export const maxPacket = 256 * 1024;
 /** Bytes that wait for one client, e.g. assignments on a slow link. Beyond them it is cut: others would have to wait for it. */
 export const longestQueue = 2 * 1024 * 1024;
-/** Packets that a client may send; each 16 KiB count as one more, and acknowledgements hardly. */
-export const packetAllowance: Allowance = { rate: 20, burst: 100 };
 /** Who would have to wait longer than this (ms) for its next packet is flooding, and is cut. */
 const longestWait = 10_000;
+/** So many bytes count as one packet more, and acknowledgements hardly. */
 const bytesPerPacket = 16 * 1024;
 const acknowledgementWeight = 0.02;
 
@@ -97,15 +96,17 @@ function isAcknowledgement(type: number): boolean {
 export interface Guarded {
   /** What the broker gets in place of the socket. */
   readonly stream: Duplex;
-  /** The client is admitted: longer packets are allowed; one that is trusted may send what it likes, and is waited for. */
-  admitted(isTrusted: boolean): void;
+  /**
+   * The client is admitted: longer packets are allowed. `share` is what it may send from now on; without one it is trusted: it may
+   * send what it likes, and is waited for.
+   */
+  admitted(share?: Bucket): void;
 }
 
 /** Wraps a socket. Back-pressure goes through, to the client always and from it while it is trusted. */
-export function guardFrames(socket: Socket, cut: (verdict: Verdict) => void, mono: () => number): Guarded {
+export function guardFrames(socket: Socket, share: Bucket, cut: (verdict: Verdict) => void): Guarded {
   const reader = createFrameReader();
-  const bucket = createBucket(packetAllowance, mono);
-  let isTrusted = false;
+  let bucket: Bucket | undefined = share;
   let held: NodeJS.Timeout | undefined;
   const stream = new Duplex({
     writableHighWaterMark: longestQueue,
@@ -136,7 +137,7 @@ export function guardFrames(socket: Socket, cut: (verdict: Verdict) => void, mon
   const write = stream.write.bind(stream) as (chunk: Uint8Array) => boolean;
   stream.write = (chunk: Uint8Array): boolean => {
     const hasRoom = write(chunk);
-    if (!hasRoom && !isTrusted) end('reads_nothing');
+    if (!hasRoom && bucket) end('reads_nothing');
     return hasRoom;
   };
   const hold = (wait: number): void => {
@@ -149,7 +150,7 @@ export function guardFrames(socket: Socket, cut: (verdict: Verdict) => void, mon
   };
   socket.on('data', (bytes: Buffer) => {
     const verdict = reader.read(bytes);
-    const wait = isTrusted ? 0 : bucket.take(reader.taken() + bytes.length / bytesPerPacket);
+    const wait = bucket?.take(reader.taken() + bytes.length / bytesPerPacket) ?? 0;
     if (verdict !== 'pass' || wait > longestWait) {
       end(verdict === 'pass' ? 'flood' : verdict);
       return;
@@ -162,9 +163,9 @@ export function guardFrames(socket: Socket, cut: (verdict: Verdict) => void, mon
   socket.on('close', () => stream.destroy());
   return {
     stream,
-    admitted(trusted) {
+    admitted(next) {
       reader.allow(maxPacket);
-      isTrusted = trusted;
+      bucket = next;
     },
   };
 }

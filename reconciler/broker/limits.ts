@@ -25,6 +25,9 @@ export function createBucket({ rate, burst }: Allowance, mono: () => number): Bu
   };
 }
 
+/** Names that are remembered. */
+const mostNames = 20_000;
+
 export type GateVerdict = 'pass' | 'too_many' | 'too_fast';
 
 /** Counts connections before anything is read from them. */
@@ -34,26 +37,42 @@ export interface Gate {
   leave(): void;
 }
 
-export interface GateLimits {
+export interface BrokerLimits {
   /** Connections at the same time. */
   readonly connections: number;
   /** New ones of one address: many nodes may stand behind one. */
   readonly perAddress: Allowance;
+  /** Packets that one client may send, however often it connects. */
+  readonly packets: Allowance;
 }
 
-/** Addresses that are remembered. Forgetting all gives each its burst again, and no more. */
-const mostAddresses = 10_000;
+/** A cluster has 10,000 nodes at most. Thousands of them may stand behind one address, and all come back at once after a restart. */
+export const brokerLimits: BrokerLimits = {
+  connections: 16_384,
+  perAddress: { rate: 200, burst: 1_000 },
+  packets: { rate: 20, burst: 100 },
+};
 
-export function createGate({ connections, perAddress }: GateLimits, mono: () => number): Gate {
+/** The bucket of each name, made when it is first asked for. Forgetting all gives each its burst again, and no more. */
+export function createBuckets(allowance: Allowance, mono: () => number): (name: string) => Bucket {
   const buckets = new Map<string, Bucket>();
+  return (name) => {
+    const known = buckets.get(name);
+    if (known) return known;
+    if (buckets.size >= mostNames) buckets.clear();
+    const bucket = createBucket(allowance, mono);
+    buckets.set(name, bucket);
+    return bucket;
+  };
+}
+
+export function createGate({ connections, perAddress }: BrokerLimits, mono: () => number): Gate {
+  const bucketOf = createBuckets(perAddress, mono);
   let open = 0;
   return {
     enter(address) {
       if (open >= connections) return 'too_many';
-      const from = networkOf(address);
-      if (buckets.size >= mostAddresses && !buckets.has(from)) buckets.clear();
-      const bucket = buckets.get(from) ?? createBucket(perAddress, mono);
-      buckets.set(from, bucket);
+      const bucket = bucketOf(networkOf(address));
       if (bucket.take(1) > 0) {
         // What is refused costs nothing: a fleet that knocks again and again comes in at the full rate.
         bucket.take(-1);

@@ -1,6 +1,6 @@
 /** What supervisor and broker process say to each other. Both come from one build: no versions, no validation. */
 import type { ServerTls } from '../tls/material.ts';
-import type { GateLimits } from './limits.ts';
+import type { BrokerLimits } from './limits.ts';
 
 /** A node that may connect: with a password of at least this serial. */
 export interface NodeAccess {
@@ -23,7 +23,7 @@ export type ToBroker =
       /** Port of the reconciler's own listener, with `tls`. 0: any free one. */
       readonly insidePort?: number;
       /** Instead of the broker's own bounds. */
-      readonly limits?: GateLimits;
+      readonly limits?: BrokerLimits;
     }
   /** Shown from the next connection on. */
   | { readonly kind: 'tls'; readonly tls: ServerTls }

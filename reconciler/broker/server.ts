@@ -3,10 +3,11 @@ import type { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
+import { isKept } from '../../schemas/topics.ts';
 import { minVersion, type ServerTls } from '../tls/material.ts';
 import { type Access, principal } from './access.ts';
 import { type Guarded, guardFrames } from './frame-guard.ts';
-import { createGate, type GateLimits } from './limits.ts';
+import { type BrokerLimits, brokerLimits, createBucket, createBuckets, createGate } from './limits.ts';
 import { reconcilerUser } from './messages.ts';
 import type { Notices } from './notices.ts';
 
@@ -27,8 +28,6 @@ const connectTimeout = 5_000;
 const handshakeTimeout = 10_000;
 /** Seconds. A client must ping within it. */
 const keepaliveLimit = 120;
-/** A cluster has 10,000 nodes at most. Thousands of them may stand behind one address, and all come back at once after a restart. */
-const gateLimits: GateLimits = { connections: 16_384, perAddress: { rate: 200, burst: 1_000 } };
 const failuresPerMinute = 5;
 const identifierRejected = 2;
 const badPassword = 4;
@@ -40,12 +39,15 @@ export async function serveBroker(
     readonly port: number;
     readonly tls?: ServerTls;
     readonly insidePort?: number;
-    readonly limits?: GateLimits;
+    readonly limits?: BrokerLimits;
   },
   access: Access,
   notices: Notices,
 ): Promise<BrokerServer> {
   const mono = (): number => performance.now();
+  const { limits = brokerLimits } = address;
+  /** Kept over reconnects: a new connection is no new share. */
+  const shareOf = createBuckets(limits.packets, mono);
   const failures = createFailureCount();
   const guards = new WeakMap<object, Guarded>();
   const addressOf = (client: Client): string => addresses.get(client.conn) ?? 'unknown';
@@ -70,7 +72,7 @@ export async function serveBroker(
         username === client.id &&
         access.admits(username, password?.toString('utf8') ?? '')
       ) {
-        guards.get(client.conn)?.admitted(username === reconcilerUser);
+        guards.get(client.conn)?.admitted(username === reconcilerUser ? undefined : shareOf(username));
         done(null, true);
         return;
       }
@@ -87,7 +89,7 @@ export async function serveBroker(
       // Without a client: the broker clears the will of a connection that it no longer has.
       const id = client?.id ?? ownerOf(packet.topic);
       const wrong = access.refusePublish(id, packet);
-      if (packet.retain && !access.isKept(id, packet.topic)) packet.retain = false;
+      if (packet.retain && !isKept(packet.topic)) packet.retain = false;
       if (wrong) notices.note(id, `denied: ${wrong}`);
       done(wrong ? new Error(`denied: ${wrong}`) : null);
     },
@@ -106,7 +108,9 @@ export async function serveBroker(
 
   const welcome = (socket: Socket): void => {
     const from = socket.remoteAddress ?? 'unknown';
-    const guarded = guardFrames(socket, (verdict) => notices.note(from, `cut: ${verdict}`), mono);
+    const guarded = guardFrames(socket, createBucket(limits.packets, mono), (verdict) =>
+      notices.note(from, `cut: ${verdict}`),
+    );
     guards.set(guarded.stream, guarded);
     addresses.set(guarded.stream, from);
     broker.handle(guarded.stream);
@@ -117,7 +121,7 @@ export async function serveBroker(
   const servers: Server[] = [];
   /** Each listener has a gate of its own: what comes from the network does not close the one inside. */
   const open = async (accept: (socket: Socket) => void, host: string, port: number): Promise<number> => {
-    const gate = createGate(address.limits ?? gateLimits, mono);
+    const gate = createGate(limits, mono);
     const server = createServer({ noDelay: true }, (socket) => {
       const from = socket.remoteAddress ?? 'unknown';
       const verdict = gate.enter(from);

@@ -10,7 +10,7 @@ import type { Clock, Random } from '../../schemas/ports.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ServerTls } from '../tls/material.ts';
 import { reachableHost, urlHost } from '../tls/names.ts';
-import type { GateLimits } from './limits.ts';
+import type { BrokerLimits } from './limits.ts';
 import { type FromBroker, type NodeAccess, reconcilerUser, type ToBroker } from './messages.ts';
 
 export interface BrokerOptions {
@@ -21,8 +21,8 @@ export interface BrokerOptions {
   readonly credentialKey: Uint8Array;
   /** Clients must speak TLS. Without it: plain MQTT. */
   readonly tls?: ServerTls;
-  /** Instead of the broker's own bounds for connections. */
-  readonly limits?: GateLimits;
+  /** Instead of the broker's own bounds. */
+  readonly limits?: BrokerLimits;
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;

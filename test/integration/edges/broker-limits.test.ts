@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { connect as connectTcp } from 'node:net';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterEach, expect, it } from 'vitest';
+import { brokerLimits } from '../../../reconciler/broker/limits.ts';
 import type { Broker, BrokerOptions } from '../../../reconciler/broker/supervisor.ts';
 import { agentFilters, topic } from '../../../schemas/topics.ts';
 import { openTestClient, startTestBroker, testPassword } from '../../support/broker.ts';
@@ -79,7 +80,7 @@ it('slows down a node that sends more than its share, and cuts one that floods; 
 });
 
 it('lets so many connections stand and so many begin at once, and the next ones in when there is room', async () => {
-  const limits = { connections: 5, perAddress: { rate: 5, burst: 8 } };
+  const limits = { ...brokerLimits, connections: 5, perAddress: { rate: 5, burst: 8 } };
   const { broker } = await start({ limits });
   const sockets = Array.from({ length: 20 }, () => connectTcp(broker.port, '127.0.0.1'));
   const closed = sockets.map(() => false);

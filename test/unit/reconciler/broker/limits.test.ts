@@ -2,8 +2,16 @@ import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { guardFrames, longestQueue, packetAllowance } from '../../../../reconciler/broker/frame-guard.ts';
-import { createBucket, createGate, networkOf } from '../../../../reconciler/broker/limits.ts';
+import { guardFrames, longestQueue } from '../../../../reconciler/broker/frame-guard.ts';
+import {
+  brokerLimits,
+  createBucket,
+  createBuckets,
+  createGate,
+  networkOf,
+} from '../../../../reconciler/broker/limits.ts';
+
+const { packets } = brokerLimits;
 
 describe('a bucket', () => {
   it('gives its burst at once, and then its rate', () => {
@@ -17,6 +25,11 @@ describe('a bucket', () => {
     now = 3_600_000;
     expect(bucket.take(100)).toBe(0);
     expect(bucket.take(1)).toBe(50);
+  });
+
+  it('is the same for the same name', () => {
+    const bucketOf = createBuckets({ rate: 1, burst: 2 }, () => 0);
+    expect([bucketOf('a').take(2), bucketOf('a').take(1), bucketOf('b').take(2)]).toEqual([0, 1_000, 0]);
   });
 
   it('whoever waits as it is told never gets more than burst plus rate times time', () => {
@@ -37,7 +50,7 @@ describe('a bucket', () => {
 });
 
 describe('the gate', () => {
-  const limits = { connections: 3, perAddress: { rate: 1, burst: 2 } };
+  const limits = { ...brokerLimits, connections: 3, perAddress: { rate: 1, burst: 2 } };
 
   it('counts the connections that stand', () => {
     const gate = createGate(limits, () => 0);
@@ -72,16 +85,17 @@ describe('one connection', () => {
     const sent: Uint8Array[] = [];
     const socket = Object.assign(pass, { write: (bytes: Uint8Array) => sent.push(bytes) > 0 }) as unknown as Socket;
     const cuts: string[] = [];
+    const share = createBucket(packets, () => Date.now());
     const guarded = guardFrames(
       socket,
+      createBucket(packets, () => Date.now()),
       (verdict) => cuts.push(verdict),
-      () => Date.now(),
     );
     let read = 0;
     guarded.stream.on('data', (bytes: Buffer) => {
       read += bytes.length;
     });
-    return { guarded, socket, cuts, feed: (bytes: Buffer) => void socket.emit('data', bytes), read: () => read };
+    return { guarded, share, socket, cuts, feed: (bytes: Buffer) => void socket.emit('data', bytes), read: () => read };
   }
   const connect = Buffer.from([0x10, 0]);
   const pings = (count: number) => Buffer.concat(Array<Buffer>(count).fill(Buffer.from([0xc0, 0])));
@@ -90,10 +104,10 @@ describe('one connection', () => {
   it('is not read for a while when it sends more than its share, and is cut when it floods', () => {
     vi.useFakeTimers();
     try {
-      const { guarded, socket, cuts, feed } = connection();
+      const { guarded, share, socket, cuts, feed } = connection();
       feed(connect);
-      guarded.admitted(false);
-      feed(pings(packetAllowance.burst - 2));
+      guarded.admitted(share);
+      feed(pings(packets.burst - 1));
       expect(socket.isPaused()).toBe(false);
       feed(pings(41));
       expect(socket.isPaused()).toBe(true);
@@ -102,7 +116,7 @@ describe('one connection', () => {
       vi.advanceTimersByTime(200);
       expect(socket.isPaused()).toBe(false);
       expect(cuts).toEqual([]);
-      feed(pings(packetAllowance.rate * 11));
+      feed(pings(packets.rate * 11));
       expect(cuts).toEqual(['flood']);
       expect(guarded.stream.destroyed).toBe(true);
     } finally {
@@ -113,12 +127,12 @@ describe('one connection', () => {
   it('may acknowledge a burst of what it got, and a trusted one may send what it likes', () => {
     const node = connection();
     node.feed(connect);
-    node.guarded.admitted(false);
+    node.guarded.admitted(node.share);
     node.feed(acknowledgements(2_000));
     expect([node.socket.isPaused(), node.cuts]).toEqual([false, []]);
     const reconciler = connection();
     reconciler.feed(connect);
-    reconciler.guarded.admitted(true);
+    reconciler.guarded.admitted();
     reconciler.feed(pings(100_000));
     expect(reconciler.cuts).toEqual([]);
   });
@@ -126,8 +140,8 @@ describe('one connection', () => {
   it('has a queue of so many bytes when it does not read, and is cut beyond it; a trusted one is waited for', () => {
     const block = Buffer.alloc(64 * 1024);
     for (const isTrusted of [false, true]) {
-      const { guarded, cuts } = connection();
-      guarded.admitted(isTrusted);
+      const { guarded, share, cuts } = connection();
+      guarded.admitted(isTrusted ? undefined : share);
       let taken = 0;
       while (guarded.stream.write(block)) taken += block.length;
       expect(taken).toBeLessThan(longestQueue);
