@@ -14,6 +14,9 @@ import { isProblemError, type Problem, ProblemError, problem } from '../schemas/
 import { isNodeId } from '../schemas/topics.ts';
 
 const fileName = 'identity';
+/** The secret of an attempt, until it led to an identity. */
+const attemptFile = 'joining';
+const attemptPattern = /^[0-9a-f]{64}$/;
 const fileVersion = 1;
 const firstRetry = 500;
 const longestRetry = 30_000;
@@ -87,11 +90,23 @@ export async function loadOrJoin(deps: JoinDeps, wish: JoinWish, signal: AbortSi
   const api = deps.connect(ca);
   const cluster = await retried(deps, () => checkedCluster(deps, api, token, signal), signal);
   const { name, ip, version } = wish;
-  const request = { token: wish.token.trim(), name, ip, version };
+  // On disk before it is sent: if the answer is lost on its way, the same node is given out again, and only to us.
+  const attempt = await rememberedAttempt(deps);
+  const request = { token: wish.token.trim(), name, ip, version, attempt };
   const answer = await retried(deps, () => api.join(request, signal), signal);
   const identity = { ...identityOf(answer, cluster), ...(ca !== undefined && { ca }) };
   await deps.files.write(fileName, JSON.stringify({ v: fileVersion, ...identity }));
+  await deps.files.remove(attemptFile).catch(() => undefined);
   return identity;
+}
+
+/** A damaged one is worth nothing, and costs at most a new token. */
+async function rememberedAttempt({ files, random }: JoinDeps): Promise<string> {
+  const known = await files.read(attemptFile).catch(() => undefined);
+  if (known !== undefined && attemptPattern.test(known)) return known;
+  const made = Buffer.from(random.bytes(32)).toString('hex');
+  await files.write(attemptFile, made);
+  return made;
 }
 
 async function load(files: Files): Promise<NodeIdentity | undefined> {

@@ -14,6 +14,7 @@ import type {
   PlanView,
   ServiceView,
   SyncAnswer,
+  TokenView,
 } from '../schemas/api.ts';
 import type { Hold } from '../schemas/status.ts';
 
@@ -38,10 +39,20 @@ export interface ControlPlane {
     readonly name?: string;
     readonly ttl?: number;
     readonly uses?: number;
+    readonly actor?: string;
   }): Promise<{ token: string; id: string; expires: number }>;
+  /** Join tokens that have not expired, newest first; never a secret. */
+  tokens(): readonly TokenView[];
+  /** NOT_FOUND. Nobody joins with it any more; nodes that did stay. */
+  revokeToken(id: string, actor?: string): Promise<{ revoked: string }>;
   identity(nonce: string): IdentityAnswer;
   join(request: JoinRequest, peer: string): Promise<JoinAnswer>;
   revoke(node: string): Promise<{ revoked: string }>;
+  /** Revokes a node and forgets it: its name is free again. REFUSED while copies are there; `force` is for lost nodes. */
+  removeNode(
+    node: string,
+    options: { readonly force?: boolean; readonly actor?: string },
+  ): Promise<{ removed: string }>;
   /** Text of an instance's log, from its agent. */
   logs(
     instance: string,

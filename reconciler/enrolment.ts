@@ -1,105 +1,136 @@
-/** Who may be a node: join tokens, node records, credentials, revocation. Every answer follows the fsync. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+/** Who may be a node: joining, node records, credentials, revocation. Every answer follows the fsync. */
+import { createHash } from 'node:crypto';
 import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/api.ts';
-import { formatJoinToken, parseJoinToken } from '../schemas/join-token.ts';
-import { nodeNamePattern } from '../schemas/names.ts';
-import type { Wall } from '../schemas/ports.ts';
+import { type NodeId, nodeNamePattern } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
+import { type Claim, judgeClaim } from './core/join-tokens.ts';
 import type { NodeRecord } from './core/model.ts';
 import type { TokenRecord } from './core/records.ts';
+import { refuseRemoval } from './core/removal.ts';
 import type { Dispatcher } from './dispatch.ts';
-import { withEntry } from './records-keeper.ts';
+import { createJoinTokens, type JoinTokens, tokenInvalid } from './join-tokens.ts';
+import { onceSaved, withEntry } from './records-keeper.ts';
 
 export interface Enrolment {
-  createToken(request: {
-    readonly name?: string;
-    readonly ttl?: number;
-    readonly uses?: number;
-  }): Promise<{ token: string; id: string; expires: number }>;
+  readonly tokens: JoinTokens;
   identity(nonce: string): IdentityAnswer;
-  /** TOKEN_INVALID, NAME_INVALID, NAME_TAKEN. */
+  /**
+   * TOKEN_INVALID, NAME_INVALID, NAME_TAKEN. Who asks again with the same token and attempt before it was ever heard gets the same
+   * identity again: its machine lost the first answer.
+   */
   join(request: JoinRequest): Promise<JoinAnswer>;
+  /** A node spoke with its credential: nobody else gets the same one from now on. */
+  heard(node: NodeId): void;
   /** NOT_FOUND. The node's credential is dead at once and stays dead. */
   revoke(name: string): Promise<{ revoked: string }>;
+  /** Revokes and forgets. NOT_FOUND; REFUSED while copies are there, unless it is lost and `force` is set. */
+  remove(name: string, options: { readonly force?: boolean; readonly actor?: string }): Promise<{ removed: string }>;
 }
 
-const hourMs = 3_600_000;
-const maxTtl = 30 * 24 * hourMs;
-
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 const refuse = (p: Problem): never => {
   throw new ProblemError(p);
 };
 
 export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrolment {
-  const { deps, keeper, journal } = context;
-  const pin = deps.keys.fingerprint.slice(0, 32);
+  const { deps, world, keeper, journal } = context;
+  const tokens = createJoinTokens(context);
+  const nodes = (): NodeRecord[] => Object.values(keeper.now.nodes);
+  const unheard = new Set(nodes().flatMap((node) => (node.unheard ? [node.id] : [])));
+  /** Joins on their way to the disk. */
+  const saving = new Map<NodeId, Promise<void>>();
 
   const tellBroker = (): void => {
-    const valid = Object.values(keeper.now.nodes).filter((node) => node.revoked === undefined);
+    const valid = nodes().filter((node) => node.revoked === undefined);
     deps.broker.setNodes(valid.map(({ id, serial }) => ({ id, serial })));
   };
   tellBroker();
 
-  const checkToken = (request: JoinRequest): TokenRecord => {
-    const wrong = (why: string): never =>
-      refuse(problem('TOKEN_INVALID', `the join token ${why}`, { hint: 'oakctl nodes token create' }));
-    const parsed = parseJoinToken(request.token);
-    const record = keeper.now.tokens[parsed.id];
-    if (!record || parsed.pin !== pin) return wrong('is unknown here, or belongs to another cluster');
-    if (!timingSafeEqual(Buffer.from(record.hash, 'hex'), Buffer.from(hashOf(parsed.secret), 'hex'))) {
-      return wrong('is unknown here, or belongs to another cluster');
-    }
-    if (record.expires <= deps.clock.now().wall) return wrong('has expired');
-    if (record.uses <= 0) return wrong('is used up');
-    if (record.name !== undefined && record.name !== request.name) return wrong(`is for the node ${record.name}`);
-    return record;
+  const checkName = (name: string): void => {
+    if (nodeNamePattern.test(name)) return;
+    refuse(
+      problem('NAME_INVALID', `the node name ${JSON.stringify(name)} is not allowed`, {
+        hint: 'letters, digits, - and _, at most 63, beginning with a letter or digit',
+      }),
+    );
+  };
+  const holderOf = (name: string): NodeRecord | undefined =>
+    nodes().find((node) => node.revoked === undefined && node.name.toLowerCase() === name.toLowerCase());
+  const checkFree = (name: string): void => {
+    const same = holderOf(name);
+    if (!same) return;
+    refuse(
+      problem('NAME_TAKEN', `a node named ${same.name} has joined already`, {
+        hint: `choose another --name, or first: oakctl nodes rm ${same.name}`,
+      }),
+    );
   };
 
-  const checkName = (name: string): void => {
-    if (!nodeNamePattern.test(name)) {
-      refuse(
-        problem('NAME_INVALID', `the node name ${JSON.stringify(name)} is not allowed`, {
-          hint: 'letters, digits, - and _, at most 63, beginning with a letter or digit',
-        }),
-      );
+  const answer = ({ id, name, ordinal, serial }: NodeRecord): JoinAnswer => ({
+    id,
+    name,
+    cluster: deps.keys.cluster,
+    fingerprint: deps.keys.fingerprint,
+    ordinal,
+    mqtt: { ...deps.mqtt, username: id, password: deps.keys.credential(id, serial) },
+    keys: { [deps.keys.kid]: deps.keys.publicKey },
+  });
+
+  /**
+   * The use is counted in the same write that makes the node: a token cannot be spent twice, whatever crashes. When it cannot be
+   * written nobody was told of the node: all is as before.
+   */
+  const enrol = async (record: NodeRecord, token: TokenRecord, before?: NodeRecord): Promise<void> => {
+    keeper.change({
+      tokens: withEntry(keeper.now.tokens, token.id, { ...token, uses: token.uses - 1 }),
+      nodes: { ...keeper.now.nodes, [record.id]: record },
+      nextOrdinal: Math.max(keeper.now.nextOrdinal, record.ordinal + 1),
+    });
+    unheard.add(record.id);
+    try {
+      await keeper.saved();
+    } catch (error) {
+      const left = keeper.now.tokens[token.id];
+      keeper.change({
+        nodes: withEntry(keeper.now.nodes, record.id, before),
+        ...(left && { tokens: withEntry(keeper.now.tokens, token.id, { ...left, uses: left.uses + 1 }) }),
+      });
+      if (!before) unheard.delete(record.id);
+      throw error;
+    } finally {
+      saving.delete(record.id);
     }
-    const same = Object.values(keeper.now.nodes).find(
-      (node) => node.revoked === undefined && node.name.toLowerCase() === name.toLowerCase(),
-    );
-    if (same) {
-      refuse(
-        problem('NAME_TAKEN', `a node named ${same.name} has joined already`, {
-          hint: `choose another --name, or first: oakctl nodes revoke ${same.name}`,
-        }),
-      );
-    }
+    tellBroker();
+    context.apply({ kind: 'node', record });
+  };
+  const enrolled = async (record: NodeRecord, token: TokenRecord, before?: NodeRecord): Promise<JoinAnswer> => {
+    const work = enrol(record, token, before);
+    saving.set(record.id, work);
+    await work;
+    return answer(record);
+  };
+
+  const dropCredential = (id: NodeId): void => {
+    unheard.delete(id);
+    // At once, whatever the disk says: a node that is not trusted any more must not stay for want of space.
+    tellBroker();
+    deps.broker.disconnect(id);
+    dispatcher.clear(id);
+    context.apply({ kind: 'node_forgotten', node: id });
   };
 
   return {
-    async createToken(request) {
-      if (request.name !== undefined) checkName(request.name);
-      const id = hex(deps.random.bytes(6));
-      const secret = Buffer.from(deps.random.bytes(32)).toString('base64url');
-      const ttl = Math.min(Math.max(request.ttl ?? hourMs, 1_000), maxTtl);
-      const expires = (deps.clock.now().wall + ttl) as Wall;
-      const token: TokenRecord = {
-        id,
-        hash: hashOf(secret),
-        expires,
-        uses: Math.max(1, Math.floor(request.uses ?? 1)),
-        ...(request.name === undefined ? {} : { name: request.name }),
-      };
-      const live = Object.fromEntries(
-        Object.entries(keeper.now.tokens).filter(([, t]) => t.uses > 0 && t.expires > deps.clock.now().wall),
-      );
-      keeper.change({ tokens: { ...live, [id]: token } });
-      await keeper.saved();
-      const authority = deps.authority?.();
-      const parts = { id, secret, pin, ...(authority !== undefined && { authority }) };
-      return { token: formatJoinToken(parts), id, expires };
+    tokens: {
+      ...tokens,
+      async create(wish) {
+        if (wish.name !== undefined) {
+          checkName(wish.name);
+          // Its machine may have lost the answer: who makes a token for this very name lets it try again.
+          if (holderOf(wish.name)?.unheard === undefined) checkFree(wish.name);
+        }
+        return tokens.create(wish);
+      },
     },
 
     identity(nonce) {
@@ -108,61 +139,79 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     },
 
     async join(request) {
-      const token = checkToken(request);
-      checkName(request.name);
+      const token = tokens.find(request.token);
+      const { name, ip } = request;
+      const attempt = request.attempt && createHash('sha256').update(request.attempt).digest('hex');
+      const claim: Claim = { name, ...(attempt && { attempt }) };
+      const holder = nodes().find((node) => node.revoked === undefined && node.name === name);
+      const verdict = judgeClaim(token, claim, holder, deps.clock.now().wall);
+      const mark = { unheard: { token: token.id, ...(attempt && { attempt }) } };
+      if (verdict.kind === 'refuse') throw tokenInvalid(verdict.why);
+      if (verdict.kind === 'again') {
+        await (saving.get(verdict.node.id) ?? keeper.saved());
+        journal.add('node_joined', `node/${name}`, `asked again for its identity from ${ip}, before it was ever heard`);
+        return answer(verdict.node);
+      }
+      if (verdict.kind === 'renew') {
+        const { node } = verdict;
+        journal.add('node_joined', `node/${name}`, `joined anew from ${ip}, before it was ever heard`);
+        return enrolled({ ...node, serial: node.serial + 1, ...mark }, token, node);
+      }
+      checkName(name);
+      checkFree(name);
       const record: NodeRecord = {
         id: hex(deps.random.bytes(8)),
-        name: request.name,
+        name,
         ordinal: keeper.now.nextOrdinal,
         serial: 1,
         joined: deps.clock.now().wall,
+        ...mark,
       };
-      // The use is counted in the same write that makes the node: a token cannot be spent twice, whatever crashes.
-      keeper.change({
-        tokens: withEntry(keeper.now.tokens, token.id, { ...token, uses: token.uses - 1 }),
-        nodes: { ...keeper.now.nodes, [record.id]: record },
-        nextOrdinal: record.ordinal + 1,
-      });
-      try {
-        await keeper.saved();
-      } catch (error) {
-        // Nobody was told of the node: its name and the use of the token are free again.
-        const { tokens, nodes } = keeper.now;
-        const left = tokens[token.id];
-        keeper.change({
-          nodes: withEntry(nodes, record.id, undefined),
-          tokens: left ? withEntry(tokens, token.id, { ...left, uses: left.uses + 1 }) : tokens,
-        });
-        throw error;
-      }
-      tellBroker();
-      context.apply({ kind: 'node', record });
-      journal.add('node_joined', `node/${record.name}`, `joined as ${record.id} from ${request.ip}`);
-      return {
-        id: record.id,
-        name: record.name,
-        cluster: deps.keys.cluster,
-        fingerprint: deps.keys.fingerprint,
-        ordinal: record.ordinal,
-        mqtt: { ...deps.mqtt, username: record.id, password: deps.keys.credential(record.id, record.serial) },
-        keys: { [deps.keys.kid]: deps.keys.publicKey },
-      };
+      const given = await enrolled(record, token);
+      journal.add('node_joined', `node/${name}`, `joined as ${record.id} from ${ip}`);
+      return given;
+    },
+
+    heard(id) {
+      if (!unheard.delete(id)) return;
+      const { unheard: _mark, ...record } = keeper.now.nodes[id] ?? {};
+      if (!('id' in record)) return;
+      keeper.change({ nodes: withEntry(keeper.now.nodes, id, record as NodeRecord) });
+      context.apply({ kind: 'node', record: record as NodeRecord });
+      onceSaved(context, () => undefined);
     },
 
     async revoke(name) {
-      const found = Object.values(keeper.now.nodes).find(
-        (node) => node.revoked === undefined && (node.name === name || node.id === name),
-      );
+      const found = nodes().find((node) => node.revoked === undefined && (node.name === name || node.id === name));
       if (!found) return refuse(problem('NOT_FOUND', `no node is named ${name}`, { hint: 'oakctl nodes ls' }));
-      keeper.change({ nodes: withEntry(keeper.now.nodes, found.id, { ...found, revoked: deps.clock.now().wall }) });
-      // At once, whatever the disk says: a node that is not trusted any more must not stay for want of space.
-      tellBroker();
-      deps.broker.disconnect(found.id);
-      dispatcher.clear(found.id);
-      context.apply({ kind: 'node_forgotten', node: found.id });
+      const { unheard: _mark, ...record } = found;
+      keeper.change({ nodes: withEntry(keeper.now.nodes, found.id, { ...record, revoked: deps.clock.now().wall }) });
+      dropCredential(found.id);
       await keeper.saved();
       journal.add('node_revoked', `node/${found.name}`, 'its credential is revoked');
       return { revoked: found.name };
+    },
+
+    async remove(name, { force = false, actor }) {
+      const found = nodes()
+        .filter((node) => node.removed === undefined && (node.name === name || node.id === name))
+        .sort((a, b) => Number(a.revoked !== undefined) - Number(b.revoked !== undefined))[0];
+      if (!found)
+        return refuse(problem('NOT_FOUND', `no node of that name has joined: ${name}`, { hint: 'oakctl nodes ls' }));
+      const now = deps.clock.now();
+      const inTheWay = refuseRemoval(world, found, { policy: context.policy(), now, force });
+      if (inTheWay) return refuse(inTheWay);
+      const { unheard: _mark, ...record } = found;
+      const removed = { ...record, revoked: found.revoked ?? now.wall, removed: now.wall };
+      keeper.change({ nodes: withEntry(keeper.now.nodes, found.id, removed) });
+      dropCredential(found.id);
+      await keeper.saved();
+      journal.add(
+        'node_removed',
+        `node/${found.name}`,
+        `its name is free again; removed${actor ? ` by ${actor}` : ''}`,
+      );
+      return { removed: found.name };
     },
   };
 }

@@ -2,6 +2,7 @@ import type { ClusterStatus } from '../schemas/api.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { duplicateProblem } from './core/node-views.ts';
 import {
   appViews,
   clusterCounts,
@@ -49,7 +50,11 @@ export function createInspection(context: Context, sync: Sync): Inspection {
         sources,
         ...clusterCounts(services(), nodes()),
         holds: holds(),
-        conditions: [...(deps.conditions?.() ?? []), ...sources.flatMap((source) => source.problems)],
+        conditions: [
+          ...(deps.conditions?.() ?? []),
+          ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),
+          ...sources.flatMap((source) => source.problems),
+        ],
       };
     },
   };

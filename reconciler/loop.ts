@@ -11,6 +11,7 @@ import type { Policy, WorldEvent } from './core/model.ts';
 import { apply, createWorld } from './core/world.ts';
 import { createDirect } from './direct.ts';
 import { createDispatcher } from './dispatch.ts';
+import { createDuplicates } from './duplicates.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';
@@ -27,6 +28,8 @@ export interface Reconciler {
   start(): void;
   /** The broker process ended by itself and is started again: for the journal. */
   brokerRestarted(reason: string): void;
+  /** The broker turned away a second agent that has the identity of a node. */
+  contested(node: string, from: string): void;
   /** Stops deciding and disconnects. What runs goes on. */
   stop(): Promise<void>;
 }
@@ -62,6 +65,12 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       known = { base, policy: { ...base, graceUntil } };
     return known.policy;
   };
+  /** Who speaks has its identity, and is told apart from others that have the same one. */
+  const signOfLife = (event: WorldEvent): void => {
+    if (!('message' in event) || event.retained || (event.kind === 'online' && !event.message.online)) return;
+    enrolment.heard(event.node);
+    duplicates.heard(event.node, event.message.session, event.at);
+  };
   const context: Context = {
     deps,
     world,
@@ -71,6 +80,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     policy,
     apply(event: WorldEvent) {
       apply(world, event);
+      signOfLife(event);
       if (world.dirty.size > 0) planner?.wake();
     },
   };
@@ -85,6 +95,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const observer = createObserver(context, dispatcher, adoption);
   const losses = createLossMemory(context, () => connected);
   const enrolment = createEnrolment(context, dispatcher);
+  const duplicates = createDuplicates(context);
   planner = createPlanner(context, dispatcher);
 
   /** While we hear nobody nothing becomes lost, nor for a while after: by the slowest class that the cluster has. */
@@ -138,13 +149,20 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     approve: sync.approve,
     sync: sync.now,
     plan: sync.plan,
-    createToken: enrolment.createToken,
+    createToken: enrolment.tokens.create,
+    tokens: enrolment.tokens.list,
+    revokeToken: enrolment.tokens.revoke,
     identity: enrolment.identity,
     join: enrolment.join,
     async revoke(node) {
       const revoked = await enrolment.revoke(node);
       adoption.forgotten();
       return revoked;
+    },
+    async removeNode(node, options) {
+      const removed = await enrolment.remove(node, options);
+      adoption.forgotten();
+      return removed;
     },
     logs: createLogReader(context),
     events: (after, signal) => journal.follow(after, signal),
@@ -173,11 +191,13 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       sync.start();
       beat(at);
     },
+    contested: duplicates.contested,
     brokerRestarted: (reason) => journal.add('broker_restarted', 'cluster', reason),
     async stop() {
       stopped = true;
       cancelBeat();
       losses.stop();
+      duplicates.stop();
       observer.stop();
       adoption.stop();
       try {

@@ -7,7 +7,7 @@ import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
 import { createMqttBus } from '../schemas/io/mqtt-bus.ts';
-import type { Random } from '../schemas/ports.ts';
+import type { Clock, Random } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
 import { createApi } from './api/server.ts';
@@ -34,9 +34,11 @@ export async function runReconciler({ folder, insecure }: ReconcilerOptions, sig
   const logger = pino({ base: { cluster: settings.cluster } }, pino.destination({ dest: 2, sync: true }));
   const log: Log = (level, event, fields = {}) => logger[level]({ event, ...fields });
   const lock = await lockFolder(join(folder, 'records'));
-  const running: { close(): Promise<void> }[] = [{ close: lock.release }];
+  const clock = createSystemClock();
+  // Last of all: whatever still waits for its time must not keep the process.
+  const running: { close(): Promise<void> }[] = [{ close: async () => clock.stop() }, { close: lock.release }];
   try {
-    const ended = await start(folder, settings, { log, logger }, running);
+    const ended = await start(folder, settings, { clock, log, logger }, running);
     await ended(signal);
   } finally {
     // The last opened goes first; one that fails must not keep the others open.
@@ -46,7 +48,8 @@ export async function runReconciler({ folder, insecure }: ReconcilerOptions, sig
   }
 }
 
-interface Logs {
+interface Rim {
+  readonly clock: Clock;
   readonly log: Log;
   readonly logger: Logger;
 }
@@ -55,10 +58,9 @@ interface Logs {
 async function start(
   folder: string,
   settings: ClusterSettings,
-  { log, logger }: Logs,
+  { clock, log, logger }: Rim,
   running: { close(): Promise<void> }[],
 ): Promise<(signal: AbortSignal) => Promise<void>> {
-  const clock = createSystemClock();
   const random = createSystemRandom();
   const records = createRecordsStore({ folder: join(folder, 'records'), log });
   const isNew = (await records.load()).epoch === 0;
@@ -74,7 +76,9 @@ async function start(
   const onExit = (reason: string): void => reconciler?.brokerRestarted(reason);
   const shown = tls && { tls: tls.current() };
   const { credentialKey } = keys;
-  const broker = await startBroker({ ...settings.mqtt, ...shown, credentialKey, random, clock, log, onExit });
+  const onContested = (node: string, from: string): void => reconciler?.contested(node, from);
+  const listeners = { onExit, onContested };
+  const broker = await startBroker({ ...settings.mqtt, ...shown, credentialKey, random, clock, log, ...listeners });
   running.push(broker);
   tls?.onChange(broker.setTls);
   const { url, username, password } = broker;

@@ -46,6 +46,7 @@ export const TokenBody = Type.Object(
     name: Type.Optional(name),
     ttl: Type.Optional(Type.Integer({ minimum: 1000, maximum: 30 * 24 * 3_600_000 })),
     uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+    actor,
   },
   closed,
 );
@@ -57,7 +58,16 @@ export const JoinBody = Type.Object({
   name,
   ip: Type.String({ minLength: 1, maxLength: 64 }),
   version: Type.String({ maxLength: 32 }),
+  attempt: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32,128}$' })),
 });
+
+/** POST /v1/tokens/:id/revoke; no body is an empty one. */
+export const ActorBody = Type.Object({ actor }, closed);
+export type ActorBody = Static<typeof ActorBody>;
+
+/** POST /v1/nodes/:name/remove; no body is an empty one. */
+export const RemoveNodeBody = Type.Object({ force: Type.Optional(Type.Boolean()), actor }, closed);
+export type RemoveNodeBody = Static<typeof RemoveNodeBody>;
 
 /** POST /v1/sync and /v1/nodes/:name/revoke: an empty object, or no body. */
 export const EmptyBody = Type.Object({}, closed);

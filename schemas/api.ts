@@ -15,8 +15,11 @@
  *   POST /v1/plan                                PlanRequest -> PlanView (changes nothing)
  *   POST /v1/approve                             {id, actor?} -> {approved: string}
  *   POST /v1/sync                                {} -> SyncAnswer (fetches now, answers when the head is accepted or refused)
- *   POST /v1/tokens                              {name?, ttl?, uses?} -> {token, id, expires}
+ *   POST /v1/tokens                              {name?, ttl?, uses?, actor?} -> {token, id, expires}
+ *   GET  /v1/tokens                              {items: TokenView[]}: all that have not expired
+ *   POST /v1/tokens/:id/revoke                   {actor?} -> {revoked: string}; again is the same
  *   POST /v1/nodes/:name/revoke                  {} -> {revoked: string}
+ *   POST /v1/nodes/:name/remove                  {force?, actor?} -> {removed: string} (REFUSED while copies are there)
  *   GET  /v1/identity?nonce=<hex>                IdentityAnswer (no token)
  *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
  *   GET  /v1/tls                                 TlsAnswer (no token; the one route that is also answered over plain HTTP)
@@ -196,7 +199,7 @@ export interface ClusterEvent {
   /** ms since 1970 on the reconciler's clock. */
   readonly at: number;
   readonly kind: EventKind;
-  /** Service, instance, `node/<name>`, `source/<name>` or `cluster`. */
+  /** Service, instance, `node/<name>`, `source/<name>`, `token/<id>` or `cluster`. */
   readonly subject: string;
   readonly message: string;
 }
@@ -220,6 +223,11 @@ export const eventKinds = [
   'node_lost',
   'node_returned',
   'node_revoked',
+  'node_removed',
+  'node_duplicate',
+  'node_unique',
+  'token_created',
+  'token_revoked',
   'hold_added',
   'hold_cleared',
   'approved',
@@ -246,6 +254,26 @@ export interface JoinRequest {
   readonly name: string;
   readonly ip: string;
   readonly version: string;
+  /**
+   * A secret of this attempt (hex), kept by the agent until it has its identity: with it the same token gives the same identity
+   * again, as long as the node was never heard. Whoever sends none is recognised by the name alone.
+   */
+  readonly attempt?: string;
+}
+
+/** A join token without its secret. */
+export interface TokenView {
+  readonly id: string;
+  readonly state: 'valid' | 'used' | 'expired' | 'revoked';
+  /** Only a node of this name may join with it. */
+  readonly name?: string;
+  /** How many nodes may still join with it. */
+  readonly uses: number;
+  /** ms since 1970. */
+  readonly expires: number;
+  readonly created?: number;
+  /** Who asked for it. */
+  readonly by?: string;
 }
 
 export interface JoinAnswer {

@@ -60,6 +60,7 @@ export const problemCodes = {
   TOKEN_INVALID: 'a join token is malformed, unknown, used up, revoked or for another cluster',
   SIGNATURE_INVALID: 'a message is not signed by this cluster',
   REVOKED: 'the identity was revoked',
+  DUPLICATE_NODE: 'two agents with the identity of one node are alive: only the elder is let in',
   TLS_REQUIRED: 'something would listen, or a credential would travel, outside loopback without TLS',
   TLS_INVALID:
     'a certificate, a key or an authority cannot be used, or the other side shows a certificate that is not trusted',

@@ -26,7 +26,7 @@ export const nodeListing: Listing<NodeView> = {
     { title: 'NAME', value: (node) => node.name },
     {
       title: 'STATE',
-      value: (node) => (node.cordoned ? `${node.state},cordoned` : node.state),
+      value: nodeState,
       paint: (text) => paintState(paint, text),
     },
     { title: 'IP', value: (node) => node.ip },
@@ -46,6 +46,12 @@ export const nodeListing: Listing<NodeView> = {
     { title: 'PROBLEM', value: (node) => node.problems[0]?.message ?? node.cordoned?.cause, wide: true },
   ],
 };
+
+/** `online`, and what is not as it should be: `online,cordoned,duplicate`. */
+function nodeState({ state, cordoned, problems }: NodeView): string {
+  const isDuplicate = problems.some(({ code }) => code === 'DUPLICATE_NODE');
+  return [state, ...(cordoned ? ['cordoned'] : []), ...(isDuplicate ? ['duplicate'] : [])].join(',');
+}
 
 /** `a=1,b=2`, sorted. */
 export function labelsText(labels: Readonly<Record<string, string>>): string {

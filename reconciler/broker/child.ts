@@ -19,7 +19,7 @@ async function start(message: Extract<ToBroker, { kind: 'start' }>): Promise<voi
     () => performance.now(),
   );
   try {
-    server = await serveBroker(message, access, notices);
+    server = await serveBroker(message, access, notices, (node, from) => tell({ kind: 'contested', node, from }));
     const { port, insidePort } = server;
     tell({ kind: 'listening', port, ...(insidePort !== undefined && { insidePort }) });
   } catch (error) {

@@ -10,6 +10,7 @@ import { type Guarded, guardFrames } from './frame-guard.ts';
 import { type BrokerLimits, brokerLimits, createBucket, createBuckets, createGate } from './limits.ts';
 import { reconcilerUser } from './messages.ts';
 import type { Notices } from './notices.ts';
+import { createTakeovers } from './takeovers.ts';
 
 export interface BrokerServer {
   readonly port: number;
@@ -43,6 +44,7 @@ export async function serveBroker(
   },
   access: Access,
   notices: Notices,
+  contested: (node: string, from: string) => void = () => undefined,
 ): Promise<BrokerServer> {
   const mono = (): number => performance.now();
   const { limits = brokerLimits } = address;
@@ -52,6 +54,19 @@ export async function serveBroker(
   const guards = new WeakMap<object, Guarded>();
   const addressOf = (client: Client): string => addresses.get(client.conn) ?? 'unknown';
   const addresses = new WeakMap<object, string>();
+  const takeovers = createTakeovers(mono);
+  const sessions = new WeakMap<object, string>();
+  /** True when the client must go because another one with its id is connected and stays. */
+  const isTurnedAway = (client: Client): boolean => {
+    const elder = clientsOf(broker)[client.id];
+    if (!elder || elder.closed || client.id === reconcilerUser) return false;
+    // An agent that comes back over a new connection before the old one is known to be dead.
+    const session = sessions.get(client);
+    const isSame = session !== undefined && session === sessions.get(elder) && addressOf(client) === addressOf(elder);
+    const { stays, tell } = isSame ? { stays: 'newest', tell: false } : takeovers.judge(client.id);
+    if (tell) contested(client.id, addressOf(client));
+    return stays === 'elder';
+  };
 
   const broker = await Aedes.createBroker({
     drainTimeout,
@@ -63,6 +78,8 @@ export async function serveBroker(
       // A wrong protocol version gets its own answer from the broker.
       const wrong = packet.protocolVersion === 4 ? refuseConnect(packet, access) : undefined;
       if (wrong) notices.note(addressOf(client), wrong);
+      const session = sessionIn(packet.will?.payload);
+      if (session !== undefined) sessions.set(client, session);
       done(wrong ? new Error(wrong) : null, wrong === undefined);
     },
     authenticate(client, username, password, done) {
@@ -72,6 +89,12 @@ export async function serveBroker(
         username === client.id &&
         access.admits(username, password?.toString('utf8') ?? '')
       ) {
+        if (isTurnedAway(client)) {
+          notices.note(where, `refused: another agent is connected as ${client.id}`);
+          const inUse = Object.assign(new Error('in use'), { returnCode: identifierRejected });
+          done(inUse as AuthenticateError, false);
+          return;
+        }
         guards.get(client.conn)?.admitted(username === reconcilerUser ? undefined : shareOf(username));
         done(null, true);
         return;
@@ -167,6 +190,17 @@ function refuseConnect(packet: ConnectPacket, access: Access): string | undefine
 /** The node that a topic belongs to: only that node can have left a will on it. */
 function ownerOf(topic: string): string {
   return topic.split('/')[1] ?? '';
+}
+
+/** The session of the agent that connects: its will says it. */
+function sessionIn(will: Buffer | string | undefined): string | undefined {
+  if (will === undefined) return undefined;
+  try {
+    const { session } = JSON.parse(will.toString()) as { session?: unknown };
+    return typeof session === 'string' ? session : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The types of aedes leave out its client table. */

@@ -28,6 +28,8 @@ export interface BrokerOptions {
   readonly log?: Log;
   /** Told when the process ended by itself; it is started again. */
   readonly onExit?: (reason: string) => void;
+  /** Told that a second agent with the identity of a node was turned away, and the address that it came from. */
+  readonly onContested?: (node: string, from: string) => void;
   /** Told the pid of each process once it listens. */
   readonly onStart?: (pid: number) => void;
   /** The compiled child.js, where it does not lie beside this file. */
@@ -100,6 +102,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     options.onStart?.(started.pid ?? 0);
     started.on('message', (message) => {
       const notice = message as FromBroker;
+      if (notice.kind === 'contested') options.onContested?.(notice.node, notice.from);
       if (notice.kind !== 'noticed') return;
       const { client, what, times } = notice;
       log('warn', 'the broker refused something', { client, what, times });

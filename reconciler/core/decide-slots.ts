@@ -1,6 +1,6 @@
 /** All slots of a wanted service: first what runs and what is on its way, then what is missing, then the next to update. */
 import type { Mono, Now } from '../../schemas/ports.ts';
-import type { Hold } from '../../schemas/status.ts';
+import type { Hold, HoldCode } from '../../schemas/status.ts';
 import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
 import { type Decision, decideSlot, queuedHold, type Rules } from './decide.ts';
 import { holdOf } from './health.ts';
@@ -81,6 +81,9 @@ interface Part {
   readonly excused?: boolean;
 }
 
+/** Nothing new may be placed on the nodes that would fit. */
+const closedCodes: ReadonlySet<HoldCode> = new Set<HoldCode>(['NODES_CORDONED', 'NODES_DUPLICATED', 'NODES_AWAY']);
+
 function startMissing(context: SlotsContext, slot: SlotState, placer: Placer): Part {
   const { view, policy, now } = context;
   const bound = slot.bound === undefined ? undefined : view.nodes.get(slot.bound);
@@ -91,7 +94,7 @@ function startMissing(context: SlotsContext, slot: SlotState, placer: Placer): P
     return { actions: [], holds: [massLossHold(slot.instance, view, policy, now)] };
   }
   const part = placeMissing(context, slot, placer);
-  const closed = part.holds.some((hold) => hold.code === 'NODES_CORDONED' || hold.code === 'NODES_AWAY');
+  const closed = part.holds.some(({ code }) => closedCodes.has(code));
   return bound && closed ? { ...part, excused: true } : part;
 }
 

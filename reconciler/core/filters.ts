@@ -95,6 +95,12 @@ export const filters: readonly Filter[] = [
     explain: (refused) => `${count(refused)} cordoned (${listed(refused)})`,
   },
   {
+    name: 'duplicate',
+    code: 'NODES_DUPLICATED',
+    admits: ({ node }) => node.duplicate === undefined,
+    explain: (refused) => `${count(refused)} with two agents of one identity (${listed(refused)})`,
+  },
+  {
     name: 'presence',
     code: 'NODES_AWAY',
     admits: ({ state, node }) => state === 'online' && node.information !== undefined,

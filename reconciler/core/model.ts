@@ -39,6 +39,13 @@ export interface NodeRecord {
   readonly serial: number;
   readonly joined: Wall;
   readonly revoked?: Wall;
+  /** Revoked, and not shown any more. The record stays: its id, serial and ordinal are never given out again. */
+  readonly removed?: Wall;
+  /**
+   * It joined and was never heard since, so its answer may have been lost on the way: this token gives the same identity again to
+   * whoever proves the same attempt (SHA-256, hex), or shows none where none was shown.
+   */
+  readonly unheard?: { readonly token: string; readonly attempt?: string };
   /** By hand, or because its entry left nodes.yaml. */
   readonly cordon?: { readonly cause: string };
 }
@@ -56,6 +63,8 @@ export interface Node {
   readonly gone?: { readonly at: Mono; readonly reason?: string };
   /** It spoke again after a silence and has not reported its copies since: what we know of them is old. */
   readonly stale?: true;
+  /** Two agents with its identity are alive, or were moments ago; `from`: where the one comes from that was turned away. */
+  readonly duplicate?: { readonly from?: string };
   readonly information?: InformationMessage;
   readonly online?: OnlineMessage;
   /** Header of the last instances message. */
@@ -223,6 +232,8 @@ export type WorldEvent =
   | { readonly kind: 'node'; readonly record: NodeRecord }
   /** Revoked or removed: forgotten, with its copies. */
   | { readonly kind: 'node_forgotten'; readonly node: NodeId }
+  /** Two agents speak for the node; absent: only one of them any more. */
+  | { readonly kind: 'duplicate'; readonly node: NodeId; readonly duplicate?: NonNullable<Node['duplicate']> }
   | {
       readonly kind: 'information';
       readonly node: NodeId;

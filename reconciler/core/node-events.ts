@@ -29,6 +29,15 @@ export function nodeForgotten(world: World, id: NodeId): void {
   dirtyWaiting(world);
 }
 
+/** Two agents speak for it, or only one any more. */
+export function duplicateSeen(world: World, { node: id, duplicate: seen }: Of<'duplicate'>): void {
+  const known = world.nodes.get(id);
+  if (!known) return;
+  const { duplicate, ...node } = known;
+  world.nodes.set(id, seen ? { ...node, duplicate: seen } : node);
+  if ((duplicate === undefined) !== (seen === undefined)) dirtyNode(world, id);
+}
+
 /** Usage, capacity, labels. Only what placement looks at dirties anything. */
 export function informationCame(world: World, event: Of<'information'>): void {
   const before = hear(world, event);

@@ -1,5 +1,6 @@
 /** Nodes as people see them: those that joined, those that nodes.yaml expects, and those that were revoked. */
 import type { NodeView } from '../../schemas/api.ts';
+import { type Problem, problem } from '../../schemas/problem.ts';
 import { holdCodes } from '../../schemas/status.ts';
 import type { Listing, Node, NodeRecord } from './model.ts';
 import { capacityOf, cordonOf, labelsOf } from './node-facts.ts';
@@ -11,7 +12,9 @@ const defaultPool = 'default';
 /** All nodes, by name. */
 export function nodeViews(input: ViewInput): readonly NodeView[] {
   const joined = [...input.view.nodes.values()].filter(({ record }) => record.revoked === undefined);
-  const revoked = Object.values(input.records.nodes).filter((record) => record.revoked !== undefined);
+  const revoked = Object.values(input.records.nodes).filter(
+    (record) => record.revoked !== undefined && record.removed === undefined,
+  );
   return [
     ...joined.map((node) => joinedView(input, node)),
     ...[...input.view.expected.values()].map(expectedView),
@@ -78,6 +81,19 @@ function revokedView({ id, name }: NodeRecord): NodeView {
   };
 }
 
+function shortOf({ code, message }: Problem): NodeView['problems'][number] {
+  return { code, message };
+}
+
+/** Two agents with the identity of one node: what people are told of it, wherever they look. */
+export function duplicateProblem({ record, duplicate }: Node): Problem {
+  const from = duplicate?.from === undefined ? '' : `; the one that is turned away comes from ${duplicate.from}`;
+  return problem('DUPLICATE_NODE', `two agents with the identity of ${record.name} are alive${from}`, {
+    subject: `node/${record.name}`,
+    hint: `stop one of them, or let it join under a name of its own; nothing new is placed on ${record.name} until then`,
+  });
+}
+
 function instancesOn({ part }: Node): number {
   return new Set(part.jobs.filter(({ want }) => want === 'run').map(({ instance }) => instance)).size;
 }
@@ -90,6 +106,7 @@ function problemsOf(input: ViewInput, node: Node): NodeView['problems'] {
     message: `its connection ended ${formatAge(input.now.mono - node.gone.at)} ago${node.gone.reason ? `: ${node.gone.reason}` : ''}`,
   };
   return [
+    ...(node.duplicate ? [shortOf(duplicateProblem(node))] : []),
     ...(gone ? [gone] : []),
     ...(unread ? [{ code: 'LEDGER_UNREAD', message: holdCodes.LEDGER_UNREAD }] : []),
     ...own,

@@ -71,6 +71,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'LABEL_MISMATCH',
   'NODES_AWAY',
   'NODES_CORDONED',
+  'NODES_DUPLICATED',
   'AGENT_TOO_OLD',
   'HOST_NOT_GRANTED',
   'ASSIGNMENT_FULL',

@@ -18,9 +18,14 @@ export interface TokenRecord {
   /** SHA-256 of the secret, hex. */
   readonly hash: string;
   readonly expires: Wall;
+  /** How many nodes may still join with it. */
   readonly uses: number;
   /** Bound to this node name, if any. */
   readonly name?: string;
+  readonly created?: Wall;
+  /** Who asked for it. */
+  readonly by?: string;
+  readonly revoked?: Wall;
 }
 
 export interface SourceRecord {

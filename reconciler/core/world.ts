@@ -6,6 +6,7 @@ import type { Action, Copy, Fence, World, WorldEvent } from './model.ts';
 import {
   dirtyAll,
   dirtyNode,
+  duplicateSeen,
   informationCame,
   instancesCame,
   ledgerRead,
@@ -96,6 +97,7 @@ function handle<K extends Handled>(world: World, event: { [P in K]: Of<P> }[K]):
 const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void } = {
   node: (world, { record }) => nodeKnown(world, record),
   node_forgotten: (world, { node }) => nodeForgotten(world, node),
+  duplicate: duplicateSeen,
   information: informationCame,
   instances: instancesCame,
   online: onlineCame,

@@ -16,6 +16,8 @@ const node = Type.Object({
   serial: Type.Integer({ minimum: 1 }),
   joined: Type.Number(),
   revoked: Type.Optional(Type.Number()),
+  removed: Type.Optional(Type.Number()),
+  unheard: Type.Optional(Type.Object({ token: text, attempt: Type.Optional(text) })),
   cordon: Type.Optional(Type.Object({ cause: text })),
 });
 
@@ -25,6 +27,9 @@ const token = Type.Object({
   expires: Type.Number(),
   uses: count,
   name: Type.Optional(text),
+  created: Type.Optional(Type.Number()),
+  by: Type.Optional(text),
+  revoked: Type.Optional(Type.Number()),
 });
 
 const direct = Type.Object({

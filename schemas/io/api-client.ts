@@ -20,6 +20,7 @@ import type {
   ServiceView,
   SyncAnswer,
   TlsAnswer,
+  TokenView,
 } from '../api.ts';
 import type { Hold } from '../status.ts';
 import { readServerEvents } from './event-stream.ts';
@@ -51,7 +52,17 @@ export interface ApiClient {
     request: TokenRequest,
     signal: AbortSignal,
   ): Promise<{ readonly token: string; readonly id: string; readonly expires: number }>;
+  /** Those that have not expired, newest first. */
+  tokens(signal: AbortSignal): Promise<readonly TokenView[]>;
+  /** NOT_FOUND. A token that is revoked already is no failure. */
+  revokeToken(id: string, actor: string, signal: AbortSignal): Promise<{ readonly revoked: string }>;
   revoke(node: string, signal: AbortSignal): Promise<{ readonly revoked: string }>;
+  /** Forgets a node. REFUSED while copies are there; `force` is for lost nodes. */
+  removeNode(
+    node: string,
+    request: { readonly force?: boolean; readonly actor?: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly removed: string }>;
   /** `nonce`: 32 to 128 hex digits. Needs no token. */
   identity(nonce: string, signal: AbortSignal): Promise<IdentityAnswer>;
   /** Needs no token. NOT_FOUND when the cluster speaks no TLS. */
@@ -88,6 +99,7 @@ export interface TokenRequest {
   /** ms. */
   readonly ttl?: number;
   readonly uses?: number;
+  readonly actor?: string;
 }
 
 /** A client; connects at each call, holds nothing open. */
@@ -114,6 +126,9 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     approve: (request, signal) => post('/v1/approve', request, signal),
     sync: (signal) => post('/v1/sync', {}, signal),
     createToken: (request, signal) => post('/v1/tokens', request, signal),
+    tokens: (signal) => list('tokens', [], signal),
+    revokeToken: (id, actor, signal) => post(`/v1/tokens/${encodeURIComponent(id)}/revoke`, { actor }, signal),
+    removeNode: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/remove`, request, signal),
     revoke: (node, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/revoke`, {}, signal),
     identity: (nonce, signal) => get(`/v1/identity?${new URLSearchParams({ nonce })}`, signal),
     tls: (signal) => get('/v1/tls', signal),

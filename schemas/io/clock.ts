@@ -4,6 +4,12 @@ import type { Clock, Mono, Now, Random, Wall } from '../ports.ts';
 /** Timers of Node hold at most this many milliseconds; longer waits are taken in several steps. */
 const longestTimer = 0x7fffffff;
 
+/** The system's clock, which can be stopped. */
+export interface SystemClock extends Clock {
+  /** From now on nothing that was or is asked for runs any more, and nothing of it keeps the process alive. */
+  stop(): void;
+}
+
 interface Due {
   readonly at: number;
   readonly run: () => void;
@@ -13,21 +19,22 @@ interface Due {
  * The clocks of this machine. One Node timer serves all waits, so that callbacks run in order of due time (then of call) and
  * never early, which bare `setTimeout` promises neither of. Waits keep the process alive until they ran or were cancelled.
  */
-export function createSystemClock(): Clock {
+export function createSystemClock(): SystemClock {
   /** Sorted by due time; equal times in order of call. */
   const queue: Due[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
 
   const arm = (): void => {
     clearTimeout(timer);
     const next = queue[0];
-    if (!next) return;
+    if (!next || stopped) return;
     const wait = Math.ceil(next.at - performance.now());
     timer = setTimeout(fire, Math.min(longestTimer, Math.max(1, wait)));
   };
   const fire = (): void => {
     try {
-      for (let next = queue[0]; next && next.at <= performance.now(); next = queue[0]) {
+      for (let next = queue[0]; !stopped && next && next.at <= performance.now(); next = queue[0]) {
         queue.shift();
         next.run();
       }
@@ -59,6 +66,11 @@ export function createSystemClock(): Clock {
         queue.splice(index, 1);
         if (index === 0) arm();
       };
+    },
+    stop() {
+      stopped = true;
+      queue.length = 0;
+      clearTimeout(timer);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Who belongs to the cluster: join tokens, joining, revoking, and the proof of the cluster's own identity. */
 import type { FastifyInstance } from 'fastify';
-import { EmptyBody, JoinBody, TokenBody } from '../../../schemas/api-bodies.ts';
+import { ActorBody, EmptyBody, JoinBody, RemoveNodeBody, TokenBody } from '../../../schemas/api-bodies.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveNode } from '../../core/resolve.ts';
@@ -10,11 +10,27 @@ import { found } from './read.ts';
 /** For callers with the API token. */
 export function enrolmentRoutes(app: FastifyInstance, control: ControlPlane): void {
   app.post('/v1/tokens', async ({ body }) => control.createToken(checkBody(TokenBody, body)));
+  app.get('/v1/tokens', async () => ({ items: control.tokens() }));
+  app.post<{ Params: { id: string } }>('/v1/tokens/:id/revoke', async ({ body, params }) =>
+    control.revokeToken(params.id, checkBody(ActorBody, body).actor),
+  );
   app.post<NamedRoute>('/v1/nodes/:name/revoke', async ({ body, params }) => {
     checkBody(EmptyBody, body);
-    const node = found(resolveNode(control.nodes(), params.name));
-    return control.revoke(node.id ?? node.name);
+    return control.revoke(idOf(control, params.name));
   });
+  app.post<NamedRoute>('/v1/nodes/:name/remove', async ({ body, params }) => {
+    const options = checkBody(RemoveNodeBody, body);
+    return control.removeNode(idOf(control, params.name), options);
+  });
+}
+
+/** A revoked node is meant only where no other one has the name; a beginning counts only where nobody has it as a name. */
+function idOf(control: ControlPlane, text: string): string {
+  const nodes = control.nodes();
+  const named = nodes.filter(({ name, id }) => name === text || id === text);
+  const live = named.find(({ state }) => state !== 'revoked');
+  const node = live ?? found(resolveNode(named.length > 0 ? named : nodes, text));
+  return node.id ?? node.name;
 }
 
 /** For agents that have no credential yet. */

@@ -74,7 +74,8 @@ describe('joining', () => {
     const identity = await loadOrJoin(depsOf(server()), { ...wish, token }, signal);
     expect(identity).toMatchObject({ id: answer.id, cluster: 'home', fingerprint, keys: { [kid]: key } });
     expect(Object.keys(identity.keys)).toEqual([kid]);
-    expect(joins).toEqual([{ ...wish, token }]);
+    expect(joins).toEqual([{ ...wish, token, attempt: expect.stringMatching(/^[0-9a-f]{64}$/) }]);
+    expect([...files.content.keys()]).toEqual(['identity']);
   });
 
   test('is done once: afterwards nobody is asked, with or without the token', async () => {
@@ -112,7 +113,7 @@ describe('joining', () => {
     ['an id that is no topic level', { id: 'a/b' }],
   ])('refuses an answer with %s', async (_name, join) => {
     expect(await codeOf(loadOrJoin(depsOf(server({ join })), { ...wish, token }, signal))).toBe('SIGNATURE_INVALID');
-    expect(files.content.size).toBe(0);
+    expect(files.content.has('identity')).toBe(false);
   });
 
   test('needs a token, and one of this cluster', async () => {
@@ -143,6 +144,21 @@ describe('joining', () => {
     files = createMemoryFiles();
     const used = { ...server(), join: () => Promise.reject(new ProblemError(problem('TOKEN_INVALID', 'used up'))) };
     expect(await codeOf(loadOrJoin(depsOf(used), { ...wish, token }, signal))).toBe('TOKEN_INVALID');
+  });
+
+  test('asks again with the same attempt when its disk lost the answer', async () => {
+    const { write } = files;
+    files.write = (name, text) => (name === 'identity' ? Promise.reject(new Error('power cut')) : write(name, text));
+    await expect(loadOrJoin(depsOf(server()), { ...wish, token }, signal)).rejects.toThrow('power cut');
+    files.write = write;
+    const later = { ...depsOf(server()), random: createSeededRandom(2) };
+    expect(await loadOrJoin(later, { ...wish, token }, signal)).toMatchObject({ id: answer.id });
+    expect(joins).toHaveLength(2);
+    expect(joins[1]).toEqual(joins[0]);
+    files.content.set('joining', 'damaged');
+    files.content.delete('identity');
+    await loadOrJoin(later, { ...wish, token }, signal);
+    expect(joins[2]?.attempt).toMatch(/^[0-9a-f]{64}$/);
   });
 
   test('a damaged identity is not overwritten', async () => {

@@ -1,20 +1,21 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../../../base-command.ts';
 import { durationFlag } from '../../../flags.ts';
+import { actorName } from '../../../services/actor.ts';
 
 export default class NodesTokenCreate extends BaseCommand {
   static override description = 'create a token with which a node joins; it is shown once';
   static override flags = {
     name: Flags.string({ description: 'only for a node of this name' }),
-    ttl: durationFlag({ description: 'how long it is good for, e.g. 1h' }),
-    uses: Flags.integer({ min: 1, description: 'how many nodes may join with it' }),
+    ttl: durationFlag({ description: 'how long it is good for: 1h, at most 30d; default 1h' }),
+    uses: Flags.integer({ min: 1, description: 'how many nodes may join with it; default 1' }),
   };
   static override examples = ['<%= config.bin %> nodes token create --name edge-7 --ttl 1h'];
 
   async run(): Promise<void> {
     const { flags } = await this.parse(NodesTokenCreate);
     const { name, ttl, uses } = flags;
-    const request = { ...(name && { name }), ...(ttl && { ttl }), ...(uses && { uses }) };
+    const request = { ...(name && { name }), ...(ttl && { ttl }), ...(uses && { uses }), actor: actorName() };
     const answer = await (await this.connect(flags)).createToken(request, this.signal);
     await this.printOne(flags.output, answer, { name: answer.id, text: ({ token }) => token });
     this.say(`Good until ${new Date(answer.expires).toISOString()}; it goes into the node's agent.yaml as \`token\`.`);

@@ -10,7 +10,10 @@ describe('access', () => {
     ['GET', '/v1/events'],
     ['POST', '/v1/deploy'],
     ['POST', '/v1/tokens'],
+    ['GET', '/v1/tokens'],
+    ['POST', '/v1/tokens/0123/revoke'],
     ['POST', '/v1/nodes/pi1/revoke'],
+    ['POST', '/v1/nodes/pi1/remove'],
     ['GET', '/v1/instances/x/logs'],
   ] as const)('%s %s needs the token', async (method, url) => {
     for (const header of ['', 'Bearer', 'Bearer wrong', `Bearer ${apiToken}x`, `Basic ${apiToken}`]) {
@@ -143,7 +146,9 @@ describe('bodies', () => {
       approve: note({ approved: 'h1' }),
       sync: note({ sources: [] }),
       createToken: note({ token: 't', id: 'i', expires: 1 }),
+      revokeToken: note({ revoked: 'i' }),
       revoke: note({ revoked: 'pi1' }),
+      removeNode: note({ removed: 'pi1' }),
     });
     await post('/v1/deploy', { documents, actor: 'ann' });
     await post('/v1/plan', { documents, asSource: true });
@@ -152,7 +157,10 @@ describe('bodies', () => {
     await post('/v1/approve', { id: 'h1', actor: 'ann' });
     await post('/v1/sync');
     await post('/v1/tokens', { name: 'pi2', ttl: 60_000, uses: 2 });
+    await post('/v1/tokens/0123/revoke', { actor: 'ann' });
     await post('/v1/nodes/pi/revoke');
+    await post('/v1/nodes/pi/remove', { force: true, actor: 'ann' });
+    await post('/v1/nodes/aa11/remove');
     expect(calls).toEqual([
       [{ documents, actor: 'ann' }],
       [{ documents, asSource: true }],
@@ -161,7 +169,10 @@ describe('bodies', () => {
       ['h1', 'ann'],
       [],
       [{ name: 'pi2', ttl: 60_000, uses: 2 }],
+      ['0123', 'ann'],
       ['aa11'],
+      ['aa11', { force: true, actor: 'ann' }],
+      ['aa11', {}],
     ]);
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createSystemClock, createSystemRandom } from '../../../../schemas/io/clock.ts';
 
@@ -60,4 +61,21 @@ describe('randomness', () => {
     expect(new Set(numbers).size).toBe(1000);
     expect(random.bytes(16)).toHaveLength(16);
   });
+});
+
+it('a clock that was stopped runs nothing any more, not even what is asked for later or in the turn of the stop', async () => {
+  const clock = createSystemClock();
+  const ran: string[] = [];
+  clock.after(1, () => {
+    ran.push('first');
+    clock.stop();
+  });
+  clock.after(1, () => ran.push('second'));
+  clock.after(5, () => ran.push('third'));
+  await sleep(30);
+  clock.after(1, () => ran.push('late'))();
+  clock.after(1, () => ran.push('late'));
+  await sleep(30);
+  expect(ran).toEqual(['first']);
+  expect(clock.now().mono).toBeGreaterThan(0);
 });

@@ -1,0 +1,21 @@
+/** Join tokens, as a table. */
+import type { TokenView } from '../../schemas/api.ts';
+import type { Listing } from './output.ts';
+import { paintState } from './paint.ts';
+
+const time = (at: number | undefined): string | undefined =>
+  at === undefined ? undefined : new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+
+export const tokenListing: Listing<TokenView> = {
+  nameOf: (token) => token.id,
+  empty: 'No join tokens. `oakctl nodes token create` makes one.',
+  columns: (paint) => [
+    { title: 'ID', value: (token) => token.id },
+    { title: 'STATE', value: (token) => token.state, paint: (text) => paintState(paint, text) },
+    { title: 'NODE', value: (token) => token.name ?? 'any' },
+    { title: 'USES LEFT', value: (token) => token.uses, right: true },
+    { title: 'EXPIRES', value: (token) => time(token.expires) },
+    { title: 'CREATED', value: (token) => time(token.created), wide: true },
+    { title: 'BY', value: (token) => token.by },
+  ],
+};

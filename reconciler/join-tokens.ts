@@ -1,0 +1,105 @@
+/** Join tokens: made, listed, revoked. Records keep a hash of the secret; what is said once is said in the answer only. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { TokenView } from '../schemas/api.ts';
+import { formatJoinToken, parseJoinToken, pinOf } from '../schemas/join-token.ts';
+import type { Wall } from '../schemas/ports.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import type { Context } from './context.ts';
+import { tokenView } from './core/join-tokens.ts';
+import type { TokenRecord } from './core/records.ts';
+import { withEntry } from './records-keeper.ts';
+
+export interface TokenWish {
+  readonly name?: string;
+  /** ms. */
+  readonly ttl?: number;
+  readonly uses?: number;
+  readonly actor?: string;
+}
+
+export interface JoinTokens {
+  create(wish: TokenWish): Promise<{ token: string; id: string; expires: number }>;
+  /** Those that have not expired, newest first. */
+  list(): readonly TokenView[];
+  /** NOT_FOUND. */
+  revoke(id: string, actor?: string): Promise<{ revoked: string }>;
+  /** The record of a token whose secret is right. TOKEN_INVALID; a wrong secret and an unknown token look the same. */
+  find(text: string): TokenRecord;
+}
+
+const hourMs = 3_600_000;
+const maxTtl = 30 * 24 * hourMs;
+
+const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+
+/** TOKEN_INVALID: the join token `why`. */
+export function tokenInvalid(why: string): ProblemError {
+  return new ProblemError(
+    problem('TOKEN_INVALID', `the join token ${why}`, { hint: 'on the cluster: oakctl nodes token create' }),
+  );
+}
+
+export function createJoinTokens(context: Context): JoinTokens {
+  const { deps, keeper, journal } = context;
+  const pin = pinOf(deps.keys.fingerprint);
+  const wall = (): Wall => deps.clock.now().wall;
+  const by = (actor: string | undefined): string => (actor === undefined ? '' : ` by ${actor}`);
+
+  return {
+    async create({ name, ttl = hourMs, uses = 1, actor }) {
+      const id = Buffer.from(deps.random.bytes(6)).toString('hex');
+      const secret = Buffer.from(deps.random.bytes(32)).toString('base64url');
+      const created = wall();
+      const expires = (created + Math.min(Math.max(ttl, 1_000), maxTtl)) as Wall;
+      const token: TokenRecord = {
+        id,
+        hash: hashOf(secret),
+        expires,
+        uses: Math.max(1, Math.floor(uses)),
+        ...(name !== undefined && { name }),
+        created,
+        ...(actor !== undefined && { by: actor }),
+      };
+      const kept = Object.entries(keeper.now.tokens).filter(([, one]) => one.expires > created);
+      keeper.change({ tokens: { ...Object.fromEntries(kept), [id]: token } });
+      await keeper.saved();
+      const who = name === undefined ? '' : ` for the node ${name}`;
+      const times = token.uses === 1 ? 'once' : `${token.uses} times`;
+      journal.add('token_created', `token/${id}`, `lets nodes join ${times}${who}; created${by(actor)}`);
+      const authority = deps.authority?.();
+      const parts = { id, secret, pin, ...(authority !== undefined && { authority }) };
+      return { token: formatJoinToken(parts), id, expires };
+    },
+
+    list() {
+      const now = wall();
+      return Object.values(keeper.now.tokens)
+        .filter(({ expires }) => expires > now)
+        .sort((a, b) => (b.created ?? 0) - (a.created ?? 0) || (a.id < b.id ? -1 : 1))
+        .map((token) => tokenView(token, now));
+    },
+
+    async revoke(id, actor) {
+      const token = Object.hasOwn(keeper.now.tokens, id) ? keeper.now.tokens[id] : undefined;
+      if (!token) {
+        const hint = 'oakctl nodes token ls; a token that has expired is forgotten';
+        throw new ProblemError(problem('NOT_FOUND', `no join token has the id ${id}`, { subject: id, hint }));
+      }
+      if (token.revoked === undefined) {
+        keeper.change({ tokens: withEntry(keeper.now.tokens, id, { ...token, revoked: wall() }) });
+        journal.add('token_revoked', `token/${id}`, `nobody joins with it any more; revoked${by(actor)}`);
+      }
+      await keeper.saved();
+      return { revoked: id };
+    },
+
+    find(text) {
+      const parsed = parseJoinToken(text);
+      const record = Object.hasOwn(keeper.now.tokens, parsed.id) ? keeper.now.tokens[parsed.id] : undefined;
+      const given = Buffer.from(hashOf(parsed.secret), 'hex');
+      const right = record !== undefined && timingSafeEqual(Buffer.from(record.hash, 'hex'), given);
+      if (record && right && parsed.pin === pin) return record;
+      throw tokenInvalid('is unknown here, or belongs to another cluster');
+    },
+  };
+}
