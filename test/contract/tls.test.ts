@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { minVersion } from '../../reconciler/tls/material.ts';
 
 const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
   .split('\n')
@@ -15,7 +16,6 @@ const forbidden = [
   /NODE_TLS_REJECT_UNAUTHORIZED/,
   /checkServerIdentity/,
   /allowPartialTrustChain/,
-  /minVersion:\s*['"]TLSv1(\.1)?['"]/,
   /\bcurl\b.*\s(-k|--insecure)\b/,
 ];
 
@@ -32,5 +32,12 @@ describe('no file switches off the check of certificates', () => {
         .filter(({ line }) => pattern.test(line)),
     );
     expect(found).toEqual([]);
+  });
+
+  it('one place says which version of TLS is the least, and that is 1.2 or newer', () => {
+    const product = sources.filter((file) => !file.startsWith('test/'));
+    const naming = product.filter((file) => /['"]TLSv1/.test(readFileSync(file, 'utf8')));
+    expect(naming).toEqual(['reconciler/tls/material.ts']);
+    expect(['TLSv1.2', 'TLSv1.3']).toContain(minVersion);
   });
 });
