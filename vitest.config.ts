@@ -6,7 +6,8 @@ const levels: readonly (readonly [name: string, timeout: number, extra?: object]
   ['contract', 20_000],
   ['simulation', 120_000],
   ['integration', 60_000, { fileParallelism: false, maxWorkers: 1 }],
-  ['e2e', 240_000, { fileParallelism: false, maxWorkers: 1 }],
+  // Mostly waiting, so two at a time; each has a home and ports of its own.
+  ['e2e', 240_000, { maxWorkers: 2 }],
 ];
 
 export default defineConfig({

@@ -16,6 +16,9 @@ import { cloneRepository, type GitRepo } from './git-repo.ts';
 /** The shipped program. Tests and bench run in the root of the package, as npm does it. */
 export const program = resolve('dist/cli/bin/oakctl.js');
 
+/** Where the search for free ports begins: two test files at a time must not find the same one free. */
+const firstPort = 11_000 + 200 * Number(process.env['VITEST_POOL_ID'] ?? 0);
+
 export interface Ran {
   readonly code: number;
   readonly stdout: string;
@@ -89,7 +92,8 @@ export async function createTestCluster(options: {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'oakctl-home-')));
   const env = { OAKCTL_HOME: home, OAKCTL_CONTEXT: name };
   const folder = join(home, 'clusters', name);
-  const up = ['up', '--name', name, '--workers', String(workers), '--runtime', runtime, ...flags];
+  const ports = ['--api-port', String(firstPort), '--mqtt-port', String(firstPort + 50)];
+  const up = ['up', '--name', name, '--workers', String(workers), '--runtime', runtime, ...ports, ...flags];
   const ran = await runProgram(up, env);
   if (ran.code !== 0) {
     const logs = await readLogs(folder);
