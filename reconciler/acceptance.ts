@@ -24,6 +24,7 @@ import {
 } from './core/snapshot.ts';
 import { verdictEvents } from './core/verdict.ts';
 import type { Direct } from './direct.ts';
+import { createReadings } from './readings.ts';
 import { withEntry } from './records-keeper.ts';
 
 export interface Acceptance {
@@ -69,13 +70,10 @@ function guardId(source: string, { subjects = [] }: Hold): string {
   return holdId('REMOVAL_GUARD', source, subjects);
 }
 
-const readingKey = (source: string, file: { readonly path: string; readonly blob: string }): string =>
-  `${source}\0${file.path}\0${file.blob}`;
-
 export function createAcceptance(context: Context, direct: Direct): Acceptance {
   const { deps, world, keeper, journal } = context;
   const said = new Map<string, Said>();
-  const readings = new Map<string, ReadFile['reading']>();
+  const readings = createReadings();
 
   const whereOf = (source: Source): Where => ({
     cluster: world.cluster,
@@ -83,44 +81,23 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     limits: deps.settings.limits,
   });
 
-  /** Reads files, each once per path and blob; those whose text cannot be had any more are left out if `optional`. */
-  const readAll = async (
-    source: Source,
-    files: readonly { key: string; path: string; blob: string; mode: string }[],
-    optional: boolean,
-    signal: AbortSignal,
-  ): Promise<ReadFile[]> => {
-    const unread = files.filter((file) => !readings.has(readingKey(source.name, file)));
-    const texts = await source.git.blobs([...new Set(unread.map((file) => file.blob))], signal);
-    return files.flatMap((file) => {
-      const key = readingKey(source.name, file);
-      if (optional && !readings.has(key) && !texts.has(file.blob)) return [];
-      const text = texts.get(file.blob);
-      const reading = readings.get(key) ?? readFile({ ...file, text }, whereOf(source));
-      // A text that is not to be had may be there the next time.
-      if (text !== undefined) readings.set(key, reading);
-      return [{ path: file.key, blob: file.blob, reading }];
-    });
-  };
-
   /** The last good version of everything that the record of a source keeps. */
   const lastGood = (source: Source, signal: AbortSignal): Promise<ReadFile[]> => {
     const files = Object.entries(keeper.now.sources[source.name]?.files ?? {});
-    const kept = files.map(([key, { blob }]) => ({ key, path: pathOfKey(key), blob, mode: '100644' }));
-    return readAll(source, kept, true, signal);
+    const kept = files.map(([key, { services: _names, ...file }]) => {
+      return { ...file, key, path: pathOfKey(key), mode: '100644' };
+    });
+    return readings.readKept(source, whereOf(source), kept, signal);
   };
 
   const snapshotOf: Acceptance['snapshotOf'] = async (source, commit, signal) => {
     const previous = keeper.now.sources[source.name];
-    const entries = selectPaths(await source.git.tree(commit, source.path, signal), whereOf(source));
+    const where = whereOf(source);
+    const tree = await source.git.tree(commit, source.path, signal);
     const before = await lastGood(source, signal);
-    const now = await readAll(
-      source,
-      entries.map((entry) => ({ ...entry, key: entry.path })),
-      false,
-      signal,
-    );
-    forgetReadings(source.name, [...now, ...before]);
+    const files = selectPaths(tree, where).map(({ path, blob, mode }) => ({ key: path, path, blob, mode }));
+    const now = await readings.read(source, where, files, tree, signal);
+    readings.keep(source.name, [...now, ...before]);
     return composeSnapshot({ source: source.name, commit, previous, now, before });
   };
 
@@ -139,11 +116,6 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
       now,
       before,
     });
-  };
-
-  const forgetReadings = (source: string, used: readonly { path: string; blob: string }[]): void => {
-    const keys = new Set(used.map(({ path, blob }) => readingKey(source, { path: pathOfKey(path), blob })));
-    for (const key of [...readings.keys()]) if (key.startsWith(`${source}\0`) && !keys.has(key)) readings.delete(key);
   };
 
   /** Those of a source that was not read yet are the ones that it had. */

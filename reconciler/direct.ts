@@ -46,7 +46,9 @@ export function readDescriptors(
   services: readonly ParsedService[];
   warnings: readonly Problem[];
 } {
-  const parsed = documents.map(({ file, text }) => parseDescriptor(text, file, options));
+  const parsed = documents.map(({ file, text, files }) =>
+    parseDescriptor(text, file, { ...options, ...(files && { files }) }),
+  );
   const services = parsed.flatMap((one) => one.services);
   const problems = [...parsed.flatMap((one) => one.problems), ...checkNames(services)];
   const errors = problems.filter((p) => p.severity !== 'warning');

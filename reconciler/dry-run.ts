@@ -66,11 +66,13 @@ async function tellAsSource(
     throw new ProblemError(
       problem('BAD_REQUEST', 'the cluster has no git source', { hint: 'plan without --as-source' }),
     );
-  const files = (request.documents ?? []).map(({ file, text }) => ({
+  const documents = request.documents ?? [];
+  const files = documents.map(({ file, text, files: taken }) => ({
     path: file,
     text,
     blob: sha256(text),
     mode: '100644',
+    ...(taken && { files: taken }),
   }));
   const snapshot = await within(context.deps.clock, dryRunTimeout, (signal) =>
     acceptance.snapshotOfFiles(source, files, signal),

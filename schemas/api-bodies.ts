@@ -8,7 +8,14 @@ const name = Type.String({ minLength: 1, maxLength: 255 });
 const actor = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 const closed = { additionalProperties: false };
 
-const DocumentText = Type.Object({ file: Type.String({ maxLength: 4096 }), text: Type.String() }, closed);
+const DocumentText = Type.Object(
+  {
+    file: Type.String({ maxLength: 4096 }),
+    text: Type.String(),
+    files: Type.Optional(Type.Record(Type.String({ maxLength: 1024 }), Type.String({ maxLength: 65_536 }), closed)),
+  },
+  closed,
+);
 
 /** POST /v1/deploy */
 export const DeployBody = Type.Object(

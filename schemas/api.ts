@@ -33,6 +33,8 @@ export interface DocumentText {
   /** For messages only. */
   readonly file: string;
   readonly text: string;
+  /** Contents of the files that it takes `from` its repository, as it names them. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 export interface DeployRequest {
@@ -288,6 +290,10 @@ export interface JoinAnswer {
     readonly port: number;
     /** True: over TLS, under the same authority as the API. */
     readonly tls?: boolean;
+    /** A broker that is not the reconciler's own. Counts instead of host, port and tls. */
+    readonly url?: string;
+    /** PEM of the root that signed the certificate at `url`; absent: a public authority, or no TLS. */
+    readonly ca?: string;
     readonly username: string;
     readonly password: string;
   };

@@ -7,6 +7,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { SimpleGit } from 'simple-git';
 import type { DocumentText, ServiceView, SourceView } from '../../schemas/api.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
+import { referencedPath } from '../../schemas/descriptor-files.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { Wanted } from './outcome.ts';
@@ -82,7 +83,8 @@ function wantedOf(wanted: Wanted, views: readonly ServiceView[], source: string)
 }
 
 function readWanted(document: DocumentText): readonly Wanted[] {
-  const { services, problems } = parseDescriptor(document.text, document.file);
+  const { file, text, files } = document;
+  const { services, problems } = parseDescriptor(text, file, files ? { files } : {});
   const errors = problems.filter(({ severity }) => severity !== 'warning');
   if (errors.length > 0) throw new ProblemError(errors);
   return services.map(({ spec }) => ({ name: spec.name, digest: spec.digest }));
@@ -161,25 +163,35 @@ async function requireBranch(git: SimpleGit, branch: string): Promise<void> {
   );
 }
 
-/** A file that lies in the working copy stays where it is; others go, by their name, to the folder that the cluster reads. */
+/**
+ * A file that lies in the working copy stays where it is; others go, by their name, to the folder that the cluster reads. What they
+ * take in goes with them.
+ */
 async function writeDocuments(documents: readonly DocumentText[], root: string, path: string): Promise<string[]> {
   const files: string[] = [];
-  for (const { file, text } of documents) {
+  const put = async (target: string, text: string): Promise<void> => {
+    await mkdir(dirname(join(root, target)), { recursive: true });
+    await writeFile(join(root, target), text);
+  };
+  for (const document of documents) {
+    const { file, text, files: taken = {} } = document;
     const inside = relative(await realpath(root), await realpath(file).catch(() => resolve('/', file)));
     const isInside = file !== 'stdin' && !inside.startsWith('..');
-    const target = isInside ? inside : join(path, file === 'stdin' ? stdinName(text) : basename(file));
-    if (!isInside) {
-      await mkdir(dirname(join(root, target)), { recursive: true });
-      await writeFile(join(root, target), text);
-    }
+    const target = isInside ? inside : join(path, file === 'stdin' ? stdinName(document) : basename(file));
+    if (!isInside) await put(target, text);
     files.push(target);
+    for (const [from, content] of Object.entries(taken)) {
+      const place = referencedPath(from, target);
+      if (!isInside) await put(place, content);
+      files.push(place);
+    }
   }
   return files;
 }
 
 /** What came from standard input is called after its first application. */
-function stdinName(text: string): string {
-  const app = parseDescriptor(text, 'stdin').services[0]?.spec.name.split('.')[0];
+function stdinName({ text, files = {} }: DocumentText): string {
+  const app = parseDescriptor(text, 'stdin', { files }).services[0]?.spec.name.split('.')[0];
   return `${app ?? 'application'}.yaml`;
 }
 

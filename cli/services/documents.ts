@@ -1,8 +1,9 @@
 /** Reads what a command line names: files, folders, or `-` for standard input. */
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import { withReferences } from './references.ts';
 
 /** Longer input is refused here already; the schema's own limit is lower. */
 const maxBytes = 16 * 1024 * 1024;
@@ -17,7 +18,7 @@ export async function readDocuments(
 ): Promise<readonly DocumentText[]> {
   const found: DocumentText[] = [];
   for (const path of paths) {
-    if (path === '-') found.push({ file: 'stdin', text: await readAll(stdin) });
+    if (path === '-') found.push(await withReferences({ file: 'stdin', text: await readAll(stdin) }, '.'));
     else found.push(...(await readPath(path)));
   }
   return found;
@@ -27,17 +28,22 @@ export async function readDocuments(
 export async function readFolder(folder: string): Promise<readonly DocumentText[]> {
   const { mayCount } = await import('../../schemas/classify.ts');
   const files = (await listFiles(folder, '')).filter(mayCount);
-  return Promise.all(files.map(async (file) => ({ file, text: await readText(join(folder, file)) })));
+  return Promise.all(
+    files.map(async (file) => {
+      const path = join(folder, file);
+      return withReferences({ file, text: await readText(path) }, dirname(path));
+    }),
+  );
 }
 
 async function readPath(path: string): Promise<readonly DocumentText[]> {
-  if (!(await isFolder(path))) return [{ file: path, text: await readText(path) }];
+  if (!(await isFolder(path))) return [await withReferences({ file: path, text: await readText(path) }, dirname(path))];
   const { classifyFile } = await import('../../schemas/classify.ts');
   const found = await readFolder(path);
   const descriptors = found.filter(({ file, text }) =>
     ['descriptor', 'invalid'].includes(classifyFile(file, text).kind),
   );
-  if (descriptors.length > 0) return descriptors.map(({ file, text }) => ({ file: join(path, file), text }));
+  if (descriptors.length > 0) return descriptors.map((one) => ({ ...one, file: join(path, one.file) }));
   throw new ProblemError(
     problem(
       'NOT_FOUND',

@@ -52,10 +52,10 @@ function nothing({ file }: DocumentText): Checked {
 }
 
 function check(document: DocumentText, kind: Kind): Checked {
-  const { file, text } = document;
+  const { file, text, files } = document;
   switch (kind) {
     case 'descriptor':
-      return { ...nothing(document), ...pick(parseDescriptor(text, file)) };
+      return { ...nothing(document), ...pick(parseDescriptor(text, file, files ? { files } : {})) };
     case 'nodes':
       return { ...nothing(document), problems: parseNodesFile(text, file).problems };
     case 'settings':

@@ -225,16 +225,16 @@ function keepFiles(
     readonly conflicts: ReadonlySet<ServiceName>;
   },
 ): SourceRecord['files'] {
-  const files: Record<string, { blob: string; services: readonly ServiceName[] }> = {};
+  const files: Record<string, SourceRecord['files'][string]> = {};
   for (const [path, file] of Object.entries(next.files)) {
-    files[path] = { blob: file.blob, services: file.services.filter((name) => !kept.conflicts.has(name)) };
+    files[path] = { ...file, services: file.services.filter((name) => !kept.conflicts.has(name)) };
   }
   for (const [key, file] of Object.entries(before)) {
     const services = file.services.filter((name) => kept.services.has(name));
     const entries = next.lastGoodNodeFiles.get(key) ?? [];
     const isKept = services.length > 0 || entries.some((name) => kept.nodes.has(name));
     if (!isKept || files[key]?.blob === file.blob) continue;
-    files[files[key] ? keptKey(pathOfKey(key), file.blob) : key] = { blob: file.blob, services };
+    files[files[key] ? keptKey(pathOfKey(key), file.blob) : key] = { ...file, services };
   }
   return files;
 }

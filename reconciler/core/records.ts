@@ -31,8 +31,17 @@ export interface TokenRecord {
 export interface SourceRecord {
   /** Last accepted commit. */
   readonly commit: string;
-  /** Last good blob per descriptor path, and the services that it holds. */
-  readonly files: Readonly<Record<string, { readonly blob: string; readonly services: readonly ServiceName[] }>>;
+  /** Last good blob per descriptor path, the services that it holds, and the blobs of files that it takes in, by their names. */
+  readonly files: Readonly<
+    Record<
+      string,
+      {
+        readonly blob: string;
+        readonly services: readonly ServiceName[];
+        readonly with?: Readonly<Record<string, string>>;
+      }
+    >
+  >;
   /** Names of nodes.yaml entries that were accepted. */
   readonly nodes: readonly string[];
   /** These entries: in force after a start, before (and without) any look at the source. */

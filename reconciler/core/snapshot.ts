@@ -4,6 +4,7 @@
  */
 import { classifyFile, type FileClass, mayCount } from '../../schemas/classify.ts';
 import { checkNames, type DescriptorOptions, type ParsedService, parseDescriptor } from '../../schemas/descriptor.ts';
+import type { FileTexts } from '../../schemas/descriptor-files.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
@@ -18,6 +19,8 @@ export interface SnapshotFile {
   readonly blob: string;
   readonly mode: string;
   readonly text?: string | undefined;
+  /** Contents of the files that it takes in, by how it names them. */
+  readonly files?: FileTexts;
 }
 
 /** A service as the source says it. */
@@ -30,6 +33,8 @@ export interface Reading {
   readonly listings?: readonly Listing[];
   readonly settings?: RepositorySettings;
   readonly problems: readonly Problem[];
+  /** What a descriptor takes in, as it names it. */
+  readonly references?: readonly string[];
 }
 
 export interface SourceSnapshot {
@@ -65,6 +70,11 @@ export function pathOfKey(key: string): string {
 }
 
 const regularModes: ReadonlySet<string> = new Set(['100644', '100755']);
+
+/** False for links and submodules, which are never followed. */
+export function isRegular({ mode }: { readonly mode: string }): boolean {
+  return regularModes.has(mode);
+}
 
 /**
  * Which files a cluster reads: where a folder `clusters/` exists below `path`, only `clusters/<its name>/` and `common/`; else all.
@@ -107,7 +117,7 @@ function belowRoot(path: string, where: Where): string {
 /** Reads one file. Never throws; what is wrong is in `problems`. */
 export function readFile(file: SnapshotFile, where: Where): Reading {
   const nothing = { services: [], problems: [] };
-  if (!regularModes.has(file.mode)) {
+  if (!isRegular(file)) {
     if (!mayCount(file.path)) return { ...nothing, kind: 'ignored' };
     const message = file.mode === '160000' ? 'submodules are not followed' : 'links are not followed';
     return { kind: 'invalid', services: [], problems: [problem('SOURCE_HOSTILE', message, { file: file.path })] };
@@ -117,7 +127,8 @@ export function readFile(file: SnapshotFile, where: Where): Reading {
     const message = 'the file is longer than 256 KiB, or could not be read';
     return { kind: 'invalid', services: [], problems: [problem('YAML_INVALID', message, { file: file.path })] };
   }
-  return readText(file.path, file.text, classifyFile(belowRoot(file.path, where), file.text), where);
+  const options = file.files ? { ...where, files: file.files } : where;
+  return readText(file.path, file.text, classifyFile(belowRoot(file.path, where), file.text), options);
 }
 
 function readText(path: string, text: string, found: FileClass, options: DescriptorOptions): Reading {
@@ -136,9 +147,9 @@ function readText(path: string, text: string, found: FileClass, options: Descrip
       return { kind: 'settings', services: [], settings, problems };
     }
     case 'descriptor': {
-      const { services, problems } = parseDescriptor(text, path, options);
-      if (isBroken(problems)) return { kind: 'invalid', services: [], problems };
-      return { kind: 'descriptor', services, problems };
+      const { services, problems, references } = parseDescriptor(text, path, options);
+      if (isBroken(problems)) return { kind: 'invalid', services: [], problems, references };
+      return { kind: 'descriptor', services, problems, references };
     }
   }
 }
@@ -152,6 +163,8 @@ export interface ReadFile {
   readonly path: string;
   readonly blob: string;
   readonly reading: Reading;
+  /** Blobs of the files that it takes in, by how it names them. */
+  readonly with?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -168,7 +181,7 @@ export function composeSnapshot(input: {
   const previousFiles = input.previous?.files ?? {};
   const beforeByPath = new Map(input.before.map((file) => [file.path, file]));
   const problems: Problem[] = [];
-  const files: Record<string, { blob: string; services: readonly ServiceName[] }> = {};
+  const files: Record<string, SourceRecord['files'][string]> = {};
   const found: SnapshotService[] = [];
   let listings: readonly Listing[] | undefined;
   let settings: RepositorySettings | undefined;
@@ -188,7 +201,10 @@ export function composeSnapshot(input: {
     if (broken) complete = false;
     const good = broken ? beforeByPath.get(file.path)?.reading : file.reading;
     if (broken && old) files[file.path] = old;
-    if (!broken) files[file.path] = { blob: file.blob, services: good?.services.map((one) => one.spec.name) ?? [] };
+    if (!broken) {
+      const names = good?.services.map((one) => one.spec.name) ?? [];
+      files[file.path] = { blob: file.blob, services: names, ...(file.with && { with: file.with }) };
+    }
     found.push(...(good?.services ?? []));
     if (good?.listings) listings = [...(listings ?? []), ...good.listings];
     if (good?.settings) settings = good.settings;

@@ -49,7 +49,7 @@ const rollout = Type.Object({
 
 const source = Type.Object({
   commit: text,
-  files: map(Type.Object({ blob: text, services: Type.Array(text) })),
+  files: map(Type.Object({ blob: text, services: Type.Array(text), with: Type.Optional(map(text)) })),
   nodes: Type.Array(text),
 });
 

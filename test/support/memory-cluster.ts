@@ -7,6 +7,7 @@ import type { ReconcilerDeps, Source } from '../../reconciler/context.ts';
 import { emptyRecords, type Records } from '../../reconciler/core/records.ts';
 import { createReconciler, type Reconciler } from '../../reconciler/loop.ts';
 import type { Keys } from '../../reconciler/ports.ts';
+import type { Grant } from '../../schemas/grants.ts';
 import {
   fingerprintOf,
   keyIdOf,
@@ -87,6 +88,8 @@ export async function createMemoryCluster(options: {
   readonly workers?: number;
   readonly seed?: number;
   readonly settings?: string;
+  /** What the owners of nodes grant, by node name; read when an agent starts. */
+  readonly grants?: ReadonlyMap<string, readonly Grant[]>;
   /** Names of the git sources; default: `fleet`. */
   readonly sources?: readonly string[];
 }): Promise<MemoryCluster> {
@@ -176,6 +179,7 @@ export async function createMemoryCluster(options: {
       },
       async start() {
         agent = createAgent({
+          grants: options.grants?.get(name) ?? [],
           identity: { id, name, cluster: 'test' },
           profile: { ip, labels: {}, arch: 'amd64', version: '0.1.0', beat: 5_000, boot: `boot-${processes}` },
           clock,

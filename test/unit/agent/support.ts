@@ -12,6 +12,7 @@ import {
   type PartChange,
 } from '../../../schemas/assignment.ts';
 import { digestOf } from '../../../schemas/digest.ts';
+import type { Grant } from '../../../schemas/grants.ts';
 import type { AssignmentMessage, ControlMessage, Fence, InstancesMessage, Job } from '../../../schemas/messages.ts';
 import type { Bus } from '../../../schemas/ports.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
@@ -97,7 +98,7 @@ export interface Rig {
   status(copy: string): string | undefined;
 }
 
-export function createRig(options: Omit<FakeRuntimeOptions, 'clock'> = {}): Rig {
+export function createRig(options: Omit<FakeRuntimeOptions, 'clock'> = {}, grants: readonly Grant[] = []): Rig {
   const clock = createVirtualClock();
   const broker = createMemoryBroker(clock);
   const runtime = createFakeRuntime({ clock, ...options });
@@ -123,6 +124,7 @@ export function createRig(options: Omit<FakeRuntimeOptions, 'clock'> = {}): Rig 
       random: createSeededRandom(boots),
       bus: broker.client(node, { kind: 'node', id: node }),
       runtimes: [runtime],
+      grants,
       files,
       verify: (_topic, message) => (message as { sig?: string }).sig === 'good',
       usage: () => ({ cpu: 1, memory: 2, capacity: { cpu: 4, memory: 4_096 } }),

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -105,5 +105,59 @@ describe('validate', () => {
       { file: 'cluster.yaml', text: 'cluster: "a b"' },
     ]);
     expect(problems.map(({ code }) => code)).toEqual(['NODES_INVALID', 'SETTINGS_INVALID']);
+  });
+});
+
+describe('files that a descriptor takes from its repository', () => {
+  const taking = (...from: string[]) =>
+    JSON.stringify({
+      applications: [
+        {
+          application_name: 'a',
+          microservices: [
+            {
+              microservice_name: 'web',
+              code: 'nginx',
+              files: from.map((one, index) => ({ path: `/f${index}`, from: one })),
+            },
+          ],
+        },
+      ],
+    });
+
+  it('come with it: from the folder with .git, or beside it', async () => {
+    await write({
+      '.git/HEAD': '',
+      'conf/web.conf': 'root',
+      'apps/a.yaml': taking('conf/web.conf', './own.conf'),
+      'apps/own.conf': 'own',
+    });
+    const files = { 'conf/web.conf': 'root', './own.conf': 'own' };
+    expect(await readDocuments([join(folder, 'apps/a.yaml')], noInput)).toMatchObject([{ files }]);
+    expect(await readDocuments([join(folder, 'apps')], noInput)).toMatchObject([{ files }]);
+    const found = await readFolder(folder);
+    expect(found).toMatchObject([{ file: 'apps/a.yaml', files }]);
+    expect(validateFolder(found).problems).toEqual([]);
+    expect(validateFiles(found).problems).toEqual([]);
+    expect(await planRequest([folder], true, noInput)).toMatchObject({ documents: [{ files }] });
+  });
+
+  it('are looked for in its own folder where there is no repository', async () => {
+    await write({ 'a.yaml': taking('conf/web.conf'), 'conf/web.conf': 'x' });
+    expect(await readDocuments([join(folder, 'a.yaml')], noInput)).toMatchObject([{ files: { 'conf/web.conf': 'x' } }]);
+  });
+
+  it('are plain files inside, or are not there', async () => {
+    await write({
+      'r/.git/HEAD': '',
+      'r/a.yaml': taking('link', 'up/secret', 'big', 'none', '../secret'),
+      secret: 'x',
+    });
+    await write({ 'r/big': 'x'.repeat(65_537) });
+    await symlink('../secret', join(folder, 'r/link'));
+    await symlink('..', join(folder, 'r/up'));
+    const [document] = await readDocuments([join(folder, 'r/a.yaml')], noInput);
+    expect(document?.files).toEqual({});
+    expect(validateFiles(document ? [document] : []).problems).toHaveLength(5);
   });
 });

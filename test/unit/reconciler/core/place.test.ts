@@ -46,6 +46,13 @@ describe('a refusal says why with numbers', () => {
       'AGENT_TOO_OLD: 1 node with an agent that does not know cmd, one_shot',
     ],
     [
+      'a grant',
+      () => place(two(), request({ host: { devices: ['/dev/zero'] } })),
+      'HOST_NOT_GRANTED: 2 nodes without a grant of device /dev/zero (pi1, pi2); policy.yaml of pi1, below grants, ' +
+        'would need: - { app: shop.default, service: web.default, devices: [/dev/zero] }',
+    ],
+    ['a GPU', () => place(two(), request({ vgpus: 1 })), 'NO_CAPACITY: needs 1 vgpus, largest free 0 on pi1'],
+    [
       'labels',
       () => place(two(), request({}, { labels: [{ label: 'gpu', op: 'exists', values: [] }] })),
       'LABEL_MISMATCH: 2 nodes without gpu',
@@ -59,6 +66,15 @@ describe('a refusal says why with numbers', () => {
     ['silence', () => place(two(), request(), aPolicy(), 20_000), 'NODES_AWAY: 2 nodes silent (pi1, pi2)'],
   ])('%s', (_name, placed, expected) => {
     expect(refusal(placed())).toBe(expected);
+  });
+
+  it('and is none where the node grants it, or has it', () => {
+    const grants = [{ app: 'shop.default', privileged: true }];
+    const made = cluster({}, { grants, capacity: { cpu: 1, memory: 1, gpu: 1 } });
+    expect(place(made, request({ privileged: true, vgpus: 1 }))).toMatchObject({ node: 'node2' });
+    const placer = createPlacer(made.world, web, aPolicy(), at(0));
+    expect(placer.place(request({ vgpus: 1 }, {}, 0))).toMatchObject({ node: 'node2' });
+    expect(refusal(placer.place(request({ vgpus: 1 }, {}, 1)))).toMatch(/^NO_CAPACITY: needs 1 vgpus, largest free 0/);
   });
 
   it('and names the last thing in the way first', () => {

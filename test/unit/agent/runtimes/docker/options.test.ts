@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createOptions, type Place } from '../../../../../agent/runtimes/docker/options.ts';
+import { parseDescriptor } from '../../../../../schemas/descriptor.ts';
 import { usualCapabilities } from '../../../../../schemas/host-access.ts';
 import type { RunSpec } from '../../../../../schemas/spec.ts';
 
@@ -69,7 +70,18 @@ const hostKeys = [
     'PidsLimit',
     'Init',
   ],
-  ...['LogConfig', 'MemoryReservation', 'CpuShares', 'Memory', 'MemorySwap', 'CpuPeriod', 'CpuQuota'],
+  ...[
+    'Devices',
+    'DeviceRequests',
+    'Mounts',
+    'LogConfig',
+    'MemoryReservation',
+    'CpuShares',
+    'Memory',
+    'MemorySwap',
+    'CpuPeriod',
+    'CpuQuota',
+  ],
 ];
 
 describe('the create request', () => {
@@ -181,6 +193,74 @@ describe('the create request', () => {
       'io.oakctl.instance': instance,
       'io.oakctl.copy': '3.9',
       'io.oakctl.digest': digest,
+    });
+  });
+
+  it('has nothing of the host for any accepted descriptor, unless it was granted', () => {
+    const path = fc.stringMatching(/^\/srv\/[a-z]{1,5}$/);
+    const service = fc.record(
+      {
+        privileged: fc.boolean(),
+        vgpus: fc.integer({ min: 0, max: 4 }),
+        port: fc.constantFrom('80:80', '90'),
+        limits: fc.record({ memory: amount }),
+        files: fc.uniqueArray(
+          fc.record({ path, content: text, mode: fc.constantFrom('0600', '777'), read_only: fc.boolean() }),
+          { maxLength: 3, selector: (one) => one.path },
+        ),
+        host: fc.record(
+          {
+            devices: fc.subarray(['/dev/zero', '/dev/mem', '/dev/sda']),
+            mounts: fc.array(fc.record({ source: path, target: path, read_only: fc.boolean() }), { maxLength: 2 }),
+            network: fc.constant('host'),
+            caps: fc.subarray(['SYS_ADMIN', 'NET_RAW', 'cap_sys_module', 'CHOWN']),
+          },
+          { requiredKeys: [] },
+        ),
+      },
+      { requiredKeys: [] },
+    );
+    let accepted = 0;
+    fc.assert(
+      fc.property(service, (written) => {
+        const microservices = [{ microservice_name: 'web', code: 'nginx', ...written }];
+        const whole = JSON.stringify({ applications: [{ application_name: 'shop', microservices }] });
+        const run = parseDescriptor(whole, 'a.yaml').services[0]?.spec.run;
+        if (!run) return;
+        accepted += 1;
+        const options = optionsOf(run);
+        expect(Object.keys(options).filter((key) => !bodyKeys.includes(key))).toEqual([]);
+        expect(Object.keys(options.HostConfig).filter((key) => !hostKeys.includes(key))).toEqual([]);
+        for (const key of ['Devices', 'Mounts']) expect(options.HostConfig).not.toHaveProperty(key);
+        expect(options.HostConfig.CapAdd).toEqual(usualCapabilities);
+        expect(options.HostConfig.NetworkMode).toBe(place.network);
+        expect(options.HostConfig.DeviceRequests?.[0]?.Count ?? 0).toBe(written.vgpus ?? 0);
+        expect(JSON.stringify(options)).not.toMatch(/\/srv|\/dev\//);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(accepted).toBeGreaterThan(500);
+  });
+
+  it('has what was granted, each in its place', () => {
+    const granted = {
+      devices: [{ host: '/dev/sda', container: '/dev/disk/by-id/x' }],
+      binds: [{ source: '/srv/real', target: '/data', readOnly: true }],
+      hostNetwork: true,
+      caps: ['NET_ADMIN'],
+    };
+    const run: RunSpec = { ...plain, vgpus: 2, ports: [{ host: 80, container: 80, protocol: 'tcp' }] };
+    const options = createOptions({ instance, copy: '3.9', digest, run }, place, granted);
+    expect(options.ExposedPorts).toEqual({});
+    expect(options.HostConfig).toMatchObject({
+      Devices: [{ PathOnHost: '/dev/sda', PathInContainer: '/dev/disk/by-id/x', CgroupPermissions: 'rw' }],
+      DeviceRequests: [{ Driver: 'nvidia', Count: 2, Capabilities: [['gpu']] }],
+      Mounts: [{ Type: 'bind', Source: '/srv/real', Target: '/data', ReadOnly: true }],
+      NetworkMode: 'host',
+      PortBindings: {},
+      CapDrop: ['ALL'],
+      CapAdd: [...usualCapabilities, 'NET_ADMIN'],
+      SecurityOpt: ['no-new-privileges'],
     });
   });
 });

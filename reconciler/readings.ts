@@ -1,0 +1,140 @@
+/**
+ * Readings of files of git sources, each made once per version: source, path, blob, and the blobs of the files that a descriptor
+ * takes in. Which those are, only its text says; so it is read twice when it takes any.
+ */
+import { maxFileBytes, referencedPath } from '../schemas/descriptor-files.ts';
+import { canonicalJson } from '../schemas/digest.ts';
+import type { Source } from './context.ts';
+import { isRegular, pathOfKey, type ReadFile, type Reading, readFile, type Where } from './core/snapshot.ts';
+import type { TreeEntry } from './ports.ts';
+
+/** A version of a file, under the key of a source record. */
+export interface FileVersion {
+  readonly key: string;
+  readonly path: string;
+  readonly blob: string;
+  readonly mode: string;
+  /** Blobs that it took in, by how it names them, where that is known. */
+  readonly with?: Readonly<Record<string, string>>;
+}
+
+export interface Readings {
+  /** The files of a commit. `tree`: what descriptors can take in. Problems of the git port pass through. */
+  read(
+    source: Source,
+    where: Where,
+    files: readonly FileVersion[],
+    tree: readonly TreeEntry[],
+    signal: AbortSignal,
+  ): Promise<ReadFile[]>;
+  /** Last good versions; those whose text cannot be had any more are left out. */
+  readKept(source: Source, where: Where, files: readonly FileVersion[], signal: AbortSignal): Promise<ReadFile[]>;
+  /** Keeps the readings of a source that are in use. */
+  keep(source: string, used: readonly ReadFile[]): void;
+}
+
+type Taken = Readonly<Record<string, string>>;
+
+/** A file and what it takes in, to be read together. */
+interface Wish {
+  readonly file: FileVersion;
+  readonly taken?: Taken;
+}
+
+export function createReadings(): Readings {
+  const readings = new Map<string, Reading>();
+
+  /** Reads what is not known yet. Absent in the answer: files whose text is not to be had. */
+  const load = async (
+    source: Source,
+    where: Where,
+    wishes: readonly Wish[],
+    signal: AbortSignal,
+  ): Promise<Map<Wish, Reading>> => {
+    const unread = wishes.filter((wish) => !readings.has(readingKey(source.name, wish.file, wish.taken)));
+    const blobs = unread.flatMap(({ file, taken }) => [file.blob, ...Object.values(taken ?? {})]);
+    const texts = await source.git.blobs([...new Set(blobs)], signal);
+    const found = new Map<Wish, Reading>();
+    for (const wish of wishes) {
+      const { file, taken } = wish;
+      const key = readingKey(source.name, file, taken);
+      const text = texts.get(file.blob);
+      const known = readings.get(key);
+      const reading = known ?? readFile({ ...file, text, ...(taken && { files: textsOf(taken, texts) }) }, where);
+      if (known ?? text !== undefined) found.set(wish, reading);
+      // A text that is not to be had may be there the next time.
+      const whole = text !== undefined && Object.values(taken ?? {}).every((blob) => texts.has(blob));
+      if (whole) readings.set(key, reading);
+    }
+    return found;
+  };
+
+  const readAll = async (
+    source: Source,
+    where: Where,
+    files: readonly FileVersion[],
+    takenBy: (file: FileVersion, references: readonly string[]) => Taken,
+    signal: AbortSignal,
+  ): Promise<Map<FileVersion, ReadFile>> => {
+    const plain = await load(
+      source,
+      where,
+      files.map((file) => ({ file })),
+      signal,
+    );
+    const takers: Wish[] = [];
+    const answer = new Map<FileVersion, ReadFile>();
+    for (const [{ file }, reading] of plain) {
+      answer.set(file, { path: file.key, blob: file.blob, reading });
+      const taken = reading.references?.length ? takenBy(file, reading.references) : {};
+      if (Object.keys(taken).length > 0) takers.push({ file, taken });
+    }
+    for (const [{ file, taken = {} }, reading] of await load(source, where, takers, signal)) {
+      answer.set(file, { path: file.key, blob: file.blob, reading, with: taken });
+    }
+    return answer;
+  };
+
+  return {
+    async read(source, where, files, tree, signal) {
+      const entries = new Map(tree.map((entry) => [entry.path, entry]));
+      const takenBy = (file: FileVersion, references: readonly string[]): Taken =>
+        Object.fromEntries(
+          references.flatMap((from) => {
+            const entry = entries.get(referencedPath(from, file.path));
+            return entry && isRegular(entry) && entry.size <= maxFileBytes ? [[from, entry.blob]] : [];
+          }),
+        );
+      const found = await readAll(source, where, files, takenBy, signal);
+      const missing = (file: FileVersion): ReadFile => {
+        return { path: file.key, blob: file.blob, reading: readFile({ ...file, text: undefined }, where) };
+      };
+      return files.map((file) => found.get(file) ?? missing(file));
+    },
+    async readKept(source, where, files, signal) {
+      return [...(await readAll(source, where, files, (file) => file.with ?? {}, signal)).values()];
+    },
+    keep(source, used) {
+      const keys = new Set(
+        used.flatMap((file) => {
+          const version = { path: pathOfKey(file.path), blob: file.blob };
+          return [readingKey(source, version), readingKey(source, version, file.with)];
+        }),
+      );
+      for (const key of [...readings.keys()]) if (key.startsWith(`${source}\0`) && !keys.has(key)) readings.delete(key);
+    },
+  };
+}
+
+function readingKey(source: string, file: Pick<FileVersion, 'path' | 'blob'>, taken?: Taken): string {
+  return [source, file.path, file.blob, ...(taken ? [canonicalJson(taken)] : [])].join('\0');
+}
+
+function textsOf(taken: Taken, texts: ReadonlyMap<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(taken).flatMap(([from, blob]) => {
+      const text = texts.get(blob);
+      return text === undefined ? [] : [[from, text]];
+    }),
+  );
+}
