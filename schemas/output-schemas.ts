@@ -17,6 +17,7 @@ import {
   SourceSchema,
   StatusSchema,
   TlsSchema,
+  TokenSchema,
   words,
 } from './view-schemas.ts';
 
@@ -93,7 +94,10 @@ export const outputs = {
   'nodes inspect': NodeSchema,
   'nodes ls': items(NodeSchema),
   'nodes revoke': Type.Object({ revoked: text }),
+  'nodes rm': Type.Object({ removed: text }),
   'nodes token create': Type.Object({ token: text, id: text, expires: Type.Number({ description: 'ms since 1970' }) }),
+  'nodes token ls': items(TokenSchema),
+  'nodes token revoke': Type.Object({ revoked: text }),
   plan: PlanSchema,
   ps: items(ProcessRow),
   'services inspect': ServiceSchema,

@@ -206,6 +206,19 @@ const Authority = Type.Object({
 });
 export const AuthoritySchema = Authority;
 
+const wallTime = Type.Number({ description: 'ms since 1970' });
+
+/** A join token without its secret. */
+export const TokenSchema = Type.Object({
+  id: text(),
+  state: words(['valid', 'used', 'expired', 'revoked']),
+  name: optional(text('only a node of this name may join with it')),
+  uses: count('how many nodes may still join with it'),
+  expires: wallTime,
+  created: optional(wallTime),
+  by: optional(text('who asked for it')),
+});
+
 export const TlsSchema = Type.Object({
   mode: words(['auto', 'files']),
   authority: optional(Authority),

@@ -22,6 +22,7 @@ import type {
   ServiceView,
   SyncAnswer,
   TlsAnswer,
+  TokenView,
 } from '../../schemas/api.ts';
 import { outputSchemas, type outputs } from '../../schemas/output-schemas.ts';
 import { listenApi, type TestApi, testToken } from '../support/api-server.ts';
@@ -149,6 +150,12 @@ beforeAll(async () => {
     }),
     approve: async (id) => ({ approved: id }),
     sync: async () => ({ sources: [source] }),
+    tokens: () => [
+      { id: 'a', state: 'valid', name: 'pi2', uses: 1, expires: 2, created: 1, by: 'ann@desk' },
+      { id: 'b', state: 'used', uses: 0, expires: 2 },
+    ],
+    revokeToken: async (id) => ({ revoked: id }),
+    removeNode: async (name) => ({ removed: name }),
     createToken: async () => ({ token: 'oak1.a.b.c', id: 'a', expires: 1 }),
     revoke: async (name) => ({ revoked: name }),
     async *logs() {
@@ -196,7 +203,10 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['nodes inspect', 'pi1'],
   ['nodes ls'],
   ['nodes revoke', 'pi1', '--yes'],
+  ['nodes rm', 'pi1', '--yes'],
   ['nodes token create'],
+  ['nodes token ls'],
+  ['nodes token revoke', 'a'],
   ['plan'],
   ['services inspect', 'shop'],
   ['services ls'],
@@ -261,6 +271,7 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'instances ls'>>().toEqualTypeOf<Items<InstanceView>>();
   expectTypeOf<Output<'logs'>>().toEqualTypeOf<LogLine>();
   expectTypeOf<Output<'nodes inspect'>>().toEqualTypeOf<Frozen<NodeView>>();
+  expectTypeOf<Output<'nodes token ls'>>().toEqualTypeOf<Items<TokenView>>();
   expectTypeOf<Output<'plan'>>().toEqualTypeOf<Frozen<PlanView>>();
   expectTypeOf<Output<'ps'>>().toEqualTypeOf<Items<ProcessRow>>();
   expectTypeOf<Output<'services inspect'>>().toEqualTypeOf<Frozen<ServiceView>>();
