@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +8,9 @@ import { readFile, selectPaths } from '../../reconciler/core/snapshot.ts';
 import { classifyFile, mayCount } from '../../schemas/classify.ts';
 import { checkNames, parseDescriptor } from '../../schemas/descriptor.ts';
 import { editorSchemas } from '../../schemas/editor-schemas.ts';
+import { type Grant, missingGrant } from '../../schemas/grants.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
+import { parsePolicy } from '../../schemas/policy.ts';
 import { parseRepositorySettings } from '../../schemas/settings.ts';
 import { curlApplication } from '../support/descriptors.ts';
 
@@ -26,9 +29,12 @@ function inItsFolder(path: string): string {
 function check(path: string) {
   const text = textOf(path);
   const { kind } = classifyFile(inItsFolder(path), text);
+  if (basename(path) === 'policy.yaml') return { kind: 'policy', ...parsePolicy(text, path) };
   if (kind === 'nodes') return { kind, ...parseNodesFile(text, path) };
   if (kind === 'settings') return { kind, ...parseRepositorySettings(text, path) };
-  return { kind, ...parseDescriptor(text, path) };
+  const { references } = parseDescriptor(text, path);
+  const taken = references.map((from) => [from, textOf(join(dirname(path), from))]);
+  return { kind, ...parseDescriptor(text, path, { files: Object.fromEntries(taken) }) };
 }
 
 describe('examples', () => {
@@ -36,14 +42,15 @@ describe('examples', () => {
 
   it.each(files)('%s is valid, without warnings', (path) => {
     const { kind, problems } = check(path);
-    expect(['descriptor', 'nodes', 'settings']).toContain(kind);
-    const known = path.startsWith('clientsrvr/') ? ['FIELD_NOT_SERVED'] : [];
-    expect(problems.map(({ code }) => code)).toEqual(known);
+    expect(['descriptor', 'nodes', 'settings', 'policy']).toContain(kind);
+    const known: Record<string, string> = { clientsrvr: 'FIELD_NOT_SERVED', host: 'GRANT_NEEDED' };
+    const expected = kind === 'policy' ? undefined : known[dirname(path)];
+    expect(problems.map(({ code }) => code)).toEqual(expected ? [expected] : []);
   });
 
   it.each(files)('%s pleases an editor', (path) => {
     const { kind } = check(path);
-    const name = { nodes: 'nodes', settings: 'oakctl' }[kind as string] ?? 'descriptor';
+    const name = { nodes: 'nodes', settings: 'oakctl', policy: 'policy' }[kind as string] ?? 'descriptor';
     const schema = JSON.parse(editorSchemas()[`${name}.schema.json`] ?? '');
     const validate = new Ajv2020({ strict: false }).compile(schema);
     validate(parse(textOf(path)));
@@ -65,6 +72,30 @@ describe('examples', () => {
   it('of a web server asks for three instances', () => {
     const [service] = parseDescriptor(textOf('hello/hello.yaml'), 'hello.yaml').services;
     expect(service?.spec).toMatchObject({ replicas: 3, update: { order: 'stop_first', timeout: 120_000 } });
+  });
+
+  it('of files has them', () => {
+    const files = { './conf/site.conf': textOf('files/conf/site.conf') };
+    const [service] = parseDescriptor(textOf('files/site.yaml'), 'site.yaml', { files }).services;
+    expect(service?.spec.run.files?.map(({ path, mode }) => [path, mode])).toEqual([
+      ['/etc/nginx/conf.d/default.conf', 0o440],
+      ['/usr/share/nginx/html/index.html', 0o644],
+    ]);
+  });
+
+  it('of host access is granted by the policy beside it, and by no less', () => {
+    const [service] = parseDescriptor(textOf('host/meter.yaml'), 'meter.yaml').services;
+    const { policy } = parsePolicy(textOf('host/policy.yaml'), 'policy.yaml');
+    const missing = (change: Partial<Grant>) =>
+      service &&
+      missingGrant(
+        service.spec.name,
+        service.spec.run,
+        (policy?.grants ?? []).map((one) => ({ ...one, ...change })),
+      );
+    expect(missing({})).toBeUndefined();
+    for (const less of [{ app: 'other.default' }, { devices: [] }, { mounts: [] }, { caps: [] }])
+      expect(missing(less), JSON.stringify(less)).toBeDefined();
   });
 
   it('of a process is one', () => {
