@@ -11,5 +11,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+if (process.argv[2] === '__complete') {
+  const { complete } = await import('../completion/run.ts');
+  process.stdout.write(await complete(process.argv.slice(3), new URL('../../../oclif.manifest.json', import.meta.url)));
+  // A shell waits for this answer: whatever is still open is left behind.
+  process.exit(0);
+}
+
 const { runCommandLine } = await import('../run.ts');
 process.exit(await runCommandLine(process.argv.slice(2), import.meta.url));

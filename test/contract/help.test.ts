@@ -13,7 +13,9 @@ function argumentsOf(example: string): string[] {
   const own = example.split('|').find((part) => part.includes('<%= config.bin %>')) ?? '';
   const words = wordsOf(own.slice(own.indexOf('<%= config.bin %>') + '<%= config.bin %>'.length));
   const redirection = words.findIndex((word) => /^[<>&]/.test(word));
-  return normaliseArguments(redirection < 0 ? words : words.slice(0, redirection));
+  return normaliseArguments(
+    (redirection < 0 ? words : words.slice(0, redirection)).map((word) => word.replace(/[)']+$/, '')),
+  );
 }
 
 async function examplesOf(name: string): Promise<string[]> {
