@@ -90,12 +90,20 @@ function startMissing(context: SlotsContext, slot: SlotState, placer: Placer): P
   if (bound && presenceOf(bound, policy, now).state === 'lost') {
     return { actions: [], holds: [awayHold(slot.instance, bound)], excused: true };
   }
-  if (slot.lost.length > 0 && massLoss(view, policy, now)) {
+  if ((slot.lost.length > 0 || mayRunUnseen(context)) && massLoss(view, policy, now)) {
     return { actions: [], holds: [massLossHold(slot.instance, view, policy, now)] };
   }
   const part = placeMissing(context, slot, placer);
   const closed = part.holds.some(({ code }) => closedCodes.has(code));
   return bound && closed ? { ...part, excused: true } : part;
+}
+
+/**
+ * After a restart the copies of nodes that never spoke to this process are unknown: a service that was through with its update has
+ * a copy of the slot on one of them, most likely.
+ */
+function mayRunUnseen({ view, rollout }: SlotsContext): boolean {
+  return rollout.phase !== 'progressing' && [...view.nodes.values()].some((node) => node.heard === undefined);
 }
 
 /** Begins as many updates as may be under way at once: what is not healthy first, then by slot. */

@@ -393,4 +393,20 @@ describe('after a crash', () => {
     await cluster.clock.advance(120_000);
     expect(cluster.handles()).toEqual(quiet);
   });
+
+  it('of most nodes while the reconciler was away replaces nothing until one more is heard', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push({ 'web.yaml': one('web', { replicas: 3 }) });
+    await settled('web');
+    cluster.killReconciler();
+    node(1).kill(true);
+    node(2).kill(true);
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    expect(instancesOf('web')).toHaveLength(1);
+    expect(holds()).toContain('MASS_LOSS');
+    await node(1).start();
+    await settled('web');
+    expect(instancesOf('web')).toHaveLength(3);
+  });
 });
