@@ -11,7 +11,7 @@ export default class Up extends BaseCommand {
   static override description = 'bring up a cluster on this machine, or one worker of it; what is up already stays';
   static override args = { worker: Args.string({ description: 'only this worker of a cluster that exists' }) };
   static override flags = {
-    name: Flags.string({ description: 'name of the cluster (default myCluster)' }),
+    name: Flags.string({ description: 'name of the cluster (default the current one if it is here, or myCluster)' }),
     workers: Flags.integer({ min: 1, description: 'how many workers (default 3)' }),
     runtime: Flags.option({
       options: ['docker', 'process'] as const,

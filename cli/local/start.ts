@@ -19,6 +19,11 @@ const tokenLife = 10 * 60_000;
 export async function startReconciler(paths: LocalPaths, program: string, signal: AbortSignal): Promise<void> {
   const files = { pid: paths.pid('reconciler'), log: paths.log('reconciler') };
   const pid = await startProcess([program, 'reconciler', '--folder', paths.folder], files);
+  await untilListening(paths, pid, signal);
+}
+
+/** Also for a reconciler that an interrupted `up` started a moment ago. UNREACHABLE, TIMED_OUT as above. */
+export async function untilListening(paths: LocalPaths, pid: number, signal: AbortSignal): Promise<void> {
   await poll('the reconciler', signal, async () => {
     await requireAlive(paths, 'reconciler');
     const endpoint = await readEndpoint(paths.folder);

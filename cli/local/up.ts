@@ -2,7 +2,7 @@
  * `oakctl up`: a cluster on this machine. Every step looks first and does only what is missing, so that a second call, a call
  * after a reboot and a call after an interrupted one all end in the same state.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
@@ -18,7 +18,7 @@ import { type LocalWorker, type Marker, readMarker, requireMarker, requireWorker
 import { runningPid } from './processes.ts';
 import { ensureRepository } from './repository.ts';
 import { type Bind, ensureSettings, type Ports } from './settings.ts';
-import { startReconciler, startWorker, untilOnline } from './start.ts';
+import { startReconciler, startWorker, untilListening, untilOnline } from './start.ts';
 import { nodesYaml, repositoryReadme } from './texts.ts';
 
 export interface UpOptions {
@@ -57,15 +57,28 @@ export interface UpReport {
 /** Brings the cluster up and returns when its workers are online. PORT_TAKEN, REFUSED, TIMED_OUT, UNREACHABLE. */
 export async function up(options: UpOptions, signal: AbortSignal): Promise<UpReport> {
   const paths = localPaths(options.home, options.name);
-  return exclusively(paths, () => bringUp(paths, options, signal));
+  try {
+    return await exclusively(paths, () => bringUp(paths, options, signal));
+  } catch (error) {
+    await forgetEmpty(paths);
+    throw error;
+  }
+}
+
+/** Of a cluster that was refused before anything was made, no name is left over. A folder with anything in it stays. */
+async function forgetEmpty({ run, folder }: LocalPaths): Promise<void> {
+  for (const path of [run, folder]) await rmdir(path).catch(() => undefined);
 }
 
 async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSignal): Promise<UpReport> {
   const marker = await prepare(paths, options);
   const started: string[] = [];
   const already: string[] = [];
-  if (await runningPid(paths.pid('reconciler'))) already.push('reconciler');
-  else {
+  const running = await runningPid(paths.pid('reconciler'));
+  if (running !== undefined) {
+    await untilListening(paths, running, signal);
+    already.push('reconciler');
+  } else {
     const { moved } = await ensureSettings(
       paths,
       { ...options.ports, ...(options.bind && { bind: options.bind }) },

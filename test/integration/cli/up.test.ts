@@ -1,0 +1,60 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { localPaths } from '../../../cli/local/folders.ts';
+import { untilListening } from '../../../cli/local/start.ts';
+import { up } from '../../../cli/local/up.ts';
+import { problem } from '../../../schemas/problem.ts';
+
+const { signal } = new AbortController();
+let home: string;
+let server: Server | undefined;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'oakctl-up-'));
+});
+afterEach(async () => {
+  server?.close();
+  server = undefined;
+  await rm(home, { recursive: true, force: true });
+});
+
+describe('up', () => {
+  it('waits for a reconciler that an interrupted `up` started and that does not listen yet', async () => {
+    const paths = localPaths(home, 'one');
+    await mkdir(dirname(paths.pid('reconciler')), { recursive: true });
+    await writeFile(paths.pid('reconciler'), JSON.stringify({ pid: process.pid }));
+    let listens = false;
+    const done = untilListening(paths, process.pid, signal).then(() => listens);
+
+    const stale = { api: 'http://127.0.0.1:9', mqtt: '', pid: process.pid + 1 };
+    await writeFile(paths.endpoints, JSON.stringify(stale));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const made = createServer((_, response) =>
+      response
+        .writeHead(401, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ problems: [problem('UNAUTHORIZED', 'no')] })),
+    );
+    server = made;
+    await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+    const api = `http://127.0.0.1:${(made.address() as AddressInfo).port}`;
+    listens = true;
+    await writeFile(paths.endpoints, JSON.stringify({ api, mqtt: '', pid: process.pid }));
+    expect(await done).toBe(true);
+  });
+
+  it('that is refused leaves no name of a cluster behind', async () => {
+    const options = {
+      home,
+      env: { DOCKER_HOST: 'unix:///nonexistent.sock' },
+      name: 'one',
+      runtime: 'docker' as const,
+      program: 'none',
+      say: () => undefined,
+    };
+    await expect(up(options, signal)).rejects.toMatchObject({ problem: { code: 'RUNTIME_UNAVAILABLE' } });
+    expect(await readdir(join(home, 'clusters'))).toEqual([]);
+  });
+});
