@@ -25,16 +25,26 @@ export async function planRequest(context: Context, acceptance: Acceptance, requ
     : tellDirect(context, world, request);
   const plan = planAll(world, context.policy(), context.deps.clock.now());
   const later = plan.holds.filter((hold) => hold.code === queued);
+  const changes = plan.actions.flatMap((action) => changeOf(context.world, action) ?? []);
+  const begun = new Set(changes.map(({ subject }) => subject));
+  const held = plan.holds.filter(
+    ({ code, subject }) => code !== queued && !(code === 'IN_PROGRESS' && begun.has(subject)),
+  );
   return {
     changes: [
       ...told.changes,
-      ...plan.actions.flatMap((action) => changeOf(context.world, action) ?? []),
+      ...changes,
       ...later.map(({ subject, message }): PlanChange => ({ action: 'replace', subject, detail: message })),
     ],
-    holds: [...told.holds, ...plan.holds.filter((hold) => hold.code !== queued)],
+    holds: distinct([...told.holds, ...held]),
     settled: plan.settled,
     problems: told.problems,
   };
+}
+
+/** One hold that keeps several services is one. */
+function distinct(holds: readonly Hold[]): Hold[] {
+  return [...new Map(holds.map((hold) => [`${hold.code} ${hold.subject} ${hold.message}`, hold])).values()];
 }
 
 type Told = Pick<PlanView, 'changes' | 'holds' | 'problems'>;

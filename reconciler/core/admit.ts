@@ -104,10 +104,15 @@ function judgeRemoval(
   if (options.approvals.has(id)) return { kept: new Set(), spent: id };
   const hold = guardHold('REMOVAL_GUARD', next.source, removed, {
     id,
-    message: `${next.commit.slice(0, 10)} removes ${removed.length} of ${had.length} services: ${shorten(removed)}`,
+    message: `${shown(next.commit)} removes ${removed.length} of ${had.length} services: ${shorten(removed)}`,
     hint: `oakctl approve ${id}`,
   });
   return { kept: new Set(removed), hold };
+}
+
+/** A commit in short; other names of a revision, such as a working copy, whole. */
+function shown(commit: string): string {
+  return /^[0-9a-f]{40,}$/.test(commit) ? commit.slice(0, 10) : commit;
 }
 
 function judgeConflicts(next: SourceSnapshot, options: AdmitOptions): Map<ServiceName, Hold> {
@@ -185,7 +190,7 @@ function judgeListings(
   const id = holdId('REMOVAL_GUARD', next.source, subjects);
   if (options.approvals.has(id)) return { listings: now, removed, spent: id };
   if (!exceeds(removed.length, had.length, options.guard)) return { listings: now, removed };
-  const message = `${next.commit.slice(0, 10)} removes ${removed.length} of ${had.length} entries of nodes.yaml: ${shorten(removed)}`;
+  const message = `${shown(next.commit)} removes ${removed.length} of ${had.length} entries of nodes.yaml: ${shorten(removed)}`;
   const hint = `oakctl approve ${id}`;
   return {
     listings: kept,
