@@ -5,6 +5,7 @@
 import type { AppView, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
 import { parseInstanceName, parseServiceName } from '../../schemas/names.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
+import { nearest } from '../../schemas/spelling.ts';
 
 export type Resolution<T> =
   | { readonly kind: 'found'; readonly item: T }
@@ -102,12 +103,19 @@ function resolve<T extends { readonly name: string }>(
   ];
   const fitting = ways.find((found) => found.length > 0) ?? [];
   const [first] = fitting;
-  if (!first) return notFound(kind, text);
+  if (!first) {
+    const known = spelled.flatMap(({ full, short }) => [...full, ...short]);
+    return notFound(kind, text, nearest(text, known));
+  }
   return fitting.length === 1 ? { kind: 'found', item: first.item } : ambiguous(kind, text, fitting);
 }
 
-function notFound<T>(kind: string, text: string): Resolution<T> {
-  return { kind: 'problem', problem: problem('NOT_FOUND', `no ${kind} is named \`${text}\``, { subject: text }) };
+function notFound<T>(kind: string, text: string, meant: string | undefined): Resolution<T> {
+  const hint = meant && { hint: `did you mean \`${meant}\`?` };
+  return {
+    kind: 'problem',
+    problem: problem('NOT_FOUND', `no ${kind} is named \`${text}\``, { subject: text, ...hint }),
+  };
 }
 
 function ambiguous<T extends { readonly name: string }>(

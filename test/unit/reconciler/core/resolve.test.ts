@@ -40,6 +40,16 @@ describe('resolveService', () => {
   });
 });
 
+it('says which name was probably meant, if one is near', () => {
+  const hint = (text: string) => {
+    const resolution = resolveService(services, text);
+    return resolution.kind === 'problem' ? resolution.problem.hint : undefined;
+  };
+  expect(hint('shop.prod.wbe.default')).toBe('did you mean `shop.prod.web.default`?');
+  expect(hint('apii')).toBe('did you mean `api`?');
+  expect(hint('nothing')).toBeUndefined();
+});
+
 describe('resolveInstance', () => {
   const instances = named(
     'shop.prod.web.default.instance.1',
