@@ -7,7 +7,7 @@ export function problemsOf(error: Error, knownFlags: readonly string[] = []): re
   if (isProblemError(error)) return error.problems;
   const oclif = error as Error & { oclif?: { exit?: number }; flags?: readonly string[] | object };
   if (oclif.oclif === undefined) return undefined;
-  const message = (error.message.split('\n', 1)[0] ?? '').replace(/:$/, '');
+  const message = (error.message.split('\n', 1)[0] ?? '').replace(/:$/, '').trimEnd();
   const details = error.message
     .split('\n')
     .slice(1)

@@ -87,7 +87,7 @@ ${paint.strong(`The cluster ${report.name} is up`)} (${workers}; runtime ${repor
 Try, in another terminal:
   npx oakctl status
   npx oakctl instances ls
-  cd ${copy.folder} && sed -i s/${report.runtime === 'docker' ? 'demo:1/demo:2' : 'site-1/site-2'}/ ${file} && git commit -am 'Version 2' && git push
+  (cd ${copy.folder} && sed -i s/${report.runtime === 'docker' ? 'demo:1/demo:2' : 'site-1/site-2'}/ ${file} && git commit -am 'Version 2' && git push)
   npx oakctl stop worker-1 --hard    and after a quarter of a minute: npx oakctl instances ls
   npx oakctl up worker-1
   npx oakctl down

@@ -91,6 +91,8 @@ describe('failures', () => {
   it('keep what is missing in the message', () => {
     const error = parseError('Missing 1 required arg:\nfile  file or folder\nSee more help with --help');
     expect(problemsOf(error)).toMatchObject([{ message: 'Missing 1 required arg; file  file or folder' }]);
+    const number = parseError('Parsing --workers \n\tExpected an integer but received: x\nSee more help with --help');
+    expect(problemsOf(number)).toMatchObject([{ message: 'Parsing --workers; Expected an integer but received: x' }]);
   });
 
   it('that are problems stay what they are, and bugs are none', () => {
