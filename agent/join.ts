@@ -32,6 +32,8 @@ const IdentityFile = Type.Object({
     host: Type.String(),
     port: Type.Integer(),
     tls: Type.Optional(Type.Boolean()),
+    url: Type.Optional(Type.String()),
+    ca: Type.Optional(Type.String()),
     username: Type.String(),
     password: Type.String(),
   }),

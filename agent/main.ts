@@ -23,7 +23,7 @@ import { readPolicy } from './policy-file.ts';
 import { createRuntimes } from './runtimes/registry.ts';
 import { createStreamOpener } from './streams.ts';
 import { createTrace } from './trace-log.ts';
-import { brokerUrl, endpointOf, withoutTls } from './trust.ts';
+import { brokerOf, endpointOf, withoutTls } from './trust.ts';
 
 export interface AgentOptions {
   /** Holds agent.yaml; state/ is made in it. */
@@ -95,7 +95,7 @@ async function wire(
   const { grants } = host.policy;
   const { id, name, cluster, fingerprint, keys, mqtt } = identity;
   const { username, password } = mqtt;
-  const url = brokerUrl(mqtt, config.api);
+  const broker = brokerOf(mqtt, config.api, identity.ca);
   const { url: api, ...trust } = endpointOf(config.api, identity.ca);
   // Runtimes are silent until the agent starts.
   let agent: Agent | undefined;
@@ -122,8 +122,7 @@ async function wire(
     clock,
     random,
     bus: createMqttBus({
-      url,
-      ...trust,
+      ...broker,
       username,
       password,
       clientId: id,

@@ -27,12 +27,20 @@ export function withoutTls(api: string): string {
   return `http://${url.hostname}:${port}`;
 }
 
-/** The broker. One that listens on every address is where the API is. */
-export function brokerUrl(
-  mqtt: { readonly host: string; readonly port: number; readonly tls?: boolean | undefined },
+/** The broker: the one that the cluster names, or the reconciler's own. One that listens on every address is where the API is. */
+export function brokerOf(
+  mqtt: {
+    readonly host: string;
+    readonly port: number;
+    readonly tls?: boolean | undefined;
+    readonly url?: string | undefined;
+    readonly ca?: string | undefined;
+  },
   api: string,
-): string {
+  ca: string | undefined,
+): Trusted {
+  if (mqtt.url !== undefined) return { url: mqtt.url, ...(mqtt.ca !== undefined && { ca: mqtt.ca }) };
   const isEverywhere = mqtt.host === '0.0.0.0' || mqtt.host === '::';
   const host = isEverywhere ? new URL(api).hostname : isIPv6(mqtt.host) ? `[${mqtt.host}]` : mqtt.host;
-  return `${mqtt.tls ? 'mqtts' : 'mqtt'}://${host}:${mqtt.port}`;
+  return { url: `${mqtt.tls ? 'mqtts' : 'mqtt'}://${host}:${mqtt.port}`, ...(ca !== undefined && { ca }) };
 }

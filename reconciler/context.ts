@@ -40,7 +40,13 @@ export interface ReconcilerDeps {
   readonly streams: Streams;
   readonly broker: BrokerAccess;
   /** Where agents find the broker. */
-  readonly mqtt: { readonly host: string; readonly port: number; readonly tls?: boolean };
+  readonly mqtt: {
+    readonly host: string;
+    readonly port: number;
+    readonly tls?: boolean;
+    readonly url?: string;
+    readonly ca?: string;
+  };
   /** The pin of the authority that agents are to trust; join tokens carry it. Absent: no TLS, or a public authority. */
   readonly authority?: () => string | undefined;
   /** Conditions of the process beside those of sources: certificates, exposure. */

@@ -6,13 +6,12 @@ import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
-import { createMqttBus } from '../schemas/io/mqtt-bus.ts';
 import type { Clock, Random } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
 import { createApi } from './api/server.ts';
 import { createStreams } from './api/streams.ts';
-import { type Broker, startBroker } from './broker/supervisor.ts';
+import { openLink } from './broker/link.ts';
 import type { BrokerAccess, Source } from './context.ts';
 import { createGitSource } from './git/source.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
@@ -73,16 +72,17 @@ async function start(
   const { tls } = security;
 
   let reconciler: Reconciler | undefined;
-  const onExit = (reason: string): void => reconciler?.brokerRestarted(reason);
-  const shown = tls && { tls: tls.current() };
-  const { credentialKey } = keys;
-  const onContested = (node: string, from: string): void => reconciler?.contested(node, from);
-  const listeners = { onExit, onContested };
-  const broker = await startBroker({ ...settings.mqtt, ...shown, credentialKey, random, clock, log, ...listeners });
-  running.push(broker);
-  tls?.onChange(broker.setTls);
-  const { url, username, password } = broker;
-  const access = createNodeAccess(broker, keys);
+  const link = await openLink(settings, {
+    keys,
+    clock,
+    random,
+    log,
+    ...(tls && { tls }),
+    onExit: (reason) => reconciler?.brokerRestarted(reason),
+    onContested: (node, from) => reconciler?.contested(node, from),
+  });
+  running.push(link);
+  const access = createNodeAccess(link, keys);
   const streams = createStreams({ authenticate: access.authenticate });
   reconciler = await createReconciler({
     settings,
@@ -93,11 +93,11 @@ async function start(
     state: createDurableFiles({ folder: join(folder, 'state') }),
     sources: settings.sources.map((source) => openSource(folder, source, log)),
     streams,
-    mqtt: { host: settings.mqtt.host, port: broker.port, ...(tls && { tls: true }) },
+    mqtt: link.agents,
     authority: security.pin,
-    conditions: security.conditions,
+    conditions: () => [...security.conditions(), ...link.conditions()],
     log,
-    bus: createMqttBus({ url, username, password, clientId: username, clock, random, log }),
+    bus: link.bus,
     broker: access,
     fatal: ending.fatal,
   });
@@ -105,7 +105,7 @@ async function start(
   const api = await createApi({ control, token, streams, logger, bind: settings.api, ...(tls && { tls }) });
   running.push({ close: reconciler.stop }, api);
   reconciler.start();
-  const endpoints = { api: api.url, mqtt: `${settings.mqtt.host}:${broker.port}`, pid: process.pid };
+  const endpoints = { api: api.url, mqtt: link.shown, pid: process.pid };
   await writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) });
   tls?.onChange(() => void writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) }));
   running.push({ close: () => rm(join(folder, 'endpoints.json'), { force: true }) });
@@ -150,7 +150,7 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void; reject:
 
 /** Who may connect: told to the broker, and asked by the streams of the API. */
 function createNodeAccess(
-  broker: Broker,
+  broker: BrokerAccess,
   keys: ClusterKeys,
 ): BrokerAccess & { authenticate(node: string, password: string): boolean } {
   const leastSerials = new Map<string, number>();

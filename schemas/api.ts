@@ -10,6 +10,7 @@
  *   GET  /v1/holds                               {items: Hold[]}
  *   GET  /v1/events?after=<seq>&follow=true      server-sent events of ClusterEvent, id = seq
  *   GET  /v1/instances/:name/logs?tail=&follow=  text/plain stream
+ *   GET  /v1/instances/:name/exec?actor=         WebSocket of frames (exec.ts): a session inside the instance
  *   POST /v1/deploy                              DeployRequest -> DeployAnswer (after fsync; nothing waits for the outcome)
  *   POST /v1/delete                              {services?: string[], apps?: string[], actor?} -> {services: string[]}
  *   POST /v1/plan                                PlanRequest -> PlanView (changes nothing)
@@ -219,6 +220,7 @@ export const eventKinds = [
   'instance_started',
   'instance_stopped',
   'instance_status',
+  'instance_exec',
   'node_joined',
   'node_online',
   'node_suspect',

@@ -102,13 +102,14 @@ export interface BrokerUser {
 
 /**
  * The users of NATS with their permissions. NATS knows no pattern by user, so that each has its own list; nor does its file know a
- * hash that we can make, so that the passwords are readable in it. Never empty: no user at all would mean that everybody may.
+ * hash that we can make, so that the passwords are readable in it. Never empty: no user at all would mean that everybody may. `others`: lines as they are.
  */
-export function natsUsers(cluster: string, users: readonly BrokerUser[]): string {
+export function natsUsers(cluster: string, users: readonly BrokerUser[], others: readonly string[] = []): string {
   return lines([
     '# Made by oakctl; rewritten when a node joins or is revoked.',
     'authorization {',
     '  users: [',
+    ...others,
     ...users.map((user) => {
       const { publish, subscribe } = natsPermissions(cluster, user);
       const allow = (subjects: readonly string[]): string => `{allow: [${subjects.map(quoted).join(', ')}]}`;

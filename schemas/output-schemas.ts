@@ -65,6 +65,14 @@ const stopped = { name: text, ended: texts, copies: count };
 export const outputs = {
   approve: Type.Object({ approved: text }),
   'apps ls': items(AppSchema),
+  'broker config': Type.Object({
+    kind: words(['mosquitto', 'nats']),
+    files: Type.Array(Type.Object({ name: text, text })),
+    settings: text,
+    folder: Type.Optional(text),
+    written: Type.Optional(texts),
+    kept: Type.Optional(texts),
+  }),
   'ca export': AuthoritySchema,
   'ca show': TlsSchema,
   'contexts add': Type.Object({

@@ -1,6 +1,7 @@
 /** Schemas of cluster.yaml and oakctl.yaml. What they mean is in settings.ts. */
 import { type Static, Type } from 'typebox';
 import { durationSchema } from './duration.ts';
+import { BrokerFile, MqttFile } from './settings-broker.ts';
 
 const closed = { additionalProperties: false } as const;
 const nodeName = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
@@ -93,7 +94,8 @@ export const ClusterFile = Type.Object(
     cluster: Type.String({ pattern: nodeName, description: 'Name of the cluster.' }),
     sources: Type.Optional(Type.Array(SourceFile, { maxItems: 64, description: 'Git repositories to follow.' })),
     api: Type.Optional(endpoint('The HTTP API.', 10_100)),
-    mqtt: Type.Optional(endpoint('The embedded MQTT broker.', 10_003)),
+    mqtt: Type.Optional(MqttFile),
+    broker: Type.Optional(BrokerFile),
     tls: Type.Optional(tls),
     [insecureSetting]: Type.Optional(
       Type.Boolean({

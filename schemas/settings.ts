@@ -8,6 +8,7 @@ import { parseDuration } from './duration.ts';
 import { createFindings, type Findings } from './findings.ts';
 import { violations } from './parse.ts';
 import { type Problem, problem } from './problem.ts';
+import { type ExternalBroker, externalBroker } from './settings-broker.ts';
 import { ClusterFile, insecureSetting, RepositoryFile } from './settings-schema.ts';
 import { directSource } from './spec.ts';
 import { parseYaml } from './yaml.ts';
@@ -45,7 +46,10 @@ export interface ClusterSettings {
   readonly cluster: string;
   readonly sources: readonly SourceSettings[];
   readonly api: Endpoint;
+  /** Where the embedded broker listens; it does not with `external`. */
   readonly mqtt: Endpoint;
+  /** A broker that runs by itself. */
+  readonly external?: ExternalBroker;
   /** Absent: plain HTTP and MQTT, for loopback. */
   readonly tls?: TlsSettings;
   /** Outside loopback without TLS, because the owner wants it so. */
@@ -93,6 +97,9 @@ export function parseClusterSettings(
   const read = readSettings<ClusterFile>(ClusterFile, text, file);
   if (!read.value) return { problems: read.problems };
   const { value, findings } = read;
+  const insecure = given.insecure || (value[insecureSetting] ?? false);
+  const external = externalBroker(value.mqtt, value.broker, { allowed: insecure, setting: insecureSetting }, findings);
+  const { host = settingsDefaults.mqtt.host, port = settingsDefaults.mqtt.port } = value.mqtt ?? {};
   const settings: ClusterSettings = {
     cluster: value.cluster,
     sources: (value.sources ?? []).map((source) => ({
@@ -103,9 +110,10 @@ export function parseClusterSettings(
       poll: parseDuration(source.poll) ?? settingsDefaults.poll,
     })),
     api: { ...settingsDefaults.api, ...value.api },
-    mqtt: { ...settingsDefaults.mqtt, ...value.mqtt },
+    mqtt: { host, port },
+    ...(external && { external }),
     ...tlsOf(value.tls, findings),
-    insecure: given.insecure || (value[insecureSetting] ?? false),
+    insecure,
     node_class: value.node_class ?? settingsDefaults.node_class,
     lost_after: lostAfter(value.lost_after),
     cpu_overcommit: value.cpu_overcommit ?? settingsDefaults.cpu_overcommit,

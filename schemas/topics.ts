@@ -35,7 +35,12 @@ const nodeIdPattern = /^[a-z0-9-]{1,63}$/;
 
 /** True for ids that are safe as a topic level and as an MQTT user name. */
 export function isNodeId(id: string): boolean {
-  return nodeIdPattern.test(id);
+  return nodeIdPattern.test(id) && !isReconcilerUser(id);
+}
+
+/** Reconcilers have user names of their own kind: a node never gets one. */
+export function isReconcilerUser(name: string): boolean {
+  return /^reconciler[a-z0-9_-]{0,50}$/.test(name);
 }
 
 /** The topic string. Parted rows take `part` (default 0). */

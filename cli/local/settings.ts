@@ -26,6 +26,8 @@ export interface Bind {
 export interface Listening extends Ports {
   readonly hosts: { readonly api: string; readonly mqtt: string };
   readonly secure: boolean;
+  /** The broker runs by itself: its address is not ours to choose. */
+  readonly external: boolean;
 }
 
 /** Where the reconciler listens as cluster.yaml has it; undefined when there is none yet. SETTINGS_INVALID as it says. */
@@ -34,9 +36,9 @@ export async function readListening(paths: LocalPaths): Promise<Listening | unde
   if (text === undefined) return undefined;
   const { settings, problems } = parseClusterSettings(text, paths.settings);
   if (!settings) throw new ProblemError(problems);
-  const { api, mqtt, tls } = settings;
-  const hosts = { api: api.host, mqtt: mqtt.host };
-  return { api: api.port, mqtt: mqtt.port, hosts, secure: tls !== undefined };
+  const { api, mqtt, tls, external } = settings;
+  const hosts = { api: api.host, mqtt: external ? api.host : mqtt.host };
+  return { api: api.port, mqtt: mqtt.port, hosts, secure: tls !== undefined, external: external !== undefined };
 }
 
 /**
@@ -55,7 +57,7 @@ export async function ensureSettings(
   const hosts = bind ? { api: bind.host, mqtt: bind.host } : (old?.hosts ?? { api: loopback, mqtt: loopback });
   const asked = { api: wanted.api ?? old?.api ?? 10_100, mqtt: wanted.mqtt ?? old?.mqtt ?? 10_003 };
   const api = await freePort(asked.api, [], hosts.api);
-  const ports = { api, mqtt: await freePort(asked.mqtt, [api], hosts.mqtt) };
+  const ports = { api, mqtt: old?.external ? old.mqtt : await freePort(asked.mqtt, [api], hosts.mqtt) };
   if (old && joined && ports.mqtt !== old.mqtt) throw fixedPort(old.mqtt);
   const moved = (['api', 'mqtt'] as const)
     .filter((side) => ports[side] !== asked[side])
@@ -65,7 +67,8 @@ export async function ensureSettings(
     const text = clusterYaml({ name, repository, apiPort: ports.api, mqttPort: ports.mqtt });
     await replaceFile(paths.settings, text);
   }
-  if (bind || (old && (ports.api !== old.api || ports.mqtt !== old.mqtt))) await writeListening(paths, ports, bind);
+  if (bind || (old && (ports.api !== old.api || ports.mqtt !== old.mqtt)))
+    await writeListening(paths, ports, old?.external === true, bind);
   return { ports, moved };
 }
 
@@ -92,13 +95,18 @@ function fixedAddress(known: string, wanted: string): ProblemError {
 }
 
 /** Comments and everything else in the file stay. */
-async function writeListening(paths: LocalPaths, ports: Ports, bind: Bind | undefined): Promise<void> {
+async function writeListening(
+  paths: LocalPaths,
+  ports: Ports,
+  external: boolean,
+  bind: Bind | undefined,
+): Promise<void> {
   const document = parseDocument(await readFile(paths.settings, 'utf8'));
   document.setIn(['api', 'port'], ports.api);
-  document.setIn(['mqtt', 'port'], ports.mqtt);
+  if (!external) document.setIn(['mqtt', 'port'], ports.mqtt);
   if (bind) {
     document.setIn(['api', 'host'], bind.host);
-    document.setIn(['mqtt', 'host'], bind.host);
+    if (!external) document.setIn(['mqtt', 'host'], bind.host);
     if (bind.insecure) document.setIn([insecureSetting], true);
     else if (!document.has('tls')) document.setIn(['tls'], 'auto');
   }

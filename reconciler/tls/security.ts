@@ -19,7 +19,8 @@ export async function openSecurity(
   settings: ClusterSettings,
   options: Omit<TlsOptions, 'settings' | 'hosts'>,
 ): Promise<Security> {
-  const hosts = [settings.api.host, settings.mqtt.host];
+  // An external broker shows a certificate of its own.
+  const hosts = [settings.api.host, ...(settings.external ? [] : [settings.mqtt.host])];
   if (!settings.tls) return { ...watchExposure(hosts, options), pin: () => undefined };
   const tls = await openTls({ ...options, settings: settings.tls, hosts });
   const pin = (): string | undefined => {

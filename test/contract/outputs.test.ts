@@ -32,7 +32,7 @@ import { fakeControlPlane, fakeEvent, fakeInstance, fakeNode, fakeService } from
 
 const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
-const withoutOutput = ['agent', 'completion', 'reconciler'];
+const withoutOutput = ['agent', 'completion', 'exec', 'reconciler'];
 /** Made by `up` on a real machine: their types are compared below, and the e2e level runs them. */
 const local = ['down', 'ps', 'stop', 'up'];
 /** Need a cluster that speaks TLS. */
@@ -189,6 +189,7 @@ async function print(command: string, ...args: string[]): Promise<string> {
 const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['approve', 'ab12'],
   ['apps ls'],
+  ['broker config', 'mosquitto', '--out', 'NEW'],
   ['contexts add', 'far', '--api', 'http://10.0.0.5:10100', '--token-file', 'TOKEN', '--ca-file', 'TOKEN'],
   ['contexts ls'],
   ['contexts use', 'far'],

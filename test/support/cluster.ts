@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import Docker from 'dockerode';
@@ -87,12 +87,21 @@ export async function createTestCluster(options: {
   readonly runtime?: 'docker' | 'process';
   readonly home?: string;
   readonly flags?: readonly string[];
+  /** cluster.yaml, instead of the one that `up` writes. */
+  readonly settings?: (repository: string) => string;
 }): Promise<TestCluster> {
   const { name = 'test', workers = 3, runtime = 'docker', flags = [] } = options;
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'oakctl-home-')));
   const env = { OAKCTL_HOME: home, OAKCTL_CONTEXT: name };
   const folder = join(home, 'clusters', name);
   const ports = ['--api-port', String(firstPort), '--mqtt-port', String(firstPort + 50)];
+  if (options.settings) {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'cluster.yaml'), options.settings(join(folder, 'repository.git')));
+    // What is there without a marker was not made by `up`, and is left alone.
+    const marker = { version: 1, runtime, block: 77, workers: [] };
+    await writeFile(join(folder, 'local.json'), JSON.stringify(marker));
+  }
   const up = ['up', '--name', name, '--workers', String(workers), '--runtime', runtime, ...ports, ...flags];
   const ran = await runProgram(up, env);
   if (ran.code !== 0) {

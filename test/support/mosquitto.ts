@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,6 +25,8 @@ export interface TestMosquitto {
   log(): string;
   /** Replaces the password file and tells it. */
   setUsers(users: Readonly<Record<string, string>>): Promise<void>;
+  /** Writes the password of a user into a file of its own, and answers its path. */
+  passwordFile(user: string, password: string): string;
   /** Ends the process, and nothing else. */
   kill(): Promise<void>;
   /** Starts it again on the same port. */
@@ -45,7 +47,7 @@ export async function startMosquitto(options: {
   const { config: main, access, credentials } = brokerFiles.mosquitto;
   // Started as root it would become its own user, and could not read a folder of ours.
   const user = execFileSync('id', ['-un'], { encoding: 'utf8' });
-  await writeFile(join(folder, main), `user ${user}${mosquittoConfig(config)}`);
+  await writeFile(join(folder, main), `user ${user}pid_file ${folder}/pid\n${mosquittoConfig(config)}`);
   await writeFile(join(folder, access), mosquittoAccess(config));
   const writeUsers = async (users: Readonly<Record<string, string>>): Promise<void> => {
     const lines = await Promise.all(
@@ -83,6 +85,11 @@ export async function startMosquitto(options: {
       const before = log.length;
       child.kill('SIGHUP');
       await eventually(() => /Reloading config/.test(log.slice(before)));
+    },
+    passwordFile(user, password) {
+      const file = join(folder, `${user}.password`);
+      writeFileSync(file, `${password}\n`, { mode: 0o600 });
+      return file;
     },
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;

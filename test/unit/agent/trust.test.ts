@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { brokerUrl, endpointOf, withoutTls } from '../../../agent/trust.ts';
+import { brokerOf, endpointOf, withoutTls } from '../../../agent/trust.ts';
 
 describe('where a node connects', () => {
   it('is never without TLS once it knows the root of its cluster', () => {
@@ -10,10 +10,18 @@ describe('where a node connects', () => {
 
   it('is the broker that the cluster named, or where the API is if that listens everywhere', () => {
     const api = 'https://fleet.example:10100';
-    expect(brokerUrl({ host: '10.0.0.1', port: 1, tls: true }, api)).toBe('mqtts://10.0.0.1:1');
-    expect(brokerUrl({ host: '::1', port: 1 }, api)).toBe('mqtt://[::1]:1');
-    expect(brokerUrl({ host: '0.0.0.0', port: 1, tls: true }, api)).toBe('mqtts://fleet.example:1');
-    expect(brokerUrl({ host: '::', port: 1 }, 'http://[::1]:2')).toBe('mqtt://[::1]:1');
+    const urlOf = (mqtt: Parameters<typeof brokerOf>[0], of = api) => brokerOf(mqtt, of, undefined).url;
+    expect(brokerOf({ host: '10.0.0.1', port: 1, tls: true }, api, 'PEM')).toEqual({
+      url: 'mqtts://10.0.0.1:1',
+      ca: 'PEM',
+    });
+    expect(urlOf({ host: '::1', port: 1 })).toBe('mqtt://[::1]:1');
+    expect(urlOf({ host: '0.0.0.0', port: 1, tls: true })).toBe('mqtts://fleet.example:1');
+    expect(urlOf({ host: '::', port: 1 }, 'http://[::1]:2')).toBe('mqtt://[::1]:1');
+    // Another broker has a root of its own, or one that everybody knows.
+    const other = { host: 'broker', port: 1, url: 'wss://broker/mqtt' };
+    expect(brokerOf(other, api, 'PEM')).toEqual({ url: 'wss://broker/mqtt' });
+    expect(brokerOf({ ...other, ca: 'OTHER' }, api, 'PEM')).toEqual({ url: 'wss://broker/mqtt', ca: 'OTHER' });
   });
 
   it('asks in the open at the same port', () => {

@@ -74,6 +74,40 @@ pools: {roof: {class: fast}}
     ]);
   });
 
+  it('names a broker that runs by itself', () => {
+    const { settings } = cluster(`cluster: a
+mqtt: {url: "mqtts://broker.example:8883", username: reconciler-2, password_file: /p, ca: /ca.pem}
+broker: {credentials: {file: /passwords, reload: [systemctl, reload, mosquitto]}}`);
+    expect(settings?.external).toEqual({
+      url: 'mqtts://broker.example:8883',
+      username: 'reconciler-2',
+      passwordFile: '/p',
+      ca: '/ca.pem',
+      credentials: {
+        file: '/passwords',
+        format: 'mosquitto',
+        reload: { kind: 'run', argv: ['systemctl', 'reload', 'mosquitto'] },
+      },
+    });
+    const plain = 'cluster: a\nmqtt: {url: "mqtt://127.0.0.1:1883", password_file: /p}\n';
+    expect(cluster(plain).settings?.external).toEqual({
+      url: 'mqtt://127.0.0.1:1883',
+      username: 'reconciler',
+      passwordFile: '/p',
+    });
+    const signal = `${plain}broker: {credentials: {file: /f, format: nats, reload: {pid_file: /run/nats.pid}}}`;
+    expect(cluster(signal).settings?.external?.credentials).toEqual({
+      file: '/f',
+      format: 'nats',
+      reload: { kind: 'signal', pidFile: '/run/nats.pid' },
+    });
+    const far = 'cluster: a\nmqtt: {url: "ws://10.0.0.1/mqtt", password_file: /p}\n';
+    expect(cluster(`${far}insecure_outside_loopback_i_know_the_risk: true`).settings?.external?.url).toBe(
+      'ws://10.0.0.1/mqtt',
+    );
+    expect(cluster(far).problems[0]).toMatchObject({ code: 'TLS_REQUIRED', hint: expect.stringContaining('wss://') });
+  });
+
   const withSource = (fields: string) => `cluster: a\nsources:\n  - ${fields}\n`;
   it.each([
     ['nothing', '', 'SETTINGS_INVALID'],
@@ -82,6 +116,25 @@ pools: {roof: {class: fast}}
     ['an unknown key', 'cluster: a\nlost_afer: {}', 'UNKNOWN_FIELD'],
     ['two documents', 'cluster: a\n---\ncluster: b', 'SETTINGS_INVALID'],
     ['an open API', 'cluster: a\napi: {host: 0.0.0.0}', 'TLS_REQUIRED'],
+    [
+      'a broker that is ours and another',
+      'cluster: a\nmqtt: {url: "mqtt://[::1]:1", port: 1, password_file: /p}',
+      'SETTINGS_INVALID',
+    ],
+    ['a broker without a password', 'cluster: a\nmqtt: {url: "mqtt://127.0.0.1"}', 'SETTINGS_INVALID'],
+    ['a password for our own broker', 'cluster: a\nmqtt: {password_file: /p}', 'SETTINGS_INVALID'],
+    ['credentials of our own broker', 'cluster: a\nbroker: {credentials: {file: /p}}', 'SETTINGS_INVALID'],
+    ['a password in a URL', 'cluster: a\nmqtt: {url: "mqtt://a:b@127.0.0.1", password_file: /p}', 'SETTINGS_INVALID'],
+    [
+      'a user who could be a node',
+      'cluster: a\nmqtt: {url: "mqtt://[::1]", username: aa, password_file: /p}',
+      'SETTINGS_INVALID',
+    ],
+    [
+      'a command as one text',
+      'cluster: a\nmqtt: {url: "mqtt://[::1]", password_file: /p}\nbroker: {credentials: {file: /p, reload: "kill 1"}}',
+      'SETTINGS_INVALID',
+    ],
     ['an open broker', 'cluster: a\nmqtt: {host: 192.168.0.1}', 'TLS_REQUIRED'],
     ['a certificate without its key', 'cluster: a\ntls: {cert: /a.pem}', 'SETTINGS_INVALID'],
     ['names for a certificate from a file', 'cluster: a\ntls: {cert: /a, key: /b, names: [c]}', 'SETTINGS_INVALID'],

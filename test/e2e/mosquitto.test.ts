@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
+import { descriptor, fullName } from '../support/descriptors.ts';
+import { eventually, steadily } from '../support/eventually.ts';
+import { hasMosquitto, startMosquitto, type TestMosquitto } from '../support/mosquitto.ts';
+
+const web = fullName('shop', 'web');
+const isThere = hasMosquitto();
+if (!isThere) process.stderr.write('e2e on Mosquitto: it is not installed, the story is skipped\n');
+
+const serve = (word: string, replicas: number) => ({
+  web: {
+    virtualization: 'process' as const,
+    code: '/bin/sh',
+    cmd: ['-c', `: ${word}; exec sleep 1000`],
+    replicas,
+    memory: 20,
+  },
+});
+
+describe.skipIf(!isThere)('a cluster on Mosquitto', () => {
+  let mosquitto: TestMosquitto;
+  let cluster: TestCluster;
+
+  beforeAll(async () => {
+    const password = 'a password of the reconciler';
+    mosquitto = await startMosquitto({ users: { reconciler: password } });
+    cluster = await createTestCluster({
+      workers: 2,
+      runtime: 'process',
+      settings: (repository) => `cluster: test
+sources: [{ name: main, url: ${JSON.stringify(repository)}, poll: 10s }]
+api: { port: 0 }
+mqtt: { url: ${mqttUrl()}, password_file: ${mosquitto.passwordFile('reconciler', password)} }
+broker: { credentials: { file: ${mosquitto.folder}/passwords, reload: { pid_file: ${mosquitto.folder}/pid } } }
+node_class: lan
+cpu_overcommit: 16
+`,
+    });
+  });
+  afterAll(async () => {
+    await takeDown(cluster);
+    await mosquitto.close();
+  });
+  const mqttUrl = (): string => mosquitto.url;
+
+  it('joins its nodes, whose passwords the broker has, and runs what is pushed', async () => {
+    await cluster.repository.push({ 'shop.yaml': descriptor('shop', serve('one', 2)) });
+    await cluster.settled({ [web]: 2 });
+    const passwords = await readFile(join(mosquitto.folder, 'passwords'), 'utf8');
+    const names = passwords
+      .trim()
+      .split('\n')
+      .map((line) => line.split(':')[0]);
+    const ids = (await cluster.nodes()).map(({ id }) => id);
+    expect(names.sort()).toEqual([...ids, 'reconciler'].sort());
+    expect((await cluster.status()).conditions).toEqual([]);
+  });
+
+  it('updates what is pushed again', async () => {
+    await cluster.repository.push({ 'shop.yaml': descriptor('shop', serve('two', 2)) });
+    await cluster.oakctl('sync');
+    await cluster.settled({ [web]: 2 });
+  });
+
+  it('survives the loss of the broker and all that it kept: no copy restarts, and changes go on', async () => {
+    const before = (await cluster.instances()).map(({ copy, restarts }) => [copy, restarts]);
+    await mosquitto.kill();
+    await mosquitto.start();
+    await eventually(async () => (await cluster.nodes()).every(({ state }) => state === 'online'), { timeout: 30_000 });
+    await cluster.settled({ [web]: 2 });
+    expect((await cluster.instances()).map(({ copy, restarts }) => [copy, restarts])).toEqual(before);
+    await cluster.repository.push({ 'shop.yaml': descriptor('shop', serve('two', 3)) });
+    await cluster.oakctl('sync');
+    await cluster.settled({ [web]: 3 });
+  });
+
+  it('adopts what runs when the reconciler is started anew', async () => {
+    const before = (await cluster.instances()).map(({ copy, restarts }) => [copy, restarts]);
+    process.kill(await cluster.pid('reconciler'), 'SIGKILL');
+    await cluster.oakctl('up');
+    await cluster.settled({ [web]: 3 });
+    expect((await cluster.instances()).map(({ copy, restarts }) => [copy, restarts])).toEqual(before);
+  });
+
+  it('cuts a revoked node, which does not come back', async () => {
+    const [gone] = await cluster.nodes();
+    await cluster.post(`nodes/${gone?.name}/revoke`, {});
+    await eventually(async () => {
+      const passwords = await readFile(join(mosquitto.folder, 'passwords'), 'utf8');
+      expect(passwords).not.toContain(gone?.id);
+    });
+    const refused = (): boolean => new RegExp(`${gone?.id}.*(not authori[sz]ed|disconnect)`, 'i').test(mosquitto.log());
+    await eventually(refused, { timeout: 20_000, what: 'the refusal' });
+    await cluster.settled({ [web]: 3 });
+    await steadily(async () => {
+      const now = (await cluster.nodes()).find(({ id }) => id === gone?.id);
+      return now?.state !== 'online';
+    }, 2_000);
+  });
+});
