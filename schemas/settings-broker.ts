@@ -104,7 +104,7 @@ export function externalBroker(
   const isPlain = parsed.protocol === 'mqtt:' || parsed.protocol === 'ws:';
   if (isPlain && !isLoopback(hostname) && !insecure.allowed) {
     const message = `${url} is not loopback, and there is no TLS: credentials would be readable on the way`;
-    const hint = `${isPlain ? url.replace(/^(mqtt|ws)/, '$1s') : url} with \`ca\`; \`${insecure.setting}: true\` goes without`;
+    const hint = `${url.replace(/^(mqtt|ws)/, '$1s')} with \`ca\`; \`${insecure.setting}: true\` goes without`;
     findings.error('TLS_REQUIRED', ['mqtt', 'url'], message, hint);
   }
   const { credentials } = broker ?? {};
