@@ -1,5 +1,6 @@
 /** What the agent's loop needs from the world beside schemas/ports.ts and the runtimes; implemented at the rim. */
 import type { Acceptance, Part } from '../schemas/assignment.ts';
+import type { ExecConnection } from '../schemas/exec.ts';
 import type { Grant } from '../schemas/grants.ts';
 import type { CopyReport, Fence } from '../schemas/messages.ts';
 import type { NodeId } from '../schemas/names.ts';
@@ -50,6 +51,8 @@ export interface OpenStream {
 /** Opens streams that the reconciler asked for by id. */
 export interface Streams {
   open(id: string, signal: AbortSignal): Promise<OpenStream>;
+  /** As `open`, for a session with both directions. Absent where there are none. */
+  session?(id: string, signal: AbortSignal): Promise<ExecConnection>;
 }
 
 export interface AgentDeps {

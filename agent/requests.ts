@@ -7,6 +7,7 @@ import type { BusMessage } from '../schemas/ports.ts';
 import { isProblemError } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import type { ActualCopy } from './core/copy.ts';
+import { serveExec } from './exec.ts';
 import type { Ledger } from './ledger.ts';
 import type { AgentEvent, OpenStream, Streams } from './ports.ts';
 import type { Runtime } from './runtimes/runtime.ts';
@@ -37,6 +38,7 @@ export function createRequests(deps: RequestsDeps, signal: AbortSignal): Request
 
   const serve = async (request: RequestMessage, controller: AbortController): Promise<void> => {
     try {
+      if (request.kind === 'exec') return await serveSession(deps, request, controller.signal);
       const stream = await deps.streams.open(request.stream, controller.signal);
       stream.gone?.addEventListener('abort', () => controller.abort(), { once: true });
       if (request.kind === 'ledger') await stream.write(ledgerText(deps.ledger));
@@ -78,6 +80,13 @@ export function createRequests(deps: RequestsDeps, signal: AbortSignal): Request
 /** A part that is not known is left out: absent means unknown, never empty. */
 function ledgerText(ledger: Ledger): string {
   return JSON.stringify({ parts: ledger.known() ? [ledger.part()] : [] });
+}
+
+async function serveSession(deps: RequestsDeps, request: RequestMessage, signal: AbortSignal): Promise<void> {
+  const connection = await deps.streams.session?.(request.stream, signal);
+  if (!connection) return;
+  const copy = wantedCopy(deps.state, request);
+  await serveExec(connection, copy, copy && deps.runtimes.get(copy.runtime), signal);
 }
 
 async function writeLogs(

@@ -1,5 +1,7 @@
 /** The agent's side of streams: a WebSocket that it opens to the API when asked, for logs and ledgers. No inbound port. */
 import { WebSocket } from 'ws';
+import { type ExecConnection, maxFrame } from '../schemas/exec.ts';
+import { execConnection } from '../schemas/io/exec-connection.ts';
 import type { NodeId } from '../schemas/names.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { OpenStream, Streams } from './ports.ts';
@@ -12,7 +14,11 @@ const maxLength = 128 * 1024;
 /** Streams whose end is always told. */
 export interface StreamOpener extends Streams {
   open(id: string, signal: AbortSignal): Promise<Required<OpenStream>>;
+  session(id: string, signal: AbortSignal): Promise<ExecConnection>;
 }
+
+/** A stream has no way down but its end. */
+const maxDown = 1024;
 
 export interface StreamOpenerDeps {
   /** `http://host:port` or `https://host:port` of the reconciler. */
@@ -30,17 +36,26 @@ export interface StreamOpenerDeps {
  */
 export function createStreamOpener({ api, ca, node, password }: StreamOpenerDeps): StreamOpener {
   const authorization = `Basic ${Buffer.from(`${node}:${password}`).toString('base64')}`;
+  const dial = (id: string, maxPayload: number): WebSocket =>
+    new WebSocket(new URL(`/v1/streams/${encodeURIComponent(id)}`, api), {
+      headers: { authorization },
+      handshakeTimeout: openTimeout,
+      perMessageDeflate: false,
+      maxPayload,
+      rejectUnauthorized: true,
+      ...(ca !== undefined && { ca }),
+    });
   return {
+    async session(id, signal) {
+      signal.throwIfAborted();
+      const socket = dial(id, maxFrame);
+      const connection = execConnection(socket, signal);
+      await opened(socket, api, signal);
+      return connection;
+    },
     async open(id, signal) {
       signal.throwIfAborted();
-      const socket = new WebSocket(new URL(`/v1/streams/${encodeURIComponent(id)}`, api), {
-        headers: { authorization },
-        handshakeTimeout: openTimeout,
-        perMessageDeflate: false,
-        maxPayload: 1024,
-        rejectUnauthorized: true,
-        ...(ca !== undefined && { ca }),
-      });
+      const socket = dial(id, maxDown);
       const cut = () => socket.terminate();
       signal.addEventListener('abort', cut, { once: true });
       socket.once('close', () => signal.removeEventListener('abort', cut));

@@ -31,14 +31,16 @@ export async function watchRows<Row>(
 ): Promise<void> {
   await watched.show(await watched.list(signal));
   let away = false;
-  while (!signal.aborted) {
+  // As a call: it changes while others are waited for.
+  const over = () => signal.aborted;
+  while (!over()) {
     try {
       await followOnce(watched, times, signal, () => {
         if (away) watched.say('The reconciler answers again.');
         away = false;
       });
     } catch (error) {
-      if (signal.aborted) return;
+      if (over()) return;
       if (!isAway(error)) throw error;
       if (!away) watched.say(`${error instanceof Error ? error.message : error}; trying again.`);
       away = true;
@@ -66,7 +68,6 @@ async function followOnce<Row>(
   try {
     for (;;) {
       await Promise.race([bell.rung(times.refresh), reading]);
-      if (signal.aborted) return;
       await Promise.race([sleep(times.gather), reading]);
       if (signal.aborted) return;
       bell.still();

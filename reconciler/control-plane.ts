@@ -16,6 +16,7 @@ import type {
   SyncAnswer,
   TokenView,
 } from '../schemas/api.ts';
+import type { ExecConnection } from '../schemas/exec.ts';
 import type { Hold } from '../schemas/status.ts';
 
 export interface ControlPlane {
@@ -59,6 +60,8 @@ export interface ControlPlane {
     options: { readonly tail?: number; readonly follow?: boolean },
     signal: AbortSignal,
   ): AsyncIterable<string>;
+  /** Opens a session inside an instance, at its agent. NOT_FOUND when no copy of it is anywhere; UNAVAILABLE. */
+  exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
   /** Events after `seq` that are still kept, then live ones until the signal aborts. */
   events(after: number, signal: AbortSignal): AsyncIterable<ClusterEvent>;
   /** True when broker, store and the first read of git are there. */

@@ -40,7 +40,7 @@ export function createLogReader(context: Context): ControlPlane['logs'] {
 }
 
 /** The copy that people mean: one that is wanted and reported, else the youngest. */
-function newestCopy(copies: readonly Copy[], instance: string): Copy | undefined {
+export function newestCopy(copies: readonly Copy[], instance: string): Copy | undefined {
   const rank = (copy: Copy): number => (copy.job?.want === 'run' ? 2 : 0) + (copy.report ? 1 : 0);
   return copies
     .filter((copy) => copy.instance === instance)

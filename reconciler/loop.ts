@@ -20,6 +20,7 @@ import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { openRecords } from './records-keeper.ts';
+import { createSessionOpener } from './session-opener.ts';
 import { createSync } from './sync.ts';
 
 export interface Reconciler {
@@ -165,6 +166,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       return removed;
     },
     logs: createLogReader(context),
+    exec: createSessionOpener(context),
     events: (after, signal) => journal.follow(after, signal),
     ready: () => connected && sync.ready(),
   };

@@ -1,4 +1,5 @@
 /** What the reconciler's loop needs from the world, declared by the loop, implemented at the rim. */
+import type { ExecConnection } from '../schemas/exec.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { Records } from './core/records.ts';
 
@@ -32,6 +33,8 @@ export interface Git {
 export interface Streams {
   /** A new stream id under which `node` may connect, and the text that arrives. Ends when the agent ends it or on abort. */
   expect(node: NodeId, signal: AbortSignal): { readonly id: string; readonly chunks: AsyncIterable<string> };
+  /** As `expect`, for a session with both directions. Absent where there are none. */
+  session?(node: NodeId, signal: AbortSignal): { readonly id: string; readonly opened: Promise<ExecConnection> };
 }
 
 /** records/: loaded once, saved whole. `save` returns after the fsync; calls are applied in order. */

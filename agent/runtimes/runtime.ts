@@ -3,6 +3,7 @@
  * Identity lives in the runtime (labels, folders), so no database is needed to find our copies again.
  * Failures are thrown as ProblemError; RUNTIME_UNAVAILABLE means "unknown", never "dead".
  */
+import type { ExecStart, TerminalSize } from '../../schemas/exec.ts';
 import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
 import type { ActualCopy, CopyKey } from '../core/copy.ts';
 
@@ -27,6 +28,29 @@ export interface LogLine {
 /** Something happened to a copy; look again. Only a hint, streams of engines stop silently. */
 export interface RuntimeEvent extends CopyKey {
   readonly kind: 'started' | 'ended' | 'health' | 'removed';
+}
+
+/** A command that runs inside a copy. */
+export interface ExecSession {
+  /** With a terminal all of it is `stdout`. Ends when the command closed its output. */
+  readonly output: AsyncIterable<{ readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }>;
+  /** Input; resolves when there is room for more. */
+  write(data: Uint8Array): Promise<void>;
+  /** No more input. */
+  end(): void;
+  resize(size: TerminalSize): Promise<void>;
+  /** The exit code; to be asked for once `output` has ended. */
+  exit(): Promise<number>;
+}
+
+/** A power that not every runtime has: running a command inside a copy. */
+export interface Executor {
+  /** NOT_FOUND, or REFUSED when the copy does not run. An abort cuts the session. */
+  exec(key: CopyKey, start: ExecStart, signal: AbortSignal): Promise<ExecSession>;
+}
+
+export function canExec(runtime: Runtime): runtime is Runtime & Executor {
+  return typeof (runtime as Partial<Executor>).exec === 'function';
 }
 
 export interface Runtime {

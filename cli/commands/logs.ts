@@ -31,15 +31,17 @@ export default class Logs extends BaseCommand {
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Logs);
     const { follow, tail, output } = flags;
+    // Neither said nor denied: oclif's type does not know it.
+    const prefix = flags.prefix as boolean | undefined;
     if (output === 'yaml' || output === 'name') usage(`logs have no form \`${output}\``, 'take `-o json`, or none');
     const api = await this.connect(flags);
     const instances = await instancesToRead(api, argv as string[], follow, this.signal);
-    const prefixes = (flags.prefix ?? instances.length > 1) ? prefixesOf(instances.map(({ name }) => name)) : undefined;
+    const prefixes = (prefix ?? instances.length > 1) ? prefixesOf(instances.map(({ name }) => name)) : undefined;
     const { dim } = this.paint();
     const format = (line: LogLine): string => {
       if (output === 'json') return JSON.stringify(line);
-      const prefix = prefixes?.get(line.instance);
-      return prefix === undefined ? line.text : `${dim(`${prefix} |`)} ${line.text}`;
+      const before = prefixes?.get(line.instance);
+      return before === undefined ? line.text : `${dim(`${before} |`)} ${line.text}`;
     };
     const options: LogOptions = { follow, ...(tail === undefined ? {} : { tail }) };
     const sink = {

@@ -13,6 +13,7 @@ import { followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
 import { readRoutes } from './routes/read.ts';
 import { tlsRoutes } from './routes/tls.ts';
+import { createSessions } from './sessions.ts';
 import type { StreamServer } from './streams.ts';
 import { type ApiTls, createTlsListener } from './tls-listener.ts';
 
@@ -51,7 +52,8 @@ export interface Api {
 }
 
 /** Listens. PORT_TAKEN when somebody else does already. */
-export async function createApi(deps: ApiDeps & { readonly bind: ApiBind }): Promise<Api> {
+export async function createApi(given: ApiDeps & { readonly bind: ApiBind }): Promise<Api> {
+  const deps = { ...given, streams: withSessions(given) };
   const app = buildApi(deps);
   const { host, port } = deps.bind;
   const servers: NetServer[] = [];
@@ -68,6 +70,20 @@ export async function createApi(deps: ApiDeps & { readonly bind: ApiBind }): Pro
     await close();
     throw asPortProblem(error, deps.bind);
   }
+}
+
+/** Upgrades are sessions of callers, or streams of agents. */
+function withSessions({ control, token, streams, logger }: ApiDeps): StreamServer {
+  const bug = (error: unknown) => logger.error({ event: 'session_bug', err: error });
+  const sessions = createSessions({ control, token, bug });
+  return {
+    ...streams,
+    upgrade: (...upgrade) => void (sessions.upgrade(...upgrade) || streams.upgrade(...upgrade)),
+    close() {
+      sessions.close();
+      streams.close();
+    },
+  };
 }
 
 /** The server without a socket: what tests inject requests into. */

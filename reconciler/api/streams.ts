@@ -1,11 +1,12 @@
 /**
- * Streams that agents open to us: a WebSocket at /v1/streams/<id>, one direction, text. Only the node that was asked may open
+ * Streams that agents open to us: a WebSocket at /v1/streams/<id>; up and text for logs and ledgers, both ways for sessions. Only the node that was asked may open
  * it, once, and soon. When the consumer is slow the socket is not read, so that the agent waits.
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
+import { execConnection } from '../../schemas/io/exec-connection.ts';
 import type { NodeId } from '../../schemas/names.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { Streams } from '../ports.ts';
@@ -36,7 +37,7 @@ export interface StreamDeps {
 /** A stream that an agent may still open. */
 interface Expected {
   readonly node: NodeId;
-  connected(link: Link): void;
+  connected(socket: WebSocket): void;
   failed(error: Error): void;
 }
 
@@ -51,6 +52,28 @@ export function createStreams({ authenticate, connectTimeout = 10_000 }: StreamD
   const sockets = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false });
   const expected = new Map<string, Expected>();
 
+  /** A connection that the node may open under a new id; undefined when aborted. `wrap` sees its socket before any message. */
+  const awaitSocket = <T>(node: NodeId, signal: AbortSignal, wrap: (socket: WebSocket) => T) => {
+    const id = randomBytes(16).toString('hex');
+    const connection = new Promise<T | undefined>((resolve, reject) => {
+      const failed = (error: Error) => done(() => reject(error));
+      const aborted = () => done(() => resolve(undefined));
+      const late = setTimeout(() => failed(notOpened(node, connectTimeout)), connectTimeout);
+      const done = (then: () => void) => {
+        clearTimeout(late);
+        signal.removeEventListener('abort', aborted);
+        expected.delete(id);
+        then();
+      };
+      expected.set(id, { node, failed, connected: (socket) => done(() => resolve(wrap(socket))) });
+      signal.addEventListener('abort', aborted, { once: true });
+      if (signal.aborted) aborted();
+    });
+    // Whoever reads sees the failure; that nobody reads is no bug.
+    connection.catch(() => {});
+    return { id, connection };
+  };
+
   return {
     upgrade(request, socket, head) {
       socket.on('error', () => socket.destroy());
@@ -58,27 +81,20 @@ export function createStreams({ authenticate, connectTimeout = 10_000 }: StreamD
       if (!who || !authenticate(who.user, who.password)) return refuse(socket, '401 Unauthorized');
       const stream = expected.get(path.exec(request.url ?? '')?.[1] ?? '');
       if (stream?.node !== who.user) return refuse(socket, '404 Not Found');
-      sockets.handleUpgrade(request, socket, head, (webSocket) => stream.connected(link(webSocket)));
+      sockets.handleUpgrade(request, socket, head, stream.connected);
     },
     expect(node, signal) {
-      const id = randomBytes(16).toString('hex');
-      const connection = new Promise<Link | undefined>((resolve, reject) => {
-        const failed = (error: Error) => done(() => reject(error));
-        const aborted = () => done(() => resolve(undefined));
-        const late = setTimeout(() => failed(notOpened(node, connectTimeout)), connectTimeout);
-        const done = (then: () => void) => {
-          clearTimeout(late);
-          signal.removeEventListener('abort', aborted);
-          expected.delete(id);
-          then();
-        };
-        expected.set(id, { node, failed, connected: (opened) => done(() => resolve(opened)) });
-        signal.addEventListener('abort', aborted, { once: true });
-        if (signal.aborted) aborted();
-      });
-      // Whoever reads sees the failure; that nobody reads is no bug.
-      connection.catch(() => {});
+      const { id, connection } = awaitSocket(node, signal, link);
       return { id, chunks: read(connection, node, signal) };
+    },
+    session(node, signal) {
+      const { id, connection } = awaitSocket(node, signal, (socket) => {
+        keepWatch(socket);
+        return execConnection(socket, signal);
+      });
+      const opened = connection.then((session) => session ?? Promise.reject(signal.reason));
+      opened.catch(() => {});
+      return { id, opened };
     },
     close() {
       for (const stream of expected.values()) stream.failed(brokenOff(stream.node, 'the reconciler stops'));
@@ -100,7 +116,7 @@ function link(socket: WebSocket): Link {
 }
 
 /** Ends connections whose other side is gone without a word. A paused one cannot hear the answer, so it is not asked. */
-function keepWatch(socket: WebSocket): void {
+export function keepWatch(socket: WebSocket): void {
   let answered = true;
   socket.on('pong', () => {
     answered = true;
@@ -135,7 +151,8 @@ async function* read(
   }
 }
 
-function refuse(socket: Duplex, status: string): void {
+/** Answers an upgrade with a status, and hangs up. */
+export function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 

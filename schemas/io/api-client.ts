@@ -22,6 +22,7 @@ import type {
   TlsAnswer,
   TokenView,
 } from '../api.ts';
+import type { ExecConnection } from '../exec.ts';
 import type { Hold } from '../status.ts';
 import { readServerEvents } from './event-stream.ts';
 import { type Endpoint, exchange, readJson, readPieces } from './http.ts';
@@ -80,6 +81,8 @@ export interface ApiClient {
     options: { readonly tail?: number; readonly follow?: boolean },
     signal: AbortSignal,
   ): AsyncIterable<string>;
+  /** Opens a session inside an instance; the first frame says what to run. An abort cuts it. */
+  exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
 }
 
 export interface RemoveRequest {
@@ -135,6 +138,8 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     join: (request, signal) => post('/v1/join', request, signal),
     events: (options, signal) => events(endpoint, options, signal),
     logs: (instance, options, signal) => logs(endpoint, instance, options, signal),
+    exec: async (instance, actor, signal) =>
+      (await import('./exec-client.ts')).openExec(endpoint, instance, actor, signal),
   };
 }
 

@@ -85,22 +85,37 @@ async function readText(endpoint: Endpoint, response: IncomingMessage, signal: A
 async function send(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
   signal.throwIfAborted();
   const body = what.body === undefined ? undefined : JSON.stringify(what.body);
-  const url = target(endpoint, what.path);
-  refuseToTell(endpoint, url);
+  const { url, headers, trust } = dial(endpoint, what.path);
   const open = url.protocol === 'https:' ? (await import('node:https')).request : httpRequest;
-  const headers: Record<string, string> = { accept: 'application/json, text/*' };
-  if (endpoint.token !== undefined) headers['authorization'] = `Bearer ${endpoint.token}`;
+  headers['accept'] = 'application/json, text/*';
   if (body !== undefined) headers['content-type'] = 'application/json';
-  const trust = endpoint.ca === undefined ? {} : { ca: endpoint.ca };
-  // Said aloud: an environment variable could turn it off.
-  const checked = { ...trust, rejectUnauthorized: true };
-  const options: RequestOptions = { method: what.method, headers, signal, agent: false, ...checked };
+  const options: RequestOptions = { method: what.method, headers, signal, agent: false, ...trust };
   return new Promise((resolve, reject) => {
     const request = open(url, options, resolve);
     request.on('error', (error) => reject(signal.aborted ? signal.reason : unreachable(endpoint, error)));
     giveUpConnecting(request, url.protocol === 'https:' ? 'secureConnect' : 'connect');
     request.end(body);
   });
+}
+
+export interface Dial {
+  readonly url: URL;
+  /** The credential. */
+  readonly headers: Record<string, string>;
+  /** Options of TLS. */
+  readonly trust: { readonly ca?: string; readonly rejectUnauthorized: true };
+}
+
+/** Where a connection goes, what it shows and whom it trusts. USAGE for what is no address, TLS_REQUIRED as {@link exchange}. */
+export function dial(endpoint: Endpoint, path: string): Dial {
+  const url = target(endpoint, path);
+  refuseToTell(endpoint, url);
+  return {
+    url,
+    headers: endpoint.token === undefined ? {} : { authorization: `Bearer ${endpoint.token}` },
+    // Said aloud: an environment variable could turn it off.
+    trust: { ...(endpoint.ca !== undefined && { ca: endpoint.ca }), rejectUnauthorized: true },
+  };
 }
 
 function target(endpoint: Endpoint, path: string): URL {
@@ -133,7 +148,8 @@ function giveUpConnecting(request: ClientRequest, connected: 'connect' | 'secure
   });
 }
 
-function unreachable(endpoint: Endpoint, cause: unknown, what = 'no answer'): ProblemError {
+/** The problem of a connection that failed: UNREACHABLE, or TLS_INVALID when the other side is not trusted. */
+export function unreachable(endpoint: Endpoint, cause: unknown, what = 'no answer'): ProblemError {
   const error = cause as NodeJS.ErrnoException;
   if (isUntrusted(error)) return notTrusted(endpoint, error);
   const detail = error.code ?? error.message;

@@ -49,6 +49,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     join: refuse,
     revoke: refuse,
     async *logs() {},
+    exec: refuse,
     async *events() {},
     ready: () => true,
     ...given,

@@ -2,9 +2,10 @@
 import type { Grant } from '../../../schemas/grants.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import { createAccess } from '../access.ts';
-import type { ActualCopy, CopyKey, LogLine, Runtime } from '../runtime.ts';
+import type { ActualCopy, CopyKey, Executor, LogLine, Runtime } from '../runtime.ts';
 import { type Containers, createContainers } from './containers.ts';
 import { createEngine, defaultSocket, type Engine, limits, messageOf, statusOf, unavailable } from './engine.ts';
+import { openSession } from './exec.ts';
 import { ensureImage } from './image.ts';
 import { type Owner, ownerFilter } from './labels.ts';
 import { demultiplex } from './logs.ts';
@@ -26,7 +27,7 @@ export interface DockerRuntimeDeps extends Owner {
 }
 
 /** A runtime for one node of one cluster. Opens nothing before its first call. */
-export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
+export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor {
   const socket = deps.socket ?? defaultSocket;
   const owner: Owner = { cluster: deps.cluster, node: deps.node };
   const engine = createEngine(socket);
@@ -58,6 +59,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime {
     start: (plan, signal) => guarded(containers.start(plan, signal)),
     stop: (key, grace, signal) => guarded(containers.stop(key, grace, signal)),
     remove: (key, signal) => guarded(containers.remove(key, signal)),
+    exec: (key, start, signal) => guarded(openSession(engine, containers, key, start, signal)),
     logs: (key, options, signal) => readLogs(engine, containers, key, options, signal),
     watch(onEvent, signal) {
       void watchEngine({ engine, owner, list }, onEvent, signal);
