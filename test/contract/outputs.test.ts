@@ -189,6 +189,7 @@ async function print(command: string, ...args: string[]): Promise<string> {
 const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['approve', 'ab12'],
   ['apps ls'],
+  ['broker config', 'mosquitto', '--out', 'NEW'],
   ['contexts add', 'far', '--api', 'http://10.0.0.5:10100', '--token-file', 'TOKEN', '--ca-file', 'TOKEN'],
   ['contexts ls'],
   ['contexts use', 'far'],
