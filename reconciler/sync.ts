@@ -222,7 +222,7 @@ export function createSync(context: Context, direct: Direct): Sync {
       abort.abort();
       for (const stop of unwatch) stop();
       for (const p of progress.values()) p.cancelTimer();
-      await Promise.allSettled([...progress.values()].map((p) => p.pass));
+      await Promise.allSettled([...progress.values()].flatMap((p) => p.pass ?? []));
     },
     async now() {
       await Promise.all(deps.sources.map((source) => pass(source)));

@@ -58,9 +58,9 @@ function observe({ cluster, handles, restarts, excused }: Run): void {
 /** A request to a reconciler that ends under it has no answer; nobody knows what it did, so it is asked again. */
 async function ask(cluster: MemoryCluster, request: (control: ControlPlane) => Promise<unknown>): Promise<void> {
   for (let attempt = 0; attempt < 5; attempt += 1) {
-    let answered = false;
+    const answer = { came: false };
     const done = (): void => {
-      answered = true;
+      answer.came = true;
     };
     // What was deleted by a request without an answer is not there any more.
     request(cluster.reconciler.control).then(done, (error: unknown) => {
@@ -68,7 +68,7 @@ async function ask(cluster: MemoryCluster, request: (control: ControlPlane) => P
       else throw error;
     });
     await cluster.clock.advance(1_000);
-    if (answered) return;
+    if (answer.came) return;
   }
   throw new Error('no answer to five requests');
 }

@@ -37,11 +37,11 @@ describe('after a crash', () => {
         cluster.disk.onSave = (number, when) => {
           if (number === at && when === moment) cluster.killReconciler();
         };
-        let acknowledged = false;
-        void deploy(one(name)).then(() => (acknowledged = true));
+        const deployed = { acknowledged: false };
+        void deploy(one(name)).then(() => (deployed.acknowledged = true));
         await cluster.clock.advance(12_000);
         cluster.disk.onSave = () => undefined;
-        const told = acknowledged;
+        const told = deployed.acknowledged;
         await cluster.restartReconciler();
         await cluster.clock.advance(30_000);
         const isThere = instancesOf(name).length === 1 && outcome(name) === 'settled';
@@ -54,11 +54,13 @@ describe('after a crash', () => {
         cluster.disk.onSave = (number, when) => {
           if (number === deleteAt && when === moment) cluster.killReconciler();
         };
-        acknowledged = false;
-        void cluster.reconciler.control.remove({ services: [service(name)] }, 'test').then(() => (acknowledged = true));
+        const deleted = { acknowledged: false };
+        void cluster.reconciler.control
+          .remove({ services: [service(name)] }, 'test')
+          .then(() => (deleted.acknowledged = true));
         await cluster.clock.advance(3_000);
         cluster.disk.onSave = () => undefined;
-        const gone = acknowledged;
+        const gone = deleted.acknowledged;
         await cluster.restartReconciler();
         await cluster.clock.advance(30_000);
         if (gone) expect(instancesOf(name)).toEqual([]);

@@ -28,6 +28,8 @@ const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
 export function createMortalProcess(): MortalProcess {
   let alive = true;
+  // As a call: it changes while others are waited for.
+  const isAlive = (): boolean => alive;
   return {
     get alive() {
       return alive;
@@ -47,17 +49,17 @@ export function createMortalProcess(): MortalProcess {
     store: (disk) => ({
       load: () => Promise.resolve(disk.records),
       async save(next) {
-        if (!alive) return never();
+        if (!isAlive()) return never();
         // A turn later, as a disk does: others go on meanwhile.
         await new Promise<void>((resolve) => setImmediate(resolve));
         disk.saves += 1;
         const number = disk.saves;
-        if (alive) disk.onSave(number, 'before');
-        if (!alive) return never();
+        if (isAlive()) disk.onSave(number, 'before');
+        if (!isAlive()) return never();
         if (disk.full) throw new ProblemError(problem('FILE_UNWRITABLE', 'no space left', { disposition: 'retry' }));
         disk.records = structuredClone(next);
         disk.onSave(number, 'after');
-        if (!alive) return never();
+        if (!isAlive()) return never();
       },
     }),
   };
