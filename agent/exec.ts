@@ -45,8 +45,8 @@ async function run(
 ): Promise<ExecControl> {
   const input = connection.frames[Symbol.asyncIterator]();
   const first = await input.next();
-  const start = first.done ? undefined : startOf(parseFrame(first.value));
-  if (!start) return { failed: problem('BAD_REQUEST', 'a session begins with what is to be run') };
+  if (first.done) return { exit: -1 };
+  const start = startOf(parseFrame(first.value));
   const session = await executorOf(copy, runtime).exec(copy as ActualCopy, start, signal);
   // Its failure ends the session by the way of the connection, or is a frame that is not understood.
   const reading = takeInput(input, session);
@@ -59,9 +59,10 @@ async function run(
   return { exit: await session.exit() };
 }
 
-function startOf(frame: ExecFrame | Problem): ExecStart | undefined {
-  if (!('kind' in frame) || frame.kind !== 'control') return undefined;
-  return 'start' in frame.control ? frame.control.start : undefined;
+function startOf(frame: ExecFrame | Problem): ExecStart {
+  if (!('kind' in frame)) throw new ProblemError(frame);
+  if (frame.kind === 'control' && 'start' in frame.control) return frame.control.start;
+  throw new ProblemError(problem('BAD_REQUEST', 'a session begins with what is to be run'));
 }
 
 function executorOf(copy: ActualCopy | undefined, runtime: Runtime | undefined): Executor {

@@ -13,8 +13,8 @@ export default class Exec extends BaseCommand {
     command: Args.string({ required: true, description: 'the command and its arguments, after --' }),
   };
   static override flags = {
-    stdin: Flags.boolean({ char: 'i', description: 'send it what is typed, or piped in' }),
-    tty: Flags.boolean({ char: 't', description: 'give it a terminal' }),
+    stdin: Flags.boolean({ char: 'i', default: false, description: 'send it what is typed, or piped in' }),
+    tty: Flags.boolean({ char: 't', default: false, description: 'give it a terminal' }),
   };
   static override usage = 'exec INSTANCE [-i] [-t] -- COMMAND...';
   static override examples = [

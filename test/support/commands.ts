@@ -32,8 +32,8 @@ export async function runCommand(name: string, args: readonly string[]): Promise
   const err: string[] = [];
   const { stdout, stderr } = process;
   const real = { stdout: stdout.write, stderr: stderr.write };
-  stdout.write = ((text: string) => out.push(text) > 0) as typeof stdout.write;
-  stderr.write = ((text: string) => err.push(text) > 0) as typeof stderr.write;
+  stdout.write = ((text: string | Uint8Array) => out.push(textOf(text)) > 0) as typeof stdout.write;
+  stderr.write = ((text: string | Uint8Array) => err.push(textOf(text)) > 0) as typeof stderr.write;
   let code = 0;
   try {
     await command.run([...args], config);
@@ -46,4 +46,8 @@ export async function runCommand(name: string, args: readonly string[]): Promise
     stderr.write = real.stderr;
   }
   return { code, stdout: out.join(''), stderr: err.join('') };
+}
+
+function textOf(written: string | Uint8Array): string {
+  return typeof written === 'string' ? written : new TextDecoder().decode(written);
 }

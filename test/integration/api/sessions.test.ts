@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { serveExec } from '../../../agent/exec.ts';
 import type { ExecSession, Executor, Runtime } from '../../../agent/runtimes/runtime.ts';
@@ -7,7 +10,8 @@ import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import type { ExecStart } from '../../../schemas/exec.ts';
 import { createApiClient } from '../../../schemas/io/api-client.ts';
 import { isProblemError, ProblemError, problem } from '../../../schemas/problem.ts';
-import { listenApi, type TestApi } from '../../support/api-server.ts';
+import { listenApi, type TestApi, testToken } from '../../support/api-server.ts';
+import { runCommand } from '../../support/commands.ts';
 import { eventually } from '../../support/eventually.ts';
 import { fakeInstance } from '../../support/fake-control-plane.ts';
 
@@ -246,6 +250,17 @@ describe('a session', () => {
     const refuses = { name: 'docker', exec: async () => Promise.reject(new ProblemError(problem('REFUSED', 'no'))) };
     const api = await listen(refuses as unknown as Runtime);
     expect(await codeOf(enter(api, {}, fakeTerminal().terminal))).toBe('REFUSED');
+  });
+
+  it('is what `oakctl exec` opens, without a terminal', async () => {
+    const api = await listen(scripted(async ({ start: begin, say }) => await say(JSON.stringify(begin)).then(() => 9)));
+    const home = await mkdtemp(join(tmpdir(), 'oakctl-exec-'));
+    cleanups.push(() => rm(home, { recursive: true, force: true }));
+    await writeFile(join(home, 'token'), testToken);
+    const target = ['--api', api.url, '--token-file', join(home, 'token')];
+    const ran = await runCommand('exec', [name, ...target, '--', 'ls', '-la', '--all']);
+    expect(ran).toMatchObject({ code: 9, stderr: '' });
+    expect(JSON.parse(ran.stdout)).toEqual({ command: ['ls', '-la', '--all'], tty: false, stdin: false });
   });
 
   it('needs the token, and an instance', async () => {
