@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import Docker from 'dockerode';
@@ -16,8 +17,24 @@ import { cloneRepository, type GitRepo } from './git-repo.ts';
 /** The shipped program. Tests and bench run in the root of the package, as npm does it. */
 export const program = resolve('dist/cli/bin/oakctl.js');
 
-/** Where the search for free ports begins: two test files at a time must not find the same one free. */
-const firstPort = 11_000 + 200 * Number(process.env['VITEST_POOL_ID'] ?? 0);
+/**
+ * Where the search for free ports begins: two test files at a time must not find the same one free. A block of 200 ports belongs
+ * to the process that listens on its last one.
+ */
+const block = reserveBlock();
+
+async function reserveBlock(): Promise<number> {
+  for (let first = 11_000; first < 31_000; first += 200) {
+    const server = createServer();
+    const isOurs = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen({ host: '127.0.0.1', port: first + 199, exclusive: true }, () => resolve(true));
+    });
+    server.unref();
+    if (isOurs) return first;
+  }
+  throw new Error('no block of ports is free');
+}
 
 export interface Ran {
   readonly code: number;
@@ -94,6 +111,7 @@ export async function createTestCluster(options: {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'oakctl-home-')));
   const env = { OAKCTL_HOME: home, OAKCTL_CONTEXT: name };
   const folder = join(home, 'clusters', name);
+  const firstPort = await block;
   const ports = ['--api-port', String(firstPort), '--mqtt-port', String(firstPort + 50)];
   if (options.settings) {
     await mkdir(folder, { recursive: true });
