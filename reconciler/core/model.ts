@@ -5,6 +5,7 @@
 import type { Part } from '../../schemas/assignment.ts';
 import type { CopyReport, InformationMessage, InstancesMessage, Job, OnlineMessage } from '../../schemas/messages.ts';
 import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
+import type { NodeListing } from '../../schemas/nodes-file.ts';
 import type { Mono, Wall } from '../../schemas/ports.ts';
 import type { JobSource, RunSpec, RuntimeName, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
@@ -20,15 +21,7 @@ export interface Desired {
 }
 
 /** An entry of nodes.yaml, after validation. */
-export interface Listing {
-  readonly name: string;
-  readonly ip?: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly pool?: string;
-  readonly capacity?: { readonly cpu?: number; readonly memory?: number };
-  readonly location?: string;
-  readonly cordon?: boolean;
-}
+export type Listing = NodeListing;
 
 export interface NodeRecord {
   readonly id: NodeId;
