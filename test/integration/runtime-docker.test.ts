@@ -250,6 +250,33 @@ await describeWithEngine('the docker runtime', (socket) => {
     }
   });
 
+  it('settles a network that is there twice, whoever left it, and keeps the one in use', async () => {
+    const twice = randomBytes(32).toString('hex');
+    const Labels = { 'io.oakctl.cluster': twice };
+    const filters = { label: [`io.oakctl.cluster=${twice}`] };
+    const runtimeOf = (as: string) => createDockerRuntime({ socket, cluster: twice, node: as, ip: '127.0.0.11' });
+    const networksNow = async () => (await docker.listNetworks({ filters })).map(({ Id }) => Id);
+    try {
+      const first = { ...plan('twice', container('sleep', '1000')), copy: '1.1' };
+      await runtimeOf('a'.repeat(16)).create(first, never);
+      await runtimeOf('a'.repeat(16)).start(first, never);
+      const inUse = await networksNow();
+      // Newer engines refuse the second one; then there is nothing to settle.
+      const name = `oakctl-${twice.slice(0, 12)}`;
+      await docker.createNetwork({ Name: name, CheckDuplicate: false, Labels }).catch(() => undefined);
+      const second = { ...plan('twice', container('sleep', '1000')), copy: '1.2' };
+      const runtime = runtimeOf('b'.repeat(16));
+      await runtime.create(second, never);
+      await runtime.start(second, never);
+      expect((await runtime.list(never)).map(({ state }) => state)).toEqual(['running']);
+      expect(await networksNow()).toEqual(inUse);
+    } finally {
+      const left = await docker.listContainers({ all: true, filters });
+      await Promise.all(left.map(({ Id }) => docker.getContainer(Id).remove({ force: true })));
+      await Promise.all((await networksNow()).map((id) => docker.getNetwork(id).remove()));
+    }
+  });
+
   describe('images', () => {
     let registry: TinyRegistry;
     beforeEach(async () => {

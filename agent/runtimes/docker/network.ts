@@ -18,18 +18,40 @@ interface FoundNetwork {
 /** How long two makers of the same network may take to agree on one. ms. */
 const agreement = { tries: 40, pause: 50 } as const;
 
-/** Makes sure that the network is there, once. A network of that name that is not ours is a NAME_CONFLICT and stays as it is. */
+/**
+ * Makes sure that the network is there, once. A network of that name that is not ours is a NAME_CONFLICT and stays as it is.
+ * The engine checks for duplicates only half-heartedly: of two that were made at once, every caller keeps the same one and
+ * removes the other, whoever made it, so that a maker who died in between leaves nothing that blocks the name.
+ */
 export async function ensureNetwork(engine: Engine, cluster: string, signal: AbortSignal): Promise<void> {
   const name = networkName(cluster);
   const before = await findOurs(engine, name, cluster, signal);
-  const made = before.length > 0 ? undefined : await createNetwork(engine, name, cluster, signal);
-  // The engine checks for duplicates only half-heartedly: of two that were made at once, all makers keep the same one.
+  if (before.length === 0) await createNetwork(engine, name, cluster, signal);
   for (let rest: number = agreement.tries; rest > 0; rest -= 1) {
     const found = await findOurs(engine, name, cluster, signal);
     if (found.length < 2) return;
-    if (made && found[0]?.Id !== made) {
-      await engine.call(limits.change, signal, (docker) => docker.getNetwork(made).remove()).catch(ignoreGone);
-    } else await sleep(agreement.pause, undefined, { signal });
+    await removeLosers(engine, found, signal);
+    await sleep(agreement.pause, undefined, { signal });
+  }
+}
+
+/** Removes all but one: the one that containers use stays, else the oldest. The engine itself refuses to remove one in use. */
+async function removeLosers(engine: Engine, found: readonly FoundNetwork[], signal: AbortSignal): Promise<void> {
+  const used = await Promise.all(found.map((network) => isUsed(engine, network.Id, signal)));
+  const kept = Math.max(0, used.indexOf(true));
+  for (const [index, network] of found.entries()) {
+    if (index === kept) continue;
+    await engine.call(limits.change, signal, (docker) => docker.getNetwork(network.Id).remove()).catch(ignoreRefused);
+  }
+}
+
+async function isUsed(engine: Engine, id: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const network = await engine.call(limits.read, signal, (docker) => docker.getNetwork(id).inspect());
+    return Object.keys((network as { Containers?: object }).Containers ?? {}).length > 0;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
   }
 }
 
@@ -50,10 +72,10 @@ async function findOurs(engine: Engine, name: string, cluster: string, signal: A
   return named.sort((a, b) => (age(a) < age(b) ? -1 : 1));
 }
 
-/** Id of the new network; undefined when somebody else was first. */
-async function createNetwork(engine: Engine, name: string, cluster: string, signal: AbortSignal) {
+/** Makes the network, unless somebody else was first. */
+async function createNetwork(engine: Engine, name: string, cluster: string, signal: AbortSignal): Promise<void> {
   try {
-    const network = await engine.call(limits.change, signal, (docker, abortSignal) =>
+    await engine.call(limits.change, signal, (docker, abortSignal) =>
       docker.createNetwork({
         Name: name,
         Driver: 'bridge',
@@ -62,13 +84,12 @@ async function createNetwork(engine: Engine, name: string, cluster: string, sign
         abortSignal,
       }),
     );
-    return network.id;
   } catch (error) {
-    if (statusOf(error) === 409) return undefined;
-    throw error;
+    if (statusOf(error) !== 409) throw error;
   }
 }
 
-function ignoreGone(error: unknown): void {
-  if (statusOf(error) !== 404) throw error;
+/** 404: somebody else removed it; 403 and 409: a container uses it by now. */
+function ignoreRefused(error: unknown): void {
+  if (![403, 404, 409].includes(statusOf(error) ?? 0)) throw error;
 }
