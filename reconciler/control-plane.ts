@@ -1,6 +1,7 @@
 /** What the API asks of the reconciler. The loop implements it; failures are ProblemErrors. */
 import type {
   AppView,
+  CalculateAnswer,
   ClusterEvent,
   ClusterStatus,
   DeployAnswer,
@@ -12,11 +13,15 @@ import type {
   NodeView,
   PlanRequest,
   PlanView,
+  RegisterAnswer,
   ServiceView,
+  SlotAnswer,
   SyncAnswer,
   TokenView,
 } from '../schemas/api.ts';
 import type { ExecConnection } from '../schemas/exec.ts';
+import type { NodeId } from '../schemas/names.ts';
+import type { PlainJob, SeedRegistration } from '../schemas/seed.ts';
 import type { Hold } from '../schemas/status.ts';
 
 export interface ControlPlane {
@@ -33,6 +38,12 @@ export interface ControlPlane {
     names: { readonly services?: readonly string[]; readonly apps?: readonly string[] },
     actor: string,
   ): Promise<{ services: readonly string[] }>;
+  /** Recorded when it resolves: the instance is freed where it runs, then started there. NOT_FOUND, OWNED_BY_GIT, REFUSED. */
+  move(instance: string, to: NodeId, actor: string): Promise<SlotAnswer>;
+  /** A further instance like this one, on that node or anywhere. NOT_FOUND, OWNED_BY_GIT, REFUSED. */
+  replicate(instance: string, to: NodeId | undefined, actor: string): Promise<SlotAnswer>;
+  /** Where a job could go. Changes nothing. Throws what is wrong with the job. */
+  calculate(job: PlainJob): CalculateAnswer;
   plan(request: PlanRequest): Promise<PlanView>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
@@ -48,6 +59,8 @@ export interface ControlPlane {
   revokeToken(id: string, actor?: string): Promise<{ revoked: string }>;
   identity(nonce: string): IdentityAnswer;
   join(request: JoinRequest, peer: string): Promise<JoinAnswer>;
+  /** A node of the dialect `seed`, new or again. `bearer`: a join token, or the password of that node. TOKEN_INVALID, NAME_TAKEN. */
+  register(request: SeedRegistration, bearer: string): Promise<RegisterAnswer>;
   revoke(node: string): Promise<{ revoked: string }>;
   /** Revokes a node and forgets it: its name is free again. REFUSED while copies are there; `force` is for lost nodes. */
   removeNode(

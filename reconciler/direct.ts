@@ -6,13 +6,17 @@ import { compareCopyIds, copyId, parseServiceName, type ServiceName } from '../s
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource, type ServiceSpec } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
-import type { World } from './core/model.ts';
+import type { Seats, World } from './core/model.ts';
 import type { DirectRecord, Records } from './core/records.ts';
+import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
 import { withEntry } from './records-keeper.ts';
 
 export interface Direct {
-  deploy(request: DeployRequest): Promise<DeployAnswer>;
+  /** `seats`: places for the slots of what is deployed. */
+  deploy(request: DeployRequest, seats?: Seats): Promise<DeployAnswer>;
+  /** Changes slots and places of one direct deployment, durably. OWNED_BY_GIT, NOT_FOUND. */
+  revise(name: ServiceName, change: (old: DirectRecord) => DirectRecord): Promise<DirectRecord>;
   remove(
     names: { readonly services?: readonly string[]; readonly apps?: readonly string[] },
     actor: string,
@@ -73,14 +77,14 @@ export function createDirect(context: Context): Direct {
     }
     return undefined;
   };
-  const refuseGit = (names: readonly ServiceName[], verb: string): void => {
+  const refuseGit = (names: readonly ServiceName[], verb: keyof typeof gitHints): void => {
     const problems = names.flatMap((name) => {
       const owner = gitOwner(name);
       if (!owner || keeper.now.direct[name]) return [];
       return [
         problem('OWNED_BY_GIT', `git owns it: source ${owner.source}, ${owner.file}`, {
           subject: name,
-          hint: verb === 'deploy' ? 'change it there and push, or: oakctl deploy --commit' : 'remove it there and push',
+          hint: gitHints[verb],
         }),
       ];
     });
@@ -90,7 +94,12 @@ export function createDirect(context: Context): Direct {
     context.apply({
       kind: 'desired',
       service: name,
-      desired: { spec: record.spec, source: { name: directSource }, slots: record.slots },
+      desired: {
+        spec: record.spec,
+        source: { name: directSource },
+        slots: record.slots,
+        ...(record.seats ? { seats: record.seats } : {}),
+      },
     });
 
   const namesOf = (names: {
@@ -135,7 +144,7 @@ export function createDirect(context: Context): Direct {
   };
 
   return {
-    async deploy(request) {
+    async deploy(request, seats) {
       const { services, warnings } = readDescriptors(request.documents, deps.settings);
       refuseGit(
         services.map((service) => service.spec.name),
@@ -146,9 +155,11 @@ export function createDirect(context: Context): Direct {
       const answer = services.map(({ spec }) => {
         const old = before[spec.name];
         const same = old !== undefined && sameSpec(old.spec, spec);
+        const slots = resize(old ?? orphanSlots(world, spec.name), spec.replicas);
         const record: DirectRecord = {
           spec,
-          ...resize(old ?? orphanSlots(world, spec.name), spec.replicas),
+          ...slots,
+          ...seatsFor({ ...old?.seats, ...seats }, slots.slots),
           at: deps.clock.now().wall,
           actor: request.actor ?? 'api',
         };
@@ -171,6 +182,23 @@ export function createDirect(context: Context): Direct {
         journal.add('service_deployed', name, `${change} by ${record.actor}`);
       }
       return { services: answer, warnings };
+    },
+
+    async revise(name, change) {
+      refuseGit([name], 'place');
+      const old = keeper.now.direct[name];
+      if (!old) {
+        const hint = 'oakctl services ls';
+        throw new ProblemError(problem('NOT_FOUND', 'it is not deployed directly', { subject: name, hint }));
+      }
+      const record = change(old);
+      keeper.change({ direct: withEntry(keeper.now.direct, name, record) });
+      const isOurs = (): boolean => keeper.now.direct[name] === record;
+      await savedOr(() => {
+        if (isOurs()) keeper.change({ direct: withEntry(keeper.now.direct, name, old) });
+      });
+      if (isOurs()) want(name, record);
+      return record;
     },
 
     async remove(names, actor) {
@@ -231,6 +259,13 @@ export function orphanSlots(
     .map(({ slot }) => slot);
   return slots.length > 0 ? { slots: [...new Set(slots)], counter: Math.max(...slots) + 1 } : undefined;
 }
+
+/** What to do instead, with what git owns. */
+const gitHints = {
+  deploy: 'change it there and push, or: oakctl deploy --commit',
+  delete: 'remove it there and push',
+  place: 'what git owns has no overrides yet: write a `direct` constraint or other replicas there, and push',
+} as const;
 
 function without<T>(map: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> {
   return Object.fromEntries(Object.entries(map).filter(([name]) => !names.includes(name)));

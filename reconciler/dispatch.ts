@@ -12,6 +12,7 @@ import type { RunSpec } from '../schemas/spec.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import type { Action } from './core/model.ts';
+import type { SeedDesk } from './seed/desk.ts';
 
 /** What became of one promised action: the part before and after, and the copy it is about. */
 export interface Promised {
@@ -37,14 +38,15 @@ export interface Dispatcher {
 
 type Unsigned<T> = Omit<T, 'kid' | 'sig'>;
 
-export function createDispatcher(context: Context): Dispatcher {
+/** `seeds`: who speaks to the nodes that are not told like this. */
+export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves' | 'changed' | 'flush'>): Dispatcher {
   const { deps, world } = context;
   let controls: { node: NodeId; message: Unsigned<ControlMessage> }[] = [];
   const touched = new Set<NodeId>();
 
   const sendAssignment = (node: NodeId): void => {
     const part = world.nodes.get(node)?.part;
-    if (!part) return;
+    if (!part || seeds.serves(node)) return;
     const on = topic(node, 'assignment', 0);
     const message: Unsigned<AssignmentMessage> = {
       v: messageVersion,
@@ -67,6 +69,7 @@ export function createDispatcher(context: Context): Dispatcher {
 
   return {
     queue(promised) {
+      if (seeds.serves(promised.node)) return seeds.changed(promised.node);
       controls.push({ node: promised.node, message: controlOf(world.cluster, promised) });
       touched.add(promised.node);
     },
@@ -79,10 +82,11 @@ export function createDispatcher(context: Context): Dispatcher {
       }
       for (const node of touched) sendAssignment(node);
       touched.clear();
+      seeds.flush();
     },
     restamp(id) {
       const node = world.nodes.get(id);
-      if (!node?.adopted) return;
+      if (!node?.adopted || seeds.serves(id)) return;
       world.fence = { ...world.fence, gen: world.fence.gen + 1 };
       world.nodes.set(id, { ...node, part: { ...node.part, fence: world.fence } });
       republish(id);

@@ -8,6 +8,7 @@ import type { Acceptance } from './acceptance.ts';
 import type { Context } from './context.ts';
 import type { Action, Listing, World } from './core/model.ts';
 import { planAll } from './core/plan.ts';
+import { seatsFor } from './core/seats.ts';
 import { verdictEvents } from './core/verdict.ts';
 import { ancestryKey, apply, cloneWorld } from './core/world.ts';
 import { orphanSlots, readDescriptors, resize } from './direct.ts';
@@ -60,7 +61,9 @@ function tellDirect(context: Context, world: World, request: PlanRequest): Told 
       throw new ProblemError(problem('OWNED_BY_GIT', `git owns it: source ${owner}`, { subject: spec.name, hint }));
     }
     const { slots } = resize(old ?? orphanSlots(world, spec.name), spec.replicas);
-    apply(world, { kind: 'desired', service: spec.name, desired: { spec, source: { name: directSource }, slots } });
+    const seats = seatsFor(old?.seats, slots);
+    const desired = { spec, source: { name: directSource }, slots, ...seats };
+    apply(world, { kind: 'desired', service: spec.name, desired });
   }
   return { changes: [], holds: [], problems: warnings };
 }

@@ -12,7 +12,21 @@ import type { Dispatcher } from './dispatch.ts';
 import { createJoinTokens, type JoinTokens, tokenInvalid } from './join-tokens.ts';
 import { onceSaved, withEntry } from './records-keeper.ts';
 
+/** What every way into the cluster goes through. */
+export interface Admission {
+  /** The record of a token that lets a new node of this name in. TOKEN_INVALID. */
+  checkToken(text: string, name: string): TokenRecord;
+  /** NAME_INVALID, NAME_TAKEN. */
+  checkName(name: string): void;
+  /**
+   * Makes the node and counts the use of the token, in one durable write; then the broker lets it in. `before`: the record that had
+   * its id; it comes back when nothing can be written.
+   */
+  enrol(record: NodeRecord, token: TokenRecord, before?: NodeRecord): Promise<void>;
+}
+
 export interface Enrolment {
+  readonly admission: Admission;
   readonly tokens: JoinTokens;
   identity(nonce: string): IdentityAnswer;
   /**
@@ -120,7 +134,22 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     context.apply({ kind: 'node_forgotten', node: id });
   };
 
+  const admission: Admission = {
+    checkToken(text, name) {
+      const token = tokens.find(text);
+      const verdict = judgeClaim(token, { name }, undefined, deps.clock.now().wall);
+      if (verdict.kind === 'refuse') throw tokenInvalid(verdict.why);
+      return token;
+    },
+    checkName(name) {
+      checkName(name);
+      checkFree(name);
+    },
+    enrol,
+  };
+
   return {
+    admission,
     tokens: {
       ...tokens,
       async create(wish) {

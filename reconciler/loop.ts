@@ -2,9 +2,10 @@
  * The reconciler: owns the world, lets events in, lets plans out. All I/O comes through the ports of `ReconcilerDeps`, so the
  * same loop runs on a real machine and in memory on virtual time.
  */
-import type { Mono } from '../schemas/ports.ts';
+import type { BusMessage, Mono } from '../schemas/ports.ts';
 import { reconcilerFilters } from '../schemas/topics.ts';
 import { createAdoption } from './adoption.ts';
+import { calculateDeploy } from './calculate.ts';
 import type { Context, ReconcilerDeps } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Policy, WorldEvent } from './core/model.ts';
@@ -20,6 +21,10 @@ import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { openRecords } from './records-keeper.ts';
+import { createSeating } from './seating.ts';
+import { createSeedDesk } from './seed/desk.ts';
+import { createOperatorDesk } from './seed/operator.ts';
+import { createRegistration } from './seed/registration.ts';
 import { createSessionOpener } from './session-opener.ts';
 import { createSync } from './sync.ts';
 
@@ -86,18 +91,22 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     },
   };
 
-  const dispatcher = createDispatcher(context);
+  const seeds = createSeedDesk(context);
+  const dispatcher = createDispatcher(context, seeds);
   const direct = createDirect(context);
+  const seating = createSeating(context, direct);
+  const operators = createOperatorDesk(context, direct, seating);
   const sync = createSync(context, direct);
   const adoption = createAdoption(context, dispatcher, () => {
     sync.explain();
     planner?.wake();
   });
-  const observer = createObserver(context, dispatcher, adoption);
+  const observer = createObserver(context, dispatcher, adoption, seeds);
   const losses = createLossMemory(context, () => connected);
   const enrolment = createEnrolment(context, dispatcher);
   const duplicates = createDuplicates(context);
-  planner = createPlanner(context, dispatcher);
+  const registration = createRegistration(context, enrolment.admission, seeds);
+  planner = createPlanner(context, dispatcher, seating.look);
 
   /** While we hear nobody nothing becomes lost, nor for a while after: by the slowest class that the cluster has. */
   const extendGrace = (): void => {
@@ -120,11 +129,14 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     disconnected: (reason: string) => {
       connected = false;
       adoption.disconnected();
+      seeds.disconnected();
       if (stopped) return;
       extendGrace();
       deps.log('warn', 'bus_disconnected', { reason });
     },
-    message: observer.message,
+    message: (message: BusMessage) => {
+      if (!operators.take(message)) observer.message(message);
+    },
   };
 
   let cancelBeat = (): void => undefined;
@@ -155,13 +167,19 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     revokeToken: enrolment.tokens.revoke,
     identity: enrolment.identity,
     join: enrolment.join,
+    move: seating.move,
+    replicate: seating.replicate,
+    calculate: (job) => calculateDeploy(context, job),
+    register: registration.register,
     async revoke(node) {
       const revoked = await enrolment.revoke(node);
+      seeds.forget();
       adoption.forgotten();
       return revoked;
     },
     async removeNode(node, options) {
       const removed = await enrolment.remove(node, options);
+      seeds.forget();
       adoption.forgotten();
       return removed;
     },
@@ -185,8 +203,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       const listings = deps.sources.flatMap(({ name }) => keeper.now.sources[name]?.listings ?? []);
       if (listings.length > 0) context.apply({ kind: 'listings', listings, removed: [] });
       direct.load();
+      seeds.load();
       extendGrace();
-      deps.bus.open({ subscribe: reconcilerFilters() }, handlers);
+      deps.bus.open({ subscribe: reconcilerFilters(settings.cluster) }, handlers);
       void losses.load().then((lost) => {
         if (!stopped) adoption.begin(lost);
       });

@@ -77,6 +77,8 @@ async function start(
     clock,
     random,
     log,
+    // Who holds the API token may also say plain controls on the topic of operators.
+    operatorPassword: token,
     ...(tls && { tls }),
     onExit: (reason) => reconciler?.brokerRestarted(reason),
     onContested: (node, from) => reconciler?.contested(node, from),

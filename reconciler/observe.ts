@@ -7,11 +7,12 @@ import { InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/
 import { compareFence, type NodeId } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
-import { isKept, parseTopic } from '../schemas/topics.ts';
+import { isKept, parseTopic, type Row } from '../schemas/topics.ts';
 import type { Adoption } from './adoption.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { SeedDesk } from './seed/desk.ts';
 
 export interface Observer {
   message(message: BusMessage): void;
@@ -24,7 +25,12 @@ export interface Observer {
 const repeatAfter = 5_000;
 const complaintEvery = 60_000;
 
-export function createObserver(context: Context, dispatcher: Dispatcher, adoption: Adoption): Observer {
+export function createObserver(
+  context: Context,
+  dispatcher: Dispatcher,
+  adoption: Adoption,
+  seeds: Pick<SeedDesk, 'serves' | 'information'>,
+): Observer {
   const { deps, world, journal } = context;
   const states = new Map<NodeId, NodeState>();
   const timers = new Map<NodeId, () => void>();
@@ -134,6 +140,10 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
     },
   };
 
+  /** Seed nodes have one row. */
+  const seedSays = (node: NodeId, row: Row, text: string, retained: boolean, at: Mono): string | undefined =>
+    row === 'information' ? seeds.information(node, text, retained, at) : 'a seed node has no such row';
+
   return {
     message({ topic, payload, retained }) {
       const parsed = parseTopic(topic);
@@ -148,7 +158,10 @@ export function createObserver(context: Context, dispatcher: Dispatcher, adoptio
         if (context.keeper.now.nodes[node]?.revoked !== undefined) dispatcher.clear(node);
         return complain(node, 'an unknown node speaks');
       }
-      const why = handlers[row](node, payload, retained, deps.clock.now().mono);
+      const { mono } = deps.clock.now();
+      const why = seeds.serves(node)
+        ? seedSays(node, row, payload, retained, mono)
+        : handlers[row](node, payload, retained, mono);
       if (why !== undefined) return complain(node, `${row}: ${why}`);
       if (!retained || states.get(node) === undefined) look(node);
     },

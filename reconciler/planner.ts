@@ -23,7 +23,12 @@ export interface Planner {
 
 const saveRetry = 1_000;
 
-export function createPlanner(context: Context, dispatcher: Dispatcher): Planner {
+/** `before`: looks at a service right before it is planned. */
+export function createPlanner(
+  context: Context,
+  dispatcher: Dispatcher,
+  before: (service: ServiceName) => void,
+): Planner {
   const { deps, world, keeper, plans, journal } = context;
   const wakes = new Map<ServiceName, () => void>();
   let scheduled = false;
@@ -66,6 +71,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher): Planner
   };
 
   const planOne = (name: ServiceName): void => {
+    before(name);
     const now = deps.clock.now();
     const plan = planService(world, name, context.policy(), now);
     note(plans.get(name), plan);

@@ -47,6 +47,12 @@ export const PlanBody = Type.Object(
 export const ApproveBody = Type.Object({ id: name, actor }, closed);
 export type ApproveBody = Static<typeof ApproveBody>;
 
+/** POST /v1/instances/:name/move */
+export const MoveBody = Type.Object({ to: name, actor }, closed);
+
+/** POST /v1/instances/:name/replicate */
+export const ReplicateBody = Type.Object({ to: Type.Optional(name), actor }, closed);
+
 /** POST /v1/tokens: `ttl` in ms, at most 30 days. */
 export const TokenBody = Type.Object(
   {

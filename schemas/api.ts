@@ -25,9 +25,14 @@
  *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
  *   GET  /v1/tls                                 TlsAnswer (no token; the one route that is also answered over plain HTTP)
  *   GET  /v1/streams/:id                         WebSocket of an agent, node credential as basic auth
+ *   POST /v1/instances/:name/move                MoveRequest -> SlotAnswer
+ *   POST /v1/instances/:name/replicate           ReplicateRequest -> SlotAnswer
+ *   POST /api/node/register                      seed 000: {id, name, ip, port}, join token as bearer -> RegisterAnswer
+ *   POST /api/calculate/deploy                   seed 000: PlainJob -> CalculateAnswer (409 when no node takes it); changes nothing
  *   GET  /healthz, /readyz                       200 or 503
  */
 import type { Problem } from './problem.ts';
+import type { Dialect, PlainJob } from './seed.ts';
 import type { CopyStatus, Hold, Want } from './status.ts';
 
 export interface DocumentText {
@@ -51,6 +56,42 @@ export interface DeployAnswer {
     readonly change: 'created' | 'updated' | 'same';
   }[];
   readonly warnings: readonly Problem[];
+}
+
+/** Where an instance shall go: name, id or alias of a node. */
+export interface MoveRequest {
+  readonly to: string;
+  readonly actor?: string;
+}
+
+export interface ReplicateRequest {
+  /** Absent: anywhere. */
+  readonly to?: string;
+  readonly actor?: string;
+}
+
+/** A slot that was added, moved or dropped. Recorded; nothing waited for the outcome. */
+export interface SlotAnswer {
+  readonly instance: string;
+  /** Name of the node, where one was asked for. */
+  readonly node?: string;
+}
+
+/** What a node of the dialect `seed` needs to connect. User name = id; client ids are the id, or `<id>.<anything>`. */
+export interface RegisterAnswer {
+  readonly id: string;
+  /** A text, as Oakestra has it. */
+  readonly MQTT_BROKER_PORT: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Nodes that could take a job, the best first. Nothing is promised to it. */
+export interface CalculateAnswer {
+  readonly workers: readonly string[];
+  readonly job: PlainJob;
+  /** Why there is none. */
+  readonly problems?: readonly { readonly code: string; readonly message: string; readonly hint?: string }[];
 }
 
 export interface PlanRequest {
@@ -81,6 +122,8 @@ export interface PlanView {
 export type Outcome =
   | 'progressing'
   | 'settled'
+  /** As `settled`, but some of it is on nodes that never report: assumed. */
+  | 'unconfirmed'
   | 'failed'
   | 'rolled_back'
   | 'paused'
@@ -97,6 +140,8 @@ export interface InstanceView {
   readonly want?: Want;
   readonly status: CopyStatus | 'missing' | 'lost';
   readonly healthy: boolean;
+  /** Its node never reports: this is what it was told. */
+  readonly assumed?: true;
   readonly digest?: string;
   /** ms since the status was reached, and since its node was last heard. */
   readonly age?: number;
@@ -143,6 +188,8 @@ export interface NodeView {
   /** Other names that `direct` accepts. */
   readonly aliases: readonly string[];
   readonly state: NodeState;
+  /** Absent: our agent. */
+  readonly dialect?: Dialect;
   readonly cordoned?: { readonly cause: string };
   /** In nodes.yaml? */
   readonly listed: boolean;
@@ -221,6 +268,11 @@ export const eventKinds = [
   'instance_stopped',
   'instance_status',
   'instance_exec',
+  'slot_added',
+  'slot_moved',
+  'slot_dropped',
+  'control_sent',
+  'control_taken',
   'node_joined',
   'node_online',
   'node_suspect',

@@ -2,7 +2,7 @@
  * Configuration of brokers that are not ours, made from the topic table: who may do what on them is what the embedded broker allows.
  * Pure text; passwords come in as the lines that the broker reads.
  */
-import { mostParts, officeTopic, type Row, rows } from './topics.ts';
+import { mostParts, officeTopic, operatorTopic, type Row, rows } from './topics.ts';
 
 export interface BrokerConfig {
   readonly cluster: string;
@@ -55,7 +55,7 @@ export function mosquittoConfig({ host, port, folder, tls }: BrokerConfig): stri
 
 /** The access list. `%u` is the user name; parts are written out, because `+` would allow what is no part. */
 export function mosquittoAccess({ cluster, reconcilers }: BrokerConfig): string {
-  const office = `topic readwrite ${officeTopic(cluster)}`;
+  const office = [`topic readwrite ${officeTopic(cluster)}`, `topic read ${operatorTopic(cluster)}`];
   const ofReconcilers = allRows().flatMap((row) => {
     // What nodes write is read, and cleared when they are removed.
     const right = rows[row].direction === 'up' ? 'readwrite' : 'write';
@@ -67,7 +67,7 @@ export function mosquittoAccess({ cluster, reconcilers }: BrokerConfig): string 
   });
   return lines([
     '# Made by `oakctl broker config mosquitto` from the topic table. What is not here is denied.',
-    ...reconcilers.flatMap((user) => ['', `user ${user}`, office, ...ofReconcilers]),
+    ...reconcilers.flatMap((user) => ['', `user ${user}`, ...office, ...ofReconcilers]),
     '',
     '# Every node: its own rows',
     ...ofNodes,
@@ -130,7 +130,11 @@ function natsPermissions(cluster: string, { name, kind }: BrokerUser): { publish
   const down = allRows().filter((row) => rows[row].direction === 'down');
   if (kind === 'node') return { publish: up.map(subject), subscribe: [...down.map(subject), natsDeliveries] };
   const office = officeTopic(cluster).replaceAll('/', '.');
-  return { publish: [...allRows().map(subject), office], subscribe: [...up.map(subject), office, natsDeliveries] };
+  const operators = operatorTopic(cluster).replaceAll('/', '.');
+  return {
+    publish: [...allRows().map(subject), office],
+    subscribe: [...up.map(subject), office, operators, natsDeliveries],
+  };
 }
 
 function allRows(): Row[] {

@@ -54,10 +54,12 @@ const ProcessRow = Type.Object({
 const ServiceOutcome = Type.Object({
   name: text,
   digest: text,
-  verdict: words(['settled', 'failed', 'rolled_back', 'refused', 'waiting']),
+  verdict: words(['settled', 'unconfirmed', 'failed', 'rolled_back', 'refused', 'waiting']),
   message: text,
   view: Type.Optional(ServiceSchema),
 });
+
+const SlotSchema = Type.Object({ instance: text, node: Type.Optional(text) });
 
 const stopped = { name: text, ended: texts, copies: count };
 
@@ -99,6 +101,7 @@ export const outputs = {
   init: Type.Object({ file: text }),
   'instances ls': items(InstanceSchema),
   logs: Type.Object({ instance: text, text }),
+  move: SlotSchema,
   'nodes inspect': NodeSchema,
   'nodes ls': items(NodeSchema),
   'nodes revoke': Type.Object({ revoked: text }),
@@ -108,6 +111,7 @@ export const outputs = {
   'nodes token revoke': Type.Object({ revoked: text }),
   plan: PlanSchema,
   ps: items(ProcessRow),
+  replicate: SlotSchema,
   'services inspect': ServiceSchema,
   'services ls': items(ServiceSchema),
   status: StatusSchema,

@@ -7,6 +7,7 @@
  *   nodes/<id>/assignment/<part>  down  QoS 1 retained
  *   nodes/<id>/controls           down  QoS 1
  *   nodes/<id>/requests           down  QoS 0
+ *   clusters/<name>/controls      QoS 1, from operators to the reconciler
  *   clusters/<name>/reconciler    QoS 1 retained, will: who reconciles a cluster; among reconcilers only
  */
 import type { NodeId } from './names.ts';
@@ -59,12 +60,13 @@ export function parseTopic(text: string): Topic | undefined {
   return { node, row: known, part: Number(part) };
 }
 
-/** What the reconciler subscribes to. */
-export function reconcilerFilters(): { filter: string; qos: 0 | 1 }[] {
-  return upRows().map((row) => ({
+/** What the reconciler subscribes to; with the name of its cluster also to what operators say. */
+export function reconcilerFilters(cluster?: string): { filter: string; qos: 0 | 1 }[] {
+  const up = upRows().map((row) => ({
     filter: rows[row].parted ? `nodes/+/${row}/+` : `nodes/+/${row}`,
     qos: rows[row].qos,
   }));
+  return cluster === undefined ? up : [...up, { filter: operatorTopic(cluster), qos: 1 }];
 }
 
 /** What the agent of `node` subscribes to. */
@@ -80,16 +82,45 @@ export function officeTopic(cluster: string): string {
   return `clusters/${cluster}/reconciler`;
 }
 
+/** Where the operators of a cluster put their plain controls. Carried out by its reconciler. */
+export function operatorTopic(cluster: string): string {
+  return `clusters/${cluster}/controls`;
+}
+
+const operatorPattern = /^clusters\/[A-Za-z0-9][A-Za-z0-9_-]{0,62}\/controls$/;
 const officePattern = /^clusters\/[A-Za-z0-9][A-Za-z0-9_-]{0,62}\/reconciler$/;
 
-/** Who speaks: a reconciler of the cluster, or one node. */
-export type Principal = { readonly kind: 'reconciler' } | { readonly kind: 'node'; readonly id: NodeId };
+/** Who speaks: a reconciler of the cluster, one node, or a person with plain controls. */
+export type Principal =
+  | { readonly kind: 'reconciler' }
+  | { readonly kind: 'operator' }
+  | { readonly kind: 'node'; readonly id: NodeId };
+
+/** User names that no node can have. */
+export const reservedUsers = { reconciler: 'reconciler', operator: 'operator' } as const;
+
+/**
+ * Who a client id speaks for: `<user>`, or `<user>.<anything>` for a further connection of the same user (no user name has a
+ * dot). Undefined for ids that nobody has.
+ */
+export function principalOf(client: string): Principal | undefined {
+  const user = userOf(client);
+  if (user === reservedUsers.reconciler) return client === user ? { kind: 'reconciler' } : undefined;
+  if (user === reservedUsers.operator) return { kind: 'operator' };
+  return isNodeId(user) ? { kind: 'node', id: user } : undefined;
+}
+
+/** The user name that a client id belongs to. */
+export function userOf(client: string): string {
+  return client.split('.', 1)[0] ?? '';
+}
 
 /**
  * May this principal publish on this topic? Wills are judged by the same rule. A node writes its up rows. The reconciler writes
- * down rows, and up rows too: it clears what removed nodes left there.
+ * down rows, and up rows too: it clears what removed nodes left there. An operator writes the controls of clusters, and reads nothing.
  */
 export function mayPublish(who: Principal, text: string): boolean {
+  if (who.kind === 'operator') return operatorPattern.test(text);
   const parsed = parseTopic(text);
   if (who.kind === 'reconciler') return parsed !== undefined || officePattern.test(text);
   return parsed !== undefined && rows[parsed.row].direction === 'up' && parsed.node === who.id;
@@ -106,6 +137,7 @@ export function isKept(text: string): boolean {
 
 /** May this principal subscribe with this filter? To the filters that it needs, and to single topics that it may read. */
 export function maySubscribe(who: Principal, filter: string): boolean {
+  if (who.kind === 'operator') return false;
   const allowed = who.kind === 'reconciler' ? reconcilerFilters() : agentFilters(who.id);
   return allowed.some((entry) => entry.filter === filter) || mayReceive(who, filter);
 }
@@ -113,7 +145,9 @@ export function maySubscribe(who: Principal, filter: string): boolean {
 /** May this principal receive a message on this topic? Checked again at delivery, whatever was subscribed. */
 export function mayReceive(who: Principal, text: string): boolean {
   const parsed = parseTopic(text);
-  if (who.kind === 'reconciler') return parsed ? rows[parsed.row].direction === 'up' : officePattern.test(text);
+  if (who.kind === 'operator') return false;
+  if (who.kind === 'reconciler')
+    return parsed ? rows[parsed.row].direction === 'up' : officePattern.test(text) || operatorPattern.test(text);
   return parsed !== undefined && rows[parsed.row].direction === 'down' && parsed.node === who.id;
 }
 

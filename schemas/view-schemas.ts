@@ -51,6 +51,7 @@ export const InstanceSchema = Type.Object({
   want: optional(words(['run', 'prepared', 'stopped'])),
   status: words([...keysOf(copyStatuses), 'missing', 'lost']),
   healthy: Type.Boolean(),
+  assumed: optional(Type.Literal(true, { description: 'its node never reports: this is what it was told' })),
   digest: optional(text()),
   age: optional(Type.Number({ description: 'ms in this status' })),
   seen: optional(Type.Number({ description: 'ms since its node was heard' })),
@@ -63,6 +64,7 @@ export const InstanceSchema = Type.Object({
 export const outcomes = words([
   'progressing',
   'settled',
+  'unconfirmed',
   'failed',
   'rolled_back',
   'paused',
@@ -105,6 +107,7 @@ export const NodeSchema = Type.Object({
   id: optional(text()),
   aliases: texts('other names that `direct` accepts'),
   state: words(['online', 'suspect', 'lost', 'expected', 'revoked']),
+  dialect: optional(words(['oakctl', 'seed'])),
   cordoned: optional(Type.Object({ cause: text() })),
   listed: Type.Boolean({ description: 'in nodes.yaml' }),
   ip: optional(text()),
@@ -151,6 +154,7 @@ export const StatusSchema = Type.Object({
   services: Type.Object({
     progressing: count(),
     settled: count(),
+    unconfirmed: count(),
     failed: count(),
     rolled_back: count(),
     paused: count(),

@@ -55,6 +55,8 @@ export default class Deploy extends BaseCommand {
       text: () =>
         flags.detach ? summary(done) : renderOutcomes(done.outcomes, performance.now() - started, this.paint()),
     });
+    for (const { name, verdict, message } of done.outcomes)
+      if (verdict === 'unconfirmed') this.say(`warning: ${name} is not confirmed: ${message}`);
     this.exit(exitCodeOfOutcomes(done.outcomes));
   }
 

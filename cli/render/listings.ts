@@ -99,7 +99,11 @@ export const instanceListing: Listing<InstanceView> = {
   empty: 'No instances.',
   columns: (paint) => [
     { title: 'NAME', value: (instance) => instance.name },
-    { title: 'STATUS', value: (instance) => instance.status, paint: (text) => paintState(paint, text) },
+    {
+      title: 'STATUS',
+      value: (instance) => (instance.assumed ? `${instance.status},assumed` : instance.status),
+      paint: (text) => paintState(paint, text),
+    },
     { title: 'AGE', value: (instance) => age(instance.age), right: true },
     { title: 'NODE', value: (instance) => instance.node },
     { title: 'ADDRESSES', value: (instance) => instance.addresses.join(',') },

@@ -53,7 +53,7 @@ const outcomeHolds: ReadonlySet<HoldCode> = new Set(['ROLLED_BACK', 'UPDATE_PAUS
 
 /** Instances that keep a service from its outcome, and what frees a hold. */
 function culprits({ verdict, view }: ServiceOutcome): readonly string[] {
-  if (verdict === 'settled' || !view) return [];
+  if (verdict === 'settled' || verdict === 'unconfirmed' || !view) return [];
   const sick = view.instances
     .filter((instance) => !instance.healthy)
     .map((instance) => `  ${instance.name}  ${instance.status}  ${reasonText(instance) ?? 'no reason given'}`);

@@ -7,7 +7,7 @@ import type { HoldCode } from '../../schemas/status.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 
 /** What became of one service. `waiting` ends with the others, or with the timeout. */
-export type Verdict = 'settled' | 'failed' | 'rolled_back' | 'refused' | 'waiting';
+export type Verdict = 'settled' | 'unconfirmed' | 'failed' | 'rolled_back' | 'refused' | 'waiting';
 
 /** A service that was asked for: its full name and the digest that shall run. */
 export interface Wanted {
@@ -43,6 +43,8 @@ export function judge(wanted: Wanted, view: ServiceView | undefined): ServiceOut
   switch (view.outcome) {
     case 'settled':
       return outcome('settled', view.message);
+    case 'unconfirmed':
+      return outcome('unconfirmed', view.message);
     case 'rolled_back':
       return outcome('rolled_back', view.message);
     case 'failed':

@@ -12,6 +12,8 @@ import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
 import { readRoutes } from './routes/read.ts';
+import { calculateRoutes, registerRoutes } from './routes/seeds.ts';
+import { slotRoutes } from './routes/slots.ts';
 import { tlsRoutes } from './routes/tls.ts';
 import { createSessions } from './sessions.ts';
 import type { StreamServer } from './streams.ts';
@@ -101,10 +103,13 @@ export function buildApi({ control, token, streams, logger, tls }: ApiDeps): Fas
   healthRoutes(app, control);
   joinRoutes(app, control);
   tlsRoutes(app, tls);
+  registerRoutes(app, control);
   app.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers }) => requireBearer(headers.authorization, token));
     readRoutes(guarded, control);
     changeRoutes(guarded, control, stopping.signal);
+    slotRoutes(guarded, control);
+    calculateRoutes(guarded, control);
     enrolmentRoutes(guarded, control);
     followRoutes(guarded, control);
   });

@@ -1,6 +1,6 @@
 /** Who may connect to the broker and do what: the topic table, as the broker asks it. Pure but for the credentials it holds. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isNodeId, mayPublish, mayReceive, maySubscribe, type Principal } from '../../schemas/topics.ts';
+import { mayPublish, mayReceive, maySubscribe, principalOf, reservedUsers } from '../../schemas/topics.ts';
 import { passwordSerial } from '../keys/credentials.ts';
 import { type NodeAccess, reconcilerUser } from './messages.ts';
 
@@ -20,7 +20,8 @@ export interface Access {
   mayReceive(client: string, topic: string): boolean;
 }
 
-export function createAccess(credentialKey: Uint8Array, reconcilerPassword: string): Access {
+/** `operatorPassword`: absent, nobody is an operator. */
+export function createAccess(credentialKey: Uint8Array, reconcilerPassword: string, operatorPassword?: string): Access {
   let serials = new Map<string, number>();
 
   return {
@@ -29,30 +30,25 @@ export function createAccess(credentialKey: Uint8Array, reconcilerPassword: stri
     },
     admits(user, password) {
       if (user === reconcilerUser) return isSame(password, reconcilerPassword);
+      if (user === reservedUsers.operator) return isSame(password, operatorPassword ?? '');
       const least = serials.get(user);
       const serial = passwordSerial(credentialKey, user, password);
       return least !== undefined && serial !== undefined && serial >= least;
     },
     refusePublish(client, { topic, qos }) {
-      const who = principal(client);
+      const who = principalOf(client);
       if (!who || !mayPublish(who, topic)) return `publish ${topic}`;
       return qos > 1 ? `publish with QoS ${qos}` : undefined;
     },
     maySubscribe(client, filter) {
-      const who = principal(client);
+      const who = principalOf(client);
       return who !== undefined && maySubscribe(who, filter);
     },
     mayReceive(client, topic) {
-      const who = principal(client);
+      const who = principalOf(client);
       return who !== undefined && mayReceive(who, topic);
     },
   };
-}
-
-/** Who a client id speaks for; undefined for ids that nobody has. */
-export function principal(client: string): Principal | undefined {
-  if (client === reconcilerUser) return { kind: 'reconciler' };
-  return isNodeId(client) ? { kind: 'node', id: client } : undefined;
 }
 
 function isSame(given: string, wanted: string): boolean {

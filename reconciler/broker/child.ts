@@ -12,7 +12,11 @@ const tell = (message: FromBroker): void => {
 };
 
 async function start(message: Extract<ToBroker, { kind: 'start' }>): Promise<void> {
-  access = createAccess(Buffer.from(message.credentialKey, 'base64'), message.reconcilerPassword);
+  access = createAccess(
+    Buffer.from(message.credentialKey, 'base64'),
+    message.reconcilerPassword,
+    message.operatorPassword,
+  );
   access.setNodes(message.nodes);
   const notices = createNotices(
     (client, what, times) => tell({ kind: 'noticed', client, what, times }),

@@ -27,6 +27,8 @@ export interface LinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Of the user `operator` of the embedded broker; an external one has its own. */
+  readonly operatorPassword: string;
   readonly tls?: TlsKeeper;
   /** The embedded broker ended by itself, and is started again. */
   readonly onExit: (reason: string) => void;
@@ -41,11 +43,11 @@ export function openLink(settings: ClusterSettings, options: LinkOptions): Promi
 }
 
 async function startOwn({ mqtt }: ClusterSettings, options: LinkOptions): Promise<BrokerLink> {
-  const { keys, clock, random, log, tls, onExit, onContested } = options;
-  const { credentialKey } = keys;
+  const { keys, clock, random, log, tls, operatorPassword, onExit, onContested } = options;
+  const passwords = { credentialKey: keys.credentialKey, operatorPassword };
   const shown = tls && { tls: tls.current() };
   const listeners = { onExit, onContested };
-  const broker = await startBroker({ ...mqtt, ...shown, credentialKey, random, clock, log, ...listeners });
+  const broker = await startBroker({ ...mqtt, ...shown, ...passwords, random, clock, log, ...listeners });
   tls?.onChange(broker.setTls);
   const { url, username, password } = broker;
   return {

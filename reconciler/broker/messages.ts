@@ -17,6 +17,7 @@ export type ToBroker =
       /** base64 */
       readonly credentialKey: string;
       readonly reconcilerPassword: string;
+      readonly operatorPassword?: string;
       readonly nodes: readonly NodeAccess[];
       /** Without it the broker speaks plain MQTT. */
       readonly tls?: ServerTls;

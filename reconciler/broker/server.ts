@@ -3,9 +3,9 @@ import type { EventEmitter } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
-import { isKept } from '../../schemas/topics.ts';
+import { isKept, principalOf, userOf } from '../../schemas/topics.ts';
 import { minVersion, type ServerTls } from '../tls/material.ts';
-import { type Access, principal } from './access.ts';
+import type { Access } from './access.ts';
 import { type Guarded, guardFrames } from './frame-guard.ts';
 import { type BrokerLimits, brokerLimits, createBucket, createBuckets, createGate } from './limits.ts';
 import { reconcilerUser } from './messages.ts';
@@ -18,8 +18,8 @@ export interface BrokerServer {
   readonly insidePort?: number;
   /** Shows this certificate from the next connection on. */
   setTls(tls: ServerTls): void;
-  /** Cuts a client. Its will is sent. */
-  disconnect(client: string): void;
+  /** Cuts all connections of a user. Their wills are sent. */
+  disconnect(user: string): void;
   close(): Promise<void>;
 }
 
@@ -86,7 +86,7 @@ export async function serveBroker(
       const where = addressOf(client);
       if (
         username !== undefined &&
-        username === client.id &&
+        username === userOf(client.id) &&
         access.admits(username, password?.toString('utf8') ?? '')
       ) {
         if (isTurnedAway(client)) {
@@ -105,7 +105,7 @@ export async function serveBroker(
         client.close();
         return;
       }
-      const code = username === client.id ? badPassword : identifierRejected;
+      const code = username === userOf(client.id) ? badPassword : identifierRejected;
       done(Object.assign(new Error('not admitted'), { returnCode: code }) as AuthenticateError, false);
     },
     authorizePublish(client, packet, done) {
@@ -170,7 +170,9 @@ export async function serveBroker(
     setTls(next) {
       secure?.setSecureContext({ ...next, minVersion });
     },
-    disconnect: (client) => clientsOf(broker)[client]?.close(),
+    disconnect: (user) => {
+      for (const [id, client] of Object.entries(clientsOf(broker))) if (userOf(id) === user) client?.close();
+    },
     close: () =>
       new Promise((resolve) => {
         for (const server of servers) server.close();
@@ -180,8 +182,8 @@ export async function serveBroker(
 }
 
 function refuseConnect(packet: ConnectPacket, access: Access): string | undefined {
-  if (!principal(packet.clientId)) return `refused: client id ${JSON.stringify(packet.clientId.slice(0, 64))}`;
-  if (packet.username !== packet.clientId) return 'refused: user name and client id differ';
+  if (!principalOf(packet.clientId)) return `refused: client id ${JSON.stringify(packet.clientId.slice(0, 64))}`;
+  if (packet.username !== userOf(packet.clientId)) return 'refused: user name and client id differ';
   if (!packet.clean) return 'refused: persistent sessions are not kept';
   const will = packet.will && access.refusePublish(packet.clientId, { qos: 0, ...packet.will });
   return will && `refused: will, ${will}`;

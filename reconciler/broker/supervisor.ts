@@ -23,6 +23,8 @@ export interface BrokerOptions {
   readonly tls?: ServerTls;
   /** Instead of the broker's own bounds. */
   readonly limits?: BrokerLimits;
+  /** Of the user `operator`. Absent: there is none. */
+  readonly operatorPassword?: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;
@@ -91,6 +93,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       credentialKey,
       reconcilerPassword: password,
       nodes,
+      ...(options.operatorPassword !== undefined && { operatorPassword: options.operatorPassword }),
       ...(tls && { tls }),
       ...(options.limits && { limits: options.limits }),
       ...(insidePort !== undefined && { insidePort }),

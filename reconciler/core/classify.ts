@@ -102,8 +102,9 @@ export function survey(
 
 function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly Copy[], target: Target): SlotState {
   const here = seen.filter(({ presence }) => presence.state === 'online');
+  const place = wanted.bound ?? wanted.to;
   const isTarget = ({ job, node }: Seen): boolean =>
-    job.digest === target.digest && (wanted.bound === undefined || wanted.bound === node.record.id);
+    job.digest === target.digest && (place === undefined || place === node.record.id);
   const best = here.filter(isTarget).sort(byWorth(target.good))[0];
   const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(byWorth(target.good));
   const current = others[0];

@@ -9,6 +9,7 @@ import { type LabelRule, type Placement, type RunSpec, type RuntimeName, runtime
 import type { HoldCode } from '../../schemas/status.ts';
 import { portKeys } from './copy-index.ts';
 import type { Node, Reserved } from './model.ts';
+import { capacityOf, isSeed } from './node-facts.ts';
 import type { Presence } from './presence.ts';
 
 /** What wants a place. */
@@ -87,6 +88,13 @@ export const filters: readonly Filter[] = [
       const lack = `${count(refused)} without a grant of ${missing?.what} (${listed(refused)})`;
       return `${lack}; policy.yaml of ${first?.node.record.name}, below grants, would need: ${missing?.line}`;
     },
+  },
+  {
+    name: 'size',
+    code: 'NO_CAPACITY',
+    admits: ({ id, node }, { placement, only }) =>
+      !isUnsized(node) || placement.nodes.some((name) => isCalled(node, name)) || (only?.has(id) ?? false),
+    explain: (refused) => `${count(refused)} of unknown capacity, only for services that name it (${listed(refused)})`,
   },
   {
     name: 'cordon',
@@ -173,13 +181,20 @@ export function runtimeFor(node: Node, run: RunSpec): RuntimeName | undefined {
   return runtimesFor[run.virtualization].find((name) => has.has(name));
 }
 
+/** A seed node whose capacity nodes.yaml does not give: it takes what names it, and nobody counts its room. */
+function isUnsized(node: Node): boolean {
+  return isSeed(node) && capacityOf(node) === undefined;
+}
+
 /** MB that are free for the request on this node. */
-export function freeMemory({ id, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
+export function freeMemory({ id, node, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
+  if (isUnsized(node)) return Number.POSITIVE_INFINITY;
   const released = releases?.node === id ? (releases.run.memory ?? 0) : 0;
   return (capacity?.memory ?? 0) - reserved.memory + released;
 }
 
-function freeVcpus({ id, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
+function freeVcpus({ id, node, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
+  if (isUnsized(node)) return Number.POSITIVE_INFINITY;
   const released = releases?.node === id ? (releases.run.vcpus ?? 0) : 0;
   return (capacity?.vcpus ?? 0) - reserved.vcpus + released;
 }

@@ -5,6 +5,7 @@ import type { RunSpec } from '../../schemas/spec.ts';
 import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
 import { healthOf } from './health.ts';
 import type { Copy, Desired, Node } from './model.ts';
+import { isSeed } from './node-facts.ts';
 import { type Presence, presenceOf } from './presence.ts';
 import { wantedSlots } from './slots.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
@@ -88,6 +89,7 @@ export function instanceView(input: ViewInput, service: ServiceName, { slot, ins
     want: seen.want,
     status: presence === 'lost' ? 'lost' : seen.status,
     healthy: seen.healthy,
+    ...(node && isSeed(node) ? { assumed: true as const } : {}),
     ...optional('digest', seen.digest),
     ...optional('age', seen.age),
     ...optional('seen', heard === undefined ? undefined : Math.max(0, input.now.mono - heard)),

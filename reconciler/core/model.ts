@@ -7,6 +7,7 @@ import type { CopyReport, InformationMessage, InstancesMessage, Job, OnlineMessa
 import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { NodeListing } from '../../schemas/nodes-file.ts';
 import type { Mono, Wall } from '../../schemas/ports.ts';
+import type { Command, Dialect } from '../../schemas/seed.ts';
 import type { JobSource, RunSpec, RuntimeName, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
 
@@ -18,6 +19,23 @@ export interface Desired {
   readonly origin?: { readonly file: string; readonly line?: number };
   /** Wanted slots, ascending. Ignored for `replicas: every`, where it is the ordinals of the matching nodes. */
   readonly slots: readonly number[];
+  /** Slots that somebody gave a place. */
+  readonly seats?: Seats;
+}
+
+/** Slot (as a text: records are JSON) -> where it was told to be. */
+export type Seats = Readonly<Record<string, Seat>>;
+
+/** The place of one slot: asked for once (a move, a replica), or for as long as the slot is. */
+export interface Seat {
+  /** Absent: anywhere. */
+  readonly to?: NodeId;
+  /** It belongs there, and waits for that node. Absent: it goes there once, and is free again when it is healthy there. */
+  readonly keep?: true;
+  /** What was asked for and is under way. */
+  readonly command?: Exclude<Command, 'delete'>;
+  /** The instance that it is a replica of. */
+  readonly from?: InstanceName;
 }
 
 /** An entry of nodes.yaml, after validation. */
@@ -41,6 +59,14 @@ export interface NodeRecord {
   readonly unheard?: { readonly token: string; readonly attempt?: string };
   /** By hand, or because its entry left nodes.yaml. */
   readonly cordon?: { readonly cause: string };
+  /** Absent: our agent. */
+  readonly dialect?: Dialect;
+  /** How a seed node registered; `token`: what may register it again, until then. */
+  readonly registered?: {
+    readonly ip: string;
+    readonly port: number;
+    readonly token: { readonly id: string; readonly hash: string; readonly expires: Wall };
+  };
 }
 
 /** What we know of one node. */

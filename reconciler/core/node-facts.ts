@@ -7,11 +7,18 @@ export function labelsOf(node: Node): Readonly<Record<string, string>> | undefin
   return { ...node.information?.labels, ...node.listing?.labels };
 }
 
+/** Speaks the seeds' wire: it takes controls, and never reports its copies. */
+export function isSeed(node: Pick<Node, 'record'>): boolean {
+  return node.record.dialect === 'seed';
+}
+
 /** Cores, MB and GPUs; undefined while nobody said anything. */
 export function capacityOf(
   node: Node,
 ): { readonly cpu: number; readonly memory: number; readonly gpu?: number } | undefined {
-  const { information, listing } = node;
+  const { listing } = node;
+  // A seed node says how busy it is, not how large.
+  const information = isSeed(node) ? undefined : node.information;
   const cpu = listing?.capacity?.cpu ?? information?.capacity.cpu;
   const memory = listing?.capacity?.memory ?? information?.capacity.memory;
   if (cpu === undefined || memory === undefined) return undefined;

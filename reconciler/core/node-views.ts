@@ -31,6 +31,7 @@ function joinedView(input: ViewInput, node: Node): NodeView {
     id,
     aliases: node.aliases,
     state: presenceOf(node, input.policy, input.now).state,
+    ...optional('dialect', record.dialect),
     ...optional('cordoned', cordonOf(node, input.policy)),
     listed: listing !== undefined,
     ...optional('ip', information?.ip ?? listing?.ip),

@@ -17,7 +17,13 @@ export type Placed =
 /** Places the copies of one service one after the other: each sees what the ones before it took. */
 export interface Placer {
   place(request: PlaceRequest): Placed;
+  /** Every node that could take it, the best first; or why there is none. Takes nothing. */
+  rank(request: PlaceRequest): { readonly nodes: readonly Node[] } | { readonly hold: Hold };
 }
+
+type Admitted =
+  | { readonly best: Candidate; readonly runtime: RuntimeName; readonly others: readonly Candidate[] }
+  | { readonly hold: Hold };
 
 const nothing: Reserved = { memory: 0, vcpus: 0, vgpus: 0, ports: new Map() };
 
@@ -40,21 +46,32 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
   // Most plans place nothing: the nodes are looked at when the first copy wants a place.
   let collected: Map<NodeId, Candidate> | undefined;
 
+  const admit = (candidates: ReadonlyMap<NodeId, Candidate>, request: PlaceRequest): Admitted => {
+    const direct = directProblem(view, request);
+    if (direct) return { hold: direct };
+    const among = [...candidates.values()].filter(({ id }) => !request.only || request.only.has(id));
+    const { admitted, refused } = sift(among, request);
+    const [best, ...others] = admitted.sort((a, b) => compareCandidates(a, b, request));
+    const runtime = best && runtimeFor(best.node, request.run);
+    return best && runtime ? { best, runtime, others } : { hold: explain(among, refused, request) };
+  };
+
   return {
+    rank(request) {
+      collected ??= collect();
+      const found = admit(collected, request);
+      return 'hold' in found ? found : { nodes: [found.best, ...found.others].map(({ node }) => node) };
+    },
     place(request) {
       collected ??= collect();
       const candidates = collected;
-      const direct = directProblem(view, request);
-      if (direct) return { kind: 'refused', hold: direct };
-      const among = [...candidates.values()].filter(({ id }) => !request.only || request.only.has(id));
-      const { admitted, refused } = sift(among, request);
-      const best = admitted.sort((a, b) => compareCandidates(a, b, request))[0];
-      const runtime = best && runtimeFor(best.node, request.run);
-      if (!best || !runtime) return { kind: 'refused', hold: explain(among, refused, request) };
+      const found = admit(candidates, request);
+      if ('hold' in found) return { kind: 'refused', hold: found.hold };
+      const { best, runtime, others } = found;
       candidates.set(best.id, taken(best, request));
       const ports = portsByAddress.get(addressOf(best.node));
       for (const key of portKeys(request.run)) ports?.set(key, request.instance);
-      return { kind: 'placed', node: best.id, runtime, why: reasonFor(best, admitted.length, request) };
+      return { kind: 'placed', node: best.id, runtime, why: reasonFor(best, others.length + 1, request) };
     },
   };
 }

@@ -1,16 +1,26 @@
 /** What git and the nodes cannot give back (records/). Written whole, durably; an API answer follows the fsync. */
-import type { CopyId, NodeId, ServiceName } from '../../schemas/names.ts';
+import type { Part } from '../../schemas/assignment.ts';
+import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Wall } from '../../schemas/ports.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
-import type { Listing, NodeRecord, Rollout } from './model.ts';
+import type { Listing, NodeRecord, Rollout, Seats } from './model.ts';
 
 export interface DirectRecord {
   readonly spec: ServiceSpec;
   /** Slot set and the counter that never reuses a number. */
   readonly slots: readonly number[];
   readonly counter: number;
+  /** Slots that somebody gave a place. */
+  readonly seats?: Seats;
   readonly at: Wall;
   readonly actor: string;
+}
+
+/** What a seed node was told to run. It never reports, so this is all that anybody knows of it. */
+export interface AssumedRecord {
+  readonly part: Part;
+  /** Instance -> the copy that it was last told to deploy. What differs from `part` was not said yet. */
+  readonly told: Readonly<Record<InstanceName, { readonly copy: CopyId; readonly image: string }>>;
 }
 
 export interface TokenRecord {
@@ -58,6 +68,8 @@ export interface Records {
   readonly tombstones: Readonly<Record<ServiceName, { readonly copy: CopyId; readonly at: Wall }>>;
   readonly rollouts: Readonly<Record<ServiceName, Rollout>>;
   readonly sources: Readonly<Record<string, SourceRecord>>;
+  /** Per seed node. Written before the first control of a copy is published. */
+  readonly assumed: Readonly<Record<NodeId, AssumedRecord>>;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
 }
@@ -72,5 +84,6 @@ export const emptyRecords: Records = {
   tombstones: {},
   rollouts: {},
   sources: {},
+  assumed: {},
   approvals: [],
 };

@@ -2,8 +2,9 @@
 import type { AppView, Outcome, ServiceView } from '../../schemas/api.ts';
 import { parseServiceName, type ServiceName } from '../../schemas/names.ts';
 import { type Hold, type HoldCode, holdCodes } from '../../schemas/status.ts';
-import { documentOf, instanceView, type Slot, serviceNames, slotsOf } from './instance-views.ts';
+import { documentOf, instanceView, type SeenCopy, type Slot, serviceNames, slotsOf } from './instance-views.ts';
 import type { Desired, Rollout } from './model.ts';
+import { isSeed } from './node-facts.ts';
 import { describe, type Progress } from './progress-text.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
 
@@ -32,6 +33,7 @@ const gravity: readonly Outcome[] = [
   'orphaned',
   'progressing',
   'removing',
+  'unconfirmed',
   'settled',
 ];
 
@@ -130,11 +132,20 @@ function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 
   const { digest } = desired.spec;
   const progress = { digest, slots, holds };
   if (guard) return { outcome: 'held', message: describe(input, progress, guard) };
-  if (hasOnly(slots, digest)) return { outcome: 'settled', message: describe(input, progress) };
+  if (hasOnly(slots, digest)) return settledAs(slots, describe(input, progress));
   const ended = judgeRollout(input, progress, rolloutOf(input, name));
   if (ended) return ended;
   const blocking = holds.find(({ code }) => !passing.has(code));
   return { outcome: blocking ? 'held' : 'progressing', message: describe(input, progress, blocking) };
+}
+
+const isAssumed = ({ node, presence }: SeenCopy): boolean => node !== undefined && isSeed(node) && presence !== 'lost';
+
+/** Nobody has seen what runs on seed nodes. */
+function settledAs(slots: readonly Slot[], message: string): Pick<ServiceView, 'outcome' | 'message'> {
+  const assumed = slots.filter(({ copies }) => copies.some(isAssumed));
+  if (assumed.length === 0) return { outcome: 'settled', message };
+  return { outcome: 'unconfirmed', message: `${message}; ${assumed.length} on nodes that do not report` };
 }
 
 function judgeUnwanted(input: ViewInput, { slots, holds }: Judged): Pick<ServiceView, 'outcome' | 'message'> {

@@ -2,21 +2,29 @@
 import { instanceName, type NodeId } from '../../schemas/names.ts';
 import type { Placement } from '../../schemas/spec.ts';
 import { isCalled, matchesLabels } from './filters.ts';
-import type { Desired, Node, View } from './model.ts';
-import { labelsOf } from './node-facts.ts';
+import type { Desired, Node, Seat, View } from './model.ts';
+import { capacityOf, isSeed, labelsOf } from './node-facts.ts';
 
 export interface WantedSlot {
   readonly slot: number;
   readonly instance: string;
-  /** Set for `replicas: every`: the node whose ordinal the slot is. */
+  /** The node that it belongs to: whose ordinal the slot is (`replicas: every`), or that it was bound to. */
   readonly bound?: NodeId;
+  /** The node that it was told to go to, and then is free again. */
+  readonly to?: NodeId;
+  /** It is being moved: freed where it runs before it starts there. */
+  readonly moving?: true;
 }
 
 /** Ascending. */
 export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[] {
   const { name, replicas, placement } = desired.spec;
   const of = (slot: number): WantedSlot => ({ slot, instance: instanceName(name, slot) });
-  if (replicas !== 'every') return [...new Set(desired.slots)].sort((a, b) => a - b).map(of);
+  if (replicas !== 'every') {
+    return [...new Set(desired.slots)]
+      .sort((a, b) => a - b)
+      .map((slot) => ({ ...of(slot), ...placeOf(view, desired.seats?.[slot]) }));
+  }
   const has = new Set([...(view.copies.get(name)?.values() ?? [])].map((copy) => `${copy.node} ${copy.slot}`));
   return [...view.nodes.values()]
     .filter((node) => isMatch(view, node, placement, has.has(`${node.record.id} ${node.record.ordinal}`)))
@@ -24,10 +32,21 @@ export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[]
     .sort((a, b) => a.slot - b.slot);
 }
 
+/** A node that was forgotten is nobody's place. */
+function placeOf(view: View, seat: Seat | undefined): Pick<WantedSlot, 'bound' | 'to' | 'moving'> {
+  if (seat?.to === undefined || !view.nodes.has(seat.to)) return {};
+  return {
+    ...(seat.keep ? { bound: seat.to } : { to: seat.to }),
+    ...(seat.command === 'move' ? { moving: true } : {}),
+  };
+}
+
 /** Unknown labels drop nothing and start nothing: such a node keeps what it has. */
 function isMatch(view: View, node: Node, placement: Placement, hasCopy: boolean): boolean {
   if (placement.clusters.length > 0 && !placement.clusters.includes(view.cluster)) return false;
   if (placement.nodes.length > 0 && !placement.nodes.some((name) => isCalled(node, name))) return false;
+  // Of unknown size, and not named: it takes only what names it.
+  if (isSeed(node) && placement.nodes.length === 0 && capacityOf(node) === undefined) return false;
   const labels = labelsOf(node);
   if (labels === undefined || node.information === undefined) return hasCopy || placement.labels.length === 0;
   return matchesLabels(labels, placement.labels);

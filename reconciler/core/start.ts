@@ -30,6 +30,9 @@ export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Plac
     current.job.digest === target.digest ? 'it moves to its own node' : `update to ${target.digest.slice(0, 10)}`;
   const request: PlaceRequest = { ...requestOf(context, slot, target), prefer: current.node.record.id };
   const runs = current.job.want === 'run';
+  if (runs && slot.moving && slot.bound !== current.node.record.id && slot.to !== current.node.record.id) {
+    return outcome(context, slot, target, placer.place(request), { want: 'prepared', why: 'it is moved' });
+  }
   if (!runs || desired.spec.update.order === 'start_first') {
     const placed = placer.place(request);
     const swapped =
@@ -54,11 +57,12 @@ function noRoom(hold: Hold): boolean {
 }
 
 function requestOf({ desired }: SlotsContext, slot: SlotState, target: Target): PlaceRequest {
+  const only = slot.bound ?? slot.to;
   return {
     instance: slot.instance,
     run: target.run,
     placement: desired.spec.placement,
-    ...(slot.bound === undefined ? {} : { only: new Set([slot.bound]) }),
+    ...(only === undefined ? {} : { only: new Set([only]) }),
   };
 }
 

@@ -16,6 +16,7 @@ export function clusterCounts(
   const outcomes: Record<Outcome, number> = {
     progressing: 0,
     settled: 0,
+    unconfirmed: 0,
     failed: 0,
     rolled_back: 0,
     paused: 0,

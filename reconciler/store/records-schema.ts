@@ -19,6 +19,14 @@ const node = Type.Object({
   removed: Type.Optional(Type.Number()),
   unheard: Type.Optional(Type.Object({ token: text, attempt: Type.Optional(text) })),
   cordon: Type.Optional(Type.Object({ cause: text })),
+  dialect: Type.Optional(text),
+  registered: Type.Optional(
+    Type.Object({
+      ip: text,
+      port: count,
+      token: Type.Object({ id: text, hash: Type.String({ pattern: '^[0-9a-f]{64}$' }), expires: Type.Number() }),
+    }),
+  ),
 });
 
 const token = Type.Object({
@@ -36,6 +44,7 @@ const direct = Type.Object({
   spec: document,
   slots: Type.Array(count),
   counter: count,
+  seats: Type.Optional(map(Type.Object({ to: Type.Optional(text) }))),
   at: Type.Number(),
   actor: text,
 });
@@ -53,6 +62,15 @@ const source = Type.Object({
   nodes: Type.Array(text),
 });
 
+const assumed = Type.Object({
+  part: Type.Object({
+    fence: Type.Object({ epoch: count, gen: count, by: text }),
+    jobs: Type.Array(document),
+    documents: document,
+  }),
+  told: map(Type.Object({ copy: text, image: text })),
+});
+
 export const RecordsSchema = Type.Object({
   version: Type.Literal(1),
   epoch: count,
@@ -63,5 +81,7 @@ export const RecordsSchema = Type.Object({
   tombstones: map(Type.Object({ copy: text, at: Type.Number() })),
   rollouts: map(rollout),
   sources: map(source),
+  // Written since there are seed nodes: files that are older have none.
+  assumed: Type.Optional(map(assumed)),
   approvals: Type.Array(text),
 });

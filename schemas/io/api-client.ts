@@ -14,10 +14,13 @@ import type {
   InstanceView,
   JoinAnswer,
   JoinRequest,
+  MoveRequest,
   NodeView,
   PlanRequest,
   PlanView,
+  ReplicateRequest,
   ServiceView,
+  SlotAnswer,
   SyncAnswer,
   TlsAnswer,
   TokenView,
@@ -46,6 +49,9 @@ export interface ApiClient {
   /** Resolves once the deployment is recorded durably; nothing waits for the outcome. */
   deploy(request: DeployRequest, signal: AbortSignal): Promise<DeployAnswer>;
   remove(request: RemoveRequest, signal: AbortSignal): Promise<{ readonly services: readonly string[] }>;
+  /** Recorded once it resolves; nothing waits for the outcome. `to`: name, id or alias of a node. */
+  move(instance: string, request: MoveRequest, signal: AbortSignal): Promise<SlotAnswer>;
+  replicate(instance: string, request: ReplicateRequest, signal: AbortSignal): Promise<SlotAnswer>;
   plan(request: PlanRequest, signal: AbortSignal): Promise<PlanView>;
   approve(request: ApproveRequest, signal: AbortSignal): Promise<{ readonly approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
@@ -125,6 +131,9 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     holds: (signal) => list('holds', [], signal),
     deploy: (request, signal) => post('/v1/deploy', request, signal),
     remove: (request, signal) => post('/v1/delete', request, signal),
+    move: (instance, request, signal) => post(`/v1/instances/${encodeURIComponent(instance)}/move`, request, signal),
+    replicate: (instance, request, signal) =>
+      post(`/v1/instances/${encodeURIComponent(instance)}/replicate`, request, signal),
     plan: (request, signal) => post('/v1/plan', request, signal),
     approve: (request, signal) => post('/v1/approve', request, signal),
     sync: (signal) => post('/v1/sync', {}, signal),

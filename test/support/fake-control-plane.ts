@@ -19,6 +19,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
       services: {
         progressing: 0,
         settled: 0,
+        unconfirmed: 0,
         failed: 0,
         rolled_back: 0,
         paused: 0,
@@ -38,6 +39,10 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     holds: () => [],
     deploy: refuse,
     remove: refuse,
+    move: refuse,
+    replicate: refuse,
+    calculate: (job) => ({ workers: [], job }),
+    register: refuse,
     plan: refuse,
     approve: refuse,
     sync: refuse,

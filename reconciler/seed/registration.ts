@@ -1,0 +1,106 @@
+/** Nodes of the dialect `seed` come in by one request with four keys, the join token as bearer. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { RegisterAnswer } from '../../schemas/api.ts';
+import { parseJoinToken } from '../../schemas/join-token.ts';
+import type { NodeId } from '../../schemas/names.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { SeedRegistration } from '../../schemas/seed.ts';
+import { isNodeId, reservedUsers } from '../../schemas/topics.ts';
+import type { Context } from '../context.ts';
+import type { NodeRecord } from '../core/model.ts';
+import type { Admission } from '../enrolment.ts';
+import { withEntry } from '../records-keeper.ts';
+import type { SeedDesk } from './desk.ts';
+
+export interface Registration {
+  /**
+   * A new seed node; or a known one again, by the token that made it (while that is valid) or by its own MQTT password: its id and
+   * credential stay, and it is told again what it should run. TOKEN_INVALID, NAME_TAKEN.
+   */
+  register(request: SeedRegistration, bearer: string): Promise<RegisterAnswer>;
+}
+
+export function createRegistration(
+  context: Context,
+  admission: Admission,
+  seeds: Pick<SeedDesk, 'registered'>,
+): Registration {
+  const { deps, keeper, journal } = context;
+
+  const knownAs = (name: string): NodeRecord | undefined =>
+    Object.values(keeper.now.nodes).find(
+      (node) => node.dialect === 'seed' && node.revoked === undefined && node.name === name,
+    );
+  /** Is this what lets the node register again? */
+  const proves = (node: NodeRecord, bearer: string): boolean => {
+    if (same(bearer, deps.keys.credential(node.id, node.serial))) return true;
+    const { id, hash, expires } = node.registered?.token ?? { id: '', hash: '', expires: 0 };
+    const isOver = expires <= deps.clock.now().wall || keeper.now.tokens[id]?.revoked !== undefined;
+    if (!bearer.startsWith('oak1.') || isOver) return false;
+    const parsed = parseJoinToken(bearer);
+    return parsed.id === id && same(sha256(parsed.secret), hash);
+  };
+  const answerFor = ({ id, serial }: NodeRecord): RegisterAnswer => ({
+    id,
+    MQTT_BROKER_PORT: String(deps.mqtt.port),
+    username: id,
+    password: deps.keys.credential(id, serial),
+  });
+  /** The id that was sent, if a topic can have it and nobody has it: a removed seed node gives its id free. */
+  const idFor = (sent: string): NodeId => {
+    const had = Object.hasOwn(keeper.now.nodes, sent) ? keeper.now.nodes[sent] : undefined;
+    const isFree = had === undefined || (had.dialect === 'seed' && had.removed !== undefined);
+    const isGood = isNodeId(sent) && !Object.hasOwn(reservedUsers, sent);
+    return isGood && isFree ? sent : Buffer.from(deps.random.bytes(8)).toString('hex');
+  };
+
+  const again = async (known: NodeRecord, { ip, port }: SeedRegistration): Promise<RegisterAnswer> => {
+    const { registered } = known;
+    const record: NodeRecord = { ...known, ...(registered ? { registered: { ...registered, ip, port } } : {}) };
+    keeper.change({ nodes: withEntry(keeper.now.nodes, known.id, record) });
+    await keeper.saved();
+    if (keeper.now.nodes[known.id] !== record) throw new ProblemError(refused('it was revoked meanwhile'));
+    context.apply({ kind: 'node', record });
+    journal.add('node_joined', `node/${known.name}`, `registered again from ${ip}: told again what it should run`);
+    seeds.registered(known.id);
+    return answerFor(record);
+  };
+
+  return {
+    async register(request, bearer) {
+      const known = knownAs(request.name);
+      if (known && proves(known, bearer)) return again(known, request);
+      const { name, ip, port } = request;
+      const token = admission.checkToken(bearer, name);
+      admission.checkName(name);
+      const id = idFor(request.id);
+      const before = keeper.now.nodes[id];
+      const record: NodeRecord = {
+        id,
+        name,
+        ordinal: keeper.now.nextOrdinal,
+        // Above that of whoever had the id: its password stays dead.
+        serial: (before?.serial ?? 0) + 1,
+        joined: deps.clock.now().wall,
+        dialect: 'seed',
+        registered: { ip, port, token: { id: token.id, hash: token.hash, expires: token.expires } },
+      };
+      await admission.enrol(record, token, before);
+      seeds.registered(record.id);
+      journal.add('node_joined', `node/${name}`, `registered as ${record.id} from ${ip}, on the seeds' wire`);
+      return answerFor(record);
+    },
+  };
+}
+
+function refused(why: string) {
+  return problem('TOKEN_INVALID', why, { hint: 'oakctl nodes token create' });
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function same(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(sha256(a)), Buffer.from(sha256(b)));
+}
