@@ -2,12 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 /** One project per level; they run one after another, cheapest first. Levels are explained in CONTRIBUTING.md. */
 const levels: readonly (readonly [name: string, timeout: number, extra?: object])[] = [
-  ['unit', 20_000],
-  ['contract', 20_000],
-  ['simulation', 120_000],
-  ['integration', 60_000, { fileParallelism: false, maxWorkers: 1 }],
+  ['unit', 60_000],
+  ['contract', 60_000],
+  ['simulation', 240_000],
+  ['integration', 180_000, { fileParallelism: false, maxWorkers: 1 }],
   // Mostly waiting, so two at a time; each has a home and ports of its own.
-  ['e2e', 240_000, { maxWorkers: 2 }],
+  ['e2e', 480_000, { maxWorkers: 2 }],
 ];
 
 export default defineConfig({
@@ -17,7 +17,7 @@ export default defineConfig({
         name,
         include: [`test/${name}/**/*.test.ts`],
         testTimeout: timeout,
-        hookTimeout: Math.max(timeout, 60_000),
+        hookTimeout: Math.max(timeout, 120_000),
         disableConsoleIntercept: true,
         sequence: { groupOrder: order },
         ...extra,

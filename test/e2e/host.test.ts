@@ -7,8 +7,10 @@ import { createTestCluster, type TestCluster, takeDown } from '../support/cluste
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 
-const web = fullName('shop', 'web');
+const shop = unique('shop');
+const web = fullName(shop, 'web');
 const worker = 'worker-2';
 
 describe.skipIf(!(await engineAnswers()))('files, and access to the host', () => {
@@ -23,7 +25,7 @@ describe.skipIf(!(await engineAnswers()))('files, and access to the host', () =>
     await mkdir(join(data, 'shared'));
     await writeFile(join(data, 'shared/page'), 'from the host\n');
     cluster = await createTestCluster({ workers: 2 });
-    text = descriptor('shop', {
+    text = descriptor(shop, {
       web: {
         code,
         cmd: ['sleep', '1000'],

@@ -4,9 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { eventually, steadily } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 import { hasMosquitto, startMosquitto, type TestMosquitto } from '../support/mosquitto.ts';
 
-const web = fullName('shop', 'web');
+const shop = unique('shop');
+const web = fullName(shop, 'web');
 const isThere = hasMosquitto();
 if (!isThere) process.stderr.write('e2e on Mosquitto: it is not installed, the story is skipped\n');
 
@@ -47,7 +49,7 @@ cpu_overcommit: 16
   const mqttUrl = (): string => mosquitto.url;
 
   it('joins its nodes, whose passwords the broker has, and runs what is pushed', async () => {
-    await cluster.repository.push({ 'shop.yaml': descriptor('shop', serve('one', 2)) });
+    await cluster.repository.push({ 'shop.yaml': descriptor(shop, serve('one', 2)) });
     await cluster.settled({ [web]: 2 });
     const passwords = await readFile(join(mosquitto.folder, 'passwords'), 'utf8');
     const names = passwords
@@ -60,7 +62,7 @@ cpu_overcommit: 16
   });
 
   it('updates what is pushed again', async () => {
-    await cluster.repository.push({ 'shop.yaml': descriptor('shop', serve('two', 2)) });
+    await cluster.repository.push({ 'shop.yaml': descriptor(shop, serve('two', 2)) });
     await cluster.oakctl('sync');
     await cluster.settled({ [web]: 2 });
   });
@@ -69,10 +71,10 @@ cpu_overcommit: 16
     const before = (await cluster.instances()).map(({ copy, restarts }) => [copy, restarts]);
     await mosquitto.kill();
     await mosquitto.start();
-    await eventually(async () => (await cluster.nodes()).every(({ state }) => state === 'online'), { timeout: 30_000 });
+    await eventually(async () => (await cluster.nodes()).every(({ state }) => state === 'online'), { timeout: 60_000 });
     await cluster.settled({ [web]: 2 });
     expect((await cluster.instances()).map(({ copy, restarts }) => [copy, restarts])).toEqual(before);
-    await cluster.repository.push({ 'shop.yaml': descriptor('shop', serve('two', 3)) });
+    await cluster.repository.push({ 'shop.yaml': descriptor(shop, serve('two', 3)) });
     await cluster.oakctl('sync');
     await cluster.settled({ [web]: 3 });
   });
@@ -93,7 +95,7 @@ cpu_overcommit: 16
       expect(passwords).not.toContain(gone?.id);
     });
     const refused = (): boolean => new RegExp(`${gone?.id}.*(not authori[sz]ed|disconnect)`, 'i').test(mosquitto.log());
-    await eventually(refused, { timeout: 20_000, what: 'the refusal' });
+    await eventually(refused, { timeout: 60_000, what: 'the refusal' });
     await cluster.settled({ [web]: 3 });
     await steadily(async () => {
       const now = (await cluster.nodes()).find(({ id }) => id === gone?.id);

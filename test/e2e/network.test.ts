@@ -7,6 +7,7 @@ import { createTestCluster, program, type Ran, type TestCluster, takeDown } from
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 import { listeningOn } from '../support/sockets.ts';
 
 /** An address of this machine that others can reach; undefined on a machine without a network. */
@@ -14,6 +15,8 @@ const address = Object.values(networkInterfaces())
   .flatMap((all) => all ?? [])
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 const open = address ?? '';
+const shop = unique('shop');
+const web = fullName(shop, 'web');
 const insecureFlag = '--insecure-outside-loopback-i-know-the-risk';
 
 /** The program on a machine that knows no cluster: a home of its own. */
@@ -26,7 +29,7 @@ afterAll(() => rm(elsewhere, { recursive: true, force: true }));
 function run(...args: string[]): Promise<Ran> {
   const env = { ...process.env, OAKCTL_HOME: elsewhere, NO_COLOR: '1' };
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], { env, timeout: 30_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [program, ...args], { env, timeout: 120_000 }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr });
     });
   });
@@ -112,12 +115,12 @@ describe.skipIf(!address)('`up --bind`', () => {
   it('runs what is deployed, and streams its log', async () => {
     const code = withEngine ? await buildImage('oakctl/test-web:1', { port: 80, text: 'one' }) : '/bin/sh';
     const process = { virtualization: 'process' as const, cmd: ['-c', 'echo one; exec sleep 1000'] };
-    const web = { code, replicas: 2, memory: 20, ...(withEngine ? {} : process) };
+    const service = { code, replicas: 2, memory: 20, ...(withEngine ? {} : process) };
     const file = join(elsewhere, 'app.json');
-    await writeFile(file, descriptor('shop', { web }));
+    await writeFile(file, descriptor(shop, { web: service }));
     await cluster.oakctl('deploy', file);
-    await cluster.settled({ [fullName('shop', 'web')]: 2 });
-    await cluster.oakctl('logs', `${fullName('shop', 'web')}.instance.0`);
+    await cluster.settled({ [web]: 2 });
+    await cluster.oakctl('logs', `${web}.instance.0`);
   });
 
   it('is reached from another machine with the token and the exported certificate, and with nothing less', async () => {
@@ -145,7 +148,7 @@ describe.skipIf(!address)('`up --bind`', () => {
       expect(nodes.every(({ state }) => state === 'online')).toBe(true);
       expect(nodes.map(({ name, id }) => [name, id])).toEqual(before);
     });
-    await cluster.settled({ [fullName('shop', 'web')]: 2 });
+    await cluster.settled({ [web]: 2 });
     expect((await cluster.instances()).map(({ name, handle }) => [name, handle])).toEqual(instances);
     await cluster.oakctl('stop');
     const refused = await cluster.run('up', '--bind', '127.0.0.1');

@@ -6,11 +6,13 @@ import { createTestCluster, type TestCluster, takeDown } from '../support/cluste
 import { curlApplication } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 
-const services = { 'clientsrvr.test.curl.test': 1, 'clientsrvr.test.nginx.test': 1 };
+const app = unique('clientsrvr');
+const services = { [`${app}.test.curl.test`]: 1, [`${app}.test.nginx.test`]: 1 };
 
 async function nginxAnswers(instances: readonly InstanceView[]): Promise<void> {
-  const nginx = instances.find((instance) => instance.service === 'clientsrvr.test.nginx.test');
+  const nginx = instances.find((instance) => instance.service === `${app}.test.nginx.test`);
   expect(nginx?.addresses).toEqual([expect.stringMatching(/^127\.0\.\d+\.\d+:6080$/)]);
   const page = await eventually(async () => (await fetch(`http://${nginx?.addresses[0]}/`)).text());
   expect(page).toContain('welcome');
@@ -20,7 +22,7 @@ describe.skipIf(!(await engineAnswers()))('the application of seed 001', () => {
   let text: string;
   beforeAll(async () => {
     const nginx = await buildImage('oakctl/test-nginx:1', { port: 60, text: 'welcome' });
-    text = curlApplication({ curl: nginx, nginx });
+    text = curlApplication({ curl: nginx, nginx }, app);
   });
 
   describe('by git push', () => {
@@ -56,7 +58,7 @@ describe.skipIf(!(await engineAnswers()))('the application of seed 001', () => {
       await cluster.repository.git('config', 'user.email', 'test@example.org');
       await writeFile(file, text.replace('tail -f /dev/null', 'tail -F /dev/null'));
       await cluster.oakctl('deploy', file, '--commit');
-      const curl = (await cluster.services()).find((service) => service.name === 'clientsrvr.test.curl.test');
+      const curl = (await cluster.services()).find((service) => service.name === `${app}.test.curl.test`);
       expect(curl).toMatchObject({ outcome: 'settled', commit: await cluster.repository.git('rev-parse', 'HEAD') });
     });
   });
@@ -72,10 +74,10 @@ describe.skipIf(!(await engineAnswers()))('the application of seed 001', () => {
       const file = join(cluster.home, 'app.yaml');
       await writeFile(file, text);
       await cluster.oakctl('deploy', file);
-      await nginxAnswers(await cluster.settled(services, 1000));
+      await nginxAnswers(await cluster.settled(services));
 
-      await cluster.oakctl('delete', 'clientsrvr.test');
-      await eventually(async () => (await cluster.containers()).length === 0, { what: 'the removal', timeout: 20_000 });
+      await cluster.oakctl('delete', `${app}.test`);
+      await eventually(async () => (await cluster.containers()).length === 0, { what: 'the removal' });
     });
   });
 });

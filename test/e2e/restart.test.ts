@@ -7,10 +7,12 @@ import { type Container, createTestCluster, program, type TestCluster, takeDown 
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 
-const fromGit = fullName('shop', 'web');
-const direct = fullName('tools', 'cache');
-const doomed = fullName('old', 'job');
+const [shop, tools, old] = [unique('shop'), unique('tools'), unique('old')];
+const fromGit = fullName(shop, 'web');
+const direct = fullName(tools, 'cache');
+const doomed = fullName(old, 'job');
 
 describe.skipIf(!(await engineAnswers()))('a reconciler that is killed', () => {
   let cluster: TestCluster;
@@ -21,8 +23,8 @@ describe.skipIf(!(await engineAnswers()))('a reconciler that is killed', () => {
   beforeAll(async () => {
     code = await buildImage('oakctl/test-web:1', { port: 80, text: 'one' });
     cluster = await createTestCluster({});
-    await cluster.repository.push({ 'shop.yaml': descriptor('shop', { web: { code, replicas: 3, memory: 20 } }) });
-    await deploy('tools', { cache: { code, replicas: 2, memory: 20 } });
+    await cluster.repository.push({ 'shop.yaml': descriptor(shop, { web: { code, replicas: 3, memory: 20 } }) });
+    await deploy(tools, { cache: { code, replicas: 2, memory: 20 } });
     await cluster.settled({ [fromGit]: 3, [direct]: 2 });
     before = await cluster.containers();
   });
@@ -44,17 +46,17 @@ describe.skipIf(!(await engineAnswers()))('a reconciler that is killed', () => {
     await steadily(unchanged, 1000);
     await rm(join(cluster.folder, 'state'), { recursive: true });
     await cluster.oakctl('up');
-    await cluster.settled({ [fromGit]: 3, [direct]: 2 }, 40_000);
+    await cluster.settled({ [fromGit]: 3, [direct]: 2 });
     await unchanged();
     expect((await cluster.instances()).every(({ restarts }) => restarts === 0)).toBe(true);
   });
 
   it('does not bring back what was deleted while its node was away', async () => {
-    await deploy('old', { job: { code, replicas: 3, memory: 20 } });
+    await deploy(old, { job: { code, replicas: 3, memory: 20 } });
     await cluster.settled({ [fromGit]: 3, [direct]: 2, [doomed]: 3 });
     const agent = await cluster.pid('worker-2');
     process.kill(agent, 'SIGKILL');
-    await eventually(async () => (await nodeState('worker-2')) !== 'online', { timeout: 20_000, what: 'its absence' });
+    await eventually(async () => (await nodeState('worker-2')) !== 'online', { timeout: 60_000, what: 'its absence' });
     await cluster.oakctl('delete', doomed);
     await kill();
     await rm(join(cluster.folder, 'state'), { recursive: true });
@@ -63,7 +65,7 @@ describe.skipIf(!(await engineAnswers()))('a reconciler that is killed', () => {
       const names = (await cluster.containers()).map(({ instance }) => instance);
       expect(names.filter((name) => name.startsWith(doomed))).toEqual([]);
     };
-    await eventually(left, { timeout: 60_000, what: 'the removal of the deleted service' });
+    await eventually(left, { timeout: 120_000, what: 'the removal of the deleted service' });
     await cluster.settled({ [fromGit]: 3, [direct]: 2 });
     await steadily(left, 2000);
     before = await cluster.containers();
@@ -71,11 +73,11 @@ describe.skipIf(!(await engineAnswers()))('a reconciler that is killed', () => {
 
   it('keeps a revoked node out', async () => {
     await cluster.post('nodes/worker-3/revoke', {});
-    await cluster.settled({ [fromGit]: 3, [direct]: 2 }, 60_000);
+    await cluster.settled({ [fromGit]: 3, [direct]: 2 });
     await kill();
     await rm(join(cluster.folder, 'state'), { recursive: true });
     await cluster.oakctl('up', 'worker-1');
-    await cluster.settled({ [fromGit]: 3, [direct]: 2 }, 60_000);
+    await cluster.settled({ [fromGit]: 3, [direct]: 2 });
     await steadily(async () => (await nodeState('worker-3')) !== 'online', 5000, 'the absence of the revoked node');
     const { nodes } = await cluster.status();
     expect(nodes.online).toBe(2);
@@ -102,7 +104,7 @@ describe.skipIf(!(await engineAnswers()))('a reconciler that is killed', () => {
     await eventually(
       async () => expect(await status()).toMatchObject({ phase: 'running', instances: { wanted: 5, healthy: 5 } }),
       {
-        timeout: 60_000,
+        timeout: 120_000,
         what: 'the same state from the other folder',
       },
     );

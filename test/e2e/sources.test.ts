@@ -6,6 +6,9 @@ import { createTestCluster, type TestCluster, takeDown } from '../support/cluste
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
+
+const [alpha, beta, canary] = [unique('alpha'), unique('beta'), unique('canary')];
 
 describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => {
   let cluster: TestCluster;
@@ -18,24 +21,24 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
     code = await buildImage('oakctl/test-web:1', { port: 80, text: 'one' });
     cluster = await createTestCluster({ workers: 2 });
     good = {
-      'fleet/alpha.yaml': descriptor('alpha', { web: { code, memory: 20 } }),
-      'fleet/beta.yaml': descriptor('beta', { web: { code, memory: 20 }, db: { code, memory: 20 } }),
-      'fleet/canary.yaml': descriptor('canary', { web: { code, memory: 20 } }),
+      'fleet/alpha.yaml': descriptor(alpha, { web: { code, memory: 20 } }),
+      'fleet/beta.yaml': descriptor(beta, { web: { code, memory: 20 }, db: { code, memory: 20 } }),
+      'fleet/canary.yaml': descriptor(canary, { web: { code, memory: 20 } }),
     };
     // Written by `oakctl up`, and lists both workers.
     good['fleet/nodes.yaml'] = await readFile(join(cluster.repository.folder, 'nodes.yaml'), 'utf8');
     await cluster.repository.replace(good);
     await cluster.configure((text) => text.replace('branch: main', 'branch: main\n    path: fleet'));
     await cluster.settled(services(1));
-    untouched = await idsOf('alpha', 'beta');
+    untouched = await idsOf(alpha, beta);
   });
   afterAll(() => takeDown(cluster));
 
-  const services = (canary: number) => ({
-    [fullName('alpha', 'web')]: 1,
-    [fullName('beta', 'web')]: 1,
-    [fullName('beta', 'db')]: 1,
-    [fullName('canary', 'web')]: canary,
+  const services = (count: number) => ({
+    [fullName(alpha, 'web')]: 1,
+    [fullName(beta, 'web')]: 1,
+    [fullName(beta, 'db')]: 1,
+    [fullName(canary, 'web')]: count,
   });
   const idsOf = async (...apps: string[]): Promise<string[]> =>
     (await cluster.containers())
@@ -43,16 +46,16 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
       .map(({ id }) => id);
   const source = async (): Promise<SourceView> => (await cluster.status()).sources[0] as SourceView;
   const problemCodes = async () => (await source()).problems.map((problem) => problem.code);
-  const nothingRemoved = () => steadily(async () => expect(await idsOf('alpha', 'beta')).toEqual(untouched), 1500);
+  const nothingRemoved = () => steadily(async () => expect(await idsOf(alpha, beta)).toEqual(untouched), 1500);
   let canaries = 1;
   /** A change of another application in the same commit: it must go on. */
-  const canary = () => {
+  const otherChange = () => {
     canaries = (canaries % 3) + 1;
-    return { 'fleet/canary.yaml': descriptor('canary', { web: { code, replicas: canaries, memory: 20 } }) };
+    return { 'fleet/canary.yaml': descriptor(canary, { web: { code, replicas: canaries, memory: 20 } }) };
   };
   const canaryFollowed = async (): Promise<void> => {
-    await eventually(async () => expect((await idsOf('canary')).length).toBe(canaries), {
-      timeout: 30_000,
+    await eventually(async () => expect((await idsOf(canary)).length).toBe(canaries), {
+      timeout: 60_000,
       what: `${canaries} instances of the other application`,
     });
   };
@@ -61,17 +64,17 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
     'an unparsable file': { 'fleet/beta.yaml': 'applications: [\n  {"application_name": ' },
     'a good descriptor moved into a broken file': {
       'fleet/beta.yaml': undefined,
-      'fleet/moved.yaml': `%%%\n${descriptor('beta', { web: { code: 'x' } })}`,
+      'fleet/moved.yaml': `%%%\n${descriptor(beta, { web: { code: 'x' } })}`,
     },
     'a misspelt sla_version': {
-      'fleet/beta.yaml': descriptor('beta', { web: { code: 'x' } }).replace('sla_version', 'sla_versoin'),
+      'fleet/beta.yaml': descriptor(beta, { web: { code: 'x' } }).replace('sla_version', 'sla_versoin'),
     },
     'a descriptor that became something else': { 'fleet/beta.yaml': 'just: notes\n' },
   };
 
   for (const [what, changes] of Object.entries(broken)) {
     it(`${what}: nothing is removed, the condition names the file, other applications go on`, async () => {
-      await cluster.repository.push({ ...changes, ...canary() });
+      await cluster.repository.push({ ...changes, ...otherChange() });
       await cluster.run('sync');
       await eventually(async () => expect((await source()).state).toBe('invalid'));
       const { problems } = await source();
@@ -85,7 +88,7 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
 
   it('an emptied nodes.yaml cordons nobody', async () => {
     expect((await cluster.nodes()).map(({ listed }) => listed)).toEqual([true, true]);
-    await cluster.repository.push({ 'fleet/nodes.yaml': '', ...canary() });
+    await cluster.repository.push({ 'fleet/nodes.yaml': '', ...otherChange() });
     await cluster.run('sync');
     await canaryFollowed();
     await nothingRemoved();
@@ -138,7 +141,7 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
   it('a truncated mirror is made anew', async () => {
     const truncated = await truncateObjects(join(cluster.folder, 'state'));
     expect(truncated).toBeGreaterThan(0);
-    await cluster.repository.push(canary());
+    await cluster.repository.push(otherChange());
     await cluster.run('sync');
     await canaryFollowed();
     await nothingRemoved();
@@ -149,15 +152,15 @@ describe.skipIf(!(await engineAnswers()))('a source that cannot be read', () => 
   async function mend(): Promise<void> {
     const commit = await cluster.repository.replace({
       ...good,
-      'fleet/canary.yaml': descriptor('canary', { web: { code, replicas: canaries, memory: 20 } }),
+      'fleet/canary.yaml': descriptor(canary, { web: { code, replicas: canaries, memory: 20 } }),
     });
     await cluster.run('sync');
     await eventually(async () => expect(await source()).toMatchObject({ state: 'synced', accepted: commit }), {
-      timeout: 20_000,
+      timeout: 60_000,
       what: 'the good tree',
     });
     await cluster.settled(services(canaries));
-    expect(await idsOf('alpha', 'beta')).toEqual(untouched);
+    expect(await idsOf(alpha, beta)).toEqual(untouched);
   }
 });
 

@@ -4,8 +4,10 @@ import { createTestCluster, type TestCluster, takeDown } from '../support/cluste
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 
-const web = fullName('shop', 'web');
+const shop = unique('shop');
+const web = fullName(shop, 'web');
 
 describe.skipIf(!(await engineAnswers()))('containers that are not ours', () => {
   const docker = new Docker();
@@ -55,24 +57,24 @@ describe.skipIf(!(await engineAnswers()))('containers that are not ours', () => 
     // The names that the first copy of slot 0 can get, taken by containers that only look like ours.
     for (let gen = 1; gen <= 4; gen += 1) await stranger(`${web}.instance.0.${epoch}.${gen}`, {});
 
-    await cluster.repository.push({ 'shop.yaml': descriptor('shop', { web: { code, replicas: 2, memory: 20 } }) });
+    await cluster.repository.push({ 'shop.yaml': descriptor(shop, { web: { code, replicas: 2, memory: 20 } }) });
     await eventually(
       async () => {
         const shown = JSON.stringify([await cluster.services(), await cluster.status(), await cluster.nodes()]);
         expect(shown).toContain('NAME_CONFLICT');
       },
-      { timeout: 30_000, what: 'the conflict in what the cluster shows' },
+      { timeout: 60_000, what: 'the conflict in what the cluster shows' },
     );
     await alive();
 
     // Free the names; the service comes up beside the others.
     for (const container of strangers.splice(2)) await container.remove({ force: true });
-    await cluster.settled({ [web]: 2 }, 90_000);
+    await cluster.settled({ [web]: 2 }, 180_000);
     await alive();
 
     process.kill(await cluster.pid('worker-1'), 'SIGKILL');
     await cluster.oakctl('up', 'worker-1');
-    await cluster.repository.push({ 'shop.yaml': descriptor('shop', { web: { code, replicas: 3, memory: 20 } }) });
+    await cluster.repository.push({ 'shop.yaml': descriptor(shop, { web: { code, replicas: 3, memory: 20 } }) });
     await cluster.settled({ [web]: 3 });
     await alive();
 

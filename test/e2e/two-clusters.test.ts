@@ -4,6 +4,7 @@ import { createTestCluster, type TestCluster, takeDown } from '../support/cluste
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { steadily } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 
 describe.skipIf(!(await engineAnswers()))('two clusters on one repository', () => {
   let east: TestCluster;
@@ -23,7 +24,8 @@ describe.skipIf(!(await engineAnswers()))('two clusters on one repository', () =
   });
 
   it('each carry out their own share and the common one, and nothing else', async () => {
-    const app = (name: string) => descriptor(name, { web: { code, memory: 20 } });
+    const app = (name: string) => descriptor(unique(name), { web: { code, memory: 20 } });
+    const webOf = (name: string) => fullName(unique(name), 'web');
     await east.repository.push({
       'clusters/east/app.yaml': app('only-east'),
       'clusters/west/app.yaml': app('only-west'),
@@ -32,14 +34,14 @@ describe.skipIf(!(await engineAnswers()))('two clusters on one repository', () =
     });
     await west.oakctl('sync');
     const shares = [
-      [east, { [fullName('only-east', 'web')]: 1, [fullName('both', 'web')]: 1 }],
-      [west, { [fullName('only-west', 'web')]: 1, [fullName('both', 'web')]: 1 }],
+      [east, { [webOf('only-east')]: 1, [webOf('both')]: 1 }],
+      [west, { [webOf('only-west')]: 1, [webOf('both')]: 1 }],
     ] as const;
     for (const [cluster, share] of shares) await cluster.settled(share);
 
     await east.repository.push({ 'clusters/west/more.yaml': app('more') });
     await west.oakctl('sync');
-    await west.settled({ ...shares[1][1], [fullName('more', 'web')]: 1 });
-    await steadily(() => east.settled(shares[0][1], 1000), 1500, 'the share of the other cluster');
+    await west.settled({ ...shares[1][1], [webOf('more')]: 1 });
+    await steadily(() => east.settled(shares[0][1], 10_000), 1500, 'the share of the other cluster');
   });
 });

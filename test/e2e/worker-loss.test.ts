@@ -4,11 +4,13 @@ import { type Container, createTestCluster, type TestCluster, takeDown } from '.
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';
+import { timely, unique } from '../support/machine.ts';
 
 /** `lost_after` of a cluster made by `oakctl up` (class lan). */
 const lostAfter = 15_000;
-const web = fullName('shop', 'web');
-const wanted = { [web]: 6, [fullName('shop', 'cache')]: 2 };
+const shop = unique('shop');
+const web = fullName(shop, 'web');
+const wanted = { [web]: 6, [fullName(shop, 'cache')]: 2 };
 
 describe.skipIf(!(await engineAnswers()))('a worker that is killed and comes back', () => {
   let cluster: TestCluster;
@@ -18,7 +20,7 @@ describe.skipIf(!(await engineAnswers()))('a worker that is killed and comes bac
   beforeAll(async () => {
     const code = await buildImage('oakctl/test-web:1', { port: 80, text: 'one' });
     cluster = await createTestCluster({});
-    const text = descriptor('shop', {
+    const text = descriptor(shop, {
       web: { code, replicas: 6, memory: 20 },
       cache: { code, replicas: 2, memory: 20 },
     });
@@ -43,13 +45,12 @@ describe.skipIf(!(await engineAnswers()))('a worker that is killed and comes bac
     process.kill(await cluster.pid(victim.name), 'SIGKILL');
     await Promise.all(lost.map(({ id }) => new Docker().getContainer(id).kill()));
 
-    await eventually(
-      async () => {
-        const there = running(elsewhere(await cluster.containers())).map(({ instance }) => instance);
-        expect(there.sort()).toEqual(before.map(({ instance }) => instance).sort());
-      },
-      { timeout: lostAfter + 5000, what: 'every instance on the other workers' },
-    );
+    const moved = async (): Promise<void> => {
+      const there = running(elsewhere(await cluster.containers())).map(({ instance }) => instance);
+      expect(there.sort()).toEqual(before.map(({ instance }) => instance).sort());
+    };
+    const what = 'every instance on the other workers';
+    await timely({ what, fixed: lostAfter, work: 5_000 }, () => eventually(moved, { timeout: 120_000, what }));
     const untouched = new Set((await cluster.containers()).map(({ id }) => id));
     for (const { id, name } of elsewhere(before)) expect(untouched.has(id), name).toBe(true);
   });
@@ -58,14 +59,15 @@ describe.skipIf(!(await engineAnswers()))('a worker that is killed and comes bac
     const survivors = running(elsewhere(await cluster.containers()));
     const back = cluster.oakctl('up', victim.name);
     await eventually(async () => (await cluster.nodes()).find(({ name }) => name === victim.name)?.state === 'online', {
-      timeout: 30_000,
+      timeout: 60_000,
       interval: 20,
       what: 'the return of the worker',
     });
     const exactly = async (): Promise<void> => expect(await cluster.containers()).toEqual(survivors);
-    await eventually(exactly, { timeout: 1000, interval: 25, what: 'one copy of each instance' });
+    const what = 'one copy of each instance';
+    await timely({ what, work: 1_000 }, () => eventually(exactly, { interval: 25, what }));
     await back;
-    await steadily(exactly, 2000, 'one copy of each instance');
+    await steadily(exactly, 2000, what);
     await cluster.settled(wanted);
   });
 });

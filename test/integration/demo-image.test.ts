@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type DemoPage, ensureDemoImage } from '../../cli/demo-image.ts';
 import { describeWithEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { ownAddresses, unique } from '../support/machine.ts';
 
 await describeWithEngine('a demo image', (socket) => {
   const docker = new Docker({ socketPath: socket });
@@ -25,7 +26,7 @@ await describeWithEngine('a demo image', (socket) => {
     return ensureDemoImage(socket, tag, page);
   };
 
-  /** What a container of the image answers on its port 80, published on 127.0.0.9. */
+  /** What a container of the image answers on its port 80, published on an address of this process. */
   const serve = async (image: string, host: string): Promise<() => Promise<string>> => {
     const container = await docker.createContainer({
       Image: image,
@@ -43,13 +44,13 @@ await describeWithEngine('a demo image', (socket) => {
   };
 
   it('serves its page', async () => {
-    const image = await assemble('oakctl/test-demo:page', { html: 'hello\n' });
-    const page = await serve(image, '127.0.0.9');
+    const image = await assemble(`oakctl/test-demo:${unique('page')}`, { html: 'hello\n' });
+    const page = await serve(image, `127.0.${await ownAddresses()}.9`);
     await eventually(async () => expect(await page()).toBe('hello\n'));
   });
 
   it('is left alone while its content is the same, and replaced when it changes', async () => {
-    const tag = 'oakctl/test-demo:same';
+    const tag = `oakctl/test-demo:${unique('same')}`;
     const id = async () => (await docker.getImage(tag).inspect()).Id;
     await assemble(tag, { html: 'one' });
     const first = await id();
@@ -64,10 +65,10 @@ await describeWithEngine('a demo image', (socket) => {
     const folder = await mkdtemp(join(tmpdir(), 'oakctl-path-'));
     cleanups.push(() => rm(folder, { recursive: true }));
     for (const name of ['sh', 'tail', 'sleep', 'cat']) await symlink(`/bin/${name}`, join(folder, name));
-    const image = await assemble('oakctl/test-demo:node', { html: 'from node\n', folders: [folder] });
+    const image = await assemble(`oakctl/test-demo:${unique('node')}`, { html: 'from node\n', folders: [folder] });
     const { Config } = await docker.getImage(image).inspect();
     expect(Config.Cmd).toEqual(['httpd', '-f', '-p', '80', '-h', '/www']);
-    const page = await serve(image, '127.0.0.10');
+    const page = await serve(image, `127.0.${await ownAddresses()}.10`);
     await eventually(async () => expect(await page()).toBe('from node\n'));
   });
 });

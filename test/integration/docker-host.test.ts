@@ -12,8 +12,10 @@ import type { Grant } from '../../schemas/grants.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { buildTestImages, describeWithEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 
 const never = new AbortController().signal;
+const app = unique('host');
 const notGranted = { problem: { code: 'HOST_NOT_GRANTED' } };
 
 await describeWithEngine('containers and their host', (socket) => {
@@ -27,14 +29,14 @@ await describeWithEngine('containers and their host', (socket) => {
       cluster,
       node: '0123456789abcdef',
       ip: '127.0.0.11',
-      grants: grants.map((grant) => ({ app: 'host.test', ...grant })),
+      grants: grants.map((grant) => ({ app: `${app}.test`, ...grant })),
       own: [join(root, 'agent')],
     });
   const plan = (run: Partial<RunSpec>, script = 'sleep 1000'): CopyPlan => {
     copies += 1;
     const cmd = ['sh', '-c', script];
     const whole: RunSpec = { virtualization: 'container', code: 'oakctl/test:1', cmd, stop_grace: 0, ...run };
-    return { instance: 'host.test.web.test.instance.0', copy: `7.${copies}`, digest: digestOf(whole), run: whole };
+    return { instance: `${app}.test.web.test.instance.0`, copy: `7.${copies}`, digest: digestOf(whole), run: whole };
   };
   const containerOf = (copy: CopyPlan) => docker.getContainer(`${copy.instance}.${copy.copy}`);
   /** What the script says until it ends. */

@@ -8,6 +8,7 @@ import { digestOf } from '../../schemas/digest.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { buildTestImages, describeWithEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { unique } from '../support/machine.ts';
 
 const never = new AbortController().signal;
 
@@ -16,7 +17,12 @@ await describeWithEngine('a session inside a container', (socket) => {
   const cluster = randomBytes(32).toString('hex');
   const runtime = createDockerRuntime({ socket, cluster, node: '0123456789abcdef', ip: '127.0.0.11' });
   const run: RunSpec = { virtualization: 'container', code: 'oakctl/test:1', cmd: ['sleep', '1000'] };
-  const plan: CopyPlan = { instance: 'only.test.exec.test.instance.0', copy: '7.1', digest: digestOf(run), run };
+  const plan: CopyPlan = {
+    instance: `${unique('only')}.test.exec.test.instance.0`,
+    copy: '7.1',
+    digest: digestOf(run),
+    run,
+  };
 
   beforeAll(async () => {
     await buildTestImages();

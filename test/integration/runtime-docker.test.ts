@@ -10,19 +10,22 @@ import type { Problem } from '../../schemas/problem.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { buildTestImages, describeWithEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { ownAddresses, unique } from '../support/machine.ts';
 import { describeRuntime } from '../support/runtime-conformance.ts';
 import { startRegistry, type TinyRegistry } from '../support/tiny-registry.ts';
 
 const never = new AbortController().signal;
 
+const loopback = `127.0.${await ownAddresses()}`;
+
 await describeWithEngine('the docker runtime', (socket) => {
   const docker = new Docker({ socketPath: socket });
   const cluster = randomBytes(32).toString('hex');
   const [node, otherNode] = ['0123456789abcdef', 'fedcba9876543210'];
-  const open = (as = node) => createDockerRuntime({ socket, cluster, node: as, ip: '127.0.0.11' });
+  const open = (as = node) => createDockerRuntime({ socket, cluster, node: as, ip: `${loopback}.11` });
   const container = (...cmd: string[]): RunSpec => ({ virtualization: 'container', code: 'oakctl/test:1', cmd });
   const plan = (service: string, run: RunSpec): CopyPlan => ({
-    instance: `only.test.${service}.test.instance.0`,
+    instance: `${unique('only')}.test.${service}.test.instance.0`,
     copy: '7.1',
     digest: digestOf(run),
     run,
@@ -103,7 +106,7 @@ await describeWithEngine('the docker runtime', (socket) => {
       const copied = plan('copied', run);
       const other = await stranger(`oakctl-copied-${cluster.slice(0, 8)}`, labelsFor(copied));
       const onConflict = (conflict: Problem) => conflicts.push(conflict);
-      const runtime = createDockerRuntime({ socket, cluster, node, ip: '127.0.0.11', onConflict });
+      const runtime = createDockerRuntime({ socket, cluster, node, ip: `${loopback}.11`, onConflict });
       expect(await runtime.list(never)).toEqual([]);
       expect(await runtime.list(never)).toEqual([]);
       expect(conflicts.map(({ code, subject }) => [code, subject])).toEqual([
@@ -117,7 +120,7 @@ await describeWithEngine('the docker runtime', (socket) => {
       const foreign = randomBytes(32).toString('hex');
       const network = await docker.createNetwork({ Name: `oakctl-${foreign.slice(0, 12)}` });
       try {
-        const runtime = createDockerRuntime({ socket, cluster: foreign, node, ip: '127.0.0.11' });
+        const runtime = createDockerRuntime({ socket, cluster: foreign, node, ip: `${loopback}.11` });
         await expect(runtime.create(plan('net', run), never)).rejects.toMatchObject({
           problem: { code: 'NAME_CONFLICT' },
         });
@@ -135,8 +138,8 @@ await describeWithEngine('the docker runtime', (socket) => {
         ports: [{ host: 16_080, container: 80, protocol: 'tcp' }],
       };
       const places = [
-        { node, ip: '127.0.0.11', code: 'oakctl/test:1', says: 'version 1' },
-        { node: otherNode, ip: '127.0.0.12', code: 'oakctl/test:2', says: 'version 2' },
+        { node, ip: `${loopback}.11`, code: 'oakctl/test:1', says: 'version 1' },
+        { node: otherNode, ip: `${loopback}.12`, code: 'oakctl/test:2', says: 'version 2' },
       ];
       for (const { node: as, ip, code } of places) {
         const runtime = createDockerRuntime({ socket, cluster, node: as, ip });
@@ -234,7 +237,7 @@ await describeWithEngine('the docker runtime', (socket) => {
     try {
       await Promise.all(
         nodes.map((as) =>
-          createDockerRuntime({ socket, cluster: fresh, node: as, ip: '127.0.0.11' }).create(
+          createDockerRuntime({ socket, cluster: fresh, node: as, ip: `${loopback}.11` }).create(
             { ...plan('race', run), copy: `1.${nodes.indexOf(as)}` },
             never,
           ),
@@ -254,7 +257,7 @@ await describeWithEngine('the docker runtime', (socket) => {
     const twice = randomBytes(32).toString('hex');
     const Labels = { 'io.oakctl.cluster': twice };
     const filters = { label: [`io.oakctl.cluster=${twice}`] };
-    const runtimeOf = (as: string) => createDockerRuntime({ socket, cluster: twice, node: as, ip: '127.0.0.11' });
+    const runtimeOf = (as: string) => createDockerRuntime({ socket, cluster: twice, node: as, ip: `${loopback}.11` });
     const networksNow = async () => (await docker.listNetworks({ filters })).map(({ Id }) => Id);
     try {
       const first = { ...plan('twice', container('sleep', '1000')), copy: '1.1' };
@@ -333,7 +336,7 @@ await describeWithEngine('the docker runtime', (socket) => {
   });
 
   it('is unavailable, never empty, without an engine', async () => {
-    const runtime = createDockerRuntime({ socket: '/nonexistent.sock', cluster, node, ip: '127.0.0.11' });
+    const runtime = createDockerRuntime({ socket: '/nonexistent.sock', cluster, node, ip: `${loopback}.11` });
     const unavailable = { problem: { code: 'RUNTIME_UNAVAILABLE', disposition: 'retry' } };
     await expect(runtime.probe(never)).rejects.toMatchObject(unavailable);
     await expect(runtime.list(never)).rejects.toMatchObject(unavailable);

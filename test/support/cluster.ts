@@ -5,7 +5,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import Docker from 'dockerode';
@@ -13,28 +12,10 @@ import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../s
 import { exchange, readJson } from '../../schemas/io/http.ts';
 import { eventually } from './eventually.ts';
 import { cloneRepository, type GitRepo } from './git-repo.ts';
+import { ownAddresses, ownPort } from './machine.ts';
 
 /** The shipped program. Tests and bench run in the root of the package, as npm does it. */
 export const program = resolve('dist/cli/bin/oakctl.js');
-
-/**
- * Where the search for free ports begins: two test files at a time must not find the same one free. A block of 200 ports belongs
- * to the process that listens on its last one.
- */
-const block = reserveBlock();
-
-async function reserveBlock(): Promise<number> {
-  for (let first = 11_000; first < 31_000; first += 200) {
-    const server = createServer();
-    const isOurs = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen({ host: '127.0.0.1', port: first + 199, exclusive: true }, () => resolve(true));
-    });
-    server.unref();
-    if (isOurs) return first;
-  }
-  throw new Error('no block of ports is free');
-}
 
 export interface Ran {
   readonly code: number;
@@ -111,15 +92,12 @@ export async function createTestCluster(options: {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'oakctl-home-')));
   const env = { OAKCTL_HOME: home, OAKCTL_CONTEXT: name };
   const folder = join(home, 'clusters', name);
-  const firstPort = await block;
-  const ports = ['--api-port', String(firstPort), '--mqtt-port', String(firstPort + 50)];
-  if (options.settings) {
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'cluster.yaml'), options.settings(join(folder, 'repository.git')));
-    // What is there without a marker was not made by `up`, and is left alone.
-    const marker = { version: 1, runtime, block: 77, workers: [] };
-    await writeFile(join(folder, 'local.json'), JSON.stringify(marker));
-  }
+  const ports = ['--api-port', String(await ownPort(0)), '--mqtt-port', String(await ownPort(50))];
+  await mkdir(folder, { recursive: true });
+  // As an interrupted `up` leaves it: workers get addresses that only this process has.
+  const marker = { version: 1, runtime, block: await ownAddresses(), workers: [] };
+  await writeFile(join(folder, 'local.json'), JSON.stringify(marker));
+  if (options.settings) await writeFile(join(folder, 'cluster.yaml'), options.settings(join(folder, 'repository.git')));
   const up = ['up', '--name', name, '--workers', String(workers), '--runtime', runtime, ...ports, ...flags];
   const ran = await runProgram(up, env);
   if (ran.code !== 0) {
@@ -163,7 +141,7 @@ function describeCluster(known: {
     instances: () => items<InstanceView>('instances'),
     nodes: () => items<NodeView>('nodes'),
     containers: async () => listContainers(fingerprint),
-    settled: (wanted, timeout = 60_000) => waitSettled(cluster, wanted, timeout),
+    settled: (wanted, timeout = 120_000) => waitSettled(cluster, wanted, timeout),
     pid: (process) => readPid(join(folder, 'run', `${process}.pid`)),
     configure: async (change) => {
       await cluster.oakctl('stop');

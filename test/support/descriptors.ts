@@ -33,15 +33,18 @@ export function fullName(app: string, service: string): string {
   return `${app}.test.${service}.test`;
 }
 
-/** The descriptor of Oakestra's own documentation, unchanged but for the two images, which must exist where the test runs. */
-export function curlApplication(images: { readonly curl: string; readonly nginx: string }): string {
+/**
+ * The descriptor of Oakestra's own documentation, unchanged but for the two images, which must exist where the test runs, and for
+ * the name of the application where others may run it, too.
+ */
+export function curlApplication(images: { readonly curl: string; readonly nginx: string }, app = 'clientsrvr'): string {
   return `{
 "sla_version" : "v2.0",
 "customerID" : "Admin",
 "applications" : [
 {
 "applicationID" : "",
-"application_name" : "clientsrvr",
+"application_name" : "${app}",
 "application_namespace" : "test",
 "application_desc" : "Simple demo with curl client and Nginx server",
 "microservices" : [

@@ -1,7 +1,7 @@
 /** How tests wait: for a condition, never for a time. */
 
 export interface EventuallyOptions {
-  /** ms until it gives up; default 10 000. */
+  /** ms until it gives up; default 30 000: only a failing test ever waits that long. */
   readonly timeout?: number;
   /** ms between two tries; default 50. */
   readonly interval?: number;
@@ -14,7 +14,7 @@ export interface EventuallyOptions {
  * with the last failure as cause. `undefined` counts as success, so that a check may consist of `expect` calls only.
  */
 export async function eventually<T>(check: () => T | Promise<T>, options: EventuallyOptions = {}): Promise<T> {
-  const { timeout = 10_000, interval = 50, what = 'the condition' } = options;
+  const { timeout = 30_000, interval = 50, what = 'the condition' } = options;
   const started = performance.now();
   let last: unknown = new Error('the check returned false');
   for (;;) {

@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrokerConfig, brokerFiles, mosquittoAccess, mosquittoConfig } from '../../schemas/broker-config.ts';
 import { mosquittoPasswordLine } from '../../schemas/io/mosquitto-passwords.ts';
 import { eventually } from './eventually.ts';
+import { ownPort } from './machine.ts';
 
 const binary = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'].find(existsSync);
 
@@ -111,11 +111,10 @@ export async function startMosquitto(options: {
   return mosquitto;
 }
 
+let started = 0;
+
+/** Outside of what the system gives to connections, so that it is still free after {@link TestMosquitto.kill}. */
 function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
+  started += 1;
+  return ownPort(100 + started);
 }

@@ -4,6 +4,7 @@ import type { ActualCopy, CopyKey, CopyPlan, LogLine, Runtime, RuntimeEvent } fr
 import { digestOf } from '../../schemas/digest.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { eventually } from './eventually.ts';
+import { unique } from './machine.ts';
 
 /** A runtime under test, and what it needs to be tried. */
 export interface RuntimeSubject {
@@ -23,6 +24,7 @@ export interface RuntimeSubject {
   started?(key: CopyKey, run: RunSpec): void;
 }
 
+const app = unique('conform');
 let counter = 0;
 const never = new AbortController().signal;
 
@@ -40,7 +42,7 @@ export function describeRuntime(name: string, make: () => RuntimeSubject): void 
     const planOf = (run: RunSpec): CopyPlan => {
       counter += 1;
       const plan = {
-        instance: `conform.test.svc${counter}.test.instance.0`,
+        instance: `${app}.test.svc${counter}.test.instance.0`,
         copy: `1.${counter}`,
         digest: digestOf(run),
         run,
@@ -166,7 +168,7 @@ export function describeRuntime(name: string, make: () => RuntimeSubject): void 
       const controller = new AbortController();
       const reading = linesOf(runtime.logs(plan, { follow: true }, controller.signal));
       controller.abort();
-      await expect(Promise.race([reading.catch(() => 'ended'), timeLimit(5000)])).resolves.not.toBe('late');
+      await expect(Promise.race([reading.catch(() => 'ended'), timeLimit(30_000)])).resolves.not.toBe('late');
     });
 
     it('tells what happens to copies, until it is aborted', async () => {
@@ -178,7 +180,7 @@ export function describeRuntime(name: string, make: () => RuntimeSubject): void 
       // Watching begins in the background: an event of a first copy says that it has.
       await eventually(async () => {
         const probe = await begin(runtime, subject.ends(0));
-        await eventually(() => expect(kindsOf(events, probe)).toContain('ended'), { timeout: 3000 });
+        await eventually(() => expect(kindsOf(events, probe)).toContain('ended'), { timeout: 10_000 });
       });
       const plan = await begin(runtime, subject.stays);
       await eventually(() => expect(kindsOf(events, plan)).toContain('started'));
@@ -237,8 +239,8 @@ export function describeRuntime(name: string, make: () => RuntimeSubject): void 
       it('is polite first: within the grace, and no longer than needed', async () => {
         const runtime = subject.open();
         const plan = await begin(runtime, subject.stays);
-        const took = await timed(() => runtime.stop(plan, 20_000, never));
-        expect(took).toBeLessThan(10_000);
+        const took = await timed(() => runtime.stop(plan, 60_000, never));
+        expect(took).toBeLessThan(30_000);
         expect(await find(runtime, plan)).toMatchObject({ state: 'exited', exitCode: 143 });
       });
 
@@ -258,7 +260,7 @@ export function describeRuntime(name: string, make: () => RuntimeSubject): void 
         const controller = new AbortController();
         const stopping = runtime.stop(plan, 60_000, controller.signal);
         controller.abort(new Error('wanted again'));
-        await expect(Promise.race([stopping, timeLimit(5000)])).rejects.toThrow('wanted again');
+        await expect(Promise.race([stopping, timeLimit(30_000)])).rejects.toThrow('wanted again');
       });
     });
   });

@@ -8,6 +8,7 @@ import { localPaths } from '../../../cli/local/folders.ts';
 import { untilListening } from '../../../cli/local/start.ts';
 import { up } from '../../../cli/local/up.ts';
 import { problem } from '../../../schemas/problem.ts';
+import { steadily } from '../../support/eventually.ts';
 
 const { signal } = new AbortController();
 let home: string;
@@ -26,12 +27,6 @@ describe('up', () => {
     const paths = localPaths(home, 'one');
     await mkdir(dirname(paths.pid('reconciler')), { recursive: true });
     await writeFile(paths.pid('reconciler'), JSON.stringify({ pid: process.pid }));
-    let listens = false;
-    const done = untilListening(paths, process.pid, signal).then(() => listens);
-
-    const stale = { api: 'http://127.0.0.1:9', mqtt: '', pid: process.pid + 1 };
-    await writeFile(paths.endpoints, JSON.stringify(stale));
-    await new Promise((resolve) => setTimeout(resolve, 200));
     const made = createServer((_, response) =>
       response
         .writeHead(401, { 'content-type': 'application/json' })
@@ -40,9 +35,17 @@ describe('up', () => {
     server = made;
     await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
     const api = `http://127.0.0.1:${(made.address() as AddressInfo).port}`;
-    listens = true;
-    await writeFile(paths.endpoints, JSON.stringify({ api, mqtt: '', pid: process.pid }));
-    expect(await done).toBe(true);
+    const announce = (pid: number) => writeFile(paths.endpoints, JSON.stringify({ api, mqtt: '', pid }));
+
+    // Of the reconciler before it, and something answers there.
+    await announce(process.pid + 1);
+    let isDone = false;
+    const done = untilListening(paths, process.pid, signal).then(() => {
+      isDone = true;
+    });
+    await steadily(() => !isDone, 300, 'waiting');
+    await announce(process.pid);
+    await done;
   });
 
   it('that is refused leaves no name of a cluster behind', async () => {

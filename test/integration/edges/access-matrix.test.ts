@@ -31,7 +31,6 @@ type Deliveries = Map<string, Set<string>>;
 const nodePasswords = { [a]: testPassword(a), [b]: testPassword(b), [revoked]: testPassword(revoked) };
 const caseId = (who: PrincipalName, action: Action, index: number): string => `${who} ${action} ${index}`;
 const closing: (() => Promise<void>)[] = [];
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const targets: Record<string, () => Promise<Target>> = {
   aedes: async () => {
@@ -62,7 +61,7 @@ describe.each(Object.keys(targets))('6 principals, 40 topics, 5 actions on %s', 
 
   it.skipIf(!isThere)(
     'give the deliveries of the oracle, in each of the 1,200 cases',
-    { timeout: 90_000 },
+    { timeout: 300_000 },
     async () => {
       const target = await targets[name]?.();
       if (!target) throw new Error(`no target ${name}`);
@@ -190,25 +189,46 @@ async function carryOut(target: Target, who: PrincipalName, action: Action, seen
     collect();
     return live.every(([id = '', by = '']) => seen.get(id)?.has(by));
   };
-  await eventually(isComplete, { timeout: 3_000, interval: 10 }).catch(() => undefined);
-  // What should not come has had every chance to come.
-  for (const client of [...standing.values(), ...subjects]) if (!client.isClosed) await client.ping();
-  await pause(100);
+  await eventually(isComplete, { timeout: 20_000, interval: 10 }).catch(() => undefined);
+  await lastWords([...standing, ...subjects.map((client) => [userOf[who], client] as const)]);
   collect();
   for (const client of [...standing.values(), ...subjects]) await client.end();
   if (action === 'retained' || action === 'will') await late();
 
+  /**
+   * What should not come has had every chance to come: after all that was said before, each client hears one more message on a
+   * row of its own, and messages of one connection keep their order.
+   */
+  async function lastWords(clients: Iterable<readonly [user: string, client: BareClient]>): Promise<void> {
+    const open = [...clients].filter(([, client]) => !client.isClosed);
+    const speakers = new Map(open);
+    for (const [, client] of open) await client.ping();
+    for (const [user, client] of open) {
+      if (client.isClosed) continue;
+      const isNode = user !== 'reconciler';
+      const word = `last word ${user} ${performance.now()}`;
+      const speaker = isNode ? 'reconciler' : a;
+      const extra = speakers.get(speaker)?.isClosed === false ? undefined : await listen([speaker]);
+      await client.subscribe([isNode ? `nodes/${user}/requests` : 'nodes/+/information']);
+      await (extra ?? speakers)
+        .get(speaker)
+        ?.publish(`nodes/${isNode ? user : a}/${isNode ? 'requests' : 'information'}`, word);
+      const isHeard = (): boolean => client.isClosed || client.messages.some(({ payload }) => payload === word);
+      await eventually(isHeard, { what: word, interval: 2 });
+      for (const one of extra?.values() ?? []) await one.end();
+    }
+  }
+
   async function late(): Promise<void> {
     // As the reconciler does at each connect: what is kept on a row that keeps nothing goes.
-    const janitor = (await listen(['reconciler'])).get('reconciler');
-    await janitor?.ping();
-    await pause(100);
+    const janitors = await listen(['reconciler']);
+    const janitor = janitors.get('reconciler');
+    await lastWords(janitors);
     for (const { topic, retained } of janitor?.messages ?? [])
       if (retained && topic.endsWith('/information')) await janitor?.publish(topic, '', true);
     await janitor?.end();
     const after = await listen(listeners);
-    for (const client of after.values()) await client.ping();
-    await pause(100);
+    await lastWords(after);
     for (const [user, client] of after) note(`late:${user}`, client);
     for (const topic of keepable()) await after.get('reconciler')?.publish(topic, '', true);
     for (const client of after.values()) await client.end();

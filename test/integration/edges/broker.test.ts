@@ -7,6 +7,7 @@ import type { Problem } from '../../../schemas/problem.ts';
 import { agentFilters, reconcilerFilters, topic } from '../../../schemas/topics.ts';
 import { openTestClient, startTestBroker, type TestClient, testPassword } from '../../support/broker.ts';
 import { eventually, steadily } from '../../support/eventually.ts';
+import { timely } from '../../support/machine.ts';
 
 const a = 'aaaaaaaaaaaaaaaa';
 const b = 'bbbbbbbbbbbbbbbb';
@@ -26,7 +27,7 @@ const heard = (c: TestClient, payload: string) =>
 
 /** A client with everything under its own control; resolves with how the attempt ended. */
 function attempt(options: Parameters<typeof connect>[1]): Promise<{ client: MqttClient; outcome: string }> {
-  const made = connect(broker.url, { reconnectPeriod: 0, connectTimeout: 3_000, protocolVersion: 4, ...options });
+  const made = connect(broker.url, { reconnectPeriod: 0, connectTimeout: 20_000, protocolVersion: 4, ...options });
   raw.push(made);
   return new Promise((resolve) => {
     made.on('connect', () => resolve({ client: made, outcome: 'connected' }));
@@ -291,17 +292,14 @@ describe('limits', () => {
     });
     (frozen.stream as unknown as Socket).pause();
     const large = 'z'.repeat(64 * 1024);
-    const sent: number[] = [];
     for (let n = 0; n < 40; n += 1) {
       for (let m = 0; m < 10; m += 1) reconciler.bus.publish(topic(a, 'requests'), large, { qos: 0, retain: false });
       reconciler.bus.publish(topic(b, 'requests'), `n${n}`, { qos: 0, retain: false });
-      sent.push(performance.now());
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await eventually(() => healthy.messages.length === n + 1, {
+        what: `message ${n} of the healthy one`,
+        interval: 5,
+      });
     }
-    await eventually(() => healthy.messages.length === 40, {
-      timeout: 10_000,
-      what: 'all messages of the healthy one',
-    });
     expect(broker.restarts()).toBe(0);
     (frozen.stream as unknown as Socket).resume();
     await eventually(() => cut, { what: 'the frozen one is cut' });
@@ -326,10 +324,10 @@ describe('the process', () => {
     await Promise.all([connected(reconciler), connected(node)]);
     reconciler.bus.publish(topic(a, 'assignment'), 'jobs', { qos: 1, retain: true });
     await heard(node, 'jobs');
-    const started = performance.now();
-    process.kill(pid, 'SIGKILL');
-    await eventually(() => node.events.length === 3 && reconciler.events.length === 3, { interval: 10 });
-    expect(performance.now() - started).toBeLessThan(3_000);
+    await timely({ what: 'the return of the broker and its clients', work: 3_000 }, async () => {
+      process.kill(pid, 'SIGKILL');
+      await eventually(() => node.events.length === 3 && reconciler.events.length === 3, { interval: 10 });
+    });
     expect(node.events).toEqual(['connected', expect.stringMatching(/^disconnected/), 'connected']);
     expect([broker.port, broker.restarts(), exits.length]).toEqual([port, 1, 1]);
     expect(node.messages).toHaveLength(1);

@@ -109,7 +109,7 @@ describe('the lock of a folder', () => {
 
   it('goes to one of many that ask at once', async () => {
     const all = Array.from({ length: 6 }, () => holder(folder));
-    await eventually(() => all.every((one) => one.lines.length === 1), { timeout: 20_000 });
+    await eventually(() => all.every((one) => one.lines.length === 1));
     expect(all.map((one) => one.lines[0]).sort()).toEqual([...Array<string>(5).fill('FOLDER_LOCKED'), 'held']);
   });
 

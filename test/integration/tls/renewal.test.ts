@@ -33,7 +33,7 @@ const failure = (work: Promise<unknown>) =>
     (error: unknown) =>
       error instanceof ProblemError ? `${error.problem.code} ${error.problem.message}` : String(error),
   );
-const soon = (): AbortSignal => AbortSignal.timeout(10_000);
+const soon = (): AbortSignal => AbortSignal.timeout(60_000);
 
 /** All that comes until the other side ends. */
 function dialogue(socket: Socket, text?: string): Promise<string> {

@@ -48,7 +48,7 @@ describe('hostile texts', () => {
 
   it('refuses what is too long before it looks at it', () => {
     const text = '- 1\n'.repeat(350_000);
-    expect(cpuOf(() => parseYaml(text, 'x.yaml'))).toBeLessThan(50);
+    expect(cpuOf(() => parseYaml(text, 'x.yaml'))).toBeLessThan(200);
     expect(first(text)?.message).toContain('1400000');
   });
 

@@ -44,7 +44,7 @@ describe('the version of the API', () => {
   ])('of an engine with %s is %s, asked once', async (offered, spoken) => {
     const { socket, paths } = await scripted(offered, (_request, response) => response.end('[]'));
     const engine = createEngine(socket);
-    const list = () => engine.call(1000, never, (docker) => docker.listContainers());
+    const list = () => engine.call(30_000, never, (docker) => docker.listContainers());
     await Promise.all([list(), list()]);
     await list();
     expect(paths).toEqual(['GET /_ping', ...Array(3).fill(`GET /${spoken}/containers/json`)]);
@@ -52,7 +52,7 @@ describe('the version of the API', () => {
 
   it.each(['1.40', '2.0', 'latest', undefined])('%s is not spoken', async (offered) => {
     const { socket } = await scripted(offered, (_request, response) => response.end('[]'));
-    const call = createEngine(socket).call(1000, never, (docker) => docker.listContainers());
+    const call = createEngine(socket).call(30_000, never, (docker) => docker.listContainers());
     await expect(call).rejects.toMatchObject(unavailable);
   });
 });
@@ -82,7 +82,7 @@ describe('a call', () => {
     const { socket } = await scripted('1.41', (_request, response) => {
       response.writeHead(409, { 'content-type': 'application/json' }).end('{"message":"in use"}');
     });
-    const call = createEngine(socket).call(1000, never, (docker) => docker.listContainers());
+    const call = createEngine(socket).call(30_000, never, (docker) => docker.listContainers());
     expect(await call.then(undefined, statusOf)).toBe(409);
   });
 

@@ -1,6 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readProgress, splitReference } from '../../../../../agent/runtimes/docker/image.ts';
 import { labelsOf } from '../../../../../agent/runtimes/docker/labels.ts';
 import { demultiplex } from '../../../../../agent/runtimes/docker/logs.ts';
@@ -73,14 +74,18 @@ describe('the progress of a pull', () => {
   });
 
   it('fails when nothing moves, not when it takes long', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     const stream = new PassThrough();
-    const outcome = readProgress(stream, 60, never);
+    const outcome = readProgress(stream, 60_000, never);
     for (let beats = 0; beats < 6; beats += 1) {
       stream.write('{"status":"Downloading"}\n');
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await turn();
+      await vi.advanceTimersByTimeAsync(20_000);
     }
     expect(stream.destroyed).toBe(false);
-    expect(await outcome).toBe('no progress for 60 ms');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await outcome).toBe('no progress for 60000 ms');
   });
 });
 
