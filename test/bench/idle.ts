@@ -1,6 +1,6 @@
 /** What a cluster costs while nothing happens, read from /proc over a window. */
-import { readdir, readFile } from 'node:fs/promises';
 import type { TestCluster } from '../support/cluster.ts';
+import { childrenOf, cpuShare, type Sample, sample } from './proc.ts';
 
 /** One process over the window. */
 export interface Usage {
@@ -13,44 +13,6 @@ export interface Usage {
   readonly disk: number;
   /** Bytes read by all system calls, sockets included, per second. */
   readonly read: number;
-}
-
-interface Sample {
-  readonly at: number;
-  readonly ticks: number;
-  readonly written: number;
-  readonly read: number;
-  readonly rss: number;
-}
-
-const ticksPerSecond = 100;
-
-async function sample(pid: number): Promise<Sample> {
-  const [stat, io, status] = await Promise.all(
-    ['stat', 'io', 'status'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8')),
-  );
-  const fields = (stat ?? '').slice((stat ?? '').lastIndexOf(')') + 2).split(' ');
-  const number = (text: string | undefined, key: string): number =>
-    Number(new RegExp(`^${key}:\\s*(\\d+)`, 'm').exec(text ?? '')?.[1]);
-  return {
-    at: performance.now(),
-    ticks: Number(fields[11]) + Number(fields[12]),
-    written: number(io, 'write_bytes'),
-    read: number(io, 'rchar'),
-    rss: number(status, 'VmRSS') / 1024,
-  };
-}
-
-/** Pids of the direct children of a process. */
-async function childrenOf(parent: number): Promise<number[]> {
-  const pids = (await readdir('/proc')).map(Number).filter(Number.isInteger);
-  const parents = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    }),
-  );
-  return pids.filter((_, index) => parents[index] === parent);
 }
 
 /** Reconciler, broker and one agent of an idle cluster, over `seconds`. */
@@ -71,7 +33,7 @@ export async function measureIdle(cluster: TestCluster, seconds: number): Promis
     return {
       what,
       memory: b.rss,
-      cpu: ((b.ticks - a.ticks) / ticksPerSecond / elapsed) * 100,
+      cpu: cpuShare(a, b),
       disk: (b.written - a.written) / elapsed,
       read: (b.read - a.read) / elapsed,
     };
