@@ -92,7 +92,7 @@ async function tellAsSource(
   );
   const verdict = acceptance.judge(source, snapshot);
   const listings = [...acceptance.listingsBeside(source.name), ...verdict.listings];
-  const before = listingsByName(world);
+  const before = world.listed.byName;
   const events = verdictEvents(world, { source: source.name, commit: 'working copy' }, verdict, {
     previouslyHeld: acceptance.heldOf(source.name),
     listings,
@@ -104,12 +104,7 @@ async function tellAsSource(
       if (job?.source.name === source.name) world.ancestry.set(ancestryKey(job.source), true);
   }
   const holds: readonly Hold[] = verdict.holds.filter((hold) => hold.subject.startsWith('source/'));
-  return { changes: nodeChanges(before, listingsByName(world)), holds, problems: snapshot.problems };
-}
-
-function listingsByName(world: World): Map<string, Listing> {
-  const matched = [...world.nodes.values()].flatMap((node) => (node.listing ? [node.listing] : []));
-  return new Map([...matched, ...world.expected.values()].map((listing) => [listing.name, listing]));
+  return { changes: nodeChanges(before, world.listed.byName), holds, problems: snapshot.problems };
 }
 
 function nodeChanges(before: ReadonlyMap<string, Listing>, after: ReadonlyMap<string, Listing>): PlanChange[] {

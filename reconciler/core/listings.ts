@@ -1,60 +1,72 @@
 /** Entries of nodes.yaml and the nodes that they speak of: by node name, else by IP, which gives the node an alias. */
 import type { NodeId } from '../../schemas/names.ts';
-import type { Listing, Node, NodeRecord, World } from './model.ts';
+import type { Listing, Listings, Node, NodeRecord, World } from './model.ts';
 
 /** Cause of a cordon that ends when an entry matches the node again. */
 export const removedEntryCause = 'its entry was removed from nodes.yaml';
 
-/** All entries that are in force, matched or not. */
-export function listingsOf(world: Pick<World, 'nodes' | 'expected'>): Listing[] {
-  const all = new Map<string, Listing>(world.expected);
-  for (const node of world.nodes.values()) if (node.listing) all.set(node.listing.name, node.listing);
-  return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+/** Entries as they are looked up. Of several that say one IP, the first by name counts. */
+export function listingsOf(all: Iterable<Listing>): Listings {
+  const byName = new Map([...all].sort((a, b) => (a.name < b.name ? -1 : 1)).map((one) => [one.name, one]));
+  const byIp = new Map<string, Listing[]>();
+  for (const listing of byName.values()) {
+    if (listing.ip !== undefined) byIp.set(listing.ip, [...(byIp.get(listing.ip) ?? []), listing]);
+  }
+  return { byName, byIp };
 }
 
-/** Entry per node. A name beats an IP; several nodes behind one IP share its entry, and its alias is then ambiguous. */
-export function matchListings(
-  listings: readonly Listing[],
-  nodes: readonly Pick<Node, 'record' | 'information'>[],
-): Map<NodeId, Listing> {
-  const matches = new Map<NodeId, Listing>();
-  const byName = new Map(nodes.map((node) => [node.record.name, node]));
-  const byIp: Listing[] = [];
-  for (const listing of listings) {
-    const named = byName.get(listing.name);
-    if (named) matches.set(named.record.id, listing);
-    else if (listing.ip !== undefined) byIp.push(listing);
-  }
-  for (const node of nodes) {
-    const found = byIp.find((listing) => listing.ip === node.information?.ip);
-    if (found && !matches.has(node.record.id)) matches.set(node.record.id, found);
-  }
-  return matches;
+/** A name beats an IP; several nodes behind one IP share its entry, and its alias is then ambiguous. */
+function listingFor({ listed, names }: World, { record, information }: Node): Listing | undefined {
+  const named = listed.byName.get(record.name);
+  if (named || information === undefined) return named;
+  return listed.byIp.get(information.ip)?.find((listing) => !names.has(listing.name));
 }
 
 /**
- * Matches entries and nodes anew. Nodes whose entry left are cordoned when `removed` names it, until an entry matches them again.
- * Returns the nodes that changed.
+ * These entries are in force from now on: matches all nodes anew. Nodes whose entry left are cordoned when `removed` names it, until
+ * an entry matches them again. Returns the nodes that changed.
  */
-export function rematch(world: World, listings: readonly Listing[], removed: readonly string[] = []): Set<NodeId> {
-  const matches = matchListings(listings, [...world.nodes.values()]);
+export function rematch(world: World, listings: Iterable<Listing>, removed: readonly string[] = []): Set<NodeId> {
+  world.listed = listingsOf(listings);
   const changed = new Set<NodeId>();
+  const matched = new Set<string>();
+  const gone = new Set(removed);
   for (const [id, node] of world.nodes) {
-    const next = withListing(node, matches.get(id), removed);
+    const listing = listingFor(world, node);
+    if (listing) matched.add(listing.name);
+    const next = withListing(node, listing, gone);
     if (same(node, next)) continue;
     world.nodes.set(id, next);
     changed.add(id);
   }
-  const matched = new Set([...matches.values()].map((listing) => listing.name));
   world.expected.clear();
-  for (const listing of listings) if (!matched.has(listing.name)) world.expected.set(listing.name, listing);
+  for (const [name, listing] of world.listed.byName) if (!matched.has(name)) world.expected.set(name, listing);
   return changed;
 }
 
-function withListing(node: Node, listing: Listing | undefined, removed: readonly string[]): Node {
+/** Matches one node whose IP changed, or that is new, with the entries in force. The cost does not grow with the fleet. */
+export function rematchNode(world: World, id: NodeId): void {
+  const node = world.nodes.get(id);
+  const { listed, expected } = world;
+  if (!node || listed.byName.size === 0) return;
+  const named = listed.byName.get(node.record.name);
+  // An entry that was another node's by its IP is now this one's by its name.
+  const isTaken = named !== undefined && node.listing?.name !== named.name && !expected.has(named.name);
+  if (isTaken) return void rematch(world, listed.byName.values());
+  const listing = listingFor(world, node);
+  const before = node.listing;
+  const next = withListing(node, listing, new Set());
+  if (!same(node, next)) world.nodes.set(id, next);
+  if (listing) expected.delete(listing.name);
+  if (!before || before.name === listing?.name) return;
+  const isShared = [...world.nodes.values()].some((other) => other.listing?.name === before.name);
+  if (!isShared) expected.set(before.name, before);
+}
+
+function withListing(node: Node, listing: Listing | undefined, removed: ReadonlySet<string>): Node {
   const { listing: before, aliases: _old, ...rest } = node;
   const aliases = listing && listing.name !== node.record.name ? [listing.name] : [];
-  const record = withCordon(node.record, listing, removed.includes(before?.name ?? node.record.name));
+  const record = withCordon(node.record, listing, removed.has(before?.name ?? node.record.name));
   return { ...rest, record, aliases, ...(listing ? { listing } : {}) };
 }
 
@@ -68,6 +80,6 @@ function same(a: Node, b: Node): boolean {
   return (
     a.record === b.record &&
     a.aliases.join() === b.aliases.join() &&
-    JSON.stringify(a.listing) === JSON.stringify(b.listing)
+    (a.listing === b.listing || JSON.stringify(a.listing) === JSON.stringify(b.listing))
   );
 }

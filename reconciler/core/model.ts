@@ -41,6 +41,12 @@ export interface Seat {
 /** An entry of nodes.yaml, after validation. */
 export type Listing = NodeListing;
 
+/** Entries of nodes.yaml by name, and those that say an IP by that. */
+export interface Listings {
+  readonly byName: ReadonlyMap<string, Listing>;
+  readonly byIp: ReadonlyMap<string, readonly Listing[]>;
+}
+
 export interface NodeRecord {
   readonly id: NodeId;
   readonly name: string;
@@ -151,7 +157,11 @@ export interface World {
   /** Accepted head per git source. */
   readonly heads: Map<string, string>;
   readonly nodes: Map<NodeId, Node>;
-  /** Entries of nodes.yaml that no node matches. */
+  /** The nodes by name. */
+  readonly names: Map<string, NodeId>;
+  /** Entries of nodes.yaml that are in force. */
+  listed: Listings;
+  /** Those that no node matches. */
   readonly expected: Map<string, Listing>;
   /** Copies by service, then by `<instance>/<copy>`. */
   readonly copies: Map<ServiceName, Map<string, Copy>>;

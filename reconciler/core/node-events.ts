@@ -3,7 +3,7 @@ import { emptyPart, type Part } from '../../schemas/assignment.ts';
 import type { NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import { forgetCopies, frees, indexJobs, indexReports, reservedBy } from './copy-index.ts';
-import { listingsOf, rematch } from './listings.ts';
+import { rematch, rematchNode } from './listings.ts';
 import type { Listing, Node, NodeRecord, World, WorldEvent } from './model.ts';
 import { beatOf } from './presence.ts';
 
@@ -13,18 +13,20 @@ type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
 export function nodeKnown(world: World, record: NodeRecord): void {
   const known = world.nodes.get(record.id);
   world.nodes.set(record.id, known ? { ...known, record } : { record, aliases: [], part: emptyPart, adopted: false });
+  world.names.set(record.name, record.id);
   reserve(world, record.id);
-  rematch(world, listingsOf(world));
+  rematchNode(world, record.id);
   dirtyNode(world, record.id);
 }
 
 /** Revoked or removed: nothing of it counts any more. */
 export function nodeForgotten(world: World, id: NodeId): void {
-  const listings = listingsOf(world);
+  const name = world.nodes.get(id)?.record.name ?? '';
+  if (world.names.get(name) === id) world.names.delete(name);
   const services = forgetCopies(world, id);
   world.nodes.delete(id);
   world.reserved.delete(id);
-  rematch(world, listings);
+  if (world.listed.byName.size > 0) rematch(world, world.listed.byName.values());
   dirtyAll(world, services);
   dirtyWaiting(world);
 }
@@ -43,7 +45,7 @@ export function informationCame(world: World, event: Of<'information'>): void {
   const before = hear(world, event);
   if (!before || isStale(before.information, event.message)) return;
   world.nodes.set(event.node, { ...nodeOf(world, event.node, before), information: event.message });
-  if (before.information?.ip !== event.message.ip) rematch(world, listingsOf(world));
+  if (before.information?.ip !== event.message.ip) rematchNode(world, event.node);
   if (placementFacts(before) !== placementFacts(nodeOf(world, event.node, before))) dirtyNode(world, event.node);
 }
 
