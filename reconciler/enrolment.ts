@@ -30,12 +30,16 @@ export interface Enrolment {
   readonly tokens: JoinTokens;
   identity(nonce: string): IdentityAnswer;
   /**
-   * TOKEN_INVALID, NAME_INVALID, NAME_TAKEN. Who asks again with the same token and attempt before it was ever heard gets the same
+   * RECORDS_MISSING, TOKEN_INVALID, NAME_INVALID, NAME_TAKEN. Who asks again with the same token and attempt before it was ever heard gets the same
    * identity again: its machine lost the first answer.
    */
   join(request: JoinRequest): Promise<JoinAnswer>;
   /** A node spoke with its credential: nobody else gets the same one from now on. */
   heard(node: NodeId): void;
+  /** Somebody has a credential of this cluster for a node; when no record knows it, enrolment is closed until it is removed. */
+  forgotten(node: NodeId): void;
+  /** What closes enrolment. */
+  conditions(): readonly Problem[];
   /** NOT_FOUND. The node's credential is dead at once and stays dead. */
   revoke(name: string): Promise<{ revoked: string }>;
   /** Revokes and forgets. NOT_FOUND; REFUSED while copies are there, unless it is lost and `force` is set. */
@@ -47,11 +51,15 @@ const refuse = (p: Problem): never => {
   throw new ProblemError(p);
 };
 
+/** Whoever gets the id again gets a serial above this one: more than any machine was ever given. */
+const beyondAnySerial = 1_000_000;
+
 export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrolment {
   const { deps, world, keeper, journal } = context;
   const tokens = createJoinTokens(context);
   const nodes = (): NodeRecord[] => Object.values(keeper.now.nodes);
   const unheard = new Set(nodes().flatMap((node) => (node.unheard ? [node.id] : [])));
+  const forgotten = new Set<NodeId>();
   /** Joins on their way to the disk. */
   const saving = new Map<NodeId, Promise<void>>();
 
@@ -61,6 +69,10 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
   };
   tellBroker();
 
+  /** While nodes are about that no record knows, an id, a serial or an ordinal could be given out a second time. */
+  const checkOpen = (): void => {
+    if (forgotten.size > 0) refuse(recordsMissing(forgotten));
+  };
   const checkName = (name: string): void => {
     if (nodeNamePattern.test(name)) return;
     refuse(
@@ -136,6 +148,7 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
 
   const admission: Admission = {
     checkToken(text, name) {
+      checkOpen();
       const token = tokens.find(text);
       const verdict = judgeClaim(token, { name }, undefined, deps.clock.now().wall);
       if (verdict.kind === 'refuse') throw tokenInvalid(verdict.why);
@@ -146,6 +159,20 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       checkFree(name);
     },
     enrol,
+  };
+
+  /** A node that no record knows: its credential is dead from now on, whatever its serial. */
+  const giveUp = async (id: NodeId, actor = 'somebody'): Promise<{ removed: string }> => {
+    const { wall } = deps.clock.now();
+    const ordinal = keeper.now.nextOrdinal;
+    const serial = beyondAnySerial;
+    const record: NodeRecord = { id, name: id, ordinal, serial, joined: wall, revoked: wall, removed: wall };
+    keeper.change({ nodes: withEntry(keeper.now.nodes, id, record), nextOrdinal: ordinal + 1 });
+    await keeper.saved();
+    forgotten.delete(id);
+    dispatcher.clear(id);
+    journal.add('node_removed', `node/${id}`, `given up by ${actor}: no record knew it`);
+    return { removed: id };
   };
 
   return {
@@ -167,7 +194,19 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       return { cluster, fingerprint, kid, key: publicKey, sig: deps.keys.sign(`oakctl/1/${cluster}/identity${nonce}`) };
     },
 
+    forgotten(id) {
+      if (keeper.now.nodes[id] || forgotten.has(id)) return;
+      forgotten.add(id);
+      journal.add(
+        'node_forgotten',
+        `node/${id}`,
+        'it has a credential of this cluster, and records/ knows nothing of it',
+      );
+    },
+    conditions: () => (forgotten.size === 0 ? [] : [recordsMissing(forgotten)]),
+
     async join(request) {
+      checkOpen();
       const token = tokens.find(request.token);
       const { name, ip } = request;
       const attempt = request.attempt && createHash('sha256').update(request.attempt).digest('hex');
@@ -222,6 +261,7 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     },
 
     async remove(name, { force = false, actor }) {
+      if (forgotten.has(name)) return giveUp(name, actor);
       const found = nodes()
         .filter((node) => node.removed === undefined && (node.name === name || node.id === name))
         .sort((a, b) => Number(a.revoked !== undefined) - Number(b.revoked !== undefined))[0];
@@ -243,4 +283,14 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       return { removed: found.name };
     },
   };
+}
+
+function recordsMissing(nodes: ReadonlySet<NodeId>): Problem {
+  const [first = ''] = nodes;
+  const which =
+    nodes.size === 1 ? `node ${first}` : `${nodes.size} nodes (${[...nodes].sort().slice(0, 3).join(', ')} ...)`;
+  return problem('RECORDS_MISSING', `${which} have credentials of this cluster, and no record; enrolment is closed`, {
+    subject: 'records/',
+    hint: `stop the reconciler and restore records/ from a backup; or give such a node up: oakctl nodes rm ${first}`,
+  });
 }

@@ -1,4 +1,5 @@
 import type { ClusterStatus } from '../schemas/api.ts';
+import type { Problem } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -17,7 +18,11 @@ import type { Sync } from './sync.ts';
 type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances' | 'nodes' | 'holds'>;
 
 /** The reading half of the control plane: views of the world as it is now. */
-export function createInspection(context: Context, sync: Sync): Inspection {
+export function createInspection(
+  context: Context,
+  sync: Sync,
+  enrolmentConditions: () => readonly Problem[],
+): Inspection {
   const { deps, world } = context;
   const input = (): ViewInput => ({
     view: world,
@@ -52,6 +57,7 @@ export function createInspection(context: Context, sync: Sync): Inspection {
         holds: holds(),
         conditions: [
           ...(deps.conditions?.() ?? []),
+          ...enrolmentConditions(),
           ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),
           ...sources.flatMap((source) => source.problems),
         ],

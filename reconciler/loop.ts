@@ -36,6 +36,8 @@ export interface Reconciler {
   brokerRestarted(reason: string): void;
   /** The broker turned away a second agent that has the identity of a node. */
   contested(node: string, from: string): void;
+  /** Somebody has a credential of this cluster for a node that may be in no record. */
+  forgotten(node: string): void;
   /** Stops deciding and disconnects. What runs goes on. */
   stop(): Promise<void>;
 }
@@ -101,9 +103,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     sync.explain();
     planner?.wake();
   });
-  const observer = createObserver(context, dispatcher, adoption, seeds);
   const losses = createLossMemory(context, () => connected);
   const enrolment = createEnrolment(context, dispatcher);
+  const observer = createObserver(context, dispatcher, adoption, seeds, enrolment.forgotten);
   const duplicates = createDuplicates(context);
   const registration = createRegistration(context, enrolment.admission, seeds);
   planner = createPlanner(context, dispatcher, seating.look);
@@ -150,7 +152,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
-  const inspection = createInspection(context, sync);
+  const inspection = createInspection(context, sync, enrolment.conditions);
   const control: ControlPlane = {
     ...inspection,
     deploy: direct.deploy,
@@ -213,6 +215,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       beat(at);
     },
     contested: duplicates.contested,
+    forgotten: enrolment.forgotten,
     brokerRestarted: (reason) => journal.add('broker_restarted', 'cluster', reason),
     async stop() {
       stopped = true;

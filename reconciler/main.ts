@@ -82,6 +82,7 @@ async function start(
     ...(tls && { tls }),
     onExit: (reason) => reconciler?.brokerRestarted(reason),
     onContested: (node, from) => reconciler?.contested(node, from),
+    onForgotten: (node) => reconciler?.forgotten(node),
   });
   running.push(link);
   const access = createNodeAccess(link, keys);

@@ -30,6 +30,7 @@ export function createObserver(
   dispatcher: Dispatcher,
   adoption: Adoption,
   seeds: Pick<SeedDesk, 'serves' | 'information'>,
+  unknown: (node: NodeId) => void,
 ): Observer {
   const { deps, world, journal } = context;
   const states = new Map<NodeId, NodeState>();
@@ -155,7 +156,9 @@ export function createObserver(
       if (row !== 'information' && row !== 'instances' && row !== 'online') return;
       if (!world.nodes.has(node)) {
         // Its last will, or a row that an external broker kept: what a revoked node left goes.
-        if (context.keeper.now.nodes[node]?.revoked !== undefined) dispatcher.clear(node);
+        const record = context.keeper.now.nodes[node];
+        if (record?.revoked !== undefined) dispatcher.clear(node);
+        if (!record && !retained) unknown(node);
         return complain(node, 'an unknown node speaks');
       }
       const { mono } = deps.clock.now();

@@ -279,6 +279,7 @@ export const eventKinds = [
   'node_lost',
   'node_returned',
   'node_revoked',
+  'node_forgotten',
   'node_removed',
   'node_duplicate',
   'node_unique',

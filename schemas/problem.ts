@@ -50,6 +50,7 @@ export const problemCodes = {
   OWNED_BY_GIT: 'what git owns can only be changed in git',
   OWNED_DIRECTLY: 'what was deployed directly is claimed by git',
   // state
+  RECORDS_MISSING: 'agents have credentials of this cluster, and records/ knows nothing of them',
   FILE_DAMAGED: 'a state file is damaged and no previous version is whole',
   FILE_UNWRITABLE: 'a state file cannot be written',
   FOLDER_LOCKED: 'another process holds the folder',

@@ -16,6 +16,7 @@ const statuses: Partial<Record<ProblemCode, number>> = {
   REFUSED: 409,
   NAME_TAKEN: 409,
   NAME_CONFLICT: 409,
+  RECORDS_MISSING: 409,
   UNAVAILABLE: 503,
   UNREACHABLE: 503,
   TIMED_OUT: 503,

@@ -14,6 +14,8 @@ export interface Access {
   setNodes(nodes: readonly NodeAccess[]): void;
   /** True when this user has this password now. Nobody has one while the list is empty, but the reconciler. */
   admits(user: string, password: string): boolean;
+  /** True for a password that was once given to this user, who is not known any more. */
+  isForgotten(user: string, password: string): boolean;
   /** Why a client with this id may not publish that; undefined when it may. Wills are judged the same way. */
   refusePublish(client: string, message: Published): string | undefined;
   maySubscribe(client: string, filter: string): boolean;
@@ -35,6 +37,7 @@ export function createAccess(credentialKey: Uint8Array, reconcilerPassword: stri
       const serial = passwordSerial(credentialKey, user, password);
       return least !== undefined && serial !== undefined && serial >= least;
     },
+    isForgotten: (user, password) => !serials.has(user) && passwordSerial(credentialKey, user, password) !== undefined,
     refusePublish(client, { topic, qos }) {
       const who = principalOf(client);
       if (!who || !mayPublish(who, topic)) return `publish ${topic}`;

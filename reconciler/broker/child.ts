@@ -23,7 +23,13 @@ async function start(message: Extract<ToBroker, { kind: 'start' }>): Promise<voi
     () => performance.now(),
   );
   try {
-    server = await serveBroker(message, access, notices, (node, from) => tell({ kind: 'contested', node, from }));
+    server = await serveBroker(
+      message,
+      access,
+      notices,
+      (node, from) => tell({ kind: 'contested', node, from }),
+      (node) => tell({ kind: 'forgotten', node }),
+    );
     const { port, insidePort } = server;
     tell({ kind: 'listening', port, ...(insidePort !== undefined && { insidePort }) });
   } catch (error) {

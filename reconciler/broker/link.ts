@@ -34,6 +34,8 @@ export interface LinkOptions {
   readonly onExit: (reason: string) => void;
   /** Two clients with the right password of a node want its connection. Only the embedded broker tells. */
   readonly onContested: (node: string, from: string) => void;
+  /** Somebody has a password of a node that is not known any more. */
+  readonly onForgotten: (node: string) => void;
 }
 
 /** PORT_TAKEN, SETTINGS_INVALID. An external broker may be away: it is waited for. */
@@ -43,10 +45,10 @@ export function openLink(settings: ClusterSettings, options: LinkOptions): Promi
 }
 
 async function startOwn({ mqtt }: ClusterSettings, options: LinkOptions): Promise<BrokerLink> {
-  const { keys, clock, random, log, tls, operatorPassword, onExit, onContested } = options;
+  const { keys, clock, random, log, tls, operatorPassword, onExit, onContested, onForgotten } = options;
   const passwords = { credentialKey: keys.credentialKey, operatorPassword };
   const shown = tls && { tls: tls.current() };
-  const listeners = { onExit, onContested };
+  const listeners = { onExit, onContested, onForgotten };
   const broker = await startBroker({ ...mqtt, ...shown, ...passwords, random, clock, log, ...listeners });
   tls?.onChange(broker.setTls);
   const { url, username, password } = broker;

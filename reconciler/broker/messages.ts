@@ -38,6 +38,8 @@ export type FromBroker =
   | { readonly kind: 'refused'; readonly code: string }
   /** A second agent with the identity of a node was turned away; at most every few seconds per node. */
   | { readonly kind: 'contested'; readonly node: string; readonly from: string }
+  /** Somebody has a password that was given to this node, and no node of this id is known. */
+  | { readonly kind: 'forgotten'; readonly node: string }
   /** Something a client did that is not allowed, or an error inside; counted and said at most once a minute per client. */
   | { readonly kind: 'noticed'; readonly client: string; readonly what: string; readonly times: number };
 

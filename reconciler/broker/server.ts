@@ -45,6 +45,7 @@ export async function serveBroker(
   access: Access,
   notices: Notices,
   contested: (node: string, from: string) => void = () => undefined,
+  forgotten: (node: string) => void = () => undefined,
 ): Promise<BrokerServer> {
   const mono = (): number => performance.now();
   const { limits = brokerLimits } = address;
@@ -99,6 +100,7 @@ export async function serveBroker(
         done(null, true);
         return;
       }
+      if (username === client.id && access.isForgotten(username, password?.toString('utf8') ?? '')) forgotten(username);
       notices.note(where, `wrong user or password for ${client.id}`);
       // A right password always passes. Whoever guesses is told so five times a minute, then cut without an answer.
       if (failures.count(where) > failuresPerMinute) {

@@ -32,6 +32,8 @@ export interface BrokerOptions {
   readonly onExit?: (reason: string) => void;
   /** Told that a second agent with the identity of a node was turned away, and the address that it came from. */
   readonly onContested?: (node: string, from: string) => void;
+  /** Told that somebody has a password of a node of which nothing is known any more. */
+  readonly onForgotten?: (node: string) => void;
   /** Told the pid of each process once it listens. */
   readonly onStart?: (pid: number) => void;
   /** The compiled child.js, where it does not lie beside this file. */
@@ -106,6 +108,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     started.on('message', (message) => {
       const notice = message as FromBroker;
       if (notice.kind === 'contested') options.onContested?.(notice.node, notice.from);
+      if (notice.kind === 'forgotten') options.onForgotten?.(notice.node);
       if (notice.kind !== 'noticed') return;
       const { client, what, times } = notice;
       log('warn', 'the broker refused something', { client, what, times });

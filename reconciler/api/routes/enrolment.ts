@@ -24,10 +24,16 @@ export function enrolmentRoutes(app: FastifyInstance, control: ControlPlane): vo
   });
 }
 
-/** A revoked node is meant only where no other one has the name; a beginning counts only where nobody has it as a name. */
+const wholeId = /^[0-9a-f]{16}$/;
+
+/**
+ * A revoked node is meant only where no other one has the name; a beginning counts only where nobody has it as a name. A whole id
+ * passes as it is: what no listing shows may still be given up.
+ */
 function idOf(control: ControlPlane, text: string): string {
   const nodes = control.nodes();
   const named = nodes.filter(({ name, id }) => name === text || id === text);
+  if (named.length === 0 && wholeId.test(text)) return text;
   const live = named.find(({ state }) => state !== 'revoked');
   const node = live ?? found(resolveNode(named.length > 0 ? named : nodes, text));
   return node.id ?? node.name;

@@ -9,6 +9,7 @@ import type { JoinAnswer, NodeView } from '../../../schemas/api.ts';
 import { type ApiClient, createApiClient } from '../../../schemas/io/api-client.ts';
 import { createDurableFiles } from '../../../schemas/io/durable-files.ts';
 import type { InstancesMessage } from '../../../schemas/messages.ts';
+import type { Problem } from '../../../schemas/problem.ts';
 import { topic } from '../../../schemas/topics.ts';
 import { eventually, steadily } from '../../support/eventually.ts';
 import { timely } from '../../support/machine.ts';
@@ -154,6 +155,46 @@ describe.runIf(process.platform === 'linux')('an identity', () => {
     await current.api.removeNode('w', {}, signal);
     expect(await tryToConnect(username, password)).not.toBe('connected');
     expect(await nodeOf(current.api)).toBeUndefined();
+  });
+});
+
+const missingRecords = async (api: ApiClient): Promise<Problem[]> =>
+  (await api.status(signal)).conditions.filter(({ code }) => code === 'RECORDS_MISSING');
+
+describe('records that were lost while the identity was kept', () => {
+  it('close enrolment, say so, and are given up node by node', async () => {
+    const before = await reconciler();
+    const own = await agentFolder(before.api, 'w');
+    const one = agent(own);
+    await online(before.api);
+    await stop(one);
+    const text = await createDurableFiles({ folder: join(own, 'state') }).read('identity');
+    const { username, password } = (JSON.parse(text ?? '') as { mqtt: { username: string; password: string } }).mqtt;
+    const spare = await agentFolder(before.api, 'spare');
+    await stop(before);
+    await rm(join(folder, 'records'), { recursive: true, force: true });
+    await rm(join(folder, 'endpoints.json'), { force: true });
+
+    const { api } = await reconciler();
+    expect(await missingRecords(api)).toEqual([]);
+    expect(await tryToConnect('0'.repeat(16), password)).not.toBe('connected');
+    expect(await missingRecords(api)).toEqual([]);
+    expect(await tryToConnect(username, password)).not.toBe('connected');
+    const missing = await eventually(async () => (await missingRecords(api))[0], { what: 'a condition' });
+    expect(missing).toMatchObject({
+      code: 'RECORDS_MISSING',
+      hint: expect.stringContaining(`oakctl nodes rm ${username}`),
+    });
+    const { token } = await api.createToken({}, signal);
+    const request = { token, name: 'new', ip: '127.0.0.13', version: '0.1.0' };
+    await expect(api.join(request, signal)).rejects.toThrow(/RECORDS_MISSING|enrolment is closed/);
+    await rm(spare, { recursive: true });
+
+    await api.removeNode(username, {}, signal);
+    expect(await missingRecords(api)).toEqual([]);
+    expect(await api.join(request, signal)).toMatchObject({ name: 'new', ordinal: 1 });
+    expect(await tryToConnect(username, password)).not.toBe('connected');
+    expect(await missingRecords(api)).toEqual([]);
   });
 });
 
