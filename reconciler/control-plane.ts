@@ -4,6 +4,7 @@ import type {
   CalculateAnswer,
   ClusterEvent,
   ClusterStatus,
+  CordonAnswer,
   DeployAnswer,
   DeployRequest,
   IdentityAnswer,
@@ -23,6 +24,11 @@ import type { ExecConnection } from '../schemas/exec.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { PlainJob, SeedRegistration } from '../schemas/seed.ts';
 import type { Hold } from '../schemas/status.ts';
+
+export interface CordonOptions {
+  readonly reason?: string;
+  readonly actor: string;
+}
 
 export interface ControlPlane {
   status(): ClusterStatus;
@@ -67,6 +73,12 @@ export interface ControlPlane {
     node: string,
     options: { readonly force?: boolean; readonly actor?: string },
   ): Promise<{ removed: string }>;
+  /** No new copies there. `node`: its id. REFUSED for what has not joined, or left. */
+  cordon(node: string, options: CordonOptions): Promise<CordonAnswer>;
+  /** Cordoned, and what can run elsewhere moves there by and by; the node's view says how far it is. */
+  drain(node: string, options: CordonOptions): Promise<CordonAnswer>;
+  /** Ends both. REFUSED where nodes.yaml says so. */
+  uncordon(node: string, actor: string): Promise<CordonAnswer>;
   /** Text of an instance's log, from its agent. */
   logs(
     instance: string,

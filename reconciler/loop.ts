@@ -9,6 +9,7 @@ import { calculateDeploy } from './calculate.ts';
 import type { Context, ReconcilerDeps } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Policy, WorldEvent } from './core/model.ts';
+import { createCordons } from './cordons.ts';
 import { apply, createWorld } from './core/world.ts';
 import { createDirect } from './direct.ts';
 import { createDispatcher } from './dispatch.ts';
@@ -108,7 +109,14 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const observer = createObserver(context, dispatcher, adoption, seeds, enrolment.forgotten);
   const duplicates = createDuplicates(context);
   const registration = createRegistration(context, enrolment.admission, seeds);
-  planner = createPlanner(context, dispatcher, seating.look);
+  const cordons = createCordons(context);
+  planner = createPlanner(context, dispatcher, {
+    before: seating.look,
+    gaveUp(moves) {
+      seating.giveUp(moves);
+      cordons.stay(moves);
+    },
+  });
 
   /** While we hear nobody nothing becomes lost, nor for a while after: by the slowest class that the cluster has. */
   const extendGrace = (): void => {
@@ -185,6 +193,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       adoption.forgotten();
       return removed;
     },
+    cordon: cordons.cordon,
+    drain: cordons.drain,
+    uncordon: cordons.uncordon,
     logs: createLogReader(context),
     exec: createSessionOpener(context),
     events: (after, signal) => journal.follow(after, signal),

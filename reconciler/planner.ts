@@ -7,7 +7,7 @@ import type { ServiceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
 import { isProblemError } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
-import type { Action, Rollout, ServicePlan } from './core/model.ts';
+import type { Action, Rollout, ServicePlan, StuckMove } from './core/model.ts';
 import { planOrder } from './core/plan.ts';
 import { planService, waitsForNodes } from './core/plan-service.ts';
 import { apply } from './core/world.ts';
@@ -21,14 +21,18 @@ export interface Planner {
   stop(): Promise<void>;
 }
 
+/** Who wants to know of what is planned. */
+export interface Notices {
+  /** Looks at a service right before it is planned. */
+  before(service: ServiceName): void;
+  /** Moves came to nothing: told before anything else is planned. */
+  gaveUp(moves: readonly StuckMove[]): void;
+}
+
 const saveRetry = 1_000;
 
-/** `before`: looks at a service right before it is planned. */
-export function createPlanner(
-  context: Context,
-  dispatcher: Dispatcher,
-  before: (service: ServiceName) => void,
-): Planner {
+export function createPlanner(context: Context, dispatcher: Dispatcher, notices: Notices): Planner {
+  const { before, gaveUp } = notices;
   const { deps, world, keeper, plans, journal } = context;
   const wakes = new Map<ServiceName, () => void>();
   let scheduled = false;
@@ -81,6 +85,7 @@ export function createPlanner(
     for (const action of plan.actions) promise(action, now.mono);
     apply(world, { kind: 'waiting', service: name, waits: waitsForNodes(plan) });
     setWake(name, plan.wakeAt, now.mono);
+    if (plan.stuck) gaveUp(plan.stuck);
   };
 
   const isForgotten = (name: ServiceName, plan: ServicePlan): boolean =>

@@ -3,7 +3,7 @@ import type { SlotAnswer } from '../schemas/api.ts';
 import { type InstanceName, instanceName, type NodeId, parseInstanceName, type ServiceName } from '../schemas/names.ts';
 import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
-import type { Seat, Seats } from './core/model.ts';
+import type { Seat, Seats, StuckMove } from './core/model.ts';
 import { createPlacer } from './core/place.ts';
 import type { DirectRecord } from './core/records.ts';
 import { type SeatChange, seatAt, seatsFor, settleSeats } from './core/seats.ts';
@@ -19,6 +19,8 @@ export interface Seating {
   add(service: ServiceName, to: NodeId | undefined, actor: string): Promise<SlotAnswer>;
   /** The slot goes; with the last one the deployment. */
   drop(instance: InstanceName, actor: string): Promise<SlotAnswer>;
+  /** Moves that failed go back to where they came from. */
+  giveUp(moves: readonly StuckMove[]): void;
   /** Ends the seats of a service that are reached. Called before each plan. */
   look(service: ServiceName): void;
 }
@@ -84,7 +86,9 @@ export function createSeating(context: Context, direct: Direct): Seating {
         const copies = [...(world.copies.get(service)?.values() ?? [])];
         const isThere = copies.some((copy) => copy.slot === slot && copy.node === to && copy.job?.want === 'run');
         if (!isThere) checkRoom(instance, old, to);
-        const seat: Seat = { to, command: 'move', ...(seatAt(old.seats, slot)?.keep ? { keep: true } : {}) };
+        const from = copies.find((copy) => copy.slot === slot && copy.job?.want === 'run')?.node;
+        const origin = from === undefined || from === to ? {} : { origin: from };
+        const seat: Seat = { to, command: 'move', ...origin, ...(seatAt(old.seats, slot)?.keep ? { keep: true } : {}) };
         return { ...old, seats: { ...old.seats, [slot]: seat }, actor };
       });
       journal.add('slot_moved', instance, `to ${nameOf(to)}, asked for by ${actor}`);
@@ -120,6 +124,21 @@ export function createSeating(context: Context, direct: Direct): Seating {
       });
       journal.add('slot_dropped', instance, `asked for by ${actor}`);
       return { instance };
+    },
+
+    giveUp(moves) {
+      for (const { instance, node, reason } of moves) {
+        const { service, slot } = slotOf(instance);
+        const desired = world.desired.get(service);
+        const record = keeper.now.direct[service];
+        const seat = seatAt(record?.seats, slot);
+        if (!desired || !record || seat?.command !== 'move' || seat.origin === undefined) continue;
+        const { origin: _back, ...rest } = seat;
+        const seats = { ...record.seats, [slot]: { ...rest, to: node } };
+        keeper.change({ direct: withEntry(keeper.now.direct, service, { ...record, seats }) });
+        context.apply({ kind: 'desired', service, desired: { ...desired, seats } });
+        journal.add('slot_moved', instance, `back to ${nameOf(node)}: it failed on ${nameOf(seat.to)}, ${reason}`);
+      }
     },
 
     look(service) {

@@ -82,5 +82,12 @@ export type ActorBody = Static<typeof ActorBody>;
 export const RemoveNodeBody = Type.Object({ force: Type.Optional(Type.Boolean()), actor }, closed);
 export type RemoveNodeBody = Static<typeof RemoveNodeBody>;
 
+/** POST /v1/nodes/:name/cordon and /drain */
+export const CordonBody = Type.Object(
+  { reason: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })), actor },
+  closed,
+);
+export type CordonBody = Static<typeof CordonBody>;
+
 /** POST /v1/sync and /v1/nodes/:name/revoke: an empty object, or no body. */
 export const EmptyBody = Type.Object({}, closed);

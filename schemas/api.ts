@@ -15,6 +15,7 @@
  *   POST /v1/delete                              {services?: string[], apps?: string[], actor?} -> {services: string[]}
  *   POST /v1/plan                                PlanRequest -> PlanView (changes nothing)
  *   POST /v1/approve                             {id, actor?} -> {approved: string}
+ *   POST /v1/nodes/:name/cordon                  CordonBody -> CordonAnswer; so are uncordon and drain (which waits for nothing)
  *   POST /v1/sync                                {} -> SyncAnswer (fetches now, answers when the head is accepted or refused)
  *   POST /v1/tokens                              {name?, ttl?, uses?, actor?} -> {token, id, expires}
  *   GET  /v1/tokens                              {items: TokenView[]}: all that have not expired
@@ -182,6 +183,22 @@ export interface AppView {
 
 export type NodeState = 'online' | 'suspect' | 'lost' | 'expected' | 'revoked';
 
+/** What is on a node that is drained. */
+export interface DrainView {
+  /** What has not moved yet, with what it waits for. `stuck`: its copy elsewhere failed, so it stays. */
+  readonly left: readonly { readonly instance: string; readonly message: string; readonly stuck?: true }[];
+  /** What belongs to this node and is never moved. */
+  readonly apart: readonly { readonly instance: string; readonly message: string }[];
+}
+
+/** A node was cordoned, or is free again. */
+export interface CordonAnswer {
+  readonly node: string;
+  /** False: it was so already. */
+  readonly changed: boolean;
+  readonly cordoned?: NodeView['cordoned'];
+}
+
 export interface NodeView {
   readonly name: string;
   readonly id?: string;
@@ -190,7 +207,15 @@ export interface NodeView {
   readonly state: NodeState;
   /** Absent: our agent. */
   readonly dialect?: Dialect;
-  readonly cordoned?: { readonly cause: string };
+  /** `since`: ms since 1970. */
+  readonly cordoned?: {
+    readonly cause: string;
+    readonly actor?: string;
+    readonly reason?: string;
+    readonly since?: number;
+  };
+  /** While it is being drained, and after. */
+  readonly drain?: DrainView;
   /** In nodes.yaml? */
   readonly listed: boolean;
   readonly ip?: string;
@@ -283,6 +308,8 @@ export const eventKinds = [
   'node_removed',
   'node_duplicate',
   'node_unique',
+  'node_cordoned',
+  'node_uncordoned',
   'token_created',
   'token_revoked',
   'hold_added',

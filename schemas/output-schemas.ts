@@ -7,6 +7,7 @@ import { Descriptor } from './descriptor-schema.ts';
 import {
   AppSchema,
   AuthoritySchema,
+  CordonView,
   DeployedService,
   EventSchema,
   InstanceSchema,
@@ -63,6 +64,13 @@ const SlotSchema = Type.Object({ instance: text, node: Type.Optional(text) });
 
 const stopped = { name: text, ended: texts, copies: count };
 
+const cordonAnswer = Type.Object({
+  node: text,
+  changed: Type.Boolean({ description: 'false: it was so already' }),
+  cordoned: Type.Optional(CordonView),
+});
+const leftBehind = Type.Object({ instance: text, message: text, stuck: Type.Optional(Type.Literal(true)) });
+
 /** By command, as it is typed. */
 export const outputs = {
   approve: Type.Object({ approved: text }),
@@ -102,10 +110,18 @@ export const outputs = {
   'instances ls': items(InstanceSchema),
   logs: Type.Object({ instance: text, text }),
   move: SlotSchema,
+  'nodes cordon': cordonAnswer,
+  'nodes drain': Type.Object({
+    node: text,
+    moved: Type.Array(text, { description: 'instances that left' }),
+    left: Type.Array(leftBehind, { description: 'what has not moved, with what it waits for; empty when all is done' }),
+    apart: Type.Array(leftBehind, { description: 'what belongs to the node' }),
+  }),
   'nodes inspect': NodeSchema,
   'nodes ls': items(NodeSchema),
   'nodes revoke': Type.Object({ revoked: text }),
   'nodes rm': Type.Object({ removed: text }),
+  'nodes uncordon': cordonAnswer,
   'nodes token create': Type.Object({ token: text, id: text, expires: Type.Number({ description: 'ms since 1970' }) }),
   'nodes token ls': items(TokenSchema),
   'nodes token revoke': Type.Object({ revoked: text }),

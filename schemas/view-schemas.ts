@@ -102,13 +102,29 @@ export const AppSchema = Type.Object({
 
 const resources = (description: string) => Type.Object({ cpu: Type.Number(), memory: Type.Number() }, { description });
 
+export const CordonView = Type.Object({
+  cause: text('who, or what'),
+  actor: optional(text()),
+  reason: optional(text()),
+  since: optional(Type.Number({ description: 'ms since 1970' })),
+});
+
+export const DrainSchema = Type.Object(
+  {
+    left: Type.Array(Type.Object({ instance: text(), message: text(), stuck: optional(Type.Literal(true)) })),
+    apart: Type.Array(Type.Object({ instance: text(), message: text() })),
+  },
+  { description: 'while it is drained: what has not moved yet, and what belongs here' },
+);
+
 export const NodeSchema = Type.Object({
   name: text(),
   id: optional(text()),
   aliases: texts('other names that `direct` accepts'),
   state: words(['online', 'suspect', 'lost', 'expected', 'revoked']),
   dialect: optional(words(['oakctl', 'seed'])),
-  cordoned: optional(Type.Object({ cause: text() })),
+  cordoned: optional(CordonView),
+  drain: optional(DrainSchema),
   listed: Type.Boolean({ description: 'in nodes.yaml' }),
   ip: optional(text()),
   pool: text(),

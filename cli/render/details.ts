@@ -1,5 +1,5 @@
 /** One node, one service: everything that is known, for people. */
-import type { NodeView, ServiceView } from '../../schemas/api.ts';
+import type { DrainView, NodeView, ServiceView } from '../../schemas/api.ts';
 import { age } from './ages.ts';
 import { fileText, instanceListing, labelsText, sourceText } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
@@ -40,7 +40,7 @@ export function renderNode(node: NodeView, paint: Paint): string {
     [
       ['node', paint.strong(node.name)],
       ['state', paintState(paint, node.state)],
-      ['cordoned', node.cordoned?.cause],
+      ['cordoned', cordonedText(node)],
       ['aliases', node.aliases.join(', ')],
       ['id', node.id],
       ['listed', node.listed ? 'in nodes.yaml' : 'not in nodes.yaml'],
@@ -59,7 +59,20 @@ export function renderNode(node: NodeView, paint: Paint): string {
     paint,
   );
   const problems = node.problems.map(({ code, message }) => `${paint.bad(code)} ${message}`);
-  return [head, ...problems].join('\n');
+  return [head, ...problems, ...drainText(node.drain)].join('\n');
+}
+
+function cordonedText({ cordoned }: NodeView): string | undefined {
+  if (cordoned?.since === undefined) return cordoned?.cause;
+  return `${cordoned.cause}, ${age(Math.max(0, Date.now() - cordoned.since))} ago`;
+}
+
+/** What a drained node still carries: first what must go, then what belongs there. */
+function drainText(drain: DrainView | undefined): string[] {
+  if (!drain) return [];
+  const lines = (word: string, list: DrainView['apart']) =>
+    list.map(({ instance, message }) => `${word} ${instance}: ${message}`);
+  return [...lines('to move', drain.left), ...lines('stays', drain.apart)];
 }
 
 function percent(usage: number | undefined): string {

@@ -10,6 +10,9 @@ export function checkBody<S extends TSchema>(schema: S, value: unknown): Static<
   throw new ProblemError(checked.problem);
 }
 
+/** Who did it, when a client does not say. */
+export const unnamedActor = 'api';
+
 /** A query as fastify gives it. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 

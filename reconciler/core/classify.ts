@@ -3,6 +3,7 @@ import type { Job } from '../../schemas/messages.ts';
 import { compareCopyIds, type NodeId } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
+import { isLeaving } from './drain.ts';
 import { type Health, healthOf } from './health.ts';
 import type { Copy, Node, Policy, View } from './model.ts';
 import { type Presence, presenceOf } from './presence.ts';
@@ -102,9 +103,11 @@ export function survey(
 
 function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly Copy[], target: Target): SlotState {
   const here = seen.filter(({ presence }) => presence.state === 'online');
-  const place = wanted.bound ?? wanted.to;
-  const isTarget = ({ job, node }: Seen): boolean =>
-    job.digest === target.digest && (place === undefined || place === node.record.id);
+  const isAt = (place: NodeId | undefined): boolean =>
+    here.some(({ job, node }) => job.digest === target.digest && node.record.id === place);
+  const place = wanted.bound ?? wanted.to ?? (isAt(wanted.stays) ? wanted.stays : undefined);
+  const isTarget = ({ copy, job, node }: Seen): boolean =>
+    job.digest === target.digest && (place === undefined ? !isLeaving(node, copy) : place === node.record.id);
   const best = here.filter(isTarget).sort(byWorth(target.good))[0];
   const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(byWorth(target.good));
   const current = others[0];

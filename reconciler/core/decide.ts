@@ -4,7 +4,7 @@ import type { Mono, Now } from '../../schemas/ports.ts';
 import type { JobSource } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
-import { holdOf, isPrepared } from './health.ts';
+import { holdOf, isPrepared, isUp } from './health.ts';
 import type { Action } from './model.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 
@@ -111,6 +111,10 @@ function swap(service: string, slot: SlotState, target: Seen, rules: Rules): Dec
     return { verdict: 'updating', actions: [], holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
   }
   const stop = current && runs ? [want(service, current, 'stopped', 'its replacement is prepared')] : [];
+  // One node stops before it starts by itself; two nodes know nothing of each other.
+  if (current && current.node.record.id !== target.node.record.id && (runs || isUp(current.copy))) {
+    return { verdict: 'updating', actions: stop, holds: [progress(current, 'stops, for its replacement,')] };
+  }
   const start = want(service, target, 'run', runs ? 'it is prepared' : 'nothing else runs');
   return { verdict: 'updating', actions: [...stop, start], holds: [progress(target, 'starts')] };
 }

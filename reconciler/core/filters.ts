@@ -23,6 +23,8 @@ export interface PlaceRequest {
   readonly prefer?: NodeId;
   /** A copy of the same instance that stops before the new one starts: what it holds counts as free. */
   readonly releases?: { readonly node: NodeId; readonly run: RunSpec };
+  /** A copy of the same instance stops before the new one starts, wherever it is: its ports are no conflict. */
+  readonly yields?: true;
 }
 
 /** A node as placement sees it. */
@@ -210,10 +212,10 @@ function fits(needed: number | undefined, free: number): boolean {
 }
 
 /** Wanted host ports that are taken, with who has them. */
-function takenPorts({ id, ports }: Candidate, { run, releases, instance }: PlaceRequest): [string, InstanceName][] {
+function takenPorts({ id, ports }: Candidate, { run, releases, yields, instance }: PlaceRequest): [string, InstanceName][] {
   return portKeys(run).flatMap((key): [string, InstanceName][] => {
     const holder = ports.get(key);
-    if (holder === undefined || (holder === instance && releases?.node === id)) return [];
+    if (holder === undefined || (holder === instance && (yields || releases?.node === id))) return [];
     return [[key, holder]];
   });
 }

@@ -33,6 +33,11 @@ export function isPrepared(copy: Copy): boolean {
   return ['prepared', 'starting', 'running', 'unhealthy', 'completed'].includes(copy.report?.status ?? '');
 }
 
+/** Does it run, as far as anybody knows? */
+export function isUp({ report }: Copy): boolean {
+  return ['starting', 'running', 'unhealthy', 'stopping', 'unknown'].includes(report?.status ?? '');
+}
+
 /** Reasons that the next attempt will not meet again by itself. */
 const final: ReadonlySet<string> = new Set(['IMAGE_NOT_FOUND', 'PROCESS_NOT_ALLOWED']);
 /** Reasons that may be gone at any later attempt: only the update timeout ends the wait. */

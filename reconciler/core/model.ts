@@ -34,6 +34,8 @@ export interface Seat {
   readonly keep?: true;
   /** What was asked for and is under way. */
   readonly command?: Exclude<Command, 'delete'>;
+  /** Where a move came from: it goes back there if it fails. */
+  readonly origin?: NodeId;
   /** The instance that it is a replica of. */
   readonly from?: InstanceName;
 }
@@ -64,7 +66,7 @@ export interface NodeRecord {
    */
   readonly unheard?: { readonly token: string; readonly attempt?: string };
   /** By hand, or because its entry left nodes.yaml. */
-  readonly cordon?: { readonly cause: string };
+  readonly cordon?: Cordon;
   /** Absent: our agent. */
   readonly dialect?: Dialect;
   /** How a seed node registered; `token`: what may register it again, until then. */
@@ -73,6 +75,23 @@ export interface NodeRecord {
     readonly port: number;
     readonly token: { readonly id: string; readonly hash: string; readonly expires: Wall };
   };
+}
+
+/** No new copies here. */
+export interface Cordon {
+  /** For people: who, or what. */
+  readonly cause: string;
+  readonly actor?: string;
+  readonly reason?: string;
+  readonly since?: Wall;
+  /** Its copies move elsewhere, but for the instances in `stays`: what was tried for them failed. */
+  readonly drain?: { readonly stays: Readonly<Record<InstanceName, Stay>> };
+}
+
+/** An instance that could not move: it stays until another digest is wanted, or the node is drained again. */
+export interface Stay {
+  readonly digest: string;
+  readonly reason: string;
 }
 
 /** What we know of one node. */
@@ -235,6 +254,14 @@ export interface ServicePlan {
   readonly rollout?: Rollout;
   /** Look again then, even if nothing happens (settle time, timeouts, lost_after). */
   readonly wakeAt?: Mono;
+  /** Instances whose copies elsewhere failed: they are to stay where they are. */
+  readonly stuck?: readonly StuckMove[];
+}
+
+/** A move away from a node that came to nothing. */
+export interface StuckMove extends Stay {
+  readonly instance: InstanceName;
+  readonly node: NodeId;
 }
 
 export interface Policy {

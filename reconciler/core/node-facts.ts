@@ -1,5 +1,5 @@
 /** What a node is, from both sides: what it says itself and what nodes.yaml says of it. nodes.yaml wins. */
-import type { Node, Policy } from './model.ts';
+import type { Cordon, Node, Policy } from './model.ts';
 
 /** Own labels merged with the entry's; undefined while nobody said anything: unknown, not empty. */
 export function labelsOf(node: Node): Readonly<Record<string, string>> | undefined {
@@ -27,7 +27,7 @@ export function capacityOf(
 }
 
 /** Why nothing new may be placed on the node by somebody's will; undefined when it may. */
-export function cordonOf(node: Node, policy: Pick<Policy, 'undeclared'>): { readonly cause: string } | undefined {
+export function cordonOf(node: Node, policy: Pick<Policy, 'undeclared'>): Cordon | undefined {
   if (node.record.cordon) return node.record.cordon;
   if (node.listing?.cordon) return { cause: 'nodes.yaml' };
   if (!node.listing && policy.undeclared !== 'use') return { cause: 'it is not in nodes.yaml' };

@@ -2,7 +2,8 @@
 import type { NodeView } from '../../schemas/api.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { holdCodes } from '../../schemas/status.ts';
-import type { Listing, Node, NodeRecord } from './model.ts';
+import type { Cordon, Listing, Node, NodeRecord } from './model.ts';
+import { drainView } from './drain-view.ts';
 import { capacityOf, cordonOf, labelsOf } from './node-facts.ts';
 import { presenceOf } from './presence.ts';
 import { formatAge, optional, type ViewInput } from './view-input.ts';
@@ -32,7 +33,8 @@ function joinedView(input: ViewInput, node: Node): NodeView {
     aliases: node.aliases,
     state: presenceOf(node, input.policy, input.now).state,
     ...optional('dialect', record.dialect),
-    ...optional('cordoned', cordonOf(node, input.policy)),
+    ...optional('cordoned', cordonView(cordonOf(node, input.policy))),
+    ...optional('drain', drainView(input, node)),
     listed: listing !== undefined,
     ...optional('ip', information?.ip ?? listing?.ip),
     pool: listing?.pool ?? defaultPool,
@@ -80,6 +82,12 @@ function revokedView({ id, name }: NodeRecord): NodeView {
     instances: 0,
     problems: [],
   };
+}
+
+function cordonView(cordon: Cordon | undefined): NodeView['cordoned'] {
+  if (!cordon) return undefined;
+  const { drain: _shownApart, ...shown } = cordon;
+  return shown;
 }
 
 function shortOf({ code, message }: Problem): NodeView['problems'][number] {

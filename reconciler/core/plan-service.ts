@@ -7,6 +7,7 @@ import { decideSlots } from './decide-slots.ts';
 import type { Desired, Policy, ServicePlan, View } from './model.ts';
 import { afterFailure, afterSlots, courseOf, rolloutHolds, targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
+import { judgeMoves } from './stuck-moves.ts';
 import { removeSurplus } from './surplus.ts';
 import { planUnwanted } from './unwanted.ts';
 
@@ -38,13 +39,15 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
   const decided = decideSlots({ view, desired, policy, now, rollout, seenAt: course.seenAt, target }, slots);
   const removal = removeSurplus(spec.name, [...surplus, ...buried], now.mono);
   const held = view.held.get(spec.name);
-  const wakeAt = earliest(decided.wakeAt, removal.wakeAt);
+  const moves = judgeMoves(slots, desired, { rollout, seenAt: course.seenAt }, now);
+  const wakeAt = earliest(decided.wakeAt, removal.wakeAt, moves.wakeAt);
   return {
     actions: [...decided.actions, ...removal.actions],
     holds: [...rolloutHolds(desired, rollout), ...(held ? [held] : []), ...decided.holds, ...removal.holds],
     settled: decided.settled,
     rollout: afterSlots(rollout, desired, { proven: decided.settled, open: decided.open }, now),
     ...(wakeAt === undefined ? {} : { wakeAt: wakeAt as Mono }),
+    ...(moves.stuck.length > 0 ? { stuck: moves.stuck } : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Which slots a service should have, and on which node a slot is bound to be. */
 import { instanceName, type NodeId } from '../../schemas/names.ts';
 import type { Placement } from '../../schemas/spec.ts';
+import { stayingSlots } from './drain.ts';
 import { isCalled, matchesLabels } from './filters.ts';
 import type { Desired, Node, Seat, View } from './model.ts';
 import { capacityOf, isSeed, labelsOf } from './node-facts.ts';
@@ -12,8 +13,8 @@ export interface WantedSlot {
   readonly bound?: NodeId;
   /** The node that it was told to go to, and then is free again. */
   readonly to?: NodeId;
-  /** It is being moved: freed where it runs before it starts there. */
-  readonly moving?: true;
+  /** A drained node that it could not leave: its copy there counts as long as that node is there. */
+  readonly stays?: NodeId;
 }
 
 /** Ascending. */
@@ -21,9 +22,14 @@ export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[]
   const { name, replicas, placement } = desired.spec;
   const of = (slot: number): WantedSlot => ({ slot, instance: instanceName(name, slot) });
   if (replicas !== 'every') {
+    const stays = stayingSlots(view, desired);
     return [...new Set(desired.slots)]
       .sort((a, b) => a - b)
-      .map((slot) => ({ ...of(slot), ...placeOf(view, desired.seats?.[slot]) }));
+      .map((slot) => ({
+        ...of(slot),
+        ...placeOf(view, desired.seats?.[slot]),
+        ...(stays.has(slot) ? { stays: stays.get(slot) as NodeId } : {}),
+      }));
   }
   const has = new Set([...(view.copies.get(name)?.values() ?? [])].map((copy) => `${copy.node} ${copy.slot}`));
   return [...view.nodes.values()]

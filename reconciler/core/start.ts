@@ -1,7 +1,9 @@
 /** Starts of copies: where, and whether at once or prepared for a swap. */
 import type { Hold } from '../../schemas/status.ts';
 import type { SlotState, Target } from './classify.ts';
+import { portKeys } from './copy-index.ts';
 import type { SlotsContext } from './decide-slots.ts';
+import { isLeaving } from './drain.ts';
 import type { PlaceRequest } from './filters.ts';
 import type { Action } from './model.ts';
 import type { Placed, Placer } from './place.ts';
@@ -26,13 +28,15 @@ export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Plac
   const { target, desired } = context;
   const { current } = slot;
   if (!current) return placeMissing(context, slot, placer);
+  const runs = current.job.want === 'run';
+  const isElsewhere = (slot.bound ?? slot.to ?? current.node.record.id) !== current.node.record.id;
+  if (runs && slot.moving && isElsewhere) return placeMove(context, slot, placer, 'it is moved');
+  if (runs && slot.bound === undefined && isLeaving(current.node, current.copy)) {
+    return placeMove(context, slot, placer, `${current.node.record.name} is drained`);
+  }
   const why =
     current.job.digest === target.digest ? 'it moves to its own node' : `update to ${target.digest.slice(0, 10)}`;
   const request: PlaceRequest = { ...requestOf(context, slot, target), prefer: current.node.record.id };
-  const runs = current.job.want === 'run';
-  if (runs && slot.moving && slot.bound !== current.node.record.id && slot.to !== current.node.record.id) {
-    return outcome(context, slot, target, placer.place(request), { want: 'prepared', why: 'it is moved' });
-  }
   if (!runs || desired.spec.update.order === 'start_first') {
     const placed = placer.place(request);
     const swapped =
@@ -43,6 +47,21 @@ export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Plac
   const swapped = placeSwap(request, current, placer);
   const placed = swapped.kind === 'placed' ? swapped : placer.place(request);
   return outcome(context, slot, target, placed, { want: 'prepared', why });
+}
+
+/**
+ * To another node. Make before break: the copy there is healthy before this one goes. What cannot run twice (its order says so
+ * though it publishes nothing, or the other node publishes on the same address) is prepared there and freed here first.
+ */
+function placeMove(context: SlotsContext, slot: SlotState, placer: Placer, why: string): Outcome {
+  const { target, desired } = context;
+  const request = requestOf(context, slot, target);
+  const isAlone = desired.spec.update.order === 'stop_first' && portKeys(target.run).length === 0;
+  const beside = isAlone ? undefined : placer.place(request);
+  if (beside && (beside.kind === 'placed' || beside.hold.code !== 'PORT_CONFLICT')) {
+    return outcome(context, slot, target, beside, { want: 'run', why });
+  }
+  return outcome(context, slot, target, placer.place({ ...request, yields: true }), { want: 'prepared', why });
 }
 
 /** On the node of the old copy, which stops before the new one starts and leaves its room and ports to it. */

@@ -18,7 +18,12 @@ const node = Type.Object({
   revoked: Type.Optional(Type.Number()),
   removed: Type.Optional(Type.Number()),
   unheard: Type.Optional(Type.Object({ token: text, attempt: Type.Optional(text) })),
-  cordon: Type.Optional(Type.Object({ cause: text })),
+  cordon: Type.Optional(
+    Type.Object({
+      cause: text,
+      drain: Type.Optional(Type.Object({ stays: map(Type.Object({ digest: text, reason: text })) })),
+    }),
+  ),
   dialect: Type.Optional(text),
   registered: Type.Optional(
     Type.Object({

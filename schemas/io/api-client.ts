@@ -8,6 +8,7 @@ import type {
   AppView,
   ClusterEvent,
   ClusterStatus,
+  CordonAnswer,
   DeployAnswer,
   DeployRequest,
   IdentityAnswer,
@@ -25,6 +26,7 @@ import type {
   TlsAnswer,
   TokenView,
 } from '../api.ts';
+import type { CordonBody } from '../api-bodies.ts';
 import type { ExecConnection } from '../exec.ts';
 import type { Hold } from '../status.ts';
 import { readServerEvents } from './event-stream.ts';
@@ -70,6 +72,11 @@ export interface ApiClient {
     request: { readonly force?: boolean; readonly actor?: string },
     signal: AbortSignal,
   ): Promise<{ readonly removed: string }>;
+  /** No new copies there. NOT_FOUND, REFUSED. */
+  cordon(node: string, request: CordonBody, signal: AbortSignal): Promise<CordonAnswer>;
+  /** As `cordon`, and what is there moves away; the node's view says how far it is. */
+  drain(node: string, request: CordonBody, signal: AbortSignal): Promise<CordonAnswer>;
+  uncordon(node: string, actor: string, signal: AbortSignal): Promise<CordonAnswer>;
   /** `nonce`: 32 to 128 hex digits. Needs no token. */
   identity(nonce: string, signal: AbortSignal): Promise<IdentityAnswer>;
   /** Needs no token. NOT_FOUND when the cluster speaks no TLS. */
@@ -142,6 +149,9 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     revokeToken: (id, actor, signal) => post(`/v1/tokens/${encodeURIComponent(id)}/revoke`, { actor }, signal),
     removeNode: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/remove`, request, signal),
     revoke: (node, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/revoke`, {}, signal),
+    cordon: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/cordon`, request, signal),
+    drain: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/drain`, request, signal),
+    uncordon: (node, actor, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/uncordon`, { actor }, signal),
     identity: (nonce, signal) => get(`/v1/identity?${new URLSearchParams({ nonce })}`, signal),
     tls: (signal) => get('/v1/tls', signal),
     join: (request, signal) => post('/v1/join', request, signal),

@@ -2,10 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { ApproveBody, DeleteBody, DeployBody, EmptyBody, PlanBody } from '../../../schemas/api-bodies.ts';
 import type { ControlPlane } from '../../control-plane.ts';
-import { checkBody } from '../bodies.ts';
-
-/** Who did it, when a client does not say. */
-const unnamedActor = 'api';
+import { checkBody, unnamedActor } from '../bodies.ts';
 
 /** `stopping` aborts what still waits when the server closes. */
 export function changeRoutes(app: FastifyInstance, control: ControlPlane, stopping: AbortSignal): void {

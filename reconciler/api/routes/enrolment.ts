@@ -1,10 +1,10 @@
 /** Who belongs to the cluster: join tokens, joining, revoking, and the proof of the cluster's own identity. */
 import type { FastifyInstance } from 'fastify';
-import { ActorBody, EmptyBody, JoinBody, RemoveNodeBody, TokenBody } from '../../../schemas/api-bodies.ts';
+import { ActorBody, CordonBody, EmptyBody, JoinBody, RemoveNodeBody, TokenBody } from '../../../schemas/api-bodies.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveNode } from '../../core/resolve.ts';
-import { checkBody, type NamedRoute, type Query } from '../bodies.ts';
+import { checkBody, type NamedRoute, type Query, unnamedActor } from '../bodies.ts';
 import { found } from './read.ts';
 
 /** For callers with the API token. */
@@ -21,6 +21,16 @@ export function enrolmentRoutes(app: FastifyInstance, control: ControlPlane): vo
   app.post<NamedRoute>('/v1/nodes/:name/remove', async ({ body, params }) => {
     const options = checkBody(RemoveNodeBody, body);
     return control.removeNode(idOf(control, params.name), options);
+  });
+  for (const verb of ['cordon', 'drain'] as const) {
+    app.post<NamedRoute>(`/v1/nodes/:name/${verb}`, async ({ body, params }) => {
+      const { actor = unnamedActor, ...options } = checkBody(CordonBody, body);
+      return control[verb](idOf(control, params.name), { ...options, actor });
+    });
+  }
+  app.post<NamedRoute>('/v1/nodes/:name/uncordon', async ({ body, params }) => {
+    const { actor = unnamedActor } = checkBody(ActorBody, body);
+    return control.uncordon(idOf(control, params.name), actor);
   });
 }
 

@@ -1,0 +1,64 @@
+/** Draining a node: asked for once, then watched until nothing is left that could move. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DrainView } from '../../schemas/api.ts';
+import type { ApiClient } from '../../schemas/io/api-client.ts';
+import { isProblemError } from '../../schemas/problem.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+
+export interface Drained extends DrainView {
+  readonly node: string;
+  /** Instances that were to move, and are gone from it. */
+  readonly moved: readonly string[];
+}
+
+export interface DrainWait {
+  /** ms; the wait then ends with what is known. 0: look once. */
+  readonly timeout: number;
+  /** ms between two looks. */
+  readonly interval: number;
+  readonly progress: (drained: Drained) => void;
+}
+
+/**
+ * Ends when nothing is left, when all that is left failed elsewhere, or when the time is over. A reconciler that does not answer for a
+ * while (it may be restarting) is asked again.
+ */
+export async function waitUntilDrained(
+  api: Pick<ApiClient, 'node'>,
+  node: string,
+  wait: DrainWait,
+  signal: AbortSignal,
+): Promise<Drained> {
+  const end = performance.now() + wait.timeout;
+  const seen = new Set<string>();
+  let drained: Drained = { node, moved: [], left: [], apart: [] };
+  for (;;) {
+    const view = await look(api, node, signal);
+    if (view) {
+      for (const { instance } of view.left) seen.add(instance);
+      const here = new Set([...view.left, ...view.apart].map(({ instance }) => instance));
+      drained = { node, moved: [...seen].filter((one) => !here.has(one)).sort(), ...view };
+      wait.progress(drained);
+      if (view.left.every(({ stuck }) => stuck)) return drained;
+    }
+    if (performance.now() >= end) return drained;
+    await sleep(Math.min(wait.interval, Math.max(0, end - performance.now())), undefined, { signal });
+  }
+}
+
+/** Undefined while the reconciler does not answer. A node that is drained no more (uncordoned meanwhile) has nothing left to move. */
+async function look(api: Pick<ApiClient, 'node'>, node: string, signal: AbortSignal): Promise<DrainView | undefined> {
+  try {
+    return (await api.node(node, signal)).drain ?? { left: [], apart: [] };
+  } catch (error) {
+    const code = isProblemError(error) ? error.problem.code : undefined;
+    if (code === 'UNREACHABLE' || code === 'UNAVAILABLE') return undefined;
+    throw error;
+  }
+}
+
+/** Failed when all that is left failed elsewhere, else timed out. */
+export function exitCodeOfDrain({ left }: Drained): ExitCode {
+  if (left.length === 0) return exitCodes.ok;
+  return left.every(({ stuck }) => stuck) ? exitCodes.failed : exitCodes.timedOut;
+}

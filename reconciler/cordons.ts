@@ -1,0 +1,108 @@
+/** Nodes that take nothing new, by hand, and nodes that are emptied. Durable before anybody is told; the plan follows by itself. */
+import type { CordonAnswer } from '../schemas/api.ts';
+import type { NodeId } from '../schemas/names.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import type { Context } from './context.ts';
+import type { ControlPlane, CordonOptions } from './control-plane.ts';
+import type { Cordon, Node, NodeRecord, StuckMove } from './core/model.ts';
+import { cordonOf } from './core/node-facts.ts';
+import { presenceOf } from './core/presence.ts';
+import { withEntry } from './records-keeper.ts';
+
+export interface Cordons extends Pick<ControlPlane, 'cordon' | 'drain' | 'uncordon'> {
+  /** These instances stay on their nodes: what was tried elsewhere failed. On disk with what the planner decides next. */
+  stay(moves: readonly StuckMove[]): void;
+}
+
+export function createCordons(context: Context): Cordons {
+  const { deps, world, keeper, journal } = context;
+
+  const nodeOf = (id: NodeId): Node => {
+    const node = world.nodes.get(id);
+    if (node) return node;
+    throw new ProblemError(
+      problem('REFUSED', 'it has not joined: there is nothing to cordon', { subject: id, hint: 'oakctl nodes ls' }),
+    );
+  };
+  const put = (record: NodeRecord): void => {
+    keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, record) });
+    context.apply({ kind: 'node', record });
+  };
+  /** A cordon that cannot be written is none; what changed meanwhile stays. */
+  const save = async ({ record }: Node): Promise<void> => {
+    try {
+      await keeper.saved();
+    } catch (error) {
+      const { cordon: _cordon, ...now } = world.nodes.get(record.id)?.record ?? record;
+      put({ ...now, ...(record.cordon ? { cordon: record.cordon } : {}) });
+      throw error;
+    }
+  };
+  const answerOf = (id: NodeId, changed: boolean): CordonAnswer => {
+    const node = nodeOf(id);
+    const { drain: _shownByTheNode, ...cordoned } = cordonOf(node, context.policy()) ?? {};
+    return { node: node.record.name, changed, ...('cause' in cordoned ? { cordoned: cordoned as Cordon } : {}) };
+  };
+
+  const close = async (id: NodeId, { reason, actor }: CordonOptions, drains: boolean): Promise<CordonAnswer> => {
+    const node = nodeOf(id);
+    const { record } = node;
+    const old = record.cordon;
+    const isSame = old?.actor !== undefined && (reason === undefined || reason === old.reason);
+    const isDrained = old?.drain !== undefined && Object.keys(old.drain.stays).length === 0;
+    if (isSame && (!drains || isDrained)) return answerOf(id, false);
+    const why = reason ?? (old?.actor === undefined ? undefined : old.reason);
+    const cordon: Cordon = {
+      cause: why === undefined ? `by ${actor}` : `${why} (by ${actor})`,
+      actor,
+      ...(why === undefined ? {} : { reason: why }),
+      since: deps.clock.now().wall,
+      ...(drains || old?.drain ? { drain: { stays: drains ? {} : (old?.drain?.stays ?? {}) } } : {}),
+    };
+    put({ ...record, cordon });
+    await save(node);
+    journal.add('node_cordoned', `node/${record.name}`, `${drains ? 'is drained: ' : ''}${cordon.cause}`);
+    return answerOf(id, true);
+  };
+
+  return {
+    cordon: (id, options) => close(id, options, false),
+
+    async drain(id, options) {
+      const node = nodeOf(id);
+      const { state } = presenceOf(node, context.policy(), deps.clock.now());
+      if (state === 'lost') {
+        const hint = `what ran there is replaced without it; for good: oakctl nodes rm ${node.record.name} --force`;
+        throw new ProblemError(problem('REFUSED', 'it is lost: nothing can be moved', { subject: node.record.name, hint }));
+      }
+      return close(id, options, true);
+    },
+
+    async uncordon(id, actor) {
+      const node = nodeOf(id);
+      const { cordon, ...record } = node.record;
+      const written = cordonOf({ ...node, record }, context.policy());
+      if (!cordon && written) {
+        const hint = 'change nodes.yaml and push';
+        const message = `it is cordoned by ${written.cause === 'nodes.yaml' ? 'nodes.yaml' : `policy: ${written.cause}`}`;
+        throw new ProblemError(problem('REFUSED', message, { subject: record.name, hint }));
+      }
+      if (!cordon) return answerOf(id, false);
+      put(record);
+      await save(node);
+      journal.add('node_uncordoned', `node/${record.name}`, `by ${actor}`);
+      return answerOf(id, true);
+    },
+
+    stay(moves) {
+      for (const { instance, node, digest, reason } of moves) {
+        const record = world.nodes.get(node)?.record;
+        const drain = record?.cordon?.drain;
+        if (!record?.cordon || !drain) continue;
+        const stays = { ...drain.stays, [instance]: { digest, reason } };
+        put({ ...record, cordon: { ...record.cordon, drain: { stays } } });
+        journal.add('hold_added', instance, `it stays on ${record.name}: ${reason}`);
+      }
+    },
+  };
+}
