@@ -73,7 +73,9 @@ export function createCordons(context: Context): Cordons {
       const { state } = presenceOf(node, context.policy(), deps.clock.now());
       if (state === 'lost') {
         const hint = `what ran there is replaced without it; for good: oakctl nodes rm ${node.record.name} --force`;
-        throw new ProblemError(problem('REFUSED', 'it is lost: nothing can be moved', { subject: node.record.name, hint }));
+        throw new ProblemError(
+          problem('REFUSED', 'it is lost: nothing can be moved', { subject: node.record.name, hint }),
+        );
       }
       return close(id, options, true);
     },

@@ -183,6 +183,14 @@ export interface AppView {
 
 export type NodeState = 'online' | 'suspect' | 'lost' | 'expected' | 'revoked';
 
+/** Why a node takes nothing new. `since`: ms since 1970. */
+export interface CordonView {
+  readonly cause: string;
+  readonly actor?: string;
+  readonly reason?: string;
+  readonly since?: number;
+}
+
 /** What is on a node that is drained. */
 export interface DrainView {
   /** What has not moved yet, with what it waits for. `stuck`: its copy elsewhere failed, so it stays. */
@@ -196,7 +204,7 @@ export interface CordonAnswer {
   readonly node: string;
   /** False: it was so already. */
   readonly changed: boolean;
-  readonly cordoned?: NodeView['cordoned'];
+  readonly cordoned?: CordonView;
 }
 
 export interface NodeView {
@@ -207,13 +215,7 @@ export interface NodeView {
   readonly state: NodeState;
   /** Absent: our agent. */
   readonly dialect?: Dialect;
-  /** `since`: ms since 1970. */
-  readonly cordoned?: {
-    readonly cause: string;
-    readonly actor?: string;
-    readonly reason?: string;
-    readonly since?: number;
-  };
+  readonly cordoned?: CordonView;
   /** While it is being drained, and after. */
   readonly drain?: DrainView;
   /** In nodes.yaml? */

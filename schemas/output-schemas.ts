@@ -9,6 +9,7 @@ import {
   AuthoritySchema,
   CordonView,
   DeployedService,
+  DrainSchema,
   EventSchema,
   InstanceSchema,
   NodeSchema,
@@ -69,7 +70,6 @@ const cordonAnswer = Type.Object({
   changed: Type.Boolean({ description: 'false: it was so already' }),
   cordoned: Type.Optional(CordonView),
 });
-const leftBehind = Type.Object({ instance: text, message: text, stuck: Type.Optional(Type.Literal(true)) });
 
 /** By command, as it is typed. */
 export const outputs = {
@@ -114,8 +114,7 @@ export const outputs = {
   'nodes drain': Type.Object({
     node: text,
     moved: Type.Array(text, { description: 'instances that left' }),
-    left: Type.Array(leftBehind, { description: 'what has not moved, with what it waits for; empty when all is done' }),
-    apart: Type.Array(leftBehind, { description: 'what belongs to the node' }),
+    ...DrainSchema.properties,
   }),
   'nodes inspect': NodeSchema,
   'nodes ls': items(NodeSchema),

@@ -111,10 +111,14 @@ export const CordonView = Type.Object({
 
 export const DrainSchema = Type.Object(
   {
-    left: Type.Array(Type.Object({ instance: text(), message: text(), stuck: optional(Type.Literal(true)) })),
-    apart: Type.Array(Type.Object({ instance: text(), message: text() })),
+    left: Type.Array(Type.Object({ instance: text(), message: text(), stuck: optional(Type.Literal(true)) }), {
+      description: 'what has not moved yet, with what it waits for; stuck: its copy elsewhere failed',
+    }),
+    apart: Type.Array(Type.Object({ instance: text(), message: text() }), {
+      description: 'what belongs to the node and is never moved',
+    }),
   },
-  { description: 'while it is drained: what has not moved yet, and what belongs here' },
+  { description: 'while the node is drained, and after' },
 );
 
 export const NodeSchema = Type.Object({

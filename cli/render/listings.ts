@@ -50,7 +50,9 @@ export const nodeListing: Listing<NodeView> = {
 /** `online`, and what is not as it should be: `online,cordoned,duplicate`. */
 function nodeState({ state, cordoned, drain, problems }: NodeView): string {
   const isDuplicate = problems.some(({ code }) => code === 'DUPLICATE_NODE');
-  return [state, ...(drain ? ['drained'] : cordoned ? ['cordoned'] : []), ...(isDuplicate ? ['duplicate'] : [])].join(',');
+  return [state, ...(drain ? ['drained'] : cordoned ? ['cordoned'] : []), ...(isDuplicate ? ['duplicate'] : [])].join(
+    ',',
+  );
 }
 
 /** `a=1,b=2`, sorted. */

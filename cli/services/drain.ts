@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DrainView } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
-import { isProblemError } from '../../schemas/problem.ts';
+import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 
 export interface Drained extends DrainView {
@@ -31,7 +31,7 @@ export async function waitUntilDrained(
 ): Promise<Drained> {
   const end = performance.now() + wait.timeout;
   const seen = new Set<string>();
-  let drained: Drained = { node, moved: [], left: [], apart: [] };
+  let drained: Drained | undefined;
   for (;;) {
     const view = await look(api, node, signal);
     if (view) {
@@ -41,15 +41,21 @@ export async function waitUntilDrained(
       wait.progress(drained);
       if (view.left.every(({ stuck }) => stuck)) return drained;
     }
-    if (performance.now() >= end) return drained;
+    if (performance.now() >= end) return drained ?? silent(node);
     await sleep(Math.min(wait.interval, Math.max(0, end - performance.now())), undefined, { signal });
   }
 }
 
-/** Undefined while the reconciler does not answer. A node that is drained no more (uncordoned meanwhile) has nothing left to move. */
+function silent(node: string): never {
+  throw new ProblemError(problem('TIMED_OUT', `the reconciler does not answer: how far ${node} is nobody knows`));
+}
+
+/** Undefined while the reconciler does not answer. REFUSED when somebody ended it meanwhile. */
 async function look(api: Pick<ApiClient, 'node'>, node: string, signal: AbortSignal): Promise<DrainView | undefined> {
   try {
-    return (await api.node(node, signal)).drain ?? { left: [], apart: [] };
+    const { drain } = await api.node(node, signal);
+    if (drain) return drain;
+    throw new ProblemError(problem('REFUSED', `${node} is drained no more: somebody ended it`));
   } catch (error) {
     const code = isProblemError(error) ? error.problem.code : undefined;
     if (code === 'UNREACHABLE' || code === 'UNAVAILABLE') return undefined;

@@ -37,7 +37,10 @@ function tellOf(input: ViewInput, node: Node, { service, slot, instance, job, re
   if (!desired) return { apart: true, message: hold?.message ?? 'nothing asks for it' };
   const wanted = wantedSlots(input.view, desired).find((one) => one.slot === slot);
   if (wanted?.bound === node.record.id)
-    return { apart: true, message: desired.spec.replicas === 'every' ? 'every node has one' : 'it belongs to this node' };
+    return {
+      apart: true,
+      message: desired.spec.replicas === 'every' ? 'every node has one' : 'it belongs to this node',
+    };
   if (node.part.documents[job.digest]?.one_shot) return { message: 'it runs to its end' };
   const stay = node.record.cordon?.drain?.stays[instance];
   if (stay?.digest === desired.spec.digest) return { message: `it failed elsewhere: ${stay.reason}`, stuck: true };

@@ -212,7 +212,10 @@ function fits(needed: number | undefined, free: number): boolean {
 }
 
 /** Wanted host ports that are taken, with who has them. */
-function takenPorts({ id, ports }: Candidate, { run, releases, yields, instance }: PlaceRequest): [string, InstanceName][] {
+function takenPorts(
+  { id, ports }: Candidate,
+  { run, releases, yields, instance }: PlaceRequest,
+): [string, InstanceName][] {
   return portKeys(run).flatMap((key): [string, InstanceName][] => {
     const holder = ports.get(key);
     if (holder === undefined || (holder === instance && (yields || releases?.node === id))) return [];

@@ -33,6 +33,9 @@ export function settleSeats(view: View, { spec, seats }: Desired, policy: Policy
     if (isGone(view, seat, policy, now)) return [{ slot: Number(slot), seat, outcome: 'given_up' }];
     if (seat.keep && seat.command === undefined) return [];
     if (!there.some((one) => hasArrived(one, seat, spec.digest))) return [];
+    // A move is over when the place that it left is free.
+    const isOver = there.every(({ node, presence }) => presence.state === 'lost' || node.record.id === seat.to);
+    if (seat.command === 'move' && !isOver) return [];
     const next = seat.keep && seat.to !== undefined ? { next: { to: seat.to, keep: seat.keep } } : {};
     return [{ slot: Number(slot), seat, outcome: 'arrived', ...next }];
   });

@@ -13,6 +13,8 @@ export interface WantedSlot {
   readonly bound?: NodeId;
   /** The node that it was told to go to, and then is free again. */
   readonly to?: NodeId;
+  /** It is being moved there. */
+  readonly moving?: true;
   /** A drained node that it could not leave: its copy there counts as long as that node is there. */
   readonly stays?: NodeId;
 }

@@ -23,7 +23,14 @@ export function judgeMoves(slots: readonly SlotState[], { spec }: Desired, cours
     const reason = failureOf(target, spec, seenAt, now);
     return reason === undefined
       ? []
-      : [{ instance, node: current.node.record.id, digest: target.job.digest, reason: reason.replace(`${instance} `, '') }];
+      : [
+          {
+            instance,
+            node: current.node.record.id,
+            digest: target.job.digest,
+            reason: reason.replace(`${instance} `, ''),
+          },
+        ];
   });
   const wakeAt = earliest(
     ...moving.map(({ target }) => deadlineOf(target, spec, seenAt)).filter((at) => at !== undefined && at > now.mono),

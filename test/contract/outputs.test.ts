@@ -10,12 +10,14 @@ import type { UpReport } from '../../cli/local/up.ts';
 import type { ContextRow } from '../../cli/services/contexts.ts';
 import type { Deployed } from '../../cli/services/deploy.ts';
 import type { Finding } from '../../cli/services/doctor.ts';
+import type { Drained } from '../../cli/services/drain.ts';
 import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
 import type {
   AppView,
   ClusterEvent,
   ClusterStatus,
+  CordonAnswer,
   InstanceView,
   NodeView,
   PlanView,
@@ -115,7 +117,8 @@ const service: ServiceView = {
 const node = fakeNode('pi1', {
   id: 'aabbccddeeff0011',
   aliases: ['10.0.0.1'],
-  cordoned: { cause: 'c' },
+  cordoned: { cause: 'c', actor: 'ann', reason: 'r', since: 1 },
+  drain: { left: [{ instance: 'a', message: 'm', stuck: true }], apart: [{ instance: 'b', message: 'm' }] },
   ip: '10.0.0.1',
   labels: { zone: 'a' },
   location: 'hall',
@@ -157,6 +160,9 @@ beforeAll(async () => {
       { id: 'b', state: 'used', uses: 0, expires: 2 },
     ],
     revokeToken: async (id) => ({ revoked: id }),
+    cordon: async (node) => ({ node, changed: true, cordoned: { cause: 'by ann', actor: 'ann', since: 1 } }),
+    drain: async () => ({ node: 'pi1', changed: true, cordoned: { cause: 'by ann' } }),
+    uncordon: async (node) => ({ node, changed: false }),
     removeNode: async (name) => ({ removed: name }),
     createToken: async () => ({ token: 'oak1.a.b.c', id: 'a', expires: 1 }),
     revoke: async (name) => ({ revoked: name }),
@@ -204,10 +210,13 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['init', 'NEW'],
   ['instances ls'],
   ['move', `${web}.instance.0`, '--to', 'pi1'],
+  ['nodes cordon', 'pi1', '--reason', 'disk'],
+  ['nodes drain', 'pi1', '--detach'],
   ['nodes inspect', 'pi1'],
   ['nodes ls'],
   ['nodes revoke', 'pi1', '--yes'],
   ['nodes rm', 'pi1', '--yes'],
+  ['nodes uncordon', 'pi1'],
   ['nodes token create'],
   ['nodes token ls'],
   ['nodes token revoke', 'a'],
@@ -275,6 +284,8 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'events'>>().toEqualTypeOf<Items<ClusterEvent>>();
   expectTypeOf<Output<'instances ls'>>().toEqualTypeOf<Items<InstanceView>>();
   expectTypeOf<Output<'logs'>>().toEqualTypeOf<LogLine>();
+  expectTypeOf<Output<'nodes cordon'>>().toEqualTypeOf<Frozen<CordonAnswer>>();
+  expectTypeOf<Output<'nodes drain'>>().toEqualTypeOf<Frozen<Drained>>();
   expectTypeOf<Output<'nodes inspect'>>().toEqualTypeOf<Frozen<NodeView>>();
   expectTypeOf<Output<'nodes token ls'>>().toEqualTypeOf<Items<TokenView>>();
   expectTypeOf<Output<'plan'>>().toEqualTypeOf<Frozen<PlanView>>();

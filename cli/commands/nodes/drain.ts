@@ -30,8 +30,9 @@ export default class NodesDrain extends BaseCommand {
     const wait = {
       timeout: flags.detach ? 0 : (flags.timeout ?? defaultTimeout),
       interval: 100,
-      progress: flags.detach ? () => {} : (drained: Parameters<typeof drainLines>[0]) =>
-        progress.show(drainLines(drained, this.paint('err'))),
+      progress: flags.detach
+        ? () => {}
+        : (drained: Parameters<typeof drainLines>[0]) => progress.show(drainLines(drained, this.paint('err'))),
     };
     const drained = await waitUntilDrained(api, node, wait, this.signal);
     progress.end();
