@@ -125,7 +125,12 @@ export function createAdoption(context: Context, dispatcher: Dispatcher, onAdopt
   /** Nodes that the window waits for. */
   const missing = (): number => [...awaited].filter((id) => world.nodes.get(id)?.adopted === false).length;
   const endWhenAllAdopted = (): void => {
-    if (begun && missing() === 0) end('every known node has reported');
+    if (!begun || !world.recovering) return;
+    for (const id of awaited) {
+      if (world.nodes.get(id)?.adopted === false) return;
+      awaited.delete(id);
+    }
+    end('every known node has reported');
   };
   const restampAll = (): void => {
     for (const [id, node] of world.nodes) if (node.adopted) dispatcher.restamp(id);

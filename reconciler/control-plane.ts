@@ -36,6 +36,8 @@ export interface ControlPlane {
   services(): readonly ServiceView[];
   instances(): readonly InstanceView[];
   nodes(): readonly NodeView[];
+  /** The node that joined under exactly this name, or has this id; at a cost that does not grow with the fleet. */
+  node(text: string): NodeView | undefined;
   holds(): readonly Hold[];
   /** Records the descriptors as direct deployments; resolves after the fsync. OWNED_BY_GIT when a git source has the name. */
   deploy(request: DeployRequest): Promise<DeployAnswer>;

@@ -9,13 +9,15 @@ import {
   clusterCounts,
   holdViews,
   instanceViews,
+  nodeCounts,
+  nodeView,
   nodeViews,
   serviceViews,
   type ViewInput,
 } from './core/views.ts';
 import type { Sync } from './sync.ts';
 
-type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances' | 'nodes' | 'holds'>;
+type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances' | 'nodes' | 'node' | 'holds'>;
 
 /** The reading half of the control plane: views of the world as it is now. */
 export function createInspection(
@@ -36,11 +38,11 @@ export function createInspection(
     return [...new Map(all.map((hold) => [hold.id ?? `${hold.code} ${hold.subject}`, hold])).values()];
   };
   const services: Inspection['services'] = () => serviceViews(input());
-  const nodes: Inspection['nodes'] = () => nodeViews(input());
 
   return {
     services,
-    nodes,
+    nodes: () => nodeViews(input()),
+    node: (text) => nodeView(input(), text),
     holds,
     apps: () => appViews(services()),
     instances: () => instanceViews(input()),
@@ -53,7 +55,7 @@ export function createInspection(
         epoch: world.fence.epoch,
         phase: world.recovering ? 'recovering' : 'running',
         sources,
-        ...clusterCounts(services(), nodes()),
+        ...clusterCounts(services(), nodeCounts(input())),
         holds: holds(),
         conditions: [
           ...(deps.conditions?.() ?? []),

@@ -34,7 +34,7 @@ export function createObserver(
 ): Observer {
   const { deps, world, journal } = context;
   const states = new Map<NodeId, NodeState>();
-  const timers = new Map<NodeId, () => void>();
+  const timers = new Map<NodeId, { readonly at: number; cancel(): void }>();
   const complained = new Map<string, number>();
   const repeated = new Map<NodeId, number>();
   const statuses = new Map<NodeId, ReadonlyMap<string, string>>();
@@ -50,9 +50,10 @@ export function createObserver(
 
   const look = (id: NodeId): void => {
     const node = world.nodes.get(id);
-    timers.get(id)?.();
-    timers.delete(id);
-    if (!node || stopped) return void states.delete(id);
+    if (!node || stopped) {
+      lookAgain(id, undefined);
+      return void states.delete(id);
+    }
     const now = deps.clock.now();
     const { state, changesAt } = presenceOf(node, context.policy(), now);
     const before = states.get(id);
@@ -61,12 +62,21 @@ export function createObserver(
       if (before !== undefined || state === 'online') journalState(id, before, state);
       context.apply({ kind: 'presence', node: id });
     }
-    if (changesAt !== undefined) {
-      timers.set(
-        id,
-        deps.clock.after(Math.max(1, changesAt - now.mono), () => look(id)),
-      );
-    }
+    lookAgain(id, changesAt, now.mono);
+  };
+
+  /** A timer that comes too soon looks, and is set anew: most messages only move the moment on, and need not touch it. */
+  const lookAgain = (id: NodeId, at: Mono | undefined, now?: Mono): void => {
+    const timer = timers.get(id);
+    if (timer && at !== undefined && timer.at <= at) return;
+    timer?.cancel();
+    timers.delete(id);
+    if (at === undefined || now === undefined) return;
+    const cancel = deps.clock.after(Math.max(1, at - now), () => {
+      timers.delete(id);
+      look(id);
+    });
+    timers.set(id, { at, cancel });
   };
 
   const journalState = (id: NodeId, before: NodeState | undefined, state: NodeState): void => {
@@ -173,7 +183,7 @@ export function createObserver(
     },
     stop() {
       stopped = true;
-      for (const cancel of timers.values()) cancel();
+      for (const { cancel } of timers.values()) cancel();
     },
   };
 }

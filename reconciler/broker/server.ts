@@ -10,6 +10,7 @@ import { type Guarded, guardFrames } from './frame-guard.ts';
 import { type BrokerLimits, brokerLimits, createBucket, createBuckets, createGate } from './limits.ts';
 import { reconcilerUser } from './messages.ts';
 import type { Notices } from './notices.ts';
+import { createRetained, keepRetained } from './retained.ts';
 import { createTakeovers } from './takeovers.ts';
 
 export interface BrokerServer {
@@ -125,6 +126,7 @@ export async function serveBroker(
     },
     authorizeForward: (client, packet) => (access.mayReceive(client.id, packet.topic) ? packet : null),
   });
+  keepRetained(broker, createRetained());
   // Without listeners an error of one client would end the process.
   const inside: EventEmitter = broker;
   inside.on('error', (error: Error) => notices.note('broker', error.message));

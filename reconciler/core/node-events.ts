@@ -1,5 +1,6 @@
 /** What messages of nodes do to the world. A retained message gives content, never freshness. */
 import { emptyPart, type Part } from '../../schemas/assignment.ts';
+import type { InformationMessage } from '../../schemas/messages.ts';
 import type { NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import { forgetCopies, frees, indexJobs, indexReports, reservedBy } from './copy-index.ts';
@@ -44,9 +45,12 @@ export function duplicateSeen(world: World, { node: id, duplicate: seen }: Of<'d
 export function informationCame(world: World, event: Of<'information'>): void {
   const before = hear(world, event);
   if (!before || isStale(before.information, event.message)) return;
-  world.nodes.set(event.node, { ...nodeOf(world, event.node, before), information: event.message });
-  if (before.information?.ip !== event.message.ip) rematchNode(world, event.node);
-  if (placementFacts(before) !== placementFacts(nodeOf(world, event.node, before))) dirtyNode(world, event.node);
+  const old = before.information;
+  const information = old ? sharing(old, event.message) : event.message;
+  world.nodes.set(event.node, { ...nodeOf(world, event.node, before), information });
+  if (old?.ip !== information.ip) rematchNode(world, event.node);
+  const { listing } = nodeOf(world, event.node, before);
+  if (!old || listing !== before.listing || !samePlacement(old, information)) dirtyNode(world, event.node);
 }
 
 /** The complete set of copies of the node. */
@@ -161,11 +165,25 @@ function isOldWill(node: Node, session: string): boolean {
   return node.online?.online === true && node.online.session !== session && node.heard !== undefined;
 }
 
-/** What placement and holds read of a node. */
-function placementFacts({ information, listing }: Node): string {
-  if (!information) return '';
-  const { capacity, runtimes, fields, labels, grants, ip, arch } = information;
-  return JSON.stringify([capacity, runtimes, fields, labels, grants, ip, arch, listing]);
+const shared = ['capacity', 'runtimes', 'fields', 'labels', 'grants'] as const;
+
+/** The message, with the parts of the last one that it says again: of 10,000 nodes each is held once, and compared at a glance. */
+function sharing(old: InformationMessage, message: InformationMessage): InformationMessage {
+  const same = shared.filter((field) => field in message && isSame(old[field], message[field]));
+  return { ...message, ...Object.fromEntries(same.map((field) => [field, old[field]])) };
+}
+
+/** Do two values of JSON say the same? */
+function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const [keys, others] = [Object.keys(a), Object.keys(b)];
+  if (keys.length !== others.length) return false;
+  return keys.every((key) => isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
+}
+
+/** Is what placement and holds read of a node as before? Only of messages that were made to share. */
+function samePlacement(old: InformationMessage, message: InformationMessage): boolean {
+  return old.ip === message.ip && old.arch === message.arch && shared.every((field) => old[field] === message[field]);
 }
 
 function nodeOf(world: World, id: NodeId, fallback: Node): Node {

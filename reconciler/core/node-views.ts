@@ -1,5 +1,5 @@
 /** Nodes as people see them: those that joined, those that nodes.yaml expects, and those that were revoked. */
-import type { NodeView } from '../../schemas/api.ts';
+import type { NodeState, NodeView } from '../../schemas/api.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { holdCodes } from '../../schemas/status.ts';
 import { drainView } from './drain-view.ts';
@@ -12,15 +12,33 @@ const defaultPool = 'default';
 
 /** All nodes, by name. */
 export function nodeViews(input: ViewInput): readonly NodeView[] {
-  const joined = [...input.view.nodes.values()].filter(({ record }) => record.revoked === undefined);
-  const revoked = Object.values(input.records.nodes).filter(
-    (record) => record.revoked !== undefined && record.removed === undefined,
-  );
   return [
-    ...joined.map((node) => joinedView(input, node)),
+    ...joinedNodes(input).map((node) => joinedView(input, node)),
     ...[...input.view.expected.values()].map(expectedView),
-    ...revoked.map(revokedView),
+    ...revokedNodes(input).map(revokedView),
   ].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** The node that joined under exactly this name, or has this id: the others are not looked at. */
+export function nodeView(input: ViewInput, text: string): NodeView | undefined {
+  const { nodes, names } = input.view;
+  const node = nodes.get(names.get(text) ?? text);
+  return node && node.record.revoked === undefined ? joinedView(input, node) : undefined;
+}
+
+/** How many nodes are in each state. */
+export function nodeCounts(input: ViewInput): Record<NodeState, number> {
+  const counts = { online: 0, suspect: 0, lost: 0, expected: input.view.expected.size, revoked: 0 };
+  for (const node of joinedNodes(input)) counts[presenceOf(node, input.policy, input.now).state] += 1;
+  return { ...counts, revoked: revokedNodes(input).length };
+}
+
+function joinedNodes({ view }: ViewInput): readonly Node[] {
+  return [...view.nodes.values()].filter(({ record }) => record.revoked === undefined);
+}
+
+function revokedNodes({ records }: ViewInput): readonly NodeRecord[] {
+  return Object.values(records.nodes).filter(({ revoked, removed }) => revoked !== undefined && removed === undefined);
 }
 
 function joinedView(input: ViewInput, node: Node): NodeView {

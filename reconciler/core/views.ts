@@ -1,17 +1,17 @@
 /** The reconciler as people see it: pure functions from the world at one moment to the views of schemas/api.ts. */
-import type { ClusterStatus, NodeState, NodeView, Outcome, ServiceView } from '../../schemas/api.ts';
+import type { ClusterStatus, Outcome, ServiceView } from '../../schemas/api.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { ViewInput } from './view-input.ts';
 
 export { instanceViews } from './instance-views.ts';
-export { nodeViews } from './node-views.ts';
+export { nodeCounts, nodeView, nodeViews } from './node-views.ts';
 export { appViews, serviceView, serviceViews } from './service-views.ts';
 export type { ViewInput } from './view-input.ts';
 
 /** The counts of `GET /v1/status`. */
 export function clusterCounts(
   services: readonly ServiceView[],
-  nodes: readonly NodeView[],
+  nodes: ClusterStatus['nodes'],
 ): Pick<ClusterStatus, 'services' | 'nodes' | 'instances'> {
   const outcomes: Record<Outcome, number> = {
     progressing: 0,
@@ -24,12 +24,10 @@ export function clusterCounts(
     removing: 0,
     orphaned: 0,
   };
-  const states: Record<NodeState, number> = { online: 0, suspect: 0, lost: 0, expected: 0, revoked: 0 };
   for (const { outcome } of services) outcomes[outcome] += 1;
-  for (const { state } of nodes) states[state] += 1;
   return {
     services: outcomes,
-    nodes: states,
+    nodes,
     instances: {
       wanted: services.reduce((sum, { slots }) => sum + slots, 0),
       healthy: services.reduce((sum, { healthy }) => sum + healthy, 0),

@@ -36,6 +36,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     services: () => [],
     instances: () => [],
     nodes: () => [],
+    node: () => undefined,
     holds: () => [],
     deploy: refuse,
     remove: refuse,

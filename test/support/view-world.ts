@@ -82,6 +82,7 @@ export function createViewWorld(): ViewWorld {
       adopted: true,
     };
     world.nodes.set(record.id, { ...base, ...given });
+    world.names.set(record.name, record.id);
   };
   for (const n of [1, 2, 3]) node(n);
   return {

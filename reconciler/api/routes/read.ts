@@ -27,7 +27,9 @@ export function readRoutes(app: FastifyInstance, control: ControlPlane): void {
   app.get<NamedRoute>('/v1/services/:name', async ({ params }) =>
     found(resolveService(control.services(), params.name)),
   );
-  app.get<NamedRoute>('/v1/nodes/:name', async ({ params }) => found(resolveNode(control.nodes(), params.name)));
+  app.get<NamedRoute>('/v1/nodes/:name', async ({ params }) => {
+    return control.node(params.name) ?? found(resolveNode(control.nodes(), params.name));
+  });
 }
 
 /** What was resolved, or its problem thrown. */

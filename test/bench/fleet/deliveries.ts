@@ -56,6 +56,8 @@ export interface Probes {
   close(): void;
 }
 
+const lookEvery = 20;
+
 export function probe(cluster: FleetCluster, nodes: readonly SimulatedNode[], home: Home): Probes {
   const beats: number[] = [];
   let closed = false;
@@ -65,7 +67,7 @@ export function probe(cluster: FleetCluster, nodes: readonly SimulatedNode[], ho
       while (!closed && performance.now() - published < 30_000) {
         const view = await cluster.get<{ usage?: { cpu: number } }>(`nodes/${node.name}`);
         if ((view.usage?.cpu ?? 0) >= cpu) return void beats.push(performance.now() - published);
-        await wait(5);
+        await wait(lookEvery);
       }
       if (!closed) beats.push(Number.POSITIVE_INFINITY);
     };

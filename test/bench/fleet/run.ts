@@ -47,7 +47,7 @@ export interface FleetResult {
   readonly refused: number;
 }
 
-const probes = 10;
+const probes = 5;
 const patience = 300_000;
 
 export async function runFleet(options: FleetOptions): Promise<FleetResult> {

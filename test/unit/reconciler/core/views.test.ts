@@ -4,6 +4,8 @@ import {
   clusterCounts,
   holdViews,
   instanceViews,
+  nodeCounts,
+  nodeView,
   nodeViews,
   serviceViews,
   type ViewInput,
@@ -157,12 +159,21 @@ describe('the cluster', () => {
     c.want([0, 1]);
     c.copy(0);
     c.silence(3, 60_000);
-    const counts = clusterCounts(serviceViews(c.input()), nodeViews(c.input()));
+    const counts = clusterCounts(serviceViews(c.input()), nodeCounts(c.input()));
     expect(counts).toMatchObject({
       services: { progressing: 1, settled: 0 },
       nodes: { online: 2, lost: 1 },
       instances: { wanted: 2, healthy: 1 },
     });
+  });
+
+  it('shows one node by its whole name or its id, as the list does', () => {
+    const all = nodeViews(c.input());
+    for (const view of all) {
+      expect(nodeView(c.input(), view.name)).toEqual(view);
+      expect(nodeView(c.input(), view.id ?? '')).toEqual(view);
+    }
+    expect(nodeView(c.input(), all[0]?.name.slice(0, -1) ?? '')).toBeUndefined();
   });
 
   it('lists a hold once, whoever it is about', () => {
