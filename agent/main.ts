@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { arch, hostname } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { createApiClient } from '../schemas/io/api-client.ts';
 import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
 import { createMqttBus } from '../schemas/io/mqtt-bus.ts';
+import { createProcessLog } from '../schemas/io/process-log.ts';
 import { verifyMessage } from '../schemas/io/signatures.ts';
 import type { NodePolicy } from '../schemas/policy.ts';
 import type { Clock, Files, Random } from '../schemas/ports.ts';
@@ -36,8 +36,7 @@ export interface AgentOptions {
  */
 export async function runAgent({ folder }: AgentOptions, signal: AbortSignal): Promise<void> {
   const { config, warnings } = await readConfig(folder);
-  const logger = pino({ base: { agent: config.name } }, pino.destination({ dest: 2, sync: true }));
-  const log: Log = (level, event, fields = {}) => logger[level]({ event, ...fields });
+  const { log } = createProcessLog({ agent: config.name });
   for (const warning of warnings) log('warn', 'settings', { problem: warning });
   const state = join(folder, 'state');
   const lock = await lockFolder(state);

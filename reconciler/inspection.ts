@@ -58,6 +58,7 @@ export function createInspection(
         ...clusterCounts(services(), nodeCounts(input())),
         holds: holds(),
         conditions: [
+          ...(context.keeper.trouble ? [context.keeper.trouble] : []),
           ...(deps.conditions?.() ?? []),
           ...enrolmentConditions(),
           ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),

@@ -3,6 +3,7 @@
  * same loop runs on a real machine and in memory on virtual time.
  */
 import type { BusMessage, Mono } from '../schemas/ports.ts';
+import { isProblemError } from '../schemas/problem.ts';
 import { reconcilerFilters } from '../schemas/topics.ts';
 import { createAdoption } from './adoption.ts';
 import { calculateDeploy } from './calculate.ts';
@@ -149,6 +150,12 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     },
   };
 
+  /** What was refused and taken back needs no answer, but the disk is to say what memory says, and nobody else may ask again. */
+  const saveAgain = (): void => {
+    keeper.saved().catch((error: unknown) => {
+      if (!isProblemError(error)) deps.fatal(error instanceof Error ? error : new Error(String(error)));
+    });
+  };
   let cancelBeat = (): void => undefined;
   const beat = (last: Mono): void => {
     if (stopped) return;
@@ -157,6 +164,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       deps.log('warn', 'loop_gap', { ms: mono - last });
       extendGrace();
     }
+    if (keeper.trouble) saveAgain();
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 

@@ -32,10 +32,13 @@ export function createLossMemory(context: Context, hears: () => boolean): LossMe
               .map((node) => node.record.id);
       const text = lost ? JSON.stringify(lost.sort()) : written;
       if (text !== written) {
-        written = text;
-        deps.state
-          .write(file, text)
-          .catch((error: unknown) => deps.log('warn', 'state_unwritable', { why: String(error) }));
+        deps.state.write(file, text).then(
+          () => {
+            written = text;
+          },
+          // The next look tries again.
+          (error: unknown) => deps.log('warn', 'state_unwritable', { why: String(error) }),
+        );
       }
       look();
     });

@@ -1,12 +1,14 @@
 /** Wires a reconciler from what lies in one folder: cluster.yaml, identity/, records/, state/. Nothing is decided here. */
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
-import type { Clock, Random } from '../schemas/ports.ts';
+import { createProcessLog } from '../schemas/io/process-log.ts';
+import { replaceSynced } from '../schemas/io/twin-file.ts';
+import type { Clock } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
 import { createApi } from './api/server.ts';
@@ -14,6 +16,7 @@ import { createStreams } from './api/streams.ts';
 import { openLink } from './broker/link.ts';
 import type { BrokerAccess, Source } from './context.ts';
 import { createGitSource } from './git/source.ts';
+import { openApiToken } from './keys/api-token.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
 import { createReconciler, type Reconciler } from './loop.ts';
 import { createRecordsStore } from './store/records-store.ts';
@@ -30,8 +33,7 @@ export interface ReconcilerOptions {
 /** Runs until the signal aborts. FOLDER_LOCKED, SETTINGS_INVALID, PORT_TAKEN, RIVAL_RECONCILER and what the parts throw. */
 export async function runReconciler({ folder, insecure }: ReconcilerOptions, signal: AbortSignal): Promise<void> {
   const settings = await readSettings(folder, insecure);
-  const logger = pino({ base: { cluster: settings.cluster } }, pino.destination({ dest: 2, sync: true }));
-  const log: Log = (level, event, fields = {}) => logger[level]({ event, ...fields });
+  const { logger, log } = createProcessLog({ cluster: settings.cluster });
   const lock = await lockFolder(join(folder, 'records'));
   const clock = createSystemClock();
   // Last of all: whatever still waits for its time must not keep the process.
@@ -64,7 +66,7 @@ async function start(
   const records = createRecordsStore({ folder: join(folder, 'records'), log });
   const isNew = (await records.load()).epoch === 0;
   const keys = await openKeys({ folder, cluster: settings.cluster, random, create: isNew });
-  const token = await readApiToken(join(folder, 'api-token'), random);
+  const token = await openApiToken(join(folder, 'api-token'), random);
   const ending = createEnding();
 
   const security = await openSecurity(settings, { folder, keys, clock, random, log });
@@ -110,15 +112,20 @@ async function start(
   reconciler.start();
   const endpoints = { api: api.url, mqtt: link.shown, pid: process.pid };
   await writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) });
-  tls?.onChange(() => void writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) }));
+  tls?.onChange(() => {
+    // The old file names the same place, and mostly the same root.
+    writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) }).catch((error: unknown) =>
+      log('warn', 'endpoints_unwritable', { why: String(error) }),
+    );
+  });
   running.push({ close: () => rm(join(folder, 'endpoints.json'), { force: true }) });
   log('info', 'listening', endpoints);
   return ending.wait;
 }
 
-/** What commands on this machine read to find the reconciler. */
+/** What commands on this machine read to find the reconciler. Replaced whole: a full disk must not leave an empty one. */
 async function writeEndpoints(folder: string, endpoints: object): Promise<void> {
-  await writeFile(join(folder, 'endpoints.json'), `${JSON.stringify(endpoints)}\n`);
+  await replaceSynced(join(folder, 'endpoints.json'), `${JSON.stringify(endpoints)}\n`);
 }
 
 /** Which root a command is to trust, or that it may do without. */
@@ -170,16 +177,6 @@ function createNodeAccess(
       return serial !== undefined && least !== undefined && serial >= least;
     },
   };
-}
-
-/** The token that closes the API, made once. Whoever reads the file may do everything. */
-async function readApiToken(file: string, random: Random): Promise<string> {
-  const existing = await readFile(file, 'utf8').catch(() => '');
-  if (existing.trim().length >= 32) return existing.trim();
-  const token = Buffer.from(random.bytes(32)).toString('base64url');
-  await writeFile(file, `${token}\n`, { mode: 0o600 });
-  await chmod(file, 0o600);
-  return token;
 }
 
 async function readSettings(folder: string, insecure = false): Promise<ClusterSettings> {

@@ -1,4 +1,4 @@
-import { isProblemError } from '../schemas/problem.ts';
+import { isProblemError, type Problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
 import { emptyRecords, type Records } from './core/records.ts';
 import type { RecordsStore } from './ports.ts';
@@ -10,6 +10,8 @@ export interface RecordsKeeper {
   change(members: Partial<Records>): void;
   /** Resolves when everything changed so far is on disk. Costs nothing when it already is. */
   saved(): Promise<void>;
+  /** Why the last save failed; undefined as long as the disk takes what is changed. */
+  readonly trouble: Problem | undefined;
 }
 
 const saveAgainAfter = 1_000;
@@ -31,10 +33,14 @@ export async function openRecords(store: RecordsStore): Promise<RecordsKeeper> {
   let records: Records = { ...emptyRecords, ...(await store.load()) };
   let changes = 0;
   let durable = 0;
+  let trouble: Problem | undefined;
 
   const keeper: RecordsKeeper = {
     get now() {
       return records;
+    },
+    get trouble() {
+      return trouble;
     },
     change(members) {
       records = { ...records, ...members };
@@ -43,7 +49,13 @@ export async function openRecords(store: RecordsStore): Promise<RecordsKeeper> {
     async saved() {
       if (durable === changes) return;
       const upTo = changes;
-      await store.save(records);
+      try {
+        await store.save(records);
+      } catch (error) {
+        if (isProblemError(error)) trouble = error.problem;
+        throw error;
+      }
+      trouble = undefined;
       durable = Math.max(durable, upTo);
     },
   };

@@ -35,6 +35,7 @@ export const holdCodes = {
   NODES_AWAY: 'the nodes that would fit are silent',
   NODES_CORDONED: 'the nodes that would fit are cordoned',
   NODES_DUPLICATED: 'two agents with one identity are alive on each of the nodes that would fit',
+  NODES_UNWRITABLE: 'the nodes that would fit cannot write down what they are told: their disk is full or broken',
   AGENT_TOO_OLD: 'the agents that would fit do not know a field of the run spec',
   HOST_NOT_GRANTED: 'no node grants the access to the host that the service asks for',
   ASSIGNMENT_FULL: 'the assignment of the node would pass 128 KiB',

@@ -1,6 +1,7 @@
 /** The marker of a cluster that `up` made, and what must be known while its reconciler is down. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readTwin } from '../../schemas/io/twin-file.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
 import type { LocalPaths } from './folders.ts';
@@ -27,12 +28,19 @@ export interface Marker {
 
 /** undefined when there is none. FILE_DAMAGED when it cannot be understood. */
 export async function readMarker(paths: LocalPaths): Promise<Marker | undefined> {
-  const text = await readFile(paths.marker, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
+  const found = await readTwin(paths.marker, (text) => parseMarker(text) !== undefined);
+  if ('text' in found) return parseMarker(found.text);
+  if (!found.damaged) return undefined;
+  const hint = 'move it away, and `oakctl up` treats the cluster as one that was made by hand';
+  throw new ProblemError(problem('FILE_DAMAGED', `${paths.marker} is not what was written`, { hint }));
+}
+
+function parseMarker(text: string): Marker | undefined {
   try {
-    return JSON.parse(text) as Marker;
+    const marker = JSON.parse(text) as Partial<Marker> | null;
+    return marker?.version === 1 && Array.isArray(marker.workers) ? (marker as Marker) : undefined;
   } catch {
-    throw new ProblemError(problem('FILE_DAMAGED', `${paths.marker} is not JSON`));
+    return undefined;
   }
 }
 

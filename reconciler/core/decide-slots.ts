@@ -82,7 +82,12 @@ interface Part {
 }
 
 /** Nothing new may be placed on the nodes that would fit. */
-const closedCodes: ReadonlySet<HoldCode> = new Set<HoldCode>(['NODES_CORDONED', 'NODES_DUPLICATED', 'NODES_AWAY']);
+const closedCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
+  'NODES_CORDONED',
+  'NODES_DUPLICATED',
+  'NODES_UNWRITABLE',
+  'NODES_AWAY',
+]);
 
 function startMissing(context: SlotsContext, slot: SlotState, placer: Placer): Part {
   const { view, policy, now } = context;

@@ -9,7 +9,7 @@ import { type LabelRule, type Placement, type RunSpec, type RuntimeName, runtime
 import type { HoldCode } from '../../schemas/status.ts';
 import { portKeys } from './copy-index.ts';
 import type { Node, Reserved } from './model.ts';
-import { capacityOf, isSeed } from './node-facts.ts';
+import { capacityOf, isSeed, isUnwritable } from './node-facts.ts';
 import type { Presence } from './presence.ts';
 
 /** What wants a place. */
@@ -109,6 +109,12 @@ export const filters: readonly Filter[] = [
     code: 'NODES_DUPLICATED',
     admits: ({ node }) => node.duplicate === undefined,
     explain: (refused) => `${count(refused)} with two agents of one identity (${listed(refused)})`,
+  },
+  {
+    name: 'disk',
+    code: 'NODES_UNWRITABLE',
+    admits: ({ node }) => !isUnwritable(node),
+    explain: (refused) => `${count(refused)} whose disk takes nothing new (${listed(refused)})`,
   },
   {
     name: 'presence',

@@ -6,6 +6,7 @@ import type { Mono } from '../../schemas/ports.ts';
 import { forgetCopies, frees, indexJobs, indexReports, reservedBy } from './copy-index.ts';
 import { rematch, rematchNode } from './listings.ts';
 import type { Listing, Node, NodeRecord, World, WorldEvent } from './model.ts';
+import { isUnwritable } from './node-facts.ts';
 import { beatOf } from './presence.ts';
 
 type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
@@ -183,7 +184,9 @@ function isSame(a: unknown, b: unknown): boolean {
 
 /** Is what placement and holds read of a node as before? Only of messages that were made to share. */
 function samePlacement(old: InformationMessage, message: InformationMessage): boolean {
-  return old.ip === message.ip && old.arch === message.arch && shared.every((field) => old[field] === message[field]);
+  const isOpen = isUnwritable({ information: old }) === isUnwritable({ information: message });
+  const isThere = old.ip === message.ip && old.arch === message.arch;
+  return isOpen && isThere && shared.every((field) => old[field] === message[field]);
 }
 
 function nodeOf(world: World, id: NodeId, fallback: Node): Node {

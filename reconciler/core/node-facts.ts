@@ -26,6 +26,11 @@ export function capacityOf(
   return { cpu, memory, ...(gpu !== undefined && { gpu }) };
 }
 
+/** It said that it cannot write down what it is told: what it has goes on, and nothing new would ever begin there. */
+export function isUnwritable({ information }: Pick<Node, 'information'>): boolean {
+  return information?.problems?.some(({ code }) => code === 'FILE_UNWRITABLE') ?? false;
+}
+
 /** Why nothing new may be placed on the node by somebody's will; undefined when it may. */
 export function cordonOf(node: Node, policy: Pick<Policy, 'undeclared'>): Cordon | undefined {
   if (node.record.cordon) return node.record.cordon;

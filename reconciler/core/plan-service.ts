@@ -75,6 +75,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NODES_AWAY',
   'NODES_CORDONED',
   'NODES_DUPLICATED',
+  'NODES_UNWRITABLE',
   'AGENT_TOO_OLD',
   'HOST_NOT_GRANTED',
   'ASSIGNMENT_FULL',

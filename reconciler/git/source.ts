@@ -47,13 +47,18 @@ export function createGitSource({ name, url, branch, folder, log = () => undefin
 
   /** Whatever touches the mirror comes one after the other: a new mirror must not pull it away from under a reader. */
   const inOrder = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = turn.then(work, work);
+    const next = turn.then(work, work).catch((error: unknown) => {
+      throw diskProblem(context, error);
+    });
     turn = next.catch(() => undefined);
     return next;
   };
 
   return {
-    head: (signal) => askHead(context, signal),
+    head: (signal) =>
+      askHead(context, signal).catch((error: unknown) => {
+        throw diskProblem(context, error);
+      }),
     fetch: (commit, signal) =>
       inOrder(async () => {
         if (!(await mirror.exists()) || !(await mirror.has(commit, signal))) await obtain(context, commit, signal);
@@ -135,6 +140,8 @@ async function obtain(context: Context, commit: string, signal: AbortSignal, ane
   const fetched = old && !anew ? await mirror.fetch(commit, signal) : undefined;
   if (fetched?.code === 0 && (await mirror.has(commit, signal))) return;
   if (fetched && isUnknownCommit(fetched)) throw gone();
+  // Nor does a full disk: a new mirror needs more room, not less.
+  if (fetched && isDiskTrouble(fetched.complaint)) throw unwritable(context, fetched.complaint);
   // A remote that does not answer says nothing about the mirror.
   const answer = await run({ args: ['ls-remote', '--heads', '--', remote.url] }, signal);
   if (answer.code !== 0) throw unreachable(name, remote, answer);
@@ -142,6 +149,7 @@ async function obtain(context: Context, commit: string, signal: AbortSignal, ane
   const made = await mirror.replace(commit, signal);
   if (made.code === 0) return;
   if (isUnknownCommit(made)) throw gone();
+  if (isDiskTrouble(made.complaint)) throw unwritable(context, made.complaint);
   if (!old) throw unreachable(name, remote, made);
   const why = withoutUser(made.complaint, remote);
   throw fail(name, 'SOURCE_DAMAGED', `the mirror is damaged and cannot be made anew: ${why}`, { disposition: 'retry' });
@@ -189,6 +197,23 @@ function fail(name: string, code: Problem['code'], message: string, more: Partia
 function unreachable(name: string, remote: Remote, result: GitResult): ProblemError {
   const why = withoutUser(result.complaint, remote);
   return fail(name, 'SOURCE_UNREACHABLE', `${remote.shown} cannot be read: ${why}`, { disposition: 'retry' });
+}
+
+function isDiskTrouble(complaint: string): boolean {
+  return /no space left on device|disk quota exceeded|read-only file system/i.test(complaint);
+}
+
+function unwritable({ name, remote }: Context, why: string): ProblemError {
+  return fail(name, 'FILE_UNWRITABLE', `the mirror cannot be written: ${withoutUser(why, remote)}`, {
+    disposition: 'retry',
+    hint: 'free some space below state/: the last accepted commit stays in force until then',
+  });
+}
+
+/** What the file system refuses is no bug; everything else passes. */
+function diskProblem(context: Context, error: unknown): unknown {
+  const code = error instanceof Error && 'syscall' in error && 'code' in error ? String(error.code) : undefined;
+  return code === undefined ? error : unwritable(context, code);
 }
 
 /** The server does not give this commit: it was never there, or a force-push took it away. */

@@ -1,11 +1,12 @@
 /**
- * The cluster's keys. One secret of 32 bytes lies in `identity/master.key`; every key in use is derived from it (HKDF), so that
+ * The cluster's keys. One secret of 32 bytes lies in `identity/master.key`, and once more beside it; every key in use is derived from it (HKDF), so that
  * a backup of one small file brings back the whole identity.
  */
 import { hkdfSync } from 'node:crypto';
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fingerprintOf, keyIdOf, publicKeyOf, signingKey, signText } from '../../schemas/io/signatures.ts';
+import { readTwin, type Twin } from '../../schemas/io/twin-file.ts';
 import type { NodeId } from '../../schemas/names.ts';
 import type { Random } from '../../schemas/ports.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
@@ -58,13 +59,12 @@ export async function openKeys({ folder, cluster, random, create = true }: KeysO
 }
 
 async function readMaster(file: string): Promise<Buffer | undefined> {
-  let mode: number;
-  let text: string;
+  let mode: number | undefined;
+  let twin: Twin;
   try {
-    mode = (await stat(file)).mode;
-    text = await readFile(file, 'latin1');
+    mode = (await stat(file).catch(ignoreAbsent))?.mode;
+    twin = await readTwin(file, (text) => keyFilePattern.test(text));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw keyProblem(
       'FILE_DAMAGED',
       file,
@@ -73,13 +73,14 @@ async function readMaster(file: string): Promise<Buffer | undefined> {
       error,
     );
   }
-  if ((mode & 0o077) !== 0) {
+  if (mode !== undefined && (mode & 0o077) !== 0) {
     const shown = (mode & 0o777).toString(8).padStart(4, '0');
     throw keyProblem('REFUSED', file, `others may read the master key (mode ${shown})`, `chmod 600 ${file}`);
   }
-  const hex = keyFilePattern.exec(text)?.[1];
-  if (!hex) throw keyProblem('FILE_DAMAGED', file, 'this is not a master key', 'restore identity/ from a backup');
-  return Buffer.from(hex, 'hex');
+  const hex = 'text' in twin ? keyFilePattern.exec(twin.text)?.[1] : undefined;
+  if (hex !== undefined) return Buffer.from(hex, 'hex');
+  if ('damaged' in twin && !twin.damaged) return undefined;
+  throw keyProblem('FILE_DAMAGED', file, 'this is not a master key', 'restore identity/ from a backup');
 }
 
 /** Never replaces a key: of two processes that make one at the same time, both use the first. */
@@ -89,7 +90,7 @@ async function makeMaster(file: string, folder: string, random: Random, create: 
     throw keyProblem('FILE_DAMAGED', file, message, 'restore identity/ from a backup');
   }
   const identity = join(folder, 'identity');
-  const temporary = `${file}~${Buffer.from(random.bytes(8)).toString('hex')}`;
+  const temporary = `${file}.${Buffer.from(random.bytes(8)).toString('hex')}`;
   try {
     await mkdir(identity, { recursive: true, mode: 0o700 });
     const text = `oakctl-master-1 ${Buffer.from(random.bytes(masterBytes)).toString('hex')}\n`;
@@ -135,6 +136,10 @@ function keyProblem(
   cause?: unknown,
 ): ProblemError {
   return new ProblemError(problem(code, message, { subject, ...(hint !== undefined && { hint }) }), { cause });
+}
+
+function ignoreAbsent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 function reasonOf(error: unknown): string {

@@ -4,7 +4,7 @@
  * and SHA-256 of what follows, so that a torn, zero-filled, truncated, empty or foreign file is seen for what it is.
  *
  *   <name>            the present version
- *   <name>~           the version before it
+ *   <name>~           the version before it; of the first version, the same once more
  *   <name>~<hex>      being written
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -44,9 +44,27 @@ export function createDurableFiles({ folder, fs = nodeFs, damaged }: DurableFile
     return turn;
   };
   const path = (name: string): string => join(folder, checkName(name));
+  const temporaryOf = (name: string): string => `${path(name)}~${randomBytes(8).toString('hex')}`;
   const version = async (file: string): Promise<Version> => {
     const bytes = await fs.readFile(file).catch((error: unknown) => absent(error));
     return bytes === undefined ? { kind: 'none' } : decode(bytes);
+  };
+
+  /** Puts a version in its place, whatever was there. A failure leaves that as it was. */
+  const put = async (target: string, temporary: string, content: string): Promise<void> => {
+    try {
+      await writeSynced(fs, temporary, encode(content));
+      await fs.rename(temporary, target);
+      await syncFolder(fs, folder);
+    } catch (error) {
+      await fs.unlink(temporary).catch(() => undefined);
+      throw error;
+    }
+  };
+  /** Two whole versions again, as far as the disk allows: what is never written again must survive the next damage, too. */
+  const heal = async (name: string, content: string): Promise<void> => {
+    const healed = put(path(name), temporaryOf(name), content);
+    await healed.then(() => whole.add(name)).catch(() => undefined);
   };
 
   const readName = async (name: string): Promise<string | undefined> => {
@@ -57,7 +75,10 @@ export function createDurableFiles({ folder, fs = nodeFs, damaged }: DurableFile
     }
     const previous = await version(`${path(name)}~`);
     if (previous.kind === 'whole') {
-      if (present.kind === 'bad') damaged?.(path(name), present.what);
+      if (present.kind === 'bad') {
+        damaged?.(path(name), present.what);
+        await heal(name, previous.content);
+      }
       return previous.content;
     }
     if (present.kind === 'none' && previous.kind === 'none') return undefined;
@@ -81,14 +102,15 @@ export function createDurableFiles({ folder, fs = nodeFs, damaged }: DurableFile
 
   const writeName = async (name: string, content: string): Promise<void> => {
     const target = path(name);
-    const temporary = `${target}~${randomBytes(8).toString('hex')}`;
+    const temporary = temporaryOf(name);
     try {
       // Each time: state may be removed while it is in use.
       await fs.mkdir(folder, { recursive: true, mode: 0o700 });
       await sweep(name);
       await writeSynced(fs, temporary, encode(content));
-      // A damaged present version must not push out a previous one that is whole.
-      if (!whole.has(name)) await readName(name).catch(() => undefined);
+      // A damaged present version must not push out a previous one that is whole; and a first one has its like behind it.
+      const isFirst = !whole.has(name) && (await readName(name).catch(() => '')) === undefined;
+      if (isFirst) await put(`${target}~`, temporaryOf(name), content);
       if (whole.delete(name)) await fs.rename(target, `${target}~`).catch(absent);
       await fs.rename(temporary, target);
       await syncFolder(fs, folder);

@@ -15,6 +15,7 @@ import type { Readable } from 'node:stream';
 /** Files in a copy's folder. */
 export const files = {
   copy: 'copy.json',
+  copyTwin: 'copy.json~',
   process: 'process',
   exit: 'exit',
   health: 'health',
@@ -34,11 +35,14 @@ printf '%s\\n' "$?" >"$folder/${files.exit}"
 kill -9 0
 `;
 
-/** Becomes the process: pid and start time stay over exec. Tells on descriptor 3 that both are recorded. */
+/**
+ * Becomes the process: pid and start time stay over exec. Tells on descriptor 3 that both are recorded. What cannot be recorded
+ * (a full disk) is not run: nobody would know of it, and it would be started again and again.
+ */
 const inner = `
 read -r boot </proc/sys/kernel/random/boot_id
 read -r stat </proc/$$/stat
-printf '%s %s\\n' "$boot" "$stat" >"$0/${files.process}"
+printf '%s %s\\n' "$boot" "$stat" >"$0/${files.process}" || exit 125
 echo >&3
 exec "$@" 3>&-
 `;

@@ -86,7 +86,10 @@ export function createCopyStore(root: string, owner: { readonly cluster: string;
       const { instance, copy, digest, run } = plan;
       const record: CopyRecord = { ...owner, instance, copy, digest, run };
       for (const file of run.files ?? []) await writeFileOf(join(fresh, files.work), file);
-      await writeDurably(join(fresh, files.copy), `${JSON.stringify(record, undefined, 1)}\n`);
+      // Twice: it is never written again, and without it nobody knows what runs there.
+      for (const name of [files.copy, files.copyTwin]) {
+        await writeDurably(join(fresh, name), `${JSON.stringify(record, undefined, 1)}\n`);
+      }
       await rename(fresh, folder);
       return true;
     },
@@ -112,7 +115,10 @@ export function createCopyStore(root: string, owner: { readonly cluster: string;
       await mkdir(join(folder, files.work), { recursive: true });
     },
     async saveHealth(folder, health) {
-      await writeFile(join(folder, files.health), health);
+      // Whole or not at all: a full disk must not make a healthy copy one that never answered.
+      const temporary = join(folder, `${files.health}~`);
+      await writeFile(temporary, health);
+      await rename(temporary, join(folder, files.health));
     },
     async sweep() {
       const names = await readdir(root);
@@ -157,8 +163,12 @@ function readHealth(text: string): Health {
 }
 
 async function readRecord(folder: string): Promise<CopyRecord | undefined> {
+  return (await readRecordFile(join(folder, files.copy))) ?? readRecordFile(join(folder, files.copyTwin));
+}
+
+async function readRecordFile(file: string): Promise<CopyRecord | undefined> {
   try {
-    const record = JSON.parse(await readText(join(folder, files.copy))) as Partial<CopyRecord> | null;
+    const record = JSON.parse(await readText(file)) as Partial<CopyRecord> | null;
     const { cluster, node, instance, copy, digest } = record ?? {};
     const isWhole = [cluster, node, instance, copy, digest].every((text) => typeof text === 'string');
     return isWhole && typeof record?.run?.code === 'string' ? (record as CopyRecord & { run: RunSpec }) : undefined;

@@ -63,6 +63,14 @@ describe('a refusal says why with numbers', () => {
       'OTHER_CLUSTER: it is for cluster north, and this is test',
     ],
     ['an unknown node', () => place(two(), request({}, { nodes: ['pi9'] })), 'DIRECT_NODE_UNKNOWN: nobody knows pi9'],
+    [
+      'a full disk',
+      () => {
+        const problems = [{ code: 'FILE_UNWRITABLE', message: 'ENOSPC' }];
+        return place(cluster({ problems }, { problems }), request());
+      },
+      'NODES_UNWRITABLE: 2 nodes whose disk takes nothing new (pi1, pi2)',
+    ],
     ['silence', () => place(two(), request(), aPolicy(), 20_000), 'NODES_AWAY: 2 nodes silent (pi1, pi2)'],
   ])('%s', (_name, placed, expected) => {
     expect(refusal(placed())).toBe(expected);

@@ -29,7 +29,8 @@ describe('the keys of a cluster', () => {
     const first = await open();
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await stat(join(folder, 'identity'))).mode & 0o777).toBe(0o700);
-    expect(await readdir(join(folder, 'identity'))).toEqual(['master.key']);
+    expect((await readdir(join(folder, 'identity'))).sort()).toEqual(['master.key', 'master.key~']);
+    expect((await stat(`${file}~`)).mode & 0o777).toBe(0o600);
     const again = await open({ create: false });
     expect([again.fingerprint, again.publicKey, again.credential('n', 1)]).toEqual([
       first.fingerprint,
@@ -75,6 +76,7 @@ describe('the keys of a cluster', () => {
   it.each(['', 'x', 'oakctl-master-1 abc\n'])('are not made over a file that is malformed (%j)', async (text) => {
     await open();
     await writeFile(file, text);
+    await writeFile(`${file}~`, text);
     expect(await codeOf(open())).toBe('FILE_DAMAGED');
     expect(await readFile(file, 'utf8')).toBe(text);
   });

@@ -122,16 +122,54 @@ describe('durable files', () => {
     },
   );
 
+  it('survives the damage of a version that was never followed by another, again and again', async () => {
+    await createDurableFiles({ folder }).write('a', 'only');
+    for (const damaged of ['a', 'a~', 'a', 'a~']) {
+      await writeFile(join(folder, damaged), Buffer.alloc(80));
+      expect(await createDurableFiles({ folder }).read('a')).toBe('only');
+      if (damaged === 'a') expect((await readFile(join(folder, 'a'), 'utf8')).endsWith('only')).toBe(true);
+      // The other one is mended by the next write.
+      else await createDurableFiles({ folder }).write('a', 'only');
+    }
+    expect((await readdir(folder)).sort()).toEqual(['a', 'a~']);
+  });
+
+  it('reads the previous version also where nothing can be written', async () => {
+    const files = createDurableFiles({ folder });
+    await files.write('a', 'first');
+    await writeFile(join(folder, 'a'), '');
+    const full = createDurableFiles({
+      folder,
+      fs: { ...realFs, open: () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' })) },
+    });
+    expect(await full.read('a')).toBe('first');
+  });
+
   it('says FILE_DAMAGED when no version is whole: never that there is nothing', async () => {
     const files = createDurableFiles({ folder });
     await files.write('a', 'first');
     await writeFile(join(folder, 'a'), '');
+    await writeFile(join(folder, 'a~'), 'null');
     expect(codeOf(await caught(files.read('a')))).toBe('FILE_DAMAGED');
     await files.write('b', 'first');
     await files.write('b', 'second');
     await truncate(join(folder, 'b'), 3);
     await truncate(join(folder, 'b~'), 3);
     expect(codeOf(await caught(createDurableFiles({ folder }).read('b')))).toBe('FILE_DAMAGED');
+  });
+
+  it('has no first version, or has it, whichever step the first write dies at', async () => {
+    const outcomes = new Set<string | undefined>();
+    for (let step = 0; step <= 20; step += 1) {
+      const own = join(folder, `first-${step}`);
+      const error = await caught(createDurableFiles({ folder: own, fs: mortalFs(step).fs }).write('a', 'new'));
+      const content = await createDurableFiles({ folder: own }).read('a');
+      outcomes.add(content);
+      expect(error === undefined ? ['new'] : ['new', undefined]).toContain(content);
+      await createDurableFiles({ folder: own }).write('a', 'next');
+      expect(await createDurableFiles({ folder: own }).read('a')).toBe('next');
+    }
+    expect(outcomes).toEqual(new Set(['new', undefined]));
   });
 
   it('keeps the old or has the new content, whichever step a write dies at', async () => {

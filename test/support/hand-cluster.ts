@@ -1,0 +1,122 @@
+/**
+ * A cluster whose processes a test starts, hurts and ends one by one: the program as built, a folder for each process wherever the
+ * test wants it, and the log of each in its folder.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cp, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
+import { eventually } from './eventually.ts';
+import { ownAddresses, ownPort } from './machine.ts';
+
+const program = resolve('dist/cli/bin/oakctl.js');
+/** Offset of our ports: away from those of clusters that `oakctl up` makes. */
+const handPorts = 150;
+const signal = new AbortController().signal;
+
+export interface Program {
+  readonly pid: number;
+  readonly alive: boolean;
+  /** Resolves with the exit code, -1 after a signal. */
+  readonly ended: Promise<number>;
+  /** Sends the signal and waits for the end. */
+  stop(how?: NodeJS.Signals): Promise<number>;
+}
+
+export interface HandCluster {
+  /** Of the reconciler. */
+  readonly folder: string;
+  /** Starts the reconciler and waits until its API answers. */
+  reconciler(): Promise<Program>;
+  /** Starts a reconciler that is expected to end by itself. */
+  failingReconciler(): Promise<Program>;
+  /** The API as the reconciler's folder says. */
+  api(): Promise<ApiClient>;
+  /** Writes agent.yaml with a token into the folder. `more` are further lines. */
+  prepareAgent(folder: string, name: string, more?: string): Promise<void>;
+  agent(folder: string, env?: NodeJS.ProcessEnv): Promise<Program>;
+  /** Ends everything that was started. */
+  close(): Promise<void>;
+}
+
+/** Nothing runs yet. `settings`: further lines of cluster.yaml. */
+export async function createHandCluster(folder: string, settings = ''): Promise<HandCluster> {
+  const started: Program[] = [];
+  const folders = new Set<string>();
+  await mkdir(folder, { recursive: true });
+  // Whoever starts again must be found where he was.
+  const at = async (offset: number): Promise<string> => `{ host: 127.0.0.1, port: ${await ownPort(offset)} }`;
+  const ports = `api: ${await at(handPorts)}\nmqtt: ${await at(handPorts + 1)}\n`;
+  await writeFile(join(folder, 'cluster.yaml'), `cluster: hand\nnode_class: lan\n${ports}${settings}`);
+
+  const start = async (own: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Program> => {
+    folders.add(own);
+    const log = await open(join(own, 'log'), 'a');
+    const child = spawn(process.execPath, [program, ...args], {
+      stdio: ['ignore', log.fd, log.fd],
+      env: { ...process.env, NO_COLOR: '1', ...env },
+    });
+    await log.close();
+    const running = programOf(child);
+    started.push(running);
+    return running;
+  };
+  const api = async (): Promise<ApiClient> => {
+    const { api: url } = JSON.parse(await readFile(join(folder, 'endpoints.json'), 'utf8')) as { api: string };
+    const token = (await readFile(join(folder, 'api-token'), 'utf8')).trim();
+    return createApiClient({ url, token });
+  };
+  const startReconciler = () => start(folder, ['reconciler', '--folder', folder]);
+
+  return {
+    folder,
+    api,
+    failingReconciler: startReconciler,
+    async reconciler() {
+      const running = await startReconciler();
+      await eventually(
+        async () => {
+          const { pid } = JSON.parse(await readFile(join(folder, 'endpoints.json'), 'utf8')) as { pid: number };
+          if (pid !== running.pid) throw new Error(`process ${running.pid} does not listen yet`);
+          await (await api()).status(signal);
+        },
+        { what: 'the API', timeout: 60_000 },
+      );
+      return running;
+    },
+    async prepareAgent(own, name, more = 'runtimes: { process: { allow: true } }\n') {
+      const client = await api();
+      const { token } = await client.createToken({ name }, signal);
+      await mkdir(own, { recursive: true });
+      await writeFile(
+        join(own, 'agent.yaml'),
+        `name: ${name}\napi: ${client.url}\ntoken: ${token}\nip: 127.0.${await ownAddresses()}.13\nbeat: 500ms\n${more}`,
+      );
+    },
+    agent: (own, env) => start(own, ['agent', '--folder', own], env),
+    async close() {
+      await Promise.all(started.map((one) => one.stop('SIGKILL')));
+      const kept = process.env['OAKCTL_TEST_LOGS'];
+      for (const own of kept ? folders : []) {
+        await cp(join(own, 'log'), join(kept ?? '', `hand-${Date.now()}`, `${basename(own)}.log`)).catch(
+          () => undefined,
+        );
+      }
+    },
+  };
+}
+
+function programOf(child: ChildProcess): Program {
+  const ended = new Promise<number>((done) => child.once('close', (code) => done(code ?? -1)));
+  return {
+    pid: child.pid ?? 0,
+    get alive() {
+      return child.exitCode === null && child.signalCode === null;
+    },
+    ended,
+    stop(how = 'SIGTERM') {
+      child.kill(how);
+      return ended;
+    },
+  };
+}
