@@ -31,13 +31,17 @@ describe.skipIf(!reconcilerDisk || !agentDisk)('a full disk', () => {
   let api: ApiClient;
   let reconciler: Program;
   let agent: Program;
+  const ends: (() => Promise<unknown>)[] = [];
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'oakctl-full-'));
+    ends.push(() => rm(root, { recursive: true, force: true }));
     await git(root, 'init', '--bare', '--quiet', 'remote.git');
     repository = await cloneRepository(join(root, 'remote.git'));
+    ends.push(() => rm(repository.folder, { recursive: true, force: true }));
     const source = `sources: [{ name: fleet, url: ${root}/remote.git, poll: 2s }]\n`;
     cluster = await createHandCluster(join(big.folder, 'cluster'), source);
+    ends.push(endAll);
     reconciler = await cluster.reconciler();
     api = await cluster.api();
     await cluster.prepareAgent(join(small.folder, 'w1'), 'w1');
@@ -51,10 +55,7 @@ describe.skipIf(!reconcilerDisk || !agentDisk)('a full disk', () => {
   afterAll(async () => {
     // Whatever the test was at: there must be room for the end.
     for (const disk of disks) await disk?.free();
-    await cluster?.close();
-    for (const pid of [...(await pids()).values()]) kill(pid);
-    if (repository) await rm(repository.folder, { recursive: true, force: true });
-    if (root) await rm(root, { recursive: true, force: true });
+    for (const end of ends.reverse()) await end();
   });
 
   const deploy = (app: string, services: Parameters<typeof descriptor>[1]) =>
@@ -78,6 +79,12 @@ describe.skipIf(!reconcilerDisk || !agentDisk)('a full disk', () => {
       () => 'none',
       (error: unknown) => (isProblemError(error) ? error.problem.code : String(error)),
     );
+  /** Processes outlive their agents. */
+  const endAll = async (): Promise<void> => {
+    const left = await pids();
+    await cluster.close();
+    for (const pid of left.values()) kill(pid);
+  };
   const kill = (pid: number): void => {
     try {
       process.kill(pid, 'SIGKILL');
