@@ -24,7 +24,7 @@ export async function planRequest(context: Context, acceptance: Acceptance, requ
   const told = request.asSource
     ? await tellAsSource(context, acceptance, world, request)
     : tellDirect(context, world, request);
-  const plan = planAll(world, context.policy(), context.deps.clock.now());
+  const plan = planAll(world, { ...context.policy(), isDryRun: true }, context.deps.clock.now());
   const later = plan.holds.filter((hold) => hold.code === queued);
   const changes = plan.actions.flatMap((action) => changeOf(context.world, action) ?? []);
   const begun = new Set(changes.map(({ subject }) => subject));

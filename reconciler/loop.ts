@@ -23,6 +23,7 @@ import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { openRecords } from './records-keeper.ts';
+import { createResume } from './resume.ts';
 import { createSeating } from './seating.ts';
 import { createSeedDesk } from './seed/desk.ts';
 import { createOperatorDesk } from './seed/operator.ts';
@@ -168,6 +169,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
+  const resume = createResume(context);
   const inspection = createInspection(context, sync, enrolment.conditions);
   const control: ControlPlane = {
     ...inspection,
@@ -177,7 +179,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       sync.reclaim();
       return removed;
     },
-    approve: sync.approve,
+    approve: async (id, actor) => (await resume(id, actor)) ?? sync.approve(id, actor),
     sync: sync.now,
     plan: sync.plan,
     createToken: enrolment.tokens.create,
@@ -219,7 +221,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       }
       const at = clock.now().mono;
       for (const [service, rollout] of Object.entries(keeper.now.rollouts))
-        context.apply({ kind: 'rollout', service, rollout, at });
+        context.apply({ kind: 'rollout', service, rollout, at, restored: true });
       // What nodes.yaml said last is known before any source is read: labels and cordons do not depend on a remote.
       const listings = deps.sources.flatMap(({ name }) => keeper.now.sources[name]?.listings ?? []);
       if (listings.length > 0) context.apply({ kind: 'listings', listings, removed: [] });

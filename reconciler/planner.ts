@@ -82,6 +82,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     if (isForgotten(name, plan)) plans.delete(name);
     else plans.set(name, plan);
     recordRollout(name, plan.rollout, now.mono);
+    apply(world, { kind: 'noticed', service: name, copies: plan.noticed ?? [], at: now.mono });
     for (const action of plan.actions) promise(action, now.mono);
     apply(world, { kind: 'waiting', service: name, waits: waitsForNodes(plan) });
     setWake(name, plan.wakeAt, now.mono);
@@ -156,6 +157,7 @@ const passing: ReadonlySet<string> = new Set([
   'IN_PROGRESS',
   'SETTLING',
   'UPDATE_QUEUED',
+  'CANARY',
   'RECOVERING',
   'LEDGER_UNREAD',
 ]);

@@ -113,7 +113,8 @@ const Update = Type.Object(
         'start_first runs old and new side by side. Default: stop_first if a host port is fixed, else start_first.',
     }),
     strategy: Type.Enum(['rolling', 'start_first', 'stop_first', 'recreate'], {
-      description: '`rolling` is the default order; `recreate` is stop_first.',
+      description:
+        '`rolling` is the default order, instance by instance; `recreate` stops all old instances before new ones start.',
     }),
     settle: durationSchema('How long an instance without a healthcheck must run to count as healthy; default 10s'),
     timeout: durationSchema('Until when an update must be healthy; default 5m'),
@@ -125,6 +126,14 @@ const Update = Type.Object(
     on_failure: Type.Enum(['rollback', 'pause', 'continue'], {
       description: 'What a failed update does; default rollback.',
     }),
+    notice: durationSchema('How long an instance is off the list of healthy ones before it is stopped; default 1s'),
+    canary: Type.Object(
+      {
+        pool: Type.String({ minLength: 1, maxLength: 63, description: 'Pool of nodes (nodes.yaml).' }),
+        ...optional({ wait: durationSchema('How long they have to be healthy before the others follow; default 1m') }),
+      },
+      { ...closed, description: 'Instances on nodes of this pool are updated first.' },
+    ),
   }),
   { ...closed, description: 'How a change is rolled out.' },
 );

@@ -36,7 +36,7 @@ export const descriptorDefaults = {
   replicas: 1,
   priority: 0,
   healthcheck: { interval: 10_000, timeout: 5_000, retries: 3, start_period: 0 },
-  update: { settle: 10_000, timeout: 300_000, max_unavailable: 1, on_failure: 'rollback' },
+  update: { settle: 10_000, timeout: 300_000, max_unavailable: 1, on_failure: 'rollback', notice: 1_000, wait: 60_000 },
 } as const;
 
 /** Largest job, in bytes of its JSON: assignments have to carry it. */
@@ -197,7 +197,7 @@ function toUpdate(service: Microservice, ports: readonly PortMapping[], path: Pa
   const written = service.update ?? {};
   const usual = descriptorDefaults.update;
   const { order, strategy } = written;
-  const meant = strategy === 'recreate' ? 'stop_first' : strategy === 'rolling' ? undefined : strategy;
+  const meant = strategy === 'rolling' ? undefined : strategy;
   if (order && meant && order !== meant) {
     findings.error(
       'DESCRIPTOR_INVALID',
@@ -212,6 +212,10 @@ function toUpdate(service: Microservice, ports: readonly PortMapping[], path: Pa
     timeout: ms(written.timeout, usual.timeout, at('timeout'), findings),
     max_unavailable: written.max_unavailable ?? usual.max_unavailable,
     on_failure: written.on_failure ?? usual.on_failure,
+    notice: ms(written.notice, usual.notice, at('notice'), findings),
+    ...(written.canary
+      ? { canary: { pool: written.canary.pool, wait: ms(written.canary.wait, usual.wait, at('canary'), findings) } }
+      : {}),
   };
   if (update.timeout <= update.settle) {
     const message = `an update never settles: timeout ${formatDuration(update.timeout)}, settle ${formatDuration(update.settle)}`;

@@ -78,7 +78,15 @@ function writeHealthcheck(check: Healthcheck): Record<string, unknown> {
 }
 
 function writeUpdate(update: UpdatePolicy): Record<string, unknown> {
-  return { ...update, settle: formatDuration(update.settle), timeout: formatDuration(update.timeout) };
+  const { order, canary, notice, ...rest } = update;
+  return {
+    ...(order === 'recreate' ? { strategy: order } : { order }),
+    ...rest,
+    settle: formatDuration(update.settle),
+    timeout: formatDuration(update.timeout),
+    ...(notice === undefined ? {} : { notice: formatDuration(notice) }),
+    ...(canary ? { canary: { pool: canary.pool, wait: formatDuration(canary.wait) } } : {}),
+  };
 }
 
 function positive(amounts: Record<string, number>): Record<string, number> {

@@ -120,14 +120,21 @@ export interface Placement {
 }
 
 export interface UpdatePolicy {
-  /** `start_first` runs old and new side by side; `stop_first` prepares the new copy, then swaps. */
-  readonly order: 'start_first' | 'stop_first';
+  /**
+   * `start_first` runs old and new side by side; `stop_first` prepares the new copy, then swaps; `recreate` prepares all new
+   * copies, stops all old ones, then starts the new ones: two versions never run at once.
+   */
+  readonly order: 'start_first' | 'stop_first' | 'recreate';
   /** How long a copy without a healthcheck must run to count as healthy. */
   readonly settle: number;
   /** Until when a new digest must be healthy. */
   readonly timeout: number;
   readonly max_unavailable: number;
   readonly on_failure: 'rollback' | 'pause' | 'continue';
+  /** How long a healthy copy is out of the list of healthy copies before it is stopped. Absent: it is stopped at once. */
+  readonly notice?: number;
+  /** Instances on nodes of this pool are updated first, and have to be healthy for `wait` ms before the others follow. */
+  readonly canary?: { readonly pool: string; readonly wait: number };
 }
 
 export interface ServiceSpec {

@@ -49,6 +49,7 @@ export const holdCodes = {
   ENGINE_UNKNOWN: 'the engine of the node does not answer',
   // updates
   UPDATE_QUEUED: 'another instance of the service is being updated first',
+  CANARY: 'the instances of the canary pool go first, and are watched',
   ROLLED_BACK: 'the wanted digest failed and the last good one runs',
   UPDATE_PAUSED: 'the wanted digest failed; the descriptor says pause',
   // guards

@@ -98,6 +98,7 @@ const passing: ReadonlySet<HoldCode> = new Set([
   'IN_PROGRESS',
   'SETTLING',
   'UPDATE_QUEUED',
+  'CANARY',
   'RECOVERING',
   'LEDGER_UNREAD',
   'ANCESTRY_UNKNOWN',

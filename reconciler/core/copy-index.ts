@@ -68,7 +68,9 @@ function indexJob(index: Indexes, node: NodeId, key: string, job: Job, at?: Mono
   if (ours?.job === job) return false;
   // Two nodes cannot carry one copy: a promise beats a claim, and takes its place.
   if (known && !ours) setCopy(index, { service: named.service, node: known.node, key });
-  const begun = at === undefined || ours?.job ? {} : { progress: at };
+  // A copy that was ready and waited for us begins anew when it is told to run.
+  const told = !ours?.job || (ours.job.want !== 'run' && job.want === 'run');
+  const begun = at !== undefined && told ? { progress: at } : {};
   const { leaving: _back, ...base } = ours ?? { ...named, instance: job.instance, copy: job.copy, node };
   setCopy(index, { service: named.service, node, key }, { ...base, ...begun, job });
   return true;
@@ -102,8 +104,10 @@ function indexReport(index: Indexes, node: NodeId, key: string, report: CopyRepo
   // A copy is on the node that was told to have it; who else claims it is not believed.
   if (known && known.node !== node) return false;
   const base = known ?? { ...named, instance: report.instance, copy: report.copy, node };
-  const progress = stepsUp(known?.report, report) ? { progress: at } : {};
   const since = (at - report.age) as Mono;
+  const progress = stepsUp(known?.report, report)
+    ? { progress: known?.report ? at : latest(known?.progress, since) }
+    : {};
   setCopy(index, { service: named.service, node, key }, { ...base, ...progress, report, since });
   return !known?.report || differs(known.report, report);
 }
@@ -112,9 +116,14 @@ function indexReport(index: Indexes, node: NodeId, key: string, report: CopyRepo
 const upward = ['waiting', 'pulling', 'prepared', 'starting', 'running'];
 
 function stepsUp(before: CopyReport | undefined, after: CopyReport): boolean {
-  if (!before) return true;
-  const from = upward.indexOf(before.status);
-  return (after.restarts ?? 0) === 0 && from >= 0 && upward.indexOf(after.status) > from;
+  if ((after.restarts ?? 0) > 0) return false;
+  const from = before ? upward.indexOf(before.status) : -1;
+  return (from >= 0 || !before) && upward.indexOf(after.status) > from;
+}
+
+/** What is heard first of a copy may be old: its age says when that step was made. */
+function latest(promised: Mono | undefined, since: Mono): Mono {
+  return promised === undefined ? since : (Math.max(promised, since) as Mono);
 }
 
 function differs(a: CopyReport, b: CopyReport): boolean {
@@ -130,6 +139,17 @@ function differs(a: CopyReport, b: CopyReport): boolean {
     (a.addresses ?? []).join() !== (b.addresses ?? []).join() ||
     b.age < a.age
   );
+}
+
+/** These copies of a service, and no others, are about to be stopped; who was so before keeps its moment. */
+export function indexNotices(index: Indexes, service: ServiceName, keys: readonly string[], at: Mono): void {
+  const noticed = new Set(keys);
+  for (const [key, copy] of [...(index.copies.get(service) ?? [])]) {
+    if (noticed.has(key) === (copy.notice !== undefined)) continue;
+    const { notice: _before, ...rest } = copy;
+    const next = noticed.has(key) ? { ...rest, notice: at } : rest;
+    setCopy(index, { service, node: copy.node, key }, next);
+  }
 }
 
 /** Forgets every copy of a node. Returns the services that had one there. */

@@ -1,15 +1,18 @@
 /** All slots of a wanted service: first what runs and what is on its way, then what is missing, then the next to update. */
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
+import { allPrepared, createBudget, createNotice } from './availability.ts';
+import { type Canary, canaryHold } from './canary.ts';
 import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
-import { type Decision, decideSlot, queuedHold, type Rules } from './decide.ts';
+import { type Decision, decideSlot, queuedHold, type Rules, stillNeeded, waitsForImages } from './decide.ts';
 import { holdOf } from './health.ts';
-import type { Action, Desired, Policy, Rollout, View } from './model.ts';
+import type { Action, Desired, Policy, Rollout, RolloutSeen, View } from './model.ts';
 import { awayHold, massLossHold } from './node-holds.ts';
 import { createPlacer, type Placer } from './place.ts';
 import { massLoss, presenceOf } from './presence.ts';
-import { deadlineOf, failureOf } from './rollout.ts';
+import { goesOn } from './rollout.ts';
 import { placeMissing, placeUpdate } from './start.ts';
+import { deadlineOf, failureOf } from './timeout.ts';
 
 export interface SlotsContext {
   readonly view: View;
@@ -17,9 +20,13 @@ export interface SlotsContext {
   readonly policy: Policy;
   readonly now: Now;
   readonly rollout: Rollout;
-  /** Since when this process has seen the rollout: its deadlines do not begin before. */
-  readonly seenAt: Mono;
+  /** From when the deadlines of the rollout count. */
+  readonly seen: RolloutSeen;
   readonly target: Target;
+  /** Present while the canary pool is updated and watched. */
+  readonly canary?: Canary;
+  /** False while copies of another version run that must not run beside the target. */
+  readonly mayStart: boolean;
 }
 
 export interface Decided {
@@ -28,41 +35,75 @@ export interface Decided {
   /** Slots that are as wanted, and slots that are not and could be. */
   readonly settled: number;
   readonly open: number;
+  /** Copies that are about to be stopped. */
+  readonly noticed: readonly Seen[];
   readonly wakeAt?: Mono;
 }
 
 /** Decides every slot; starts come in slot order. */
 export function decideSlots(context: SlotsContext, slots: readonly SlotState[]): Decided {
-  const { view, desired, policy, now } = context;
-  const rules = rulesOf(context);
-  const decisions = slots.map((slot) => ({ slot, decision: decideSlot(desired.spec.name, slot, rules) }));
-  const placer = createPlacer(view, desired.spec.name, policy, now);
-  const having = (verdict: Decision['verdict']) => decisions.filter(({ decision }) => decision.verdict === verdict);
+  const { view, desired, policy, now, canary } = context;
+  const { name } = desired.spec;
+  const placer = createPlacer(view, name, policy, now);
+  const isMissing = (slot: SlotState): boolean => !slot.target && decideSlot(name, slot, free).verdict === 'missing';
+  const free = rulesOf(context, () => undefined);
+  const missing = slots.filter(isMissing).map((slot) => ({ slot, part: startMissing(context, slot, placer) }));
+  const nowhere = missing.filter(({ part }) => part.actions.length === 0).map(({ slot }) => slot.slot);
 
-  const missing = having('missing').map(({ slot }) => startMissing(context, slot, placer));
+  const rules = rulesOf(context, stopRule(context, slots, new Set(nowhere)));
+  const decisions = slots.map((slot) => ({ slot, decision: decideSlot(name, slot, rules) }));
+  const having = (verdict: Decision['verdict']) => decisions.filter(({ decision }) => decision.verdict === verdict);
   const outdated = having('outdated').map(({ slot }) => slot);
   const updates = updateNext(context, outdated, having('updating').length, placer);
-  const all = [...decisions.map(({ decision }) => decision), ...missing, updates];
-  const wakeAt = earliest(...all.map((part) => part.wakeAt));
+
+  const all = [...decisions.map(({ decision }) => decision), ...missing.map(({ part }) => part), updates];
+  const wakeAt = earliest(canary?.passesAt, ...all.map((part) => part.wakeAt));
   const settled = decisions.filter(({ decision, slot }) => decision.verdict === 'settled' && isProven(slot));
-  const excused = missing.filter((part) => part.excused).length;
+  const excused = missing.filter(({ part }) => part.excused).length;
   return {
     actions: all.flatMap((part) => part.actions),
     holds: all.flatMap((part) => part.holds),
     settled: settled.length,
     open: slots.length - settled.length - excused,
+    noticed: decisions.flatMap(({ decision }) => decision.noticed ?? []),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
 }
 
-function rulesOf({ desired: { spec, source }, now, rollout, seenAt }: SlotsContext): Rules {
-  const goesOn = rollout.phase === 'failed' && spec.update.on_failure === 'continue';
+/** Instances that may be on their way at once. */
+function limitOf({ desired: { spec } }: SlotsContext): number {
+  return spec.update.order === 'recreate' ? Number.POSITIVE_INFINITY : Math.max(1, spec.update.max_unavailable);
+}
+
+/** Which current copies may stop. `nowhere`: slots that have no copy, and get none. */
+function stopRule(
+  context: SlotsContext,
+  slots: readonly SlotState[],
+  nowhere: ReadonlySet<number>,
+): Rules['waitsToStop'] {
+  if (context.desired.spec.update.order === 'recreate') {
+    const { isOver } = rulesOf(context, () => undefined);
+    const ready = allPrepared(slots, isOver);
+    return (slot) => (ready ? undefined : waitsForImages(slot));
+  }
+  const limit = limitOf(context);
+  const budget = createBudget(limit, slots, nowhere);
+  return (slot) => (budget.mayStop(slot) ? undefined : stillNeeded(slot, limit));
+}
+
+function rulesOf(context: SlotsContext, waitsToStop: Rules['waitsToStop']): Rules {
+  const { desired, policy, now, rollout, seen, mayStart } = context;
+  const { spec, source } = desired;
+  const on = goesOn(desired, rollout);
   return {
     now,
     source,
-    isOver: (target: Seen) => goesOn && failureOf(target, spec, seenAt, now) !== undefined,
+    mayStart,
+    waitsToStop,
+    notice: createNotice(spec.update, policy, now),
+    isOver: (target: Seen) => on && failureOf(target, spec, seen, now) !== undefined,
     deadline: (target: Seen) => {
-      const deadline = rollout.phase === 'settled' ? undefined : deadlineOf(target, spec, seenAt);
+      const deadline = rollout.phase === 'settled' ? undefined : deadlineOf(target, spec, seen);
       return deadline !== undefined && deadline > now.mono ? deadline : undefined;
     },
   };
@@ -114,10 +155,14 @@ function mayRunUnseen({ view, rollout }: SlotsContext): boolean {
 /** Begins as many updates as may be under way at once: what is not healthy first, then by slot. */
 function updateNext(context: SlotsContext, outdated: readonly SlotState[], updating: number, placer: Placer): Part {
   if (context.rollout.phase === 'paused') return { actions: [], holds: outdated.flatMap(currentHolds) };
-  const limit = Math.max(1, context.desired.spec.update.max_unavailable);
-  const order = [...outdated].sort((a, b) => Number(isFine(a)) - Number(isFine(b)) || a.slot - b.slot);
+  const limit = limitOf(context);
+  const { canary } = context;
+  const waiting = canary ? outdated.filter(({ slot }) => !canary.slots.has(slot)) : [];
+  const order = outdated
+    .filter((slot) => !waiting.includes(slot))
+    .sort((a, b) => Number(isFine(a)) - Number(isFine(b)) || a.slot - b.slot);
   const actions: Action[] = [];
-  const holds: Hold[] = [];
+  const holds: Hold[] = canary ? waiting.map((slot) => canaryHold(slot, canary)) : [];
   let underWay = updating;
   for (const slot of order) {
     if (underWay >= limit) {

@@ -34,8 +34,13 @@ export function isPrepared(copy: Copy): boolean {
 }
 
 /** Does it run, as far as anybody knows? */
-export function isUp({ report }: Copy): boolean {
+export function isUp({ report }: Pick<Copy, 'report'>): boolean {
   return ['starting', 'running', 'unhealthy', 'stopping', 'unknown'].includes(report?.status ?? '');
+}
+
+/** It runs, or will by what its node was told, or nobody knows that it does not. */
+export function mayRun(copy: Pick<Copy, 'job' | 'report'>): boolean {
+  return copy.job?.want === 'run' || isUp(copy);
 }
 
 /** Reasons that the next attempt will not meet again by itself. */

@@ -24,7 +24,7 @@ export interface SeenCopy {
   readonly want: Want;
   readonly digest?: string;
   readonly status: CopyStatus;
-  /** Runs as it should, as far as its node was heard lately. */
+  /** Runs as it should, as far as its node was heard lately, and is not about to be stopped. */
   readonly healthy: boolean;
   /** ms since its status was reached. */
   readonly age?: number;
@@ -123,7 +123,7 @@ function seeCopy(input: ViewInput, copy: Copy, desired: Desired | undefined): Se
   const run = documentOf(input, seen, desired) ?? unknownRun;
   const settle = desired?.spec.update.settle ?? defaultSettle;
   const { healthy } = healthOf({ ...copy, job: { want } }, run, settle, input.now.mono);
-  return { ...seen, healthy: healthy && presence === 'online' };
+  return { ...seen, healthy: healthy && presence === 'online' && copy.notice === undefined };
 }
 
 /** A copy that left its node's part is to go; before the part is known, what the agent has been told counts. */

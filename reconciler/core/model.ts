@@ -135,6 +135,8 @@ export interface Copy {
   readonly leaving?: RunSpec;
   /** Last step on its way up that we know of (promised, first report, a further status): its update timeout counts from here. */
   readonly progress?: Mono;
+  /** Since when it is out of the list of healthy copies, because it is about to be stopped. */
+  readonly notice?: Mono;
 }
 
 /** How an update goes. Data in records/: survives a restart. */
@@ -147,9 +149,26 @@ export interface Rollout {
   readonly ended?: Wall;
   /** The last digest that was healthy on every slot, with what is needed to run it again. */
   readonly good?: { readonly digest: string; readonly run: RunSpec };
-  /** Digests that failed: never tried again until the descriptor asks for another one in between. */
+  /** The digest that failed: never tried again until the descriptor asks for another one in between. */
   readonly failed?: string;
+  /** A human let a paused update go on: failures do not stop it any more. */
+  readonly resumed?: true;
+  /** The instances of the canary pool were well for long enough: the others follow. */
+  readonly canary?: 'passed';
+  /**
+   * ms (monotonic, rounded down) for which the copies on their way had made no step when this was written: what a restart of the
+   * reconciler must not give them again. Counts what its process saw, so neither a jump of the clock nor its absence is in it.
+   */
+  readonly waited?: number;
   readonly reason?: string;
+}
+
+/** From when the deadlines of a rollout count. */
+export interface RolloutSeen {
+  readonly digest: string;
+  readonly at: Mono;
+  /** It was on its way before this process began: copies may have made their last step before `at`. */
+  readonly restored?: true;
 }
 
 export interface Fence {
@@ -167,8 +186,8 @@ export interface World {
   /** Guards and source conflicts by service: what admit held. A service in here is not removed / not taken over. */
   readonly held: Map<ServiceName, Hold>;
   readonly rollouts: Map<ServiceName, Rollout>;
-  /** Mono time at which this process first saw the current rollout: timeouts restart with the process. */
-  readonly rolloutSeen: Map<ServiceName, { readonly digest: string; readonly at: Mono }>;
+  /** Mono time from which the current rollout counts: when this process first saw it, less what had been waited before. */
+  readonly rolloutSeen: Map<ServiceName, RolloutSeen>;
   /** Deleted services: any copy with an id not above this goes, whenever it appears. */
   readonly tombstones: Map<ServiceName, CopyId>;
   /** `<source>@<commit>` -> is that commit an ancestor of (or equal to) the accepted head of that source. */
@@ -250,6 +269,8 @@ export interface ServicePlan {
   readonly holds: readonly Hold[];
   /** Instances that are as wanted. */
   readonly settled: number;
+  /** Copies (`<instance>/<copy>`) that are about to be stopped: out of the list of healthy ones from now on. All of them. */
+  readonly noticed?: readonly string[];
   /** The rollout record as it should be from now on; absent: none. */
   readonly rollout?: Rollout;
   /** Look again then, even if nothing happens (settle time, timeouts, lost_after). */
@@ -279,6 +300,8 @@ export interface Policy {
   readonly massLoss: number;
   /** Before this moment no node becomes lost: start, reconnect to the broker, or a gap of the loop. */
   readonly graceUntil: Mono;
+  /** Dry runs: what would get notice first is shown as stopped at once. */
+  readonly isDryRun?: true;
 }
 
 export type NodeClass = 'edge' | 'lan' | 'fast';
@@ -315,11 +338,20 @@ export type WorldEvent =
   | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
   | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }
   | { readonly kind: 'held'; readonly service: ServiceName; readonly hold?: Hold }
-  | { readonly kind: 'rollout'; readonly service: ServiceName; readonly rollout?: Rollout; readonly at: Mono }
+  | {
+      readonly kind: 'rollout';
+      readonly service: ServiceName;
+      readonly rollout?: Rollout;
+      readonly at: Mono;
+      /** As records/ had it when this process began. */
+      readonly restored?: true;
+    }
   | { readonly kind: 'tombstone'; readonly service: ServiceName; readonly copy?: CopyId }
   | { readonly kind: 'head'; readonly source: string; readonly commit: string }
   | { readonly kind: 'ancestry'; readonly source: string; readonly commit: string; readonly ancestor: boolean }
   | { readonly kind: 'listings'; readonly listings: readonly Listing[]; readonly removed: readonly string[] }
+  /** These copies of the service, and no others, are about to be stopped. */
+  | { readonly kind: 'noticed'; readonly service: ServiceName; readonly copies: readonly string[]; readonly at: Mono }
   /** An action was decided: it counts as done from now on. Draws the next gen. */
   | { readonly kind: 'promised'; readonly action: Action; readonly at?: Mono }
   /** A plan ended with (or without) holds that a change of the nodes could free, see `waitsForNodes`. */

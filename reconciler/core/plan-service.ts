@@ -1,14 +1,19 @@
 /** The plan of one service: what is done now, what waits and why. The same input gives the same plan. */
 import { type CopyId, compareCopyIds, type ServiceName } from '../../schemas/names.ts';
-import type { Mono, Now } from '../../schemas/ports.ts';
+import type { Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
-import { earliest, type Seen, seeCopies, survey } from './classify.ts';
-import { decideSlots } from './decide-slots.ts';
-import type { Desired, Policy, ServicePlan, View } from './model.ts';
+import { createNotice, type Notice, onlyRuns } from './availability.ts';
+import { canaryOf } from './canary.ts';
+import { earliest, type Seen, type SlotState, seeCopies, survey } from './classify.ts';
+import { copyKey } from './copy-index.ts';
+import { drop } from './decide.ts';
+import { type Decided, decideSlots, type SlotsContext } from './decide-slots.ts';
+import type { Desired, Policy, Rollout, ServicePlan, View } from './model.ts';
 import { afterFailure, afterSlots, courseOf, rolloutHolds, targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
 import { judgeMoves } from './stuck-moves.ts';
-import { removeSurplus } from './surplus.ts';
+import { removeSurplus, type Surplus } from './surplus.ts';
+import { countWaiting } from './timeout.ts';
 import { planUnwanted } from './unwanted.ts';
 
 /** Plans one service. Changes nothing; the caller applies the actions before it plans the next service. */
@@ -33,23 +38,69 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
   const { living: copies, buried } = bury(all, view.tombstones.get(spec.name));
   const course = courseOf(view, desired, wanted.length, now);
   const first = survey(wanted, copies, targetOf(desired, course.rollout));
-  const rollout = afterFailure(course, first.slots, desired, now);
-  const target = targetOf(desired, rollout);
-  const { slots, surplus } = rollout === course.rollout ? first : survey(wanted, copies, target);
-  const decided = decideSlots({ view, desired, policy, now, rollout, seenAt: course.seenAt, target }, slots);
-  const removal = removeSurplus(spec.name, [...surplus, ...buried], now.mono);
+  const failed = afterFailure(course, first.slots, desired, now);
+  const target = targetOf(desired, failed);
+  const { slots, surplus } = failed === course.rollout ? first : survey(wanted, copies, target);
+  const canary = canaryOf(view, desired, failed, slots, now);
+  const rollout: Rollout = canary === 'passed' ? { ...failed, canary } : failed;
+  const context = { view, desired, policy, now, rollout, seen: course.seen, target };
+  const decided = decideSlots(
+    { ...context, mayStart: mayStart(context, all.seen), ...(canary && canary !== 'passed' ? { canary } : {}) },
+    slots,
+  );
+  const leaving = {
+    copies: surplus,
+    notice: noticeOf(desired, wanted.length, policy, now),
+    keep: keptSurplus(desired, slots, decided),
+  };
+  const removal = removeSurplus({ service: spec.name, ...leaving }, now);
+  const burial = buried.filter(({ presence }) => presence.state === 'online');
+  const waiting = countWaiting(rollout, slots, spec, course.seen, now);
   const held = view.held.get(spec.name);
-  const moves = judgeMoves(slots, desired, { rollout, seenAt: course.seenAt }, now);
-  const wakeAt = earliest(decided.wakeAt, removal.wakeAt, moves.wakeAt);
+  const moves = judgeMoves(slots, desired, { rollout, seen: course.seen }, now);
+  const wakeAt = earliest(decided.wakeAt, removal.wakeAt, waiting.wakeAt, moves.wakeAt);
   return {
-    actions: [...decided.actions, ...removal.actions],
+    actions: [
+      ...decided.actions,
+      ...removal.actions,
+      ...burial.map((seen) => drop(spec.name, seen, 'it was deleted before')),
+    ],
     holds: [...rolloutHolds(desired, rollout), ...(held ? [held] : []), ...decided.holds, ...removal.holds],
     settled: decided.settled,
-    rollout: afterSlots(rollout, desired, { proven: decided.settled, open: decided.open }, now),
-    ...(wakeAt === undefined ? {} : { wakeAt: wakeAt as Mono }),
+    noticed: [...decided.noticed, ...removal.noticed].map(({ copy }) => copyKey(copy.instance, copy.copy)),
+    rollout: afterSlots(waiting.rollout, desired, { proven: decided.settled, open: decided.open }, now),
+    ...(wakeAt === undefined ? {} : { wakeAt }),
     ...(moves.stuck.length > 0 ? { stuck: moves.stuck } : {}),
   };
 }
+
+/** `recreate`: copies of two versions never run at once, as far as we can see. */
+function mayStart(
+  { view, desired, target }: Pick<SlotsContext, 'view' | 'desired' | 'target'>,
+  seen: readonly Seen[],
+): boolean {
+  if (desired.spec.update.order !== 'recreate') return true;
+  const online = new Set(seen.filter(({ presence }) => presence.state === 'online').map(({ copy }) => copy.node));
+  return onlyRuns(view, desired.spec.name, target.digest, (node) => online.has(node));
+}
+
+/** Nobody takes over from what is scaled to nothing: it need not wait. */
+function noticeOf({ spec }: Desired, slots: number, policy: Policy, now: Now): Notice {
+  return createNotice(slots === 0 ? {} : spec.update, policy, now);
+}
+
+/**
+ * After a change of the source its slots start before those of the old source stop. Where they have no room beside each other, the
+ * old ones make some.
+ */
+function keptSurplus({ spec, source }: Desired, slots: readonly SlotState[], decided: Decided): Surplus['keep'] {
+  const own = new Set(slots.map(({ instance }) => instance));
+  const isCramped = decided.holds.some(({ code, subject }) => roomCodes.has(code) && own.has(subject));
+  const due = Math.max(0, slots.length - decided.settled);
+  return { source: source.name, count: isCramped || spec.update.order === 'recreate' ? 0 : due };
+}
+
+const roomCodes: ReadonlySet<HoldCode> = new Set<HoldCode>(['NO_CAPACITY', 'PORT_CONFLICT']);
 
 type Copies = ReturnType<typeof seeCopies>;
 

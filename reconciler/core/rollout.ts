@@ -1,32 +1,34 @@
 /** How an update goes as a whole: which digest is the target now, when it failed, when it is settled. */
-import type { Mono, Now } from '../../schemas/ports.ts';
-import type { ServiceSpec } from '../../schemas/spec.ts';
-import type { Hold } from '../../schemas/status.ts';
-import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
-import { failsAt, seconds } from './health.ts';
-import type { Desired, Rollout, View } from './model.ts';
 
-/** The rollout that the desired state asks for now, and since when this process has seen it. */
+import { sha256 } from '../../schemas/digest.ts';
+import type { Now } from '../../schemas/ports.ts';
+import type { Hold } from '../../schemas/status.ts';
+import type { SlotState, Target } from './classify.ts';
+import type { Desired, Rollout, RolloutSeen, View } from './model.ts';
+import { failureOf } from './timeout.ts';
+
+/** The rollout that the desired state asks for now, and from when its deadlines count. */
 export interface Course {
   readonly rollout: Rollout;
-  readonly seenAt: Mono;
+  readonly seen: RolloutSeen;
 }
 
 /** The rollout to go on with: the recorded one, or a new one when another digest is wanted. */
 export function courseOf(view: View, { spec }: Desired, slots: number, now: Now): Course {
   const known = view.rollouts.get(spec.name);
-  const seen = view.rolloutSeen.get(spec.name);
-  const seenAt = seen?.digest === spec.digest ? seen.at : now.mono;
+  const fresh: RolloutSeen = { digest: spec.digest, at: now.mono };
+  const last = view.rolloutSeen.get(spec.name);
+  const seen = last?.digest === spec.digest ? last : fresh;
   if (known?.digest !== spec.digest) {
     const good = known?.good ? { good: known.good } : {};
-    return { rollout: { digest: spec.digest, phase: 'progressing', started: now.wall, ...good }, seenAt };
+    return { rollout: { digest: spec.digest, phase: 'progressing', started: now.wall, ...good }, seen };
   }
   // Settled without slots proves nothing: with the first slot the digest has to show that it works.
   if (known.phase === 'settled' && known.good?.digest !== spec.digest && slots > 0) {
     const { ended: _ended, ...rest } = known;
-    return { rollout: { ...rest, phase: 'progressing', started: now.wall }, seenAt: now.mono };
+    return { rollout: { ...rest, phase: 'progressing', started: now.wall }, seen: fresh };
   }
-  return { rollout: known, seenAt };
+  return { rollout: known, seen };
 }
 
 /** What slots should run: the wanted digest, or the last good one once the wanted one failed. */
@@ -36,38 +38,18 @@ export function targetOf({ spec }: Desired, rollout: Rollout): Target {
   return { digest: spec.digest, run: spec.run, ...(good ? { good: good.digest } : {}) };
 }
 
-/** When a copy of the new digest has failed if it is not healthy by then; undefined while nothing about it is known. */
-export function deadlineOf({ copy }: Seen, spec: ServiceSpec, seenAt: Mono): Mono | undefined {
-  if (copy.report?.status === 'unknown') return undefined;
-  const { progress } = copy;
-  const timeout = progress === undefined ? undefined : ((Math.max(progress, seenAt) + spec.update.timeout) as Mono);
-  return earliest(timeout, failsAt(copy));
-}
-
-/** Why the copy counts as failed; undefined while it may still come. */
-export function failureOf(seen: Seen, spec: ServiceSpec, seenAt: Mono, now: Now): string | undefined {
-  if (seen.healthy) return undefined;
-  const { copy, node } = seen;
-  const where = `${copy.instance} on ${node.record.name}`;
-  const detail = copy.report?.reason ? `${copy.report.reason.code} ${copy.report.reason.message}` : copy.report?.status;
-  const deadline = deadlineOf(seen, spec, seenAt);
-  if (deadline === undefined || now.mono < deadline) return undefined;
-  if (deadline === failsAt(copy)) return `${where}: ${detail}`;
-  return `${where}: not healthy within ${seconds(spec.update.timeout)} (${detail ?? 'not reported'})`;
-}
-
 /** The rollout after the first failure among the slots, if the wanted digest is still being rolled out. */
 export function afterFailure(course: Course, slots: readonly SlotState[], { spec }: Desired, now: Now): Rollout {
-  const { rollout, seenAt } = course;
+  const { rollout, seen } = course;
   if (rollout.phase !== 'progressing') return rollout;
   const reason = slots
-    .map(({ target }) => target && failureOf(target, spec, seenAt, now))
+    .map(({ target }) => target && failureOf(target, spec, seen, now))
     .find((failure) => failure !== undefined);
   if (reason === undefined) return rollout;
   const ended = { reason, ended: now.wall };
   const { on_failure } = spec.update;
   const hasGood = rollout.good !== undefined && rollout.good.digest !== spec.digest;
-  if (!hasGood || on_failure === 'continue') return { ...rollout, ...ended, phase: 'failed' };
+  if (!hasGood || on_failure === 'continue' || rollout.resumed) return { ...rollout, ...ended, phase: 'failed' };
   if (on_failure === 'pause') return { ...rollout, ...ended, phase: 'paused', failed: spec.digest };
   // No `ended` yet: it ends when the last good digest runs again.
   return { ...rollout, reason, phase: 'rolled_back', failed: spec.digest };
@@ -84,7 +66,7 @@ export function afterSlots(
   if (rollout.phase === 'rolled_back') return rollout.ended === undefined ? { ...rollout, ended: now.wall } : rollout;
   const proves = slots.proven > 0 && rollout.good?.digest !== spec.digest;
   if (rollout.phase === 'settled' && !proves) return rollout;
-  const { failed: _failed, reason: _reason, ...rest } = rollout;
+  const { failed: _failed, reason: _reason, canary: _canary, resumed: _resumed, ...rest } = rollout;
   const good = proves ? { good: { digest: spec.digest, run: spec.run } } : {};
   return { ...rest, phase: 'settled', ended: now.wall, ...good };
 }
@@ -96,6 +78,31 @@ export function rolloutHolds({ spec }: Desired, rollout: Rollout): Hold[] {
   if (rollout.phase === 'rolled_back') {
     return [{ code: 'ROLLED_BACK', subject: spec.name, message: `the last good version runs; ${why}`, hint }];
   }
-  if (rollout.phase === 'paused') return [{ code: 'UPDATE_PAUSED', subject: spec.name, message: why, hint }];
-  return [];
+  if (rollout.phase !== 'paused') return [];
+  const id = pauseId(spec.name, rollout);
+  const goOn = `oakctl approve ${id} goes on all the same; or ${hint}`;
+  return [{ id, code: 'UPDATE_PAUSED', subject: spec.name, message: why, hint: goOn }];
+}
+
+/** What `oakctl approve` takes for a paused update: good for this service and this digest. */
+function pauseId(service: string, { digest }: Rollout): string {
+  return sha256(`UPDATE_PAUSED ${service} ${digest}`).slice(0, 12);
+}
+
+/** The paused update of which `id` speaks, going on: later failures do not stop it again. Undefined: no such update. */
+export function resumed(
+  rollouts: ReadonlyMap<string, Rollout>,
+  id: string,
+): { readonly service: string; readonly rollout: Rollout } | undefined {
+  for (const [service, rollout] of rollouts) {
+    if (rollout.phase !== 'paused' || pauseId(service, rollout) !== id) continue;
+    const { failed: _failed, reason: _reason, ended: _ended, ...rest } = rollout;
+    return { service, rollout: { ...rest, phase: 'progressing', resumed: true } };
+  }
+  return undefined;
+}
+
+/** The update does not wait for copies that failed. */
+export function goesOn({ spec }: Desired, rollout: Rollout): boolean {
+  return rollout.phase === 'failed' && (spec.update.on_failure === 'continue' || rollout.resumed === true);
 }

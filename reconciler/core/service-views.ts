@@ -18,6 +18,7 @@ const passing: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'COPY_FAILED',
   'ENGINE_UNKNOWN',
   'UPDATE_QUEUED',
+  'CANARY',
   'ROLLED_BACK',
   'UPDATE_PAUSED',
   'RECOVERING',

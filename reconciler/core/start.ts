@@ -15,9 +15,10 @@ interface Outcome {
 
 /** A slot that nothing runs for. */
 export function placeMissing(context: SlotsContext, slot: SlotState, placer: Placer): Outcome {
-  const { rollout } = context;
-  // A paused update starts nothing new: what is missing comes back as the last good version.
-  const target = rollout.phase === 'paused' && rollout.good ? rollout.good : context.target;
+  const { rollout, canary } = context;
+  // A paused update starts nothing new, nor does one that watches its canary: what is missing comes back as the last good version.
+  const isHeld = rollout.phase === 'paused' || canary !== undefined;
+  const target = isHeld && rollout.good ? rollout.good : context.target;
   const lost = slot.lost[0];
   const why = lost ? `${lost.node.record.name} is lost` : 'the instance is missing';
   return outcome(context, slot, target, placer.place(requestOf(context, slot, target)), { want: 'run', why });
@@ -25,7 +26,7 @@ export function placeMissing(context: SlotsContext, slot: SlotState, placer: Pla
 
 /** A slot that runs another digest. Side by side if there is room, else prepared first and swapped. */
 export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Placer): Outcome {
-  const { target, desired } = context;
+  const { target, desired, canary } = context;
   const { current } = slot;
   if (!current) return placeMissing(context, slot, placer);
   const runs = current.job.want === 'run';
@@ -36,7 +37,9 @@ export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Plac
   }
   const why =
     current.job.digest === target.digest ? 'it moves to its own node' : `update to ${target.digest.slice(0, 10)}`;
-  const request: PlaceRequest = { ...requestOf(context, slot, target), prefer: current.node.record.id };
+  const wanted = requestOf(context, slot, target);
+  const only = canary && !wanted.only ? { only: canary.nodes } : {};
+  const request: PlaceRequest = { ...wanted, ...only, prefer: current.node.record.id };
   if (!runs || desired.spec.update.order === 'start_first') {
     const placed = placer.place(request);
     const swapped =
@@ -56,7 +59,7 @@ export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Plac
 function placeMove(context: SlotsContext, slot: SlotState, placer: Placer, why: string): Outcome {
   const { target, desired } = context;
   const request = requestOf(context, slot, target);
-  const isAlone = desired.spec.update.order === 'stop_first' && portKeys(target.run).length === 0;
+  const isAlone = desired.spec.update.order !== 'start_first' && portKeys(target.run).length === 0;
   const beside = isAlone ? undefined : placer.place(request);
   if (beside && (beside.kind === 'placed' || beside.hold.code !== 'PORT_CONFLICT')) {
     return outcome(context, slot, target, beside, { want: 'run', why });
@@ -86,7 +89,7 @@ function requestOf({ desired }: SlotsContext, slot: SlotState, target: Target): 
 }
 
 function outcome(
-  { desired }: SlotsContext,
+  { desired, mayStart }: SlotsContext,
   slot: SlotState,
   target: Target,
   placed: Placed,
@@ -98,7 +101,7 @@ function outcome(
     service: desired.spec.name,
     instance: slot.instance,
     node: placed.node,
-    want: how.want,
+    want: mayStart ? how.want : 'prepared',
     digest: target.digest,
     run: target.run,
     runtime: placed.runtime,

@@ -2,7 +2,8 @@
 import type { Mono, Now } from '../../schemas/ports.ts';
 import { earliest, type SlotState } from './classify.ts';
 import type { Desired, StuckMove } from './model.ts';
-import { type Course, deadlineOf, failureOf } from './rollout.ts';
+import type { Course } from './rollout.ts';
+import { deadlineOf, failureOf } from './timeout.ts';
 
 export interface Moves {
   readonly stuck: readonly StuckMove[];
@@ -12,7 +13,7 @@ export interface Moves {
 
 /** While a digest is rolled out its failures are the rollout's; afterwards a copy that fails elsewhere is the move's. */
 export function judgeMoves(slots: readonly SlotState[], { spec }: Desired, course: Course, now: Now): Moves {
-  const { rollout, seenAt } = course;
+  const { rollout, seen } = course;
   if (rollout.phase === 'progressing' || rollout.phase === 'paused') return { stuck: [] };
   const moving = slots.flatMap(({ instance, target, current }) =>
     target && current && !target.healthy && target.node !== current.node && target.job.digest === current.job.digest
@@ -20,7 +21,7 @@ export function judgeMoves(slots: readonly SlotState[], { spec }: Desired, cours
       : [],
   );
   const stuck = moving.flatMap(({ instance, target, current }) => {
-    const reason = failureOf(target, spec, seenAt, now);
+    const reason = failureOf(target, spec, seen, now);
     return reason === undefined
       ? []
       : [
@@ -33,7 +34,7 @@ export function judgeMoves(slots: readonly SlotState[], { spec }: Desired, cours
         ];
   });
   const wakeAt = earliest(
-    ...moving.map(({ target }) => deadlineOf(target, spec, seenAt)).filter((at) => at !== undefined && at > now.mono),
+    ...moving.map(({ target }) => deadlineOf(target, spec, seen)).filter((at) => at !== undefined && at > now.mono),
   );
   return { stuck, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }

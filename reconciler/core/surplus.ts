@@ -1,27 +1,52 @@
-/** Slots that are no longer wanted: fewer replicas, or a node that left the set of `replicas: every`. */
-import type { Mono } from '../../schemas/ports.ts';
+/** Slots that are no longer wanted: fewer replicas, another source, or a node that left the set of `replicas: every`. */
+import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
+import type { Notice } from './availability.ts';
 import { earliest, type Seen } from './classify.ts';
 import { drop } from './decide.ts';
+import { seconds } from './health.ts';
 import type { Action } from './model.ts';
 import { silentHold } from './node-holds.ts';
 
 export interface Removal {
   readonly actions: readonly Action[];
   readonly holds: readonly Hold[];
+  readonly noticed: readonly Seen[];
   readonly wakeAt?: Mono;
 }
 
+export interface Surplus {
+  readonly service: string;
+  readonly copies: readonly Seen[];
+  readonly notice: Notice;
+  /** Another source takes the service over: this many of its healthy copies go on until the new slots are healthy. */
+  readonly keep: { readonly source: string; readonly count: number };
+}
+
 /** Drops what is on nodes that are there. A silent node gets told when it is back; of a lost one nothing is said. */
-export function removeSurplus(service: string, surplus: readonly Seen[], now: Mono): Removal {
-  const sorted = [...surplus].sort((a, b) => b.copy.slot - a.copy.slot);
+export function removeSurplus({ service, copies, notice, keep }: Surplus, now: Now): Removal {
+  const sorted = [...copies].sort((a, b) => b.copy.slot - a.copy.slot);
   const silent = sorted.filter(({ presence }) => presence.state === 'suspect');
-  const wakeAt = earliest(...silent.map(({ presence }) => presence.changesAt));
+  const here = sorted.filter(({ presence }) => presence.state === 'online');
+  const old = here.filter(({ healthy, job }) => healthy && job.source.name !== keep.source);
+  const kept = old.slice(Math.max(0, old.length - keep.count));
+  const going = here.filter((seen) => !kept.includes(seen)).map((seen) => ({ seen, until: notice(seen) }));
+  const leaving = going.filter(({ until }) => until !== undefined);
+  const wakeAt = earliest(...silent.map(({ presence }) => presence.changesAt), ...leaving.map(({ until }) => until));
   return {
-    actions: sorted
-      .filter(({ presence }) => presence.state === 'online')
-      .map((seen) => drop(service, seen, 'the slot is no longer wanted')),
-    holds: silent.map((seen) => silentHold(seen.copy.instance, seen, now)),
+    actions: going.filter(({ until }) => until === undefined).map(({ seen }) => drop(service, seen, notWanted)),
+    holds: [
+      ...silent.map((seen) => silentHold(seen.copy.instance, seen, now.mono)),
+      ...kept.map((seen) => inProgress(seen, `goes on until the instances of ${keep.source} are healthy`)),
+      ...leaving.map(({ seen, until }) => inProgress(seen, `stops in ${seconds((until ?? now.mono) - now.mono)}`)),
+    ],
+    noticed: leaving.map(({ seen }) => seen),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+}
+
+const notWanted = 'the slot is no longer wanted';
+
+function inProgress({ copy }: Seen, how: string): Hold {
+  return { code: 'IN_PROGRESS', subject: copy.instance, message: `${notWanted}; it ${how}` };
 }

@@ -1,7 +1,9 @@
 /** The world and the one way to change it. `apply` keeps every index as if it were built anew. */
 import { changePart, type Part, type PartChange } from '../../schemas/assignment.ts';
 import { type CopyId, copyId, type NodeId, type ServiceName } from '../../schemas/names.ts';
+import type { Mono } from '../../schemas/ports.ts';
 import type { JobSource } from '../../schemas/spec.ts';
+import { indexNotices } from './copy-index.ts';
 import type { Action, Copy, Fence, World, WorldEvent } from './model.ts';
 import {
   dirtyAll,
@@ -121,6 +123,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
     world.dirty.add(service);
   },
   rollout: rolloutIs,
+  noticed: (world, { service, copies, at }) => indexNotices(world, service, copies, at),
   head: headIs,
   ancestry: (world, { source, commit, ancestor }) => {
     world.ancestry.set(ancestryKey({ name: source, commit }), ancestor);
@@ -167,11 +170,14 @@ function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undef
   return { kind: 'upsert', job: { ...job, want: action.want, source: action.source ?? job.source }, document };
 }
 
-function rolloutIs(world: World, { service, rollout, at }: Of<'rollout'>): void {
+function rolloutIs(world: World, { service, rollout, at, restored }: Of<'rollout'>): void {
   put(world.rollouts, service, rollout);
   const seen = world.rolloutSeen.get(service);
   if (!rollout) world.rolloutSeen.delete(service);
-  else if (seen?.digest !== rollout.digest) world.rolloutSeen.set(service, { digest: rollout.digest, at });
+  else if (seen?.digest !== rollout.digest) {
+    const from = (at - (rollout.waited ?? 0)) as Mono;
+    world.rolloutSeen.set(service, { digest: rollout.digest, at: from, ...(restored && { restored }) });
+  }
 }
 
 /** A new head makes what is known about ancestors of the old one worthless. */

@@ -41,7 +41,14 @@ describe('defaults', () => {
       replicas: 1,
       needs: { memory: 0, vcpus: 0, vgpus: 0, storage: 0, bandwidth_in: 0, bandwidth_out: 0 },
       placement: { clusters: [], nodes: [], labels: [] },
-      update: { order: 'start_first', settle: 10_000, timeout: 300_000, max_unavailable: 1, on_failure: 'rollback' },
+      update: {
+        order: 'start_first',
+        settle: 10_000,
+        timeout: 300_000,
+        max_unavailable: 1,
+        on_failure: 'rollback',
+        notice: 1_000,
+      },
       priority: 0,
     });
   });
@@ -51,7 +58,12 @@ describe('defaults', () => {
     expect(specOf({ port: '80:80', update: { order: 'start_first' } }).update.order).toBe('start_first');
     expect(specOf({ port: '80:80', update: { strategy: 'rolling' } }).update.order).toBe('stop_first');
     expect(specOf({ update: { strategy: 'rolling' } }).update.order).toBe('start_first');
-    expect(specOf({ update: { strategy: 'recreate' } }).update.order).toBe('stop_first');
+    expect(specOf({ update: { strategy: 'recreate' } }).update.order).toBe('recreate');
+    expect(specOf({ update: { notice: 0, canary: { pool: 'test', wait: '5m' } } }).update).toMatchObject({
+      notice: 0,
+      canary: { pool: 'test', wait: 300_000 },
+    });
+    expect(specOf({ update: { canary: { pool: 'test' } } }).update.canary).toEqual({ pool: 'test', wait: 60_000 });
   });
 
   it('of a healthcheck are written into the run spec', () => {
@@ -202,6 +214,7 @@ describe('mistakes', () => {
     ['dotted namespace', { microservice_namespace: 'a.b' }, { code: 'NAME_INVALID' }],
     ['restart', { one_shot: true, restart: 'always' }, { code: 'DESCRIPTOR_INVALID' }],
     ['order', { update: { order: 'stop_first', strategy: 'start_first' } }, { code: 'DESCRIPTOR_INVALID' }],
+    ['canary', { update: { canary: { wait: '5m' } } }, { code: 'DESCRIPTOR_INVALID' }],
     ['settle', { update: { settle: '10m' } }, { message: expect.stringContaining('never settles') as never }],
     ['timeout', { update: { timeout: 'soon' } }, { message: expect.stringContaining('must be a time') as never }],
     ['healthcheck', { healthcheck: { command: 'curl x' } }, { code: 'DESCRIPTOR_INVALID' }],
