@@ -105,9 +105,8 @@ function indexReport(index: Indexes, node: NodeId, key: string, report: CopyRepo
   if (known && known.node !== node) return false;
   const base = known ?? { ...named, instance: report.instance, copy: report.copy, node };
   const since = (at - report.age) as Mono;
-  const progress = stepsUp(known?.report, report)
-    ? { progress: known?.report ? at : latest(known?.progress, since) }
-    : {};
+  const step = stepOf(known, report, at);
+  const progress = step === undefined ? {} : { progress: step };
   setCopy(index, { service: named.service, node, key }, { ...base, ...progress, report, since });
   return !known?.report || differs(known.report, report);
 }
@@ -115,15 +114,17 @@ function indexReport(index: Indexes, node: NodeId, key: string, report: CopyRepo
 /** Statuses on the way up, in order. Each is a sign of progress once; a copy that ended and starts again makes none. */
 const upward = ['waiting', 'pulling', 'prepared', 'starting', 'running'];
 
-function stepsUp(before: CopyReport | undefined, after: CopyReport): boolean {
-  if ((after.restarts ?? 0) > 0) return false;
-  const from = before ? upward.indexOf(before.status) : -1;
-  return (from >= 0 || !before) && upward.indexOf(after.status) > from;
-}
-
-/** What is heard first of a copy may be old: its age says when that step was made. */
-function latest(promised: Mono | undefined, since: Mono): Mono {
-  return promised === undefined ? since : (Math.max(promised, since) as Mono);
+/** When the report made a step up; undefined: it is none. */
+function stepOf(known: Copy | undefined, after: CopyReport, at: Mono): Mono | undefined {
+  const to = (after.restarts ?? 0) > 0 ? -1 : upward.indexOf(after.status);
+  if (known?.report) {
+    const from = upward.indexOf(known.report.status);
+    return from >= 0 && to > from ? at : undefined;
+  }
+  // The first that is heard of what this process began is a step, whatever it says.
+  if (known?.progress !== undefined) return at;
+  // What is heard first of another copy may be old: its age says when that step was made.
+  return to >= 0 ? ((at - after.age) as Mono) : undefined;
 }
 
 function differs(a: CopyReport, b: CopyReport): boolean {
