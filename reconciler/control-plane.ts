@@ -2,6 +2,7 @@
 import type {
   AppView,
   CalculateAnswer,
+  Cause,
   ClusterEvent,
   ClusterStatus,
   CordonAnswer,
@@ -39,6 +40,8 @@ export interface ControlPlane {
   /** The node that joined under exactly this name, or has this id; at a cost that does not grow with the fleet. */
   node(text: string): NodeView | undefined;
   holds(): readonly Hold[];
+  /** The chain behind an application, service, instance or `node/<name>`. NOT_FOUND, BAD_REQUEST when the name fits several. */
+  why(subject: string): Cause;
   /** Records the descriptors as direct deployments; resolves after the fsync. OWNED_BY_GIT when a git source has the name. */
   deploy(request: DeployRequest): Promise<DeployAnswer>;
   /** Deletes direct deployments by full service name or `app.appns`. OWNED_BY_GIT, NOT_FOUND. */

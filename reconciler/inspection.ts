@@ -1,5 +1,5 @@
 import type { ClusterStatus } from '../schemas/api.ts';
-import type { Problem } from '../schemas/problem.ts';
+import { type Problem, ProblemError } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -15,9 +15,10 @@ import {
   serviceViews,
   type ViewInput,
 } from './core/views.ts';
+import { whyOf } from './core/why.ts';
 import type { Sync } from './sync.ts';
 
-type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances' | 'nodes' | 'node' | 'holds'>;
+type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances' | 'nodes' | 'node' | 'holds' | 'why'>;
 
 /** The reading half of the control plane: views of the world as it is now. */
 export function createInspection(
@@ -39,6 +40,27 @@ export function createInspection(
   };
   const services: Inspection['services'] = () => serviceViews(input());
 
+  const status = (): ClusterStatus => {
+    const sources = sync.views();
+    return {
+      cluster: world.cluster,
+      fingerprint: deps.keys.fingerprint,
+      version: oakctlVersion,
+      epoch: world.fence.epoch,
+      phase: world.recovering ? 'recovering' : 'running',
+      sources,
+      ...clusterCounts(services(), nodeCounts(input())),
+      holds: holds(),
+      conditions: [
+        ...(context.keeper.trouble ? [context.keeper.trouble] : []),
+        ...(deps.conditions?.() ?? []),
+        ...enrolmentConditions(),
+        ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),
+        ...sources.flatMap((source) => source.problems),
+      ],
+    };
+  };
+
   return {
     services,
     nodes: () => nodeViews(input()),
@@ -46,25 +68,11 @@ export function createInspection(
     holds,
     apps: () => appViews(services()),
     instances: () => instanceViews(input()),
-    status(): ClusterStatus {
-      const sources = sync.views();
-      return {
-        cluster: world.cluster,
-        fingerprint: deps.keys.fingerprint,
-        version: oakctlVersion,
-        epoch: world.fence.epoch,
-        phase: world.recovering ? 'recovering' : 'running',
-        sources,
-        ...clusterCounts(services(), nodeCounts(input())),
-        holds: holds(),
-        conditions: [
-          ...(context.keeper.trouble ? [context.keeper.trouble] : []),
-          ...(deps.conditions?.() ?? []),
-          ...enrolmentConditions(),
-          ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),
-          ...sources.flatMap((source) => source.problems),
-        ],
-      };
+    why(subject) {
+      const answer = whyOf({ services: services(), nodes: nodeViews(input()), status: status() }, subject);
+      if (answer.kind === 'found') return answer.item;
+      throw new ProblemError(answer.problem);
     },
+    status,
   };
 }

@@ -7,6 +7,7 @@
  *   GET  /v1/apps | services | instances | nodes  {items: ...}      names in query `name` (repeatable), exact or unique prefix
  *   GET  /v1/services/:name                      ServiceView
  *   GET  /v1/nodes/:name                         NodeView (name, id or alias)
+ *   GET  /v1/why?subject=                        Cause: application, service, instance, or `node/<name>`
  *   GET  /v1/holds                               {items: Hold[]}
  *   GET  /v1/events?after=<seq>&follow=true      server-sent events of ClusterEvent, id = seq
  *   GET  /v1/instances/:name/logs?tail=&follow=  text/plain stream
@@ -179,6 +180,18 @@ export interface AppView {
   readonly healthy: number;
   readonly instances: number;
   readonly outcome: Outcome;
+}
+
+/** Why something is as it is: a step of the chain, and what is behind it, the most telling first. */
+export interface Cause {
+  /** Application, service, instance, copy, `node/<name>`, `source/<name>`, `<file>:<line>`, `cluster`, or `<n> more`. */
+  readonly subject: string;
+  /** Of a hold, a problem, or a copy's reason. Absent: a plain state. */
+  readonly code?: string;
+  readonly message: string;
+  /** What frees it. */
+  readonly hint?: string;
+  readonly because: readonly Cause[];
 }
 
 export type NodeState = 'online' | 'suspect' | 'lost' | 'expected' | 'revoked';

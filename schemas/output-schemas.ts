@@ -7,6 +7,7 @@ import { Descriptor } from './descriptor-schema.ts';
 import {
   AppSchema,
   AuthoritySchema,
+  CauseSchema,
   CordonView,
   DeployedService,
   DrainSchema,
@@ -151,6 +152,7 @@ export const outputs = {
     cluster: Type.Optional(text),
     skew: Type.Optional(text),
   }),
+  why: CauseSchema,
 } as const satisfies Readonly<Record<string, TSchema>>;
 
 /** File name (below schemas/json) to content. */

@@ -21,7 +21,7 @@ export type CopyStatus = keyof typeof copyStatuses;
 /** What a job wants of a copy. */
 export type Want = 'run' | 'prepared' | 'stopped';
 
-/** Why something wanted is not done, or does not run. Closed and documented (README, `oakctl services inspect`). */
+/** Why something wanted is not done, or does not run. Closed and documented (README, `oakctl why`). */
 export const holdCodes = {
   // placement
   NO_NODE: 'the cluster has no node yet',

@@ -3,7 +3,7 @@
  * ignore those they do not know. A contract test holds these and the types of api.ts together.
  */
 import { type TSchema, Type } from 'typebox';
-import type { EventKind } from './api.ts';
+import type { Cause, EventKind } from './api.ts';
 import type { ProblemCode } from './problem.ts';
 import { copyStatuses, type HoldCode } from './status.ts';
 
@@ -89,6 +89,14 @@ export const ServiceSchema = Type.Object({
   message: text('what it waits for, or why it failed'),
   holds: Type.Array(HoldView),
   instances: Type.Array(InstanceSchema),
+});
+
+export const CauseSchema = Type.Object({
+  subject: text('what it is about: a thing, `<file>:<line>`, or `<n> more`'),
+  code: optional(text('of a hold, a problem, or the reason of a copy')),
+  message: text(),
+  hint: optional(text('what frees it')),
+  because: Type.Array(Type.Unsafe<Cause>({ $ref: '#' }), { description: 'what is behind it, the most telling first' }),
 });
 
 export const AppSchema = Type.Object({

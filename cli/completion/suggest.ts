@@ -49,6 +49,7 @@ const kindsOfCommand: Readonly<Record<string, readonly NameKind[]>> = {
   'contexts rm': ['contexts'],
   delete: ['apps', 'services'],
   logs: ['services', 'instances'],
+  why: ['apps', 'services', 'instances'],
 };
 const kindsOfWord: Readonly<Record<string, readonly NameKind[]>> = {
   service: ['services'],

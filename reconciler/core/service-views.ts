@@ -9,7 +9,7 @@ import { describe, type Progress } from './progress-text.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
 
 /** Holds that time alone frees: the service moves on. All others wait for a node, a file or a human. */
-const passing: ReadonlySet<HoldCode> = new Set<HoldCode>([
+const passing: ReadonlySet<string> = new Set<HoldCode>([
   'SILENT_NODE',
   'IN_PROGRESS',
   'SETTLING',
@@ -24,6 +24,11 @@ const passing: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'RECOVERING',
   'LEDGER_UNREAD',
 ]);
+
+/** False for a hold that needs a node, a file or a human. */
+export function isPassing(code: string): boolean {
+  return passing.has(code);
+}
 
 /** The worst first: what an application is said to be when its services differ. */
 const gravity: readonly Outcome[] = [
@@ -136,7 +141,7 @@ function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 
   if (hasOnly(slots, digest)) return settledAs(slots, describe(input, progress));
   const ended = judgeRollout(input, progress, rolloutOf(input, name));
   if (ended) return ended;
-  const blocking = holds.find(({ code }) => !passing.has(code));
+  const blocking = holds.find(({ code }) => !isPassing(code));
   return { outcome: blocking ? 'held' : 'progressing', message: describe(input, progress, blocking) };
 }
 
@@ -152,7 +157,7 @@ function settledAs(slots: readonly Slot[], message: string): Pick<ServiceView, '
 function judgeUnwanted(input: ViewInput, { slots, holds }: Judged): Pick<ServiceView, 'outcome' | 'message'> {
   const orphaned = holds.find(({ code }) => code === 'ORPHANED');
   if (orphaned) return { outcome: 'orphaned', message: orphaned.message };
-  const blocking = holds.find(({ code }) => !passing.has(code));
+  const blocking = holds.find(({ code }) => !isPassing(code));
   if (blocking) return { outcome: 'held', message: blocking.message };
   if (input.view.recovering) return { outcome: 'progressing', message: holdCodes.RECOVERING };
   return { outcome: 'removing', message: describe(input, { slots, holds }) };

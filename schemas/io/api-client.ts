@@ -6,6 +6,7 @@
  */
 import type {
   AppView,
+  Cause,
   ClusterEvent,
   ClusterStatus,
   CordonAnswer,
@@ -47,6 +48,8 @@ export interface ApiClient {
   nodes(names: readonly string[], signal: AbortSignal): Promise<readonly NodeView[]>;
   service(name: string, signal: AbortSignal): Promise<ServiceView>;
   node(name: string, signal: AbortSignal): Promise<NodeView>;
+  /** NOT_FOUND, BAD_REQUEST when the name fits several things. */
+  why(subject: string, signal: AbortSignal): Promise<Cause>;
   holds(signal: AbortSignal): Promise<readonly Hold[]>;
   /** Resolves once the deployment is recorded durably; nothing waits for the outcome. */
   deploy(request: DeployRequest, signal: AbortSignal): Promise<DeployAnswer>;
@@ -135,6 +138,7 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     nodes: (names, signal) => list('nodes', names, signal),
     service: (name, signal) => get(`/v1/services/${encodeURIComponent(name)}`, signal),
     node: (name, signal) => get(`/v1/nodes/${encodeURIComponent(name)}`, signal),
+    why: (subject, signal) => get(`/v1/why?${new URLSearchParams({ subject })}`, signal),
     holds: (signal) => list('holds', [], signal),
     deploy: (request, signal) => post('/v1/deploy', request, signal),
     remove: (request, signal) => post('/v1/delete', request, signal),

@@ -15,6 +15,7 @@ import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
 import type {
   AppView,
+  Cause,
   ClusterEvent,
   ClusterStatus,
   CordonAnswer,
@@ -228,6 +229,7 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['sync'],
   ['validate', 'APP'],
   ['version'],
+  ['why', web],
 ];
 
 describe('the output of', () => {
@@ -295,5 +297,6 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'stop'>>().toEqualTypeOf<Frozen<StopReport>>();
   expectTypeOf<Output<'sync'>>().toEqualTypeOf<Frozen<SyncAnswer>>();
   expectTypeOf<Output<'up'>>().toEqualTypeOf<Frozen<UpReport>>();
+  expectTypeOf<Output<'why'>>().toEqualTypeOf<Frozen<Cause>>();
   expectTypeOf<Output<'version'>>().toEqualTypeOf<Versions>();
 });

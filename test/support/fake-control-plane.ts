@@ -38,6 +38,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     nodes: () => [],
     node: () => undefined,
     holds: () => [],
+    why: (subject) => ({ subject, message: 'settled: 1 of 1 healthy', because: [] }),
     deploy: refuse,
     remove: refuse,
     move: refuse,

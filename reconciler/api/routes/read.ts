@@ -11,6 +11,10 @@ interface ListRoute {
 
 export function readRoutes(app: FastifyInstance, control: ControlPlane): void {
   app.get('/v1/status', async () => control.status());
+  app.get<ListRoute>('/v1/why', async ({ query }) => {
+    const [subject = ''] = manyOf(query, 'subject');
+    return control.why(subject);
+  });
   app.get('/v1/holds', async () => ({ items: control.holds() }));
   app.get<ListRoute>('/v1/apps', async ({ query }) => ({ items: select(control.apps(), query, resolveApp) }));
   app.get<ListRoute>('/v1/services', async ({ query }) => ({

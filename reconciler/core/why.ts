@@ -1,0 +1,231 @@
+/**
+ * Why something is as it is: the chain from what a person sees down to what stands in the way, from the same views that listings
+ * show. Every step has a code of a closed list, or is a plain state. Nothing is decided here.
+ */
+import type { Cause, ClusterStatus, InstanceView, NodeView, ServiceView, SourceView } from '../../schemas/api.ts';
+import { parseInstanceName, parseServiceName } from '../../schemas/names.ts';
+import { type Problem, problem } from '../../schemas/problem.ts';
+import type { Hold } from '../../schemas/status.ts';
+import { type Resolution, resolveApp, resolveInstance, resolveNode, resolveService } from './resolve.ts';
+import { isPassing } from './service-views.ts';
+import { formatAge } from './view-input.ts';
+import { appViews } from './views.ts';
+
+/** The cluster as people see it at one moment. */
+export interface Sight {
+  readonly services: readonly ServiceView[];
+  readonly nodes: readonly NodeView[];
+  readonly status: Pick<ClusterStatus, 'phase' | 'sources' | 'holds' | 'conditions'>;
+}
+
+/** Things of one kind that one step lists; the rest is counted. */
+const listedAtMost = 5;
+
+/**
+ * The chain for an application, service, instance or `node/<name>`, by any name that listings accept. What nobody wants is
+ * NOT_FOUND, with the sources that may have meant it when they cannot be read.
+ */
+export function whyOf(sight: Sight, text: string): Resolution<Cause> {
+  const { services, nodes } = sight;
+  const prefix = 'node/';
+  if (text.startsWith(prefix)) {
+    return map(resolveNode(nodes, text.slice(prefix.length)), (node) => nodeCause(sight, node));
+  }
+  const instances = services.flatMap((one) => one.instances);
+  const asked: readonly Resolution<Cause>[] = [
+    map(resolveService(services, text), (service) => serviceCause(sight, service)),
+    map(resolveInstance(instances, text), (instance) => instanceCause(sight, serviceOf(sight, instance), instance)),
+    map(resolveApp(appViews(services), text), ({ name }) => appCause(sight, name)),
+    map(resolveNode(nodes, text), (node) => nodeCause(sight, node)),
+  ];
+  const answer = asked.find(({ kind }) => kind === 'found') ?? asked.find(isAmbiguous);
+  if (answer) return answer;
+  // A whole name is meant as it is written; of a part of one a misspelling is likelier than a broken source.
+  const misspelt = isWhole(text) ? undefined : asked.find(hasHint);
+  return misspelt ?? unwanted(sight, text) ?? asked.find(hasHint) ?? notFound(text);
+}
+
+function isWhole(text: string): boolean {
+  return (parseServiceName(text) ?? parseInstanceName(text)) !== undefined;
+}
+
+function notFound(text: string): Resolution<Cause> {
+  const message = `no application, service, instance or node is named \`${text}\``;
+  return { kind: 'problem', problem: problem('NOT_FOUND', message, { subject: text, hint: 'oakctl services ls' }) };
+}
+
+function map<T>(resolution: Resolution<T>, make: (item: T) => Cause): Resolution<Cause> {
+  return resolution.kind === 'found' ? { kind: 'found', item: make(resolution.item) } : resolution;
+}
+
+function isAmbiguous(resolution: Resolution<unknown>): boolean {
+  return resolution.kind === 'problem' && resolution.problem.code === 'BAD_REQUEST';
+}
+
+function hasHint(resolution: Resolution<unknown>): boolean {
+  return resolution.kind === 'problem' && resolution.problem.hint !== undefined;
+}
+
+function serviceOf({ services }: Sight, { service }: InstanceView): ServiceView | undefined {
+  return services.find(({ name }) => name === service);
+}
+
+/** Nobody wants it as far as we know; a source that cannot be read may say otherwise. */
+function unwanted(sight: Sight, text: string): Resolution<Cause> | undefined {
+  const because = sight.status.sources.filter(({ problems }) => problems.length > 0).map(sourceCause);
+  if (because.length === 0) return undefined;
+  const message = 'nothing of this name is wanted, as far as the sources can be read';
+  return { kind: 'found', item: { subject: text, code: 'NOT_FOUND', message, because } };
+}
+
+function appCause(sight: Sight, name: string): Cause {
+  const own = sight.services.filter(({ app }) => app === name);
+  const ill = own.filter((service) => !isWell(service));
+  const message = `${own.length - ill.length} of ${own.length} services are as wanted`;
+  return { subject: name, message, because: some(ill, (service) => serviceCause(sight, service)) };
+}
+
+function isWell({ outcome, holds }: ServiceView): boolean {
+  return (outcome === 'settled' || outcome === 'unconfirmed') && holds.length === 0;
+}
+
+function serviceCause(sight: Sight, service: ServiceView): Cause {
+  const { name, outcome, message, holds, instances } = service;
+  const of = new Set(instances.map((instance) => instance.name));
+  const told = new Set(holds.map((hold) => hold.id ?? hold.code));
+  const guards = sight.status.holds.filter((hold) => hold.subjects?.includes(name) && !told.has(hold.id ?? hold.code));
+  const about = [...holds.filter(({ subject }) => !of.has(subject)), ...guards];
+  const own = about.map((hold) => holdCause(sight, hold, service));
+  const ill = instances.filter((instance) => isIll(instance, holds));
+  const stated: Cause = { subject: name, message: `${outcome.replaceAll('_', ' ')}: ${message}`, because: [] };
+  if (own.length + ill.length === 0) return { ...stated, because: recovering(sight, service) };
+  const each = alike(ill.map((instance) => instanceCause(sight, service, instance)));
+  return { ...stated, because: [...own, ...each].sort((a, b) => Number(isWaiting(a)) - Number(isWaiting(b))) };
+}
+
+/** Time alone may end it: what needs somebody is told first. */
+function isWaiting({ code, because: [first] }: Cause): boolean {
+  return code === undefined ? first === undefined || isWaiting(first) : isPassing(code);
+}
+
+function recovering({ status }: Sight, service: ServiceView): readonly Cause[] {
+  if (status.phase !== 'recovering' || isWell(service)) return [];
+  const message = 'the reconciler started a moment ago and still listens to its nodes';
+  return [{ subject: 'cluster', code: 'RECOVERING', message, because: [] }];
+}
+
+function isIll({ name, healthy }: InstanceView, holds: readonly Hold[]): boolean {
+  return !healthy || holds.some(({ subject }) => subject === name);
+}
+
+function instanceCause(sight: Sight, service: ServiceView | undefined, instance: InstanceView): Cause {
+  const { name, status, node, age, reason, copy } = instance;
+  const holds = (service?.holds ?? []).filter(({ subject }) => subject === name);
+  const where = node === undefined ? '' : ` on ${node}`;
+  const since = age === undefined || status === 'missing' ? '' : ` for ${formatAge(age)}`;
+  const told: readonly Cause[] = reason
+    ? [{ subject: copy === undefined ? name : `${name}.${copy}`, ...reason, because: [] }]
+    : [];
+  const because = holds
+    .map((hold) => holdCause(sight, hold, service, node))
+    .map((cause, at) => {
+      return at === 0 && cause.code !== reason?.code ? { ...cause, because: [...told, ...cause.because] } : cause;
+    });
+  if (because.length === 0) because.push(...told);
+  const carrier = sight.nodes.find((one) => one.name === node);
+  const shown = because.some((one) => one.because.some(({ subject }) => subject === `node/${node}`));
+  if (carrier && !shown && isTroubled(carrier)) because.push(nodeCause(sight, carrier));
+  return { subject: name, message: `${status.replaceAll('_', ' ')}${where}${since}`, because };
+}
+
+/** A hold, and the nodes or files that it is about. */
+function holdCause(sight: Sight, hold: Hold, service: ServiceView | undefined, node?: string): Cause {
+  const { code, subject, message, id, hint = id && `oakctl approve ${id}` } = hold;
+  const because = sourceCodes.has(code)
+    ? sight.status.sources.filter((one) => one.problems.length > 0 && isSourceOf(one, service)).map(sourceCause)
+    : some(nodesBehind(sight, hold, node), (one) => nodeCause(sight, one));
+  return { subject, code, message, ...(hint && { hint }), because };
+}
+
+/** Holds that a source's own problems explain. */
+const sourceCodes: ReadonlySet<string> = new Set(['SOURCE_INCOMPLETE', 'REMOVAL_GUARD', 'ANCESTRY_UNKNOWN']);
+
+function isSourceOf({ name }: SourceView, service: ServiceView | undefined): boolean {
+  return service === undefined || service.source === name || service.source === 'unknown';
+}
+
+/** Which nodes a hold is about: the troubled ones that its sentence names, and the one that carries the copy. */
+function nodesBehind({ nodes }: Sight, { message }: Hold, carrier: string | undefined): readonly NodeView[] {
+  const named = new Set(message.split(/[^A-Za-z0-9_-]+/));
+  return nodes.filter((node) => (node.name === carrier || named.has(node.name)) && isTroubled(node));
+}
+
+function isTroubled({ state, cordoned, problems }: NodeView): boolean {
+  return state !== 'online' || cordoned !== undefined || problems.length > 0;
+}
+
+/** A node, its problems, and the conditions of the cluster that are about it. */
+function nodeCause({ status }: Sight, node: NodeView): Cause {
+  const subject = `node/${node.name}`;
+  const own = node.problems.map(({ code, message }): Cause => ({ subject, code, message, because: [] }));
+  const told = new Set(own.map(({ code }) => code));
+  const conditions = status.conditions
+    .filter((one) => one.subject === subject && !told.has(one.code))
+    .map(problemCause);
+  const cordon: readonly Cause[] = node.cordoned
+    ? [{ subject, code: 'NODES_CORDONED', message: `cordoned: ${node.cordoned.cause}`, because: [] }]
+    : [];
+  const because = [...(node.state === 'online' ? [] : [absence(node)]), ...cordon, ...own, ...conditions];
+  return { subject, message: stateOf(node), because };
+}
+
+function stateOf({ state, seen, instances }: NodeView): string {
+  if (state === 'expected') return 'expected: nodes.yaml lists it, and it never joined';
+  if (state === 'revoked') return 'revoked: its credential is dead';
+  const heard = seen === undefined ? 'never heard by this process' : `heard ${formatAge(seen)} ago`;
+  return `${state}, ${heard}, ${instances} ${instances === 1 ? 'instance' : 'instances'}`;
+}
+
+function absence({ name, state }: NodeView): Cause {
+  const subject = `node/${name}`;
+  if (state === 'expected') {
+    const hint = `oakctl nodes token create --name ${name}`;
+    return { subject, code: 'NODES_AWAY', message: 'it has not joined yet', hint, because: [] };
+  }
+  if (state === 'revoked') {
+    const hint = `oakctl nodes rm ${name}, then let it join anew`;
+    return { subject, code: 'REVOKED', message: 'its credential was revoked', hint, because: [] };
+  }
+  const hint = `look at the machine and at its agent: systemctl status oakctl-agent, or the agent's log`;
+  return { subject, code: 'SILENT_NODE', message: 'its agent does not speak', hint, because: [] };
+}
+
+function sourceCause({ name, state, problems }: SourceView): Cause {
+  return { subject: `source/${name}`, message: state, because: some(problems, problemCause) };
+}
+
+function problemCause({ code, subject, message, hint, file, line }: Problem): Cause {
+  const where = file === undefined ? (subject ?? '') : `${file}${line === undefined ? '' : `:${line}`}`;
+  return { subject: where, code, message, ...(hint && { hint }), because: [] };
+}
+
+/** The first few, and how many more there are. */
+function some<T>(items: readonly T[], make: (item: T) => Cause): readonly Cause[] {
+  const shown = items.slice(0, listedAtMost).map(make);
+  const rest = items.length - shown.length;
+  return rest > 0 ? [...shown, { subject: `${rest} more`, message: 'the same may hold for them', because: [] }] : shown;
+}
+
+/** Instances that are as they are for one and the same reason are told once. */
+function alike(causes: readonly Cause[]): readonly Cause[] {
+  const groups = new Map<string, Cause[]>();
+  for (const cause of causes) {
+    const key = cause.because.map(({ code, message }) => `${code} ${message}`).join('\n') || cause.subject;
+    groups.set(key, [...(groups.get(key) ?? []), cause]);
+  }
+  return some([...groups.values()], ([first, ...rest]) => {
+    const cause = first as Cause;
+    const also = rest.length === 1 ? '1 more instance' : `${rest.length} more instances`;
+    return rest.length === 0 ? cause : { ...cause, message: `${cause.message}, and ${also} for the same reason` };
+  });
+}
