@@ -87,9 +87,12 @@ function malformed(message: string): { readonly ok: false; readonly problem: Pro
 }
 
 function findDangerous(value: unknown, depth: number): string | undefined {
+  // Half a character has no UTF-8, so no hash and no signature.
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'a text holds half a character';
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth > maxMessageDepth) return `nested deeper than ${maxMessageDepth} levels`;
   for (const key of Object.keys(value)) {
+    if (!key.isWellFormed()) return 'a key holds half a character';
     if (dangerousKeys.has(key)) return `the key \`${key}\` is not allowed`;
     const found = findDangerous((value as Record<string, unknown>)[key], depth + 1);
     if (found) return found;

@@ -38,6 +38,8 @@ describe('wire messages', () => {
     expect(problemOf('{"name":"a","items":[{"a":1},{"a":"x"}]}')?.subject).toBe('items[1].a');
     expect(problemOf('{}')?.message).toBe('`name` is missing');
     expect(problemOf('nothing')?.message).toBe('the text is not JSON');
+    for (const half of ['{"name":"\\ud800"}', '{"name":"a","\\udc00":1}'])
+      expect(problemOf(half)?.message).toMatch(/half a character/);
   });
 
   it('of a later version may hold more, where the schema is open', () => {
