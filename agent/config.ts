@@ -8,6 +8,7 @@ import { nodeNamePattern } from '../schemas/names.ts';
 import { violations } from '../schemas/parse.ts';
 import { type Problem, problem } from '../schemas/problem.ts';
 import { parseYaml } from '../schemas/yaml.ts';
+import type { Usage } from './ports.ts';
 import type { RuntimeSettings } from './runtimes/registry.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -30,6 +31,9 @@ const AgentFile = Type.Object(
           cpu: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100_000, description: 'Cores.' })),
           memory: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e9, description: 'MB.' })),
           gpu: Type.Optional(Type.Integer({ minimum: 0, maximum: 1024, description: 'GPUs.' })),
+          storage: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e12, description: 'MB of disk.' })),
+          bandwidth_in: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e12, description: 'kbit/s.' })),
+          bandwidth_out: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e12, description: 'kbit/s.' })),
         },
         { ...closed, description: 'What may be promised; default what the machine has.' },
       ),
@@ -59,7 +63,7 @@ export interface AgentConfig {
   readonly api: string;
   readonly token?: string;
   readonly ip: string;
-  readonly capacity: { readonly cpu?: number; readonly memory?: number; readonly gpu?: number };
+  readonly capacity: Partial<Usage['capacity']>;
   readonly labels: Readonly<Record<string, string>>;
   readonly location?: string;
   /** ms. */

@@ -36,7 +36,15 @@ export interface NodeProfile {
 export interface Usage {
   readonly cpu: number;
   readonly memory: number;
-  readonly capacity: { readonly cpu: number; readonly memory: number; readonly gpu?: number };
+  /** Cores, MB, GPUs, MB of disk, kbit/s. */
+  readonly capacity: {
+    readonly cpu: number;
+    readonly memory: number;
+    readonly gpu?: number;
+    readonly storage?: number;
+    readonly bandwidth_in?: number;
+    readonly bandwidth_out?: number;
+  };
 }
 
 /** An open stream to the reconciler. */

@@ -10,9 +10,9 @@ import { createPlacer } from './core/place.ts';
 export function calculateDeploy({ deps, world, policy }: Context, job: PlainJob): CalculateAnswer {
   const parsed = serviceOfJob(job, deps.settings, 'job');
   if (!parsed.ok) throw new ProblemError(parsed.problem);
-  const { name, run, placement } = parsed.value;
+  const { name, run, digest, placement, needs } = parsed.value;
   const placer = createPlacer(world, name, policy(), deps.clock.now());
-  const ranked = placer.rank({ instance: instanceName(name, 0), run, placement });
+  const ranked = placer.rank({ instance: instanceName(name, 0), run, digest, placement, needs });
   if ('nodes' in ranked) return { workers: ranked.nodes.map(({ record }) => record.id), job };
   const { code, message, hint } = ranked.hold;
   return { workers: [], job, problems: [{ code, message, ...(hint === undefined ? {} : { hint }) }] };

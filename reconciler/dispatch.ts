@@ -129,6 +129,8 @@ function controlOf(cluster: string, { action, node, before, after, copy }: Promi
   };
 }
 
-function wanted(job: Job | undefined): Partial<Pick<Job, 'want' | 'digest' | 'runtime' | 'source'>> {
-  return job ? { want: job.want, digest: job.digest, runtime: job.runtime, source: job.source } : {};
+function wanted(job: Job | undefined): Partial<Omit<Job, 'instance' | 'copy'>> {
+  if (!job) return {};
+  const { instance: _name, copy: _copy, ...rest } = job;
+  return rest;
 }

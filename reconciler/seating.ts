@@ -35,7 +35,8 @@ export function createSeating(context: Context, direct: Direct): Seating {
     const { spec } = record;
     const placer = createPlacer(world, spec.name, context.policy(), deps.clock.now());
     const only = to === undefined ? {} : { only: new Set([to]) };
-    const placed = placer.place({ instance, run: spec.run, placement: spec.placement, ...only });
+    const { run, digest, placement, needs } = spec;
+    const placed = placer.place({ instance, run, digest, placement, needs, ...only });
     if (placed.kind === 'refused') refuse('REFUSED', instance, `not on ${nameOf(to)}: ${placed.hold.message}`);
   };
   const countable = (instance: InstanceName, { spec }: DirectRecord): number => {

@@ -267,6 +267,7 @@ function policyOf(
   const settings = known.reduce(withRepositorySettings, cluster);
   return {
     cpuOvercommit: settings.cpu_overcommit,
+    placement: settings.placement,
     lostAfter: settings.lost_after,
     nodeClass: settings.node_class,
     pools: settings.pools,

@@ -119,6 +119,7 @@ function changeOf(part: Part, control: ControlMessage): PartChange | 'incomplete
   if (!job.want || !job.digest || !job.runtime || !job.source) return 'incomplete';
   const document = (control.document as RunSpec | undefined) ?? part.documents[job.digest];
   if (!document || digestOf(document) !== job.digest) return 'incomplete';
-  const { want, digest, runtime, source, copy, name } = job;
-  return { kind: 'upsert', job: { instance: name, copy, want, digest, runtime, source }, document };
+  const { want, digest, runtime, source, copy, name, reserves, variables } = job;
+  const beside = { ...(reserves && { reserves }), ...(variables && { variables }) };
+  return { kind: 'upsert', job: { instance: name, copy, want, digest, runtime, source, ...beside }, document };
 }

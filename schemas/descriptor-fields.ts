@@ -14,7 +14,6 @@ const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
   on_return: 'on_return is not served by this version: the replacement stays',
   schedule: 'schedules are not served by this version',
   depends_on: 'depends_on is not served by this version',
-  spread: 'spread is not served by this version: instances go where most is free',
   vm_images: 'virtual machines are not served by this version',
   microserviceID: 'existing services are not edited by id: a service is known by its name',
 };
@@ -22,13 +21,12 @@ const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
 /** These are mentioned while set: the service runs all the same. */
 const mentioned: Readonly<Partial<Record<keyof Microservice, string>>> = {
   vtpus: 'TPUs are not counted, as in Oakestra',
-  storage: 'no node states its free disk space: storage does not filter',
-  bandwidth_in: 'no node states its bandwidth: bandwidth_in does not filter',
-  bandwidth_out: 'no node states its bandwidth: bandwidth_out does not filter',
+  storage: 'storage counts only on nodes that state theirs (capacity in nodes.yaml or agent.yaml)',
+  bandwidth_in: 'bandwidth_in counts only on nodes that state theirs (capacity in nodes.yaml or agent.yaml)',
+  bandwidth_out: 'bandwidth_out counts only on nodes that state theirs (capacity in nodes.yaml or agent.yaml)',
   args: 'args is ignored, as in Oakestra',
   state: 'state is ignored, as in Oakestra',
   added_files: 'added_files is ignored, as in Oakestra',
-  arch: 'arch is ignored for containers',
   platform: 'platform is ignored for containers',
   sla_violation_strategy: 'sla_violation_strategy is ignored, as in Oakestra',
   target_node: 'target_node is ignored, as in Oakestra; use a direct constraint',

@@ -1,9 +1,12 @@
 /** Constraints of a microservice as placement rules. */
-import type { Microservice } from './descriptor-schema.ts';
+import { architecture } from './architecture.ts';
+import type { Descriptor, Microservice } from './descriptor-schema.ts';
 import type { Findings } from './findings.ts';
-import type { LabelRule, Placement } from './spec.ts';
+import { labelKeyPattern, parseServiceName, type ServiceName, serviceName } from './names.ts';
+import type { ApartRule, LabelRule, Placement, SpreadRule } from './spec.ts';
 import type { Path } from './yaml.ts';
 
+type Application = Descriptor['applications'][number];
 type Constraint = NonNullable<Microservice['constraints']>[number];
 
 /** Keys that mean something, by type of constraint. */
@@ -11,6 +14,7 @@ const keysOf: Readonly<Record<Constraint['type'], readonly string[]>> = {
   direct: ['node', 'cluster'],
   label: ['label', 'in', 'not_in', 'exists'],
   clusters: ['allowed'],
+  apart: ['services', 'label'],
   addons: ['needs'],
   latency: ['area', 'threshold', 'rigidness', 'convergence_time'],
   geo: ['location', 'threshold', 'rigidness', 'convergence_time'],
@@ -36,11 +40,66 @@ export function toPlacement(constraints: readonly Constraint[], path: Path, find
       clusters = both(clusters, constraint.allowed ?? [], at, findings);
     } else if (constraint.type === 'label') {
       labels.push(...labelRules(constraint, at, findings));
+    } else if (constraint.type === 'apart') {
+      checkApart(constraint, at, findings);
     } else {
       findings.error('FIELD_NOT_SERVED', at, `constraints of type ${constraint.type} are not served by this version`);
     }
   });
   return { clusters: clusters ?? [], nodes: nodes ?? [], labels };
+}
+
+function checkApart({ services, label }: Constraint, path: Path, findings: Findings): void {
+  if (!services) {
+    findings.error('DESCRIPTOR_INVALID', path, 'an apart constraint names services', 'services: [web]');
+  }
+  checkLabel(label, [...path, 'label'], findings);
+}
+
+function checkLabel(label: string | undefined, path: Path, findings: Findings): void {
+  if (label !== undefined && !labelKeyPattern.test(label)) {
+    findings.error('DESCRIPTOR_INVALID', path, `\`${label}\` is not a key of a label`);
+  }
+}
+
+/** The rest of placement: what is beside the constraints, and the rules that need to know the application. */
+export function toWhere(
+  service: Microservice,
+  application: Application,
+  path: Path,
+  findings: Findings,
+): Pick<Placement, 'arch' | 'apart' | 'spread'> {
+  const arch = [...new Set(service.arch?.map(architecture))].sort();
+  const apart = (service.constraints ?? []).flatMap((constraint, index): ApartRule[] => {
+    const { type, label, services = [] } = constraint;
+    if (type !== 'apart') return [];
+    const at = [...path, 'constraints', index, 'services'];
+    const full = services.flatMap((name, n) => fullName(name, application, [...at, n], findings));
+    return [{ services: [...new Set(full)].sort(), ...(label === undefined ? {} : { label }) }];
+  });
+  const spread = (service.spread ?? []).map(({ label, required = false }, index): SpreadRule => {
+    checkLabel(label, [...path, 'spread', index, 'label'], findings);
+    return { label, required };
+  });
+  return {
+    ...(arch.length > 0 ? { arch } : {}),
+    ...(apart.length > 0 ? { apart } : {}),
+    ...(spread.length > 0 ? { spread } : {}),
+  };
+}
+
+/** A full name as it stands; a short one is a service of the same application. */
+function fullName(name: string, application: Application, path: Path, findings: Findings): ServiceName[] {
+  if (parseServiceName(name)) return [name];
+  const own = application.microservices.filter((one) => one.microservice_name === name);
+  if (own.length === 0) {
+    const message = `application ${application.application_name} has no service \`${name}\` here`;
+    findings.error('DESCRIPTOR_INVALID', path, message, 'the full name is app.namespace.service.namespace');
+  }
+  const { application_name: app, application_namespace: appNamespace = 'default' } = application;
+  return own.map(({ microservice_namespace: serviceNamespace = 'default' }) =>
+    serviceName({ app, appNamespace, service: name, serviceNamespace }),
+  );
 }
 
 /** `"a;b"`, without blanks and doubles. */
@@ -94,7 +153,7 @@ function checkKeys(constraint: Constraint, path: Path, findings: Findings): void
 
 /** The constraints that say the same, for `validate -o yaml`. */
 export function fromPlacement(placement: Placement): readonly Record<string, unknown>[] {
-  const { clusters, nodes, labels } = placement;
+  const { clusters, nodes, labels, apart = [] } = placement;
   const direct = nodes.length > 0 ? [{ type: 'direct', node: nodes.join(';') }] : [];
   const allowed = clusters.length > 0 ? [{ type: 'clusters', allowed: [...clusters] }] : [];
   const rules = labels.map(({ label, op, values }) => ({
@@ -102,5 +161,6 @@ export function fromPlacement(placement: Placement): readonly Record<string, unk
     label,
     ...(op === 'in' || op === 'not_in' ? { [op]: [...values] } : { exists: op === 'exists' }),
   }));
-  return [...direct, ...allowed, ...rules];
+  const kept = apart.map((rule) => ({ type: 'apart', ...rule, services: [...rule.services] }));
+  return [...direct, ...allowed, ...rules, ...kept];
 }

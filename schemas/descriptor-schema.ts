@@ -140,13 +140,21 @@ const Update = Type.Object(
 
 const Constraint = Type.Object(
   {
-    type: Type.Enum(['direct', 'label', 'clusters', 'addons', 'latency', 'geo'], {
+    type: Type.Enum(['direct', 'label', 'clusters', 'apart', 'addons', 'latency', 'geo'], {
       description: 'Kind of constraint.',
     }),
     ...optional({
       node: text('direct: node names, separated by `;`.'),
       cluster: text('direct: cluster name.', 63),
-      label: text('label: key of a node label.', 63),
+      label: text(
+        'label: key of a node label. apart: keep away from all nodes with the same value; default the node.',
+        63,
+      ),
+      services: Type.Array(text('A service of this application, or a full name.', 127), {
+        minItems: 1,
+        maxItems: 64,
+        description: 'apart: services whose instances must not be beside it; it may name itself.',
+      }),
       in: Type.Array(text('A value.', 255), { minItems: 1, maxItems: 256, description: 'label: one of these values.' }),
       not_in: Type.Array(text('A value.', 255), {
         minItems: 1,
@@ -164,6 +172,21 @@ const Constraint = Type.Object(
     }),
   },
   { ...closed, description: 'Where instances may run. All constraints hold together.' },
+);
+
+const Spread = Type.Array(
+  Type.Object(
+    {
+      label: text('Key of a node label.', 63),
+      ...optional({
+        required: Type.Boolean({
+          description: 'true: wait rather than run where more instances are; default false.',
+        }),
+      }),
+    },
+    { ...closed, description: 'Instances go first to values of this label that have the fewest.' },
+  ),
+  { maxItems: 8, description: 'Spreads instances over the values of labels, the most important first.' },
 );
 
 const Addresses = Type.Object(
@@ -206,9 +229,9 @@ export const Microservice = Type.Object(
         description: 'GPUs that are needed: reserved on the node, and given to the container.',
       }),
       vtpus: amount('Accepted and ignored.'),
-      storage: amount('MB of disk that are needed. No node states it yet.'),
-      bandwidth_in: amount('kbit/s that are needed. No node states it yet.'),
-      bandwidth_out: amount('kbit/s that are needed. No node states it yet.'),
+      storage: amount('MB of disk that are needed. Counted on nodes that state theirs.'),
+      bandwidth_in: amount('kbit/s that are needed. Counted on nodes that state theirs.'),
+      bandwidth_out: amount('kbit/s that are needed. Counted on nodes that state theirs.'),
       port: Type.Union([Type.String({ maxLength: 4096 }), Type.Integer()], {
         description: '`host:container[/tcp|udp]`, several separated by `;`. A bare number is both sides.',
         errorMessage: 'must be like 8080:80/tcp;9000',
@@ -232,6 +255,12 @@ export const Microservice = Type.Object(
       }),
       files: Files,
       host: Host,
+      arch: Type.Array(Type.String({ minLength: 1, maxLength: 32, description: 'E.g. amd64, arm64, arm.' }), {
+        maxItems: 16,
+        description: 'Architectures that the image is made for; default any.',
+        errorMessage: 'must be a list like [amd64, arm64]',
+      }),
+      spread: Spread,
       volumes: later('Volumes.'),
       secrets: later('Secrets.'),
       exclusive: later('At most one owner.'),
@@ -239,12 +268,10 @@ export const Microservice = Type.Object(
       on_return: later('Which copy stays when a lost node returns.'),
       schedule: later('Repeats a one_shot.'),
       depends_on: later('Order between services.'),
-      spread: later('Spreads instances over labels.'),
       vm_images: later('Images of virtual machines.'),
       args: ignored('Unused in Oakestra.'),
       state: ignored('Unused in Oakestra.'),
       added_files: ignored('Unused in Oakestra.'),
-      arch: ignored('Only unikernels use it.'),
       platform: ignored('Only unikernels use it.'),
       sla_violation_strategy: ignored('Unused in Oakestra.'),
       target_node: ignored('Unused in Oakestra; use a direct constraint.'),

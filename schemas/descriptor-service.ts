@@ -1,7 +1,7 @@
 /** One microservice of a valid descriptor as a service spec: defaults filled in, what cannot be carried out said. */
 import { type FileTexts, toFiles } from './descriptor-files.ts';
 import { checkGrants, toHost } from './descriptor-host.ts';
-import { toPlacement } from './descriptor-placement.ts';
+import { toPlacement, toWhere } from './descriptor-placement.ts';
 import type { Descriptor, Microservice } from './descriptor-schema.ts';
 import { canonicalJson, digestOf } from './digest.ts';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -10,6 +10,7 @@ import { imageFault } from './image-name.ts';
 import { serviceName } from './names.ts';
 import { parsePorts } from './ports-syntax.ts';
 import type { Healthcheck, Needs, PortMapping, RunSpec, ServiceSpec, UpdatePolicy, Virtualization } from './spec.ts';
+import { labelOfVariable, variablesOf } from './variables.ts';
 import type { Path } from './yaml.ts';
 
 export type Application = Descriptor['applications'][number];
@@ -63,7 +64,10 @@ export function toServiceSpec(
     digest: digestOf(run),
     replicas: service.replicas ?? replicas,
     needs: toNeeds(service),
-    placement: toPlacement(service.constraints ?? [], [...path, 'constraints'], findings),
+    placement: {
+      ...toPlacement(service.constraints ?? [], [...path, 'constraints'], findings),
+      ...toWhere(service, application, path, findings),
+    },
     update: toUpdate(service, run.ports ?? [], path, findings),
     priority: service.priority ?? priority,
     ...(application.application_desc ? { description: application.application_desc } : {}),
@@ -168,6 +172,11 @@ function checkEnvironment(environment: readonly string[], path: Path, findings: 
     const key = item.slice(0, item.indexOf('='));
     if (seen.has(key)) findings.error('DESCRIPTOR_INVALID', [...path, 'environment', index], `\`${key}\` is set twice`);
     seen.add(key);
+    for (const name of variablesOf({ environment: [item] })) {
+      if (labelOfVariable(name) !== undefined) continue;
+      const message = `there is no variable \`${name}\``;
+      findings.error('DESCRIPTOR_INVALID', [...path, 'environment', index], message, `\${node.label.<key>}`);
+    }
   });
 }
 

@@ -60,6 +60,8 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
     priority: spec.priority,
     update: writeUpdate(update),
     ...(constraints.length > 0 ? { constraints: [...constraints] } : {}),
+    ...(spec.placement.arch ? { arch: [...spec.placement.arch] } : {}),
+    ...(spec.placement.spread ? { spread: spec.placement.spread.map((rule) => ({ ...rule })) } : {}),
   };
 }
 

@@ -9,6 +9,7 @@ import { labelKeyPattern } from './names.ts';
 export const messageVersion = 1;
 
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const amount = Type.Number({ minimum: 0, maximum: 1e12 });
 const text = (maxLength: number) => Type.String({ maxLength });
 const version = Type.Literal(messageVersion);
 const digest = Type.String({ pattern: '^1:[0-9a-f]{64}$' });
@@ -26,6 +27,16 @@ export const Job = Type.Object({
   digest,
   runtime: Type.Union([Type.Literal('docker'), Type.Literal('process')]),
   source: Type.Object({ name: text(63), commit: Type.Optional(text(64)) }),
+  /** What it reserves beyond its run spec: storage in MB, bandwidth in kbit/s. */
+  reserves: Type.Optional(
+    Type.Object({
+      storage: Type.Optional(amount),
+      bandwidth_in: Type.Optional(amount),
+      bandwidth_out: Type.Optional(amount),
+    }),
+  ),
+  /** Values of the variables in its environment, as they were when the copy was placed. Not in the digest. */
+  variables: Type.Optional(Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f]{1,128}$' }), text(255))),
 });
 export type Job = Static<typeof Job>;
 
@@ -73,6 +84,8 @@ export const ControlMessage = Type.Object({
     digest: Type.Optional(digest),
     runtime: Type.Optional(Job.properties.runtime),
     source: Type.Optional(Job.properties.source),
+    reserves: Job.properties.reserves,
+    variables: Job.properties.variables,
   }),
   /** The run spec, unless the part already holds it. */
   document: Type.Optional(Type.Unknown()),
@@ -104,7 +117,13 @@ export const InformationMessage = Type.Object({
     memory: Type.Number({ minimum: 0 }),
     /** GPUs, on nodes that have some. */
     gpu: Type.Optional(Type.Integer({ minimum: 0, maximum: 1024 })),
+    /** MB of disk and kbit/s, on nodes whose owner states them. */
+    storage: Type.Optional(amount),
+    bandwidth_in: Type.Optional(amount),
+    bandwidth_out: Type.Optional(amount),
   }),
+  /** Pressure; absent: normal. */
+  level: Type.Optional(Type.Union([Type.Literal('normal'), Type.Literal('restricted'), Type.Literal('tainted')])),
   arch: text(32),
   runtimes: Type.Array(Type.Object({ name: text(32), version: text(64) }), { maxItems: 16 }),
   /** Members of a run spec that this agent understands; a spec with another one is not sent to it. */

@@ -15,8 +15,14 @@ export interface NodeListing {
   readonly ip?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly pool?: string;
-  /** Cores and MB. */
-  readonly capacity?: { readonly cpu?: number; readonly memory?: number };
+  /** Cores, MB and kbit/s. */
+  readonly capacity?: {
+    readonly cpu?: number;
+    readonly memory?: number;
+    readonly storage?: number;
+    readonly bandwidth_in?: number;
+    readonly bandwidth_out?: number;
+  };
   readonly location?: string;
   readonly cordon?: boolean;
 }

@@ -33,8 +33,17 @@ const NodeItem = Type.Object(
       'Pool: settings for its nodes are in oakctl.yaml.',
     ),
     capacity: blank(
-      Type.Object({ cpu: Type.Optional(amount('Cores.')), memory: Type.Optional(amount('MB.')) }, closed),
-      'What jobs may reserve: cores and MB. Absent: what the agent reports.',
+      Type.Object(
+        {
+          cpu: Type.Optional(amount('Cores.')),
+          memory: Type.Optional(amount('MB.')),
+          storage: Type.Optional(amount('MB of disk. Absent: not counted.')),
+          bandwidth_in: Type.Optional(amount('kbit/s. Absent: not counted.')),
+          bandwidth_out: Type.Optional(amount('kbit/s. Absent: not counted.')),
+        },
+        closed,
+      ),
+      'What jobs may reserve: cores, MB and kbit/s. Absent: what the agent reports.',
     ),
     location: blank(Type.String({ maxLength: 255 }), 'Free text, or `lat,long[,radius]`.'),
     thresholds: blank(Type.Record(Type.String(), Type.Unknown()), 'Not carried out by this version.'),

@@ -116,6 +116,11 @@ export const ClusterFile = Type.Object(
     cpu_overcommit: Type.Optional(
       Type.Number({ minimum: 0.01, maximum: 1000, description: 'How many times over vcpus may be promised.' }),
     ),
+    placement: Type.Optional(
+      Type.Enum(['spread', 'best_fit'], {
+        description: '`spread` (default) takes the emptiest node, `best_fit` the fullest that has room.',
+      }),
+    ),
     guard: Type.Optional(guard),
     nodes: Type.Optional(nodes),
     limits: Type.Optional(

@@ -59,6 +59,8 @@ export interface ClusterSettings {
   /** ms without a sign after which a node is lost. */
   readonly lost_after: Readonly<Record<NodeClass, number>>;
   readonly cpu_overcommit: number;
+  /** Among nodes with equally few instances of a service: the emptiest first, or the fullest that has room. */
+  readonly placement: 'spread' | 'best_fit';
   readonly guard: Guard;
   readonly nodes: { readonly undeclared: Undeclared };
   /** `request`: what a service needs is also its hard cap, unless it says another one. */
@@ -83,6 +85,7 @@ export const settingsDefaults = {
   node_class: 'edge',
   lost_after: { edge: 90_000, lan: 15_000, fast: 2_000 },
   cpu_overcommit: 1,
+  placement: 'spread',
   guard: { count: 2, share: 0.3 },
   undeclared: 'use',
   limits: 'none',
@@ -117,6 +120,7 @@ export function parseClusterSettings(
     node_class: value.node_class ?? settingsDefaults.node_class,
     lost_after: lostAfter(value.lost_after),
     cpu_overcommit: value.cpu_overcommit ?? settingsDefaults.cpu_overcommit,
+    placement: value.placement ?? settingsDefaults.placement,
     guard: { ...settingsDefaults.guard, ...value.guard },
     nodes: { undeclared: value.nodes?.undeclared ?? settingsDefaults.undeclared },
     limits: value.limits ?? settingsDefaults.limits,

@@ -4,6 +4,9 @@
  */
 import type { ServiceName } from './names.ts';
 
+/** How much pressure a node is under: `tainted` takes no new copies. */
+export type NodeLevel = 'normal' | 'restricted' | 'tainted';
+
 /** What a microservice asks for. `container` runs in an engine, `process` directly on the host where the node allows it. */
 export type Virtualization = 'container' | 'process';
 
@@ -94,7 +97,7 @@ export interface RunSpec {
   readonly privileged?: boolean;
 }
 
-/** What placement reserves. All numbers, 0 = none asked. */
+/** What placement reserves. All numbers, 0 = none asked; storage and bandwidth count only on nodes that state theirs. */
 export interface Needs {
   readonly memory: number;
   readonly vcpus: number;
@@ -117,6 +120,24 @@ export interface Placement {
   /** Node names or aliases of `direct` constraints; empty = any. */
   readonly nodes: readonly string[];
   readonly labels: readonly LabelRule[];
+  /** Architectures that its image is made for, as engines call them (`amd64`, `arm64`); absent: any. */
+  readonly arch?: readonly string[];
+  /** Services whose instances it must not be beside. */
+  readonly apart?: readonly ApartRule[];
+  /** Labels over whose values its instances are spread, the most important first. */
+  readonly spread?: readonly SpreadRule[];
+}
+
+/** Kept apart from all instances of these services: by node, or by the value of a label. Holds in both directions. */
+export interface ApartRule {
+  readonly services: readonly ServiceName[];
+  readonly label?: string;
+}
+
+/** The values with the fewest instances first; `required`: only those. */
+export interface SpreadRule {
+  readonly label: string;
+  readonly required: boolean;
 }
 
 export interface UpdatePolicy {

@@ -6,6 +6,7 @@ import type { Part } from '../../schemas/assignment.ts';
 import type { InstanceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
+import { withVariables } from '../../schemas/variables.ts';
 import type { ActualCopy } from './copy.ts';
 import { type Actual, type Member, membersOf } from './members.ts';
 import { imageKey, keyText, type Memory } from './memory.ts';
@@ -102,7 +103,8 @@ function forward(member: Member, blocked: boolean, memory: Memory, now: Now): St
   if (found && found.digest !== job.digest) {
     return isRunning(member) ? undefined : { kind: 'remove', ...aimOf(member) };
   }
-  const aim = { ...aimOf(member), digest: job.digest, run };
+  // The values of variables are those of the day the copy was placed: a label that changes later restarts nothing.
+  const aim = { ...aimOf(member), digest: job.digest, run: withVariables(run, job.variables) };
   if (!found) {
     const image = memory.images.get(imageKey(job.runtime, run.code));
     return { kind: image !== undefined && image > now.mono ? 'create' : 'prepare', ...aim };

@@ -10,7 +10,7 @@ const megabyte = 1024 * 1024;
 
 /** A reading at each call; CPU is the share since the call before (since boot at the first). `capacity` wins over what is measured. */
 export function createUsageMeter(capacity: Partial<Usage['capacity']> = {}, machine: Machine = os): () => Usage {
-  const gpu = capacity.gpu ?? countGpus();
+  const { gpu = countGpus(), cpu: _cores, memory: _megabytes, ...stated } = capacity;
   let last = { busy: 0, total: 0 };
   return () => {
     const cpus = machine.cpus();
@@ -26,6 +26,7 @@ export function createUsageMeter(capacity: Partial<Usage['capacity']> = {}, mach
         cpu: capacity.cpu ?? cpus.length,
         memory: capacity.memory ?? Math.floor(all / megabyte),
         ...(gpu > 0 && { gpu }),
+        ...stated,
       },
     };
   };

@@ -165,19 +165,23 @@ export function forgetCopies(index: Indexes, node: NodeId): Set<ServiceName> {
 
 /** What the copies of a node reserve on it. `documents`: of the node's part. */
 export function reservedBy(copies: Iterable<Copy>, documents: Part['documents']): Reserved {
-  let memory = 0;
-  let vcpus = 0;
-  let vgpus = 0;
+  const sum = { memory: 0, vcpus: 0, vgpus: 0, storage: 0, bandwidth_in: 0, bandwidth_out: 0 };
   const ports = new Map<string, InstanceName>();
   for (const copy of copies) {
     const run = occupiedBy(copy, documents);
     if (!run) continue;
-    memory += run.memory ?? 0;
-    vcpus += run.vcpus ?? 0;
-    vgpus += run.vgpus ?? 0;
+    sum.memory += run.memory ?? 0;
+    sum.vcpus += run.vcpus ?? 0;
+    sum.vgpus += run.vgpus ?? 0;
+    const reserves = copy.job?.reserves;
+    if (reserves) {
+      sum.storage += reserves.storage ?? 0;
+      sum.bandwidth_in += reserves.bandwidth_in ?? 0;
+      sum.bandwidth_out += reserves.bandwidth_out ?? 0;
+    }
     for (const key of portKeys(run)) ports.set(key, copy.instance);
   }
-  return { memory, vcpus, vgpus, ports };
+  return { ...sum, ports };
 }
 
 /** Statuses of a copy that still has its ports and its memory. */
@@ -189,11 +193,13 @@ function occupiedBy({ job, report, leaving }: Copy, documents: Part['documents']
   return documents[job.digest];
 }
 
+const amounts = ['memory', 'vcpus', 'vgpus', 'storage', 'bandwidth_in', 'bandwidth_out'] as const;
+
 /** Is there less in `after` than in `before`, so that something that waits may fit now? */
 export function frees(before: Reserved | undefined, after: Reserved): boolean {
   if (!before) return false;
   const freed = [...before.ports.keys()].some((port) => !after.ports.has(port));
-  return freed || after.memory < before.memory || after.vcpus < before.vcpus || after.vgpus < before.vgpus;
+  return freed || amounts.some((amount) => after[amount] < before[amount]);
 }
 
 /** `<protocol>/<host port>` of each published port. */

@@ -125,6 +125,7 @@ interface Part {
 /** Nothing new may be placed on the nodes that would fit. */
 const closedCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NODES_CORDONED',
+  'NODES_TAINTED',
   'NODES_DUPLICATED',
   'NODES_UNWRITABLE',
   'NODES_AWAY',

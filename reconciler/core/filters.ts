@@ -1,57 +1,27 @@
 /**
- * Placement filters, in order: first what a node is, then how it is at the moment, then what is free on it. When no node passes,
- * the filter that the best node got as far as is the reason, so that a hold names the last thing in the way.
+ * Placement filters, in order: first what a node is, then how it is at the moment, then what is beside and free on it. When no
+ * node passes, the filter that the best node got as far as is the reason, so that a hold names the last thing in the way.
  */
 import { withoutEmpty } from '../../schemas/digest.ts';
 import { type MissingGrant, missingGrant } from '../../schemas/grants.ts';
-import { type InstanceName, type NodeId, parseInstanceName } from '../../schemas/names.ts';
-import { type LabelRule, type Placement, type RunSpec, type RuntimeName, runtimesFor } from '../../schemas/spec.ts';
-import type { HoldCode } from '../../schemas/status.ts';
-import { portKeys } from './copy-index.ts';
-import type { Node, Reserved } from './model.ts';
-import { capacityOf, isSeed, isUnwritable } from './node-facts.ts';
-import type { Presence } from './presence.ts';
+import { parseInstanceName } from '../../schemas/names.ts';
+import { type LabelRule, type RunSpec, type RuntimeName, runtimesFor } from '../../schemas/spec.ts';
+import { labelOfVariable } from '../../schemas/variables.ts';
+import type { Candidate, Wish } from './candidates.ts';
+import type { Filter } from './filter.ts';
+import type { Node } from './model.ts';
+import { isUnwritable } from './node-facts.ts';
+import { roomFilters } from './room.ts';
+import { spreadBlock } from './score.ts';
+import { count, listed } from './sentence.ts';
 
-/** What wants a place. */
-export interface PlaceRequest {
-  readonly instance: InstanceName;
-  readonly run: RunSpec;
-  readonly placement: Placement;
-  /** Only these nodes (an ordinal's node, or the node of the copy to swap with). Absent: any. */
-  readonly only?: ReadonlySet<NodeId>;
-  /** Wins over every score if it is admitted. */
-  readonly prefer?: NodeId;
-  /** A copy of the same instance that stops before the new one starts: what it holds counts as free. */
-  readonly releases?: { readonly node: NodeId; readonly run: RunSpec };
-  /** A copy of the same instance stops before the new one starts, wherever it is: its ports are no conflict. */
-  readonly yields?: true;
+/** Decides by the node alone. */
+interface StandingFilter extends Filter {
+  readonly admits: (candidate: Candidate, wish: Wish) => boolean;
 }
 
-/** A node as placement sees it. */
-export interface Candidate {
-  readonly node: Node;
-  readonly id: NodeId;
-  readonly state: Presence['state'];
-  readonly labels: Readonly<Record<string, string>> | undefined;
-  readonly cordon: { readonly cause: string } | undefined;
-  /** Cores (overcommitted), MB and GPUs in all; undefined while unknown. */
-  readonly capacity: { readonly vcpus: number; readonly memory: number; readonly vgpus: number } | undefined;
-  readonly reserved: Reserved;
-  /** Host ports taken on the node's address, by whoever shares it. */
-  readonly ports: ReadonlyMap<string, InstanceName>;
-  /** Instances of the same service on it. */
-  readonly siblings: number;
-}
-
-export interface Filter {
-  readonly name: string;
-  readonly code: HoldCode;
-  readonly admits: (candidate: Candidate, request: PlaceRequest) => boolean;
-  /** Half a sentence about the nodes that it turned away, with the numbers. */
-  readonly explain: (refused: readonly Candidate[], request: PlaceRequest) => string;
-}
-
-export const filters: readonly Filter[] = [
+/** What a node is: the answer is the same for all nodes that say the same of themselves. */
+export const standingFilters: readonly StandingFilter[] = [
   {
     name: 'direct',
     code: 'DIRECT_NODE_UNKNOWN',
@@ -64,6 +34,24 @@ export const filters: readonly Filter[] = [
     code: 'LABEL_MISMATCH',
     admits: ({ labels }, { placement }) => labels === undefined || matchesLabels(labels, placement.labels),
     explain: (refused, { placement }) => `${count(refused)} without ${placement.labels.map(formatRule).join(' and ')}`,
+  },
+  {
+    name: 'variables',
+    code: 'LABEL_MISMATCH',
+    admits: ({ labels }, wish) => labels === undefined || missingLabels(labels, wish.variables).length === 0,
+    explain: (refused, wish) => {
+      const missing = new Set(refused.flatMap(({ labels }) => missingLabels(labels ?? {}, wish.variables)));
+      return `${count(refused)} without the label ${[...missing].sort().join(', ')} that its environment asks for`;
+    },
+  },
+  {
+    name: 'architecture',
+    code: 'NO_ARCHITECTURE',
+    admits: ({ arch }, { placement }) => arch === undefined || (placement.arch?.includes(arch) ?? true),
+    explain: (refused, { placement }) => {
+      const found = [...new Set(refused.map(({ arch }) => arch))].sort().join(' or ');
+      return `${count(refused)} with ${found}, and it is for ${placement.arch?.join(' or ')}`;
+    },
   },
   {
     name: 'runtime',
@@ -83,19 +71,23 @@ export const filters: readonly Filter[] = [
   {
     name: 'host',
     code: 'HOST_NOT_GRANTED',
-    admits: ({ node }, request) => !node.information || missingOn(node, request) === undefined,
-    explain: (refused, request) => {
+    admits: ({ node }, wish) => !node.information || missingOn(node, wish) === undefined,
+    explain: (refused, wish) => {
       const [first] = refused;
-      const missing = first && missingOn(first.node, request);
+      const missing = first && missingOn(first.node, wish);
       const lack = `${count(refused)} without a grant of ${missing?.what} (${listed(refused)})`;
       return `${lack}; policy.yaml of ${first?.node.record.name}, below grants, would need: ${missing?.line}`;
     },
   },
+];
+
+/** How a node is at the moment, and what is beside. */
+const presentFilters: readonly Filter[] = [
   {
     name: 'size',
     code: 'NO_CAPACITY',
-    admits: ({ id, node }, { placement, only }) =>
-      !isUnsized(node) || placement.nodes.some((name) => isCalled(node, name)) || (only?.has(id) ?? false),
+    admits: ({ id, node, sized }, { placement, only }) =>
+      sized || placement.nodes.some((name) => isCalled(node, name)) || (only?.has(id) ?? false),
     explain: (refused) => `${count(refused)} of unknown capacity, only for services that name it (${listed(refused)})`,
   },
   {
@@ -103,6 +95,12 @@ export const filters: readonly Filter[] = [
     code: 'NODES_CORDONED',
     admits: ({ cordon }) => cordon === undefined,
     explain: (refused) => `${count(refused)} cordoned (${listed(refused)})`,
+  },
+  {
+    name: 'taint',
+    code: 'NODES_TAINTED',
+    admits: ({ node }) => node.information?.level !== 'tainted',
+    explain: (refused) => `${count(refused)} tainted (${listed(refused)})`,
   },
   {
     name: 'duplicate',
@@ -129,40 +127,31 @@ export const filters: readonly Filter[] = [
     explain: (refused) => `${count(refused)} whose ledger is being read (${listed(refused)})`,
   },
   {
-    name: 'ports',
-    code: 'PORT_CONFLICT',
-    admits: (candidate, request) => takenPorts(candidate, request).length === 0,
-    explain: (refused, request) => {
+    name: 'apart',
+    code: 'KEPT_APART',
+    admits: (candidate, wish, scene) => scene.neighbour(candidate, wish) === undefined,
+    explain: (refused, wish, scene) => {
       const [first] = refused;
-      const [port, holder] = (first && takenPorts(first, request)[0]) ?? ['', ''];
-      return `${count(refused)} whose ${port} is published already (by ${holder} on ${first?.node.record.name})`;
+      const neighbour = first && scene.neighbour(first, wish);
+      const where = neighbour?.label === undefined ? 'on it' : `near it by ${neighbour.label}`;
+      return `${count(refused)} with ${neighbour?.instance} or its like ${where} (${listed(refused)})`;
     },
   },
   {
-    name: 'memory',
-    code: 'NO_CAPACITY',
-    admits: (candidate, request) => fits(request.run.memory, freeMemory(candidate, request)),
-    explain: (refused, request) =>
-      `needs ${request.run.memory} MB, largest free ${largest(refused, (one) => freeMemory(one, request), ' MB')}`,
-  },
-  {
-    name: 'vcpus',
-    code: 'NO_CAPACITY',
-    admits: (candidate, request) => fits(request.run.vcpus, freeVcpus(candidate, request)),
-    explain: (refused, request) =>
-      `needs ${request.run.vcpus} vcpus, largest free ${largest(refused, (one) => freeVcpus(one, request), '')}`,
-  },
-  {
-    name: 'vgpus',
-    code: 'NO_CAPACITY',
-    admits: (candidate, request) => fits(request.run.vgpus, freeVgpus(candidate, request)),
-    explain: (refused, request) =>
-      `needs ${request.run.vgpus} vgpus, largest free ${largest(refused, (one) => freeVgpus(one, request), '')}`,
+    name: 'spread',
+    code: 'SPREAD_REQUIRED',
+    admits: (candidate, wish, scene) => spreadBlock(candidate, wish, scene) === undefined,
+    explain: (refused, wish, scene) => {
+      const labels = new Set(refused.flatMap((one) => spreadBlock(one, wish, scene) ?? []));
+      return `${count(refused)} not where the fewest instances are by ${[...labels].sort().join(', ')} (${listed(refused)})`;
+    },
   },
 ];
 
+export const filters: readonly Filter[] = [...standingFilters, ...presentFilters, ...roomFilters];
+
 /** What the node's policy would have to allow. */
-function missingOn(node: Node, { instance, run }: PlaceRequest): MissingGrant | undefined {
+function missingOn(node: Node, { instance, run }: Wish): MissingGrant | undefined {
   const service = parseInstanceName(instance)?.service ?? instance;
   return missingGrant(service, run, node.information?.grants ?? []);
 }
@@ -185,48 +174,14 @@ export function matchesLabels(labels: Readonly<Record<string, string>>, rules: r
 
 /** The best runtime of the node for this run spec. */
 export function runtimeFor(node: Node, run: RunSpec): RuntimeName | undefined {
-  const has = new Set(node.information?.runtimes.map((runtime) => runtime.name));
-  return runtimesFor[run.virtualization].find((name) => has.has(name));
+  const runtimes = node.information?.runtimes ?? [];
+  return runtimesFor[run.virtualization].find((name) => runtimes.some((runtime) => runtime.name === name));
 }
 
-/** A seed node whose capacity nodes.yaml does not give: it takes what names it, and nobody counts its room. */
-function isUnsized(node: Node): boolean {
-  return isSeed(node) && capacityOf(node) === undefined;
-}
-
-/** MB that are free for the request on this node. */
-export function freeMemory({ id, node, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
-  if (isUnsized(node)) return Number.POSITIVE_INFINITY;
-  const released = releases?.node === id ? (releases.run.memory ?? 0) : 0;
-  return (capacity?.memory ?? 0) - reserved.memory + released;
-}
-
-function freeVcpus({ id, node, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
-  if (isUnsized(node)) return Number.POSITIVE_INFINITY;
-  const released = releases?.node === id ? (releases.run.vcpus ?? 0) : 0;
-  return (capacity?.vcpus ?? 0) - reserved.vcpus + released;
-}
-
-function freeVgpus({ id, capacity, reserved }: Candidate, { releases }: PlaceRequest): number {
-  const released = releases?.node === id ? (releases.run.vgpus ?? 0) : 0;
-  return (capacity?.vgpus ?? 0) - reserved.vgpus + released;
-}
-
-/** Fractions of cores add up with rounding errors; a thousandth of a core is nothing. */
-function fits(needed: number | undefined, free: number): boolean {
-  return !needed || needed <= free + 0.001;
-}
-
-/** Wanted host ports that are taken, with who has them. */
-function takenPorts(
-  { id, ports }: Candidate,
-  { run, releases, yields, instance }: PlaceRequest,
-): [string, InstanceName][] {
-  return portKeys(run).flatMap((key): [string, InstanceName][] => {
-    const holder = ports.get(key);
-    if (holder === undefined || (holder === instance && (yields || releases?.node === id))) return [];
-    return [[key, holder]];
-  });
+/** Labels that variables stand for and the node has not. */
+export function missingLabels(labels: Readonly<Record<string, string>>, variables: readonly string[]): string[] {
+  const wanted = variables.map((name) => labelOfVariable(name) ?? name);
+  return wanted.filter((label) => !Object.hasOwn(labels, label));
 }
 
 function unknownFields(node: Node, run: RunSpec): string[] {
@@ -238,19 +193,4 @@ function formatRule({ label, op, values }: LabelRule): string {
   if (op === 'exists') return label;
   if (op === 'not_exists') return `no ${label}`;
   return `${label} ${op === 'in' ? 'in' : 'not in'} (${values.join(', ')})`;
-}
-
-function count(refused: readonly Candidate[]): string {
-  return refused.length === 1 ? '1 node' : `${refused.length} nodes`;
-}
-
-function listed(refused: readonly Candidate[]): string {
-  const names = refused.map(({ node }) => node.record.name).sort();
-  return names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
-}
-
-function largest(refused: readonly Candidate[], free: (one: Candidate) => number, unit: string): string {
-  const best = refused.reduce((a, b) => (free(b) > free(a) ? b : a));
-  const amount = Math.max(0, Math.round(free(best) * 100) / 100);
-  return `${amount}${unit} on ${best.node.record.name}`;
 }

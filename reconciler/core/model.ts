@@ -211,12 +211,28 @@ export interface World {
   readonly dirty: Set<ServiceName>;
   /** Services that wait for room or for a node: dirtied by every node event that could free them. */
   readonly waiting: Set<ServiceName>;
+  /** Services that must be kept apart from the key, because their own rules name it. */
+  readonly shunnedBy: Map<ServiceName, Set<ServiceName>>;
+  /** Bytes of each node's part on the wire. */
+  readonly sizes: Map<NodeId, number>;
+  /** Where copies of a service failed lately: a few nodes each, see failures.ts. */
+  readonly failures: Map<ServiceName, ReadonlyMap<NodeId, Failure>>;
+}
+
+/** Copies of one service that failed on one node. */
+export interface Failure {
+  readonly times: number;
+  /** The last one. */
+  readonly at: Mono;
 }
 
 export interface Reserved {
   readonly memory: number;
   readonly vcpus: number;
   readonly vgpus: number;
+  readonly storage: number;
+  readonly bandwidth_in: number;
+  readonly bandwidth_out: number;
   /** `<protocol>/<port>` -> instance that holds it on the node's address. */
   readonly ports: ReadonlyMap<string, InstanceName>;
 }
@@ -240,6 +256,9 @@ export type Action =
       readonly run: RunSpec;
       readonly runtime: RuntimeName;
       readonly source: JobSource;
+      /** What travels in the job beside the run spec. */
+      readonly reserves?: Job['reserves'];
+      readonly variables?: Job['variables'];
       /** For events and plan: why now and why there. */
       readonly why: string;
     }
@@ -286,6 +305,8 @@ export interface StuckMove extends Stay {
 }
 
 export interface Policy {
+  /** Among nodes with equally few instances: the emptiest first, or the fullest that has room. */
+  readonly placement: 'spread' | 'best_fit';
   /** Vcpus may be promised this many times over. */
   readonly cpuOvercommit: number;
   /** ms without a sign after which a node is lost, by class. */

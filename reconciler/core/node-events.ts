@@ -4,9 +4,11 @@ import type { InformationMessage } from '../../schemas/messages.ts';
 import type { NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import { forgetCopies, frees, indexJobs, indexReports, reservedBy } from './copy-index.ts';
+import { forgetFailures, noteFailures } from './failures.ts';
 import { rematch, rematchNode } from './listings.ts';
 import type { Listing, Node, NodeRecord, World, WorldEvent } from './model.ts';
 import { isUnwritable } from './node-facts.ts';
+import { sizeAfter } from './part-size.ts';
 import { beatOf } from './presence.ts';
 
 type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
@@ -28,6 +30,8 @@ export function nodeForgotten(world: World, id: NodeId): void {
   const services = forgetCopies(world, id);
   world.nodes.delete(id);
   world.reserved.delete(id);
+  world.sizes.delete(id);
+  forgetFailures(world, id);
   if (world.listed.byName.size > 0) rematch(world, world.listed.byName.values());
   dirtyAll(world, services);
   dirtyWaiting(world);
@@ -60,6 +64,7 @@ export function instancesCame(world: World, event: Of<'instances'>): void {
   if (!before || isStale(before.reported, event.message)) return;
   const { copies, ...header } = event.message;
   const { stale, ...node } = nodeOf(world, event.node, before);
+  noteFailures(world, event.node, copies, event.at);
   const isFresh = !event.retained || (!node.gone && node.information?.session === header.session);
   world.nodes.set(event.node, { ...node, reported: header, ...(stale && !isFresh ? { stale } : {}) });
   dirtyAll(world, indexReports(world, event.node, copies, event.at));
@@ -96,6 +101,7 @@ export function setPart(world: World, id: NodeId, part: Part, at?: Mono): Set<Se
   const node = world.nodes.get(id);
   if (!node) return new Set();
   world.nodes.set(id, { ...node, part });
+  world.sizes.set(id, sizeAfter(world.sizes.get(id) ?? 0, node.part, part));
   const changed = indexJobs(world, id, { before: node.part, after: part }, at);
   reserve(world, id);
   return changed;
@@ -185,7 +191,7 @@ function isSame(a: unknown, b: unknown): boolean {
 /** Is what placement and holds read of a node as before? Only of messages that were made to share. */
 function samePlacement(old: InformationMessage, message: InformationMessage): boolean {
   const isOpen = isUnwritable({ information: old }) === isUnwritable({ information: message });
-  const isThere = old.ip === message.ip && old.arch === message.arch;
+  const isThere = old.ip === message.ip && old.arch === message.arch && old.level === message.level;
   return isOpen && isThere && shared.every((field) => old[field] === message[field]);
 }
 

@@ -1,4 +1,5 @@
 /** What a node is, from both sides: what it says itself and what nodes.yaml says of it. nodes.yaml wins. */
+import { architecture } from '../../schemas/architecture.ts';
 import type { Cordon, Node, Policy } from './model.ts';
 
 /** Own labels merged with the entry's; undefined while nobody said anything: unknown, not empty. */
@@ -12,18 +13,28 @@ export function isSeed(node: Pick<Node, 'record'>): boolean {
   return node.record.dialect === 'seed';
 }
 
-/** Cores, MB and GPUs; undefined while nobody said anything. */
-export function capacityOf(
-  node: Node,
-): { readonly cpu: number; readonly memory: number; readonly gpu?: number } | undefined {
-  const { listing } = node;
+/** As engines call it; undefined while unknown. */
+export function archOf({ information }: Node): string | undefined {
+  return information && information.arch !== 'unknown' ? architecture(information.arch) : undefined;
+}
+
+/** What can be reserved on a node: cores, MB, GPUs, and MB of disk and kbit/s where somebody states them. */
+export interface Capacity {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly gpu?: number;
+  readonly storage?: number;
+  readonly bandwidth_in?: number;
+  readonly bandwidth_out?: number;
+}
+
+/** Undefined while nobody said anything. */
+export function capacityOf(node: Node): Capacity | undefined {
   // A seed node says how busy it is, not how large.
   const information = isSeed(node) ? undefined : node.information;
-  const cpu = listing?.capacity?.cpu ?? information?.capacity.cpu;
-  const memory = listing?.capacity?.memory ?? information?.capacity.memory;
-  if (cpu === undefined || memory === undefined) return undefined;
-  const gpu = information?.capacity.gpu;
-  return { cpu, memory, ...(gpu !== undefined && { gpu }) };
+  const stated = { ...information?.capacity, ...node.listing?.capacity };
+  const { cpu, memory } = stated;
+  return cpu === undefined || memory === undefined ? undefined : { ...stated, cpu, memory };
 }
 
 /** It said that it cannot write down what it is told: what it has goes on, and nothing new would ever begin there. */

@@ -1,17 +1,35 @@
 /** Finds a node for a copy, or says with numbers why there is none. What was promised counts as used. */
-import type { InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
+import type { Job } from '../../schemas/messages.ts';
+import type { NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
-import { portKeys } from './copy-index.ts';
-import { type Candidate, type Filter, filters, isCalled, type PlaceRequest, runtimeFor } from './filters.ts';
-import type { Node, Policy, Reserved, View } from './model.ts';
-import { capacityOf, cordonOf, labelsOf } from './node-facts.ts';
-import { presenceOf } from './presence.ts';
+import { labelOfVariable } from '../../schemas/variables.ts';
+import {
+  addressOf,
+  type Candidate,
+  candidateOf,
+  type PlaceRequest,
+  type Wish,
+  wishOf,
+  withCopy,
+} from './candidates.ts';
+import type { Filter } from './filter.ts';
+import { filters, isCalled, runtimeFor, standingFilters } from './filters.ts';
+import type { Node, Policy, View } from './model.ts';
+import { uncounted } from './room.ts';
+import { createScene, labelValue, type Scene, type Surroundings } from './scene.ts';
 import { compareCandidates } from './score.ts';
 
 export type Placed =
-  | { readonly kind: 'placed'; readonly node: NodeId; readonly runtime: RuntimeName; readonly why: string }
+  | {
+      readonly kind: 'placed';
+      readonly node: NodeId;
+      readonly runtime: RuntimeName;
+      /** What its job says beside the run spec. */
+      readonly beside: Pick<Job, 'reserves' | 'variables'>;
+      readonly why: string;
+    }
   | { readonly kind: 'refused'; readonly hold: Hold };
 
 /** Places the copies of one service one after the other: each sees what the ones before it took. */
@@ -25,124 +43,104 @@ type Admitted =
   | { readonly best: Candidate; readonly runtime: RuntimeName; readonly others: readonly Candidate[] }
   | { readonly hold: Hold };
 
-const nothing: Reserved = { memory: 0, vcpus: 0, vgpus: 0, ports: new Map() };
-
 /** A placer for one plan of one service. */
 export function createPlacer(view: View, service: ServiceName, policy: Policy, now: Now): Placer {
-  const portsByAddress = new Map<string, Map<string, InstanceName>>();
-  const collect = (): Map<NodeId, Candidate> => {
-    const siblings = countSiblings(view, service);
-    const nodes = [...view.nodes].sort(([, a], [, b]) => (a.record.name < b.record.name ? -1 : 1));
-    return new Map(
-      nodes.map(([id, node]) => {
-        const reserved = view.reserved.get(id) ?? nothing;
-        const ports = portsByAddress.get(addressOf(node)) ?? new Map<string, InstanceName>();
-        for (const [key, instance] of reserved.ports) ports.set(key, instance);
-        portsByAddress.set(addressOf(node), ports);
-        return [id, candidateOf(node, reserved, ports, siblings.get(id) ?? 0, policy, now)];
-      }),
-    );
-  };
   // Most plans place nothing: the nodes are looked at when the first copy wants a place.
-  let collected: Map<NodeId, Candidate> | undefined;
+  let looked: { readonly candidates: Map<NodeId, Candidate>; readonly scene: Scene } | undefined;
+  const look = (): NonNullable<typeof looked> => {
+    const candidates = collect(view, policy, now);
+    return { candidates, scene: createScene(view, service, policy, now, surroundingsOf(candidates)) };
+  };
 
-  const admit = (candidates: ReadonlyMap<NodeId, Candidate>, request: PlaceRequest): Admitted => {
-    const direct = directProblem(view, request);
+  const admit = (wish: Wish): Admitted => {
+    const direct = directProblem(view, wish);
     if (direct) return { hold: direct };
-    const among = [...candidates.values()].filter(({ id }) => !request.only || request.only.has(id));
-    const { admitted, refused } = sift(among, request);
-    const [best, ...others] = admitted.sort((a, b) => compareCandidates(a, b, request));
-    const runtime = best && runtimeFor(best.node, request.run);
-    return best && runtime ? { best, runtime, others } : { hold: explain(among, refused, request) };
+    looked ??= look();
+    const { candidates, scene } = looked;
+    const among = [...candidates.values()].filter(({ id }) => !wish.only || wish.only.has(id));
+    const { admitted, refused } = sift(among, wish, scene);
+    const [best, ...others] = admitted.sort((a, b) => compareCandidates(a, b, wish, scene, policy));
+    const runtime = best && runtimeFor(best.node, wish.run);
+    return best && runtime ? { best, runtime, others } : { hold: explain(among, refused, wish, scene) };
   };
 
   return {
     rank(request) {
-      collected ??= collect();
-      const found = admit(collected, request);
+      const found = admit(wishOf(request));
       return 'hold' in found ? found : { nodes: [found.best, ...found.others].map(({ node }) => node) };
     },
     place(request) {
-      collected ??= collect();
-      const candidates = collected;
-      const found = admit(candidates, request);
+      const wish = wishOf(request);
+      const found = admit(wish);
       if ('hold' in found) return { kind: 'refused', hold: found.hold };
       const { best, runtime, others } = found;
-      candidates.set(best.id, taken(best, request));
-      const ports = portsByAddress.get(addressOf(best.node));
-      for (const key of portKeys(request.run)) ports?.set(key, request.instance);
-      return { kind: 'placed', node: best.id, runtime, why: reasonFor(best, others.length + 1, request) };
+      looked?.scene.take(best, wish);
+      looked?.candidates.set(best.id, withCopy(best, wish));
+      const why = reasonFor(best, others.length + 1, wish);
+      return { kind: 'placed', node: best.id, runtime, beside: besideOf(best, wish), why };
     },
   };
 }
 
-/** Where the node publishes ports. Agents on one machine share it. */
-function addressOf(node: Node): string {
-  return node.information?.ip ?? node.record.id;
+function collect(view: View, policy: Policy, now: Now): Map<NodeId, Candidate> {
+  const nodes = [...view.nodes].sort(([, a], [, b]) => (a.record.name < b.record.name ? -1 : 1));
+  return new Map(nodes.map(([id, node]) => [id, candidateOf(view, node, policy, now)]));
 }
 
-function candidateOf(
-  node: Node,
-  reserved: Reserved,
-  ports: ReadonlyMap<string, InstanceName>,
-  siblings: number,
-  policy: Policy,
-  now: Now,
-): Candidate {
-  const capacity = capacityOf(node);
-  return {
-    node,
-    id: node.record.id,
-    state: presenceOf(node, policy, now).state,
-    labels: labelsOf(node),
-    cordon: cordonOf(node, policy),
-    capacity: capacity && {
-      vcpus: capacity.cpu * policy.cpuOvercommit,
-      memory: capacity.memory,
-      vgpus: capacity.gpu ?? 0,
-    },
-    reserved,
-    ports,
-    siblings,
-  };
-}
-
-function countSiblings(view: View, service: ServiceName): Map<NodeId, number> {
-  const counts = new Map<NodeId, number>();
-  for (const { node, job } of view.copies.get(service)?.values() ?? []) {
-    if (job && job.want !== 'stopped') counts.set(node, (counts.get(node) ?? 0) + 1);
+function surroundingsOf(candidates: ReadonlyMap<NodeId, Candidate>): Surroundings {
+  const byAddress = new Map<string, NodeId[]>();
+  for (const { id, node } of candidates.values()) {
+    byAddress.set(addressOf(node), [...(byAddress.get(addressOf(node)) ?? []), id]);
   }
-  return counts;
+  return {
+    at: (address) => byAddress.get(address) ?? [],
+    values(label, wish) {
+      const values = new Set<string>();
+      for (const candidate of candidates.values()) {
+        const value = labelValue(candidate.labels, label);
+        if (value !== undefined && standingFilters.every((filter) => filter.admits(candidate, wish))) values.add(value);
+      }
+      return values;
+    },
+  };
 }
 
 function sift(
   among: readonly Candidate[],
-  request: PlaceRequest,
+  wish: Wish,
+  scene: Scene,
 ): { admitted: Candidate[]; refused: Map<Filter, Candidate[]> } {
   const refused = new Map<Filter, Candidate[]>();
   const admitted = among.filter((candidate) => {
-    const filter = filters.find((one) => !one.admits(candidate, request));
-    if (filter) refused.set(filter, [...(refused.get(filter) ?? []), candidate]);
-    return !filter;
+    const filter = filters.find((one) => !one.admits(candidate, wish, scene));
+    if (!filter) return true;
+    const before = refused.get(filter);
+    if (before) before.push(candidate);
+    else refused.set(filter, [candidate]);
+    return false;
   });
   return { admitted, refused };
 }
 
-function taken(candidate: Candidate, { run }: PlaceRequest): Candidate {
-  const { memory, vcpus, vgpus, ports } = candidate.reserved;
-  const reserved = {
-    memory: memory + (run.memory ?? 0),
-    vcpus: vcpus + (run.vcpus ?? 0),
-    vgpus: vgpus + (run.vgpus ?? 0),
-    ports,
+function besideOf({ labels }: Candidate, { needs, variables }: Wish): Pick<Job, 'reserves' | 'variables'> {
+  const amounts = (['storage', 'bandwidth_in', 'bandwidth_out'] as const).flatMap((name) => {
+    const amount = needs?.[name] ?? 0;
+    return amount > 0 ? [[name, amount] as const] : [];
+  });
+  const values = variables.map((name) => [name, labelValue(labels, labelOfVariable(name) ?? '') ?? ''] as const);
+  return {
+    ...(amounts.length > 0 ? { reserves: Object.fromEntries(amounts) } : {}),
+    ...(values.length > 0 ? { variables: Object.fromEntries(values) } : {}),
   };
-  return { ...candidate, reserved, siblings: candidate.siblings + 1 };
 }
 
-function reasonFor(best: Candidate, admitted: number, request: PlaceRequest): string {
-  if (request.only?.size === 1) return `on ${best.node.record.name}, where it belongs`;
-  if (best.id === request.prefer) return `on ${best.node.record.name}, where it was`;
-  return `on ${best.node.record.name}, the best of ${admitted} nodes that fit`;
+function reasonFor(best: Candidate, admitted: number, wish: Wish): string {
+  const { name } = best.node.record;
+  const missing = uncounted(best, wish);
+  const beside = missing.length > 0 ? `; ${missing.join(', ')} not counted: ${name} states none` : '';
+  if (wish.only?.size === 1) return `on ${name}, where it belongs${beside}`;
+  if (best.id === wish.prefer) return `on ${name}, where it was${beside}`;
+  return `on ${name}, the best of ${admitted} nodes that fit${beside}`;
 }
 
 /** Names that nobody has, or that several have, are said as such before any node is looked at. */
@@ -178,9 +176,10 @@ function directProblem(view: View, { placement, instance }: PlaceRequest): Hold 
 function explain(
   among: readonly Candidate[],
   refused: ReadonlyMap<Filter, readonly Candidate[]>,
-  request: PlaceRequest,
+  wish: Wish,
+  scene: Scene,
 ): Hold {
-  const subject = request.instance;
+  const subject = wish.instance;
   if (among.length === 0) {
     return {
       code: 'NO_NODE',
@@ -190,6 +189,6 @@ function explain(
     };
   }
   const inTheWay = filters.filter((filter) => refused.has(filter)).reverse();
-  const message = inTheWay.map((filter) => filter.explain(refused.get(filter) ?? [], request)).join('; ');
+  const message = inTheWay.map((filter) => filter.explain(refused.get(filter) ?? [], wish, scene)).join('; ');
   return { code: inTheWay[0]?.code ?? 'NO_NODE', subject, message };
 }

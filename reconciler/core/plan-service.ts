@@ -118,7 +118,11 @@ function bury(copies: Copies, tombstone: CopyId | undefined): { living: Copies; 
 const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NO_NODE',
   'NO_RUNTIME',
+  'NO_ARCHITECTURE',
   'NO_CAPACITY',
+  'KEPT_APART',
+  'SPREAD_REQUIRED',
+  'NODES_TAINTED',
   'PORT_CONFLICT',
   'DIRECT_NODE_UNKNOWN',
   'DIRECT_NODE_AMBIGUOUS',

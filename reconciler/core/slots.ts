@@ -1,10 +1,11 @@
 /** Which slots a service should have, and on which node a slot is bound to be. */
 import { instanceName, type NodeId } from '../../schemas/names.ts';
 import type { Placement } from '../../schemas/spec.ts';
+import { variablesOf } from '../../schemas/variables.ts';
 import { stayingSlots } from './drain.ts';
-import { isCalled, matchesLabels } from './filters.ts';
+import { isCalled, matchesLabels, missingLabels } from './filters.ts';
 import type { Desired, Node, Seat, View } from './model.ts';
-import { capacityOf, isSeed, labelsOf } from './node-facts.ts';
+import { archOf, capacityOf, isSeed, labelsOf } from './node-facts.ts';
 
 export interface WantedSlot {
   readonly slot: number;
@@ -21,7 +22,7 @@ export interface WantedSlot {
 
 /** Ascending. */
 export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[] {
-  const { name, replicas, placement } = desired.spec;
+  const { name, run, replicas, placement } = desired.spec;
   const of = (slot: number): WantedSlot => ({ slot, instance: instanceName(name, slot) });
   if (replicas !== 'every') {
     const stays = stayingSlots(view, desired);
@@ -34,8 +35,12 @@ export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[]
       }));
   }
   const has = new Set([...(view.copies.get(name)?.values() ?? [])].map((copy) => `${copy.node} ${copy.slot}`));
+  const variables = variablesOf(run);
   return [...view.nodes.values()]
-    .filter((node) => isMatch(view, node, placement, has.has(`${node.record.id} ${node.record.ordinal}`)))
+    .filter((node) => {
+      const hasCopy = has.has(`${node.record.id} ${node.record.ordinal}`);
+      return isMatch(view, node, placement, hasCopy) && (hasCopy || hasLabels(node, variables));
+    })
     .map((node) => ({ ...of(node.record.ordinal), bound: node.record.id }))
     .sort((a, b) => a.slot - b.slot);
 }
@@ -49,9 +54,17 @@ function placeOf(view: View, seat: Seat | undefined): Pick<WantedSlot, 'bound' |
   };
 }
 
+/** A node that cannot fill in the environment gets no slot; one whose label left later keeps what it has. */
+function hasLabels(node: Node, variables: readonly string[]): boolean {
+  const labels = labelsOf(node);
+  return labels === undefined || missingLabels(labels, variables).length === 0;
+}
+
 /** Unknown labels drop nothing and start nothing: such a node keeps what it has. */
 function isMatch(view: View, node: Node, placement: Placement, hasCopy: boolean): boolean {
   if (placement.clusters.length > 0 && !placement.clusters.includes(view.cluster)) return false;
+  const arch = archOf(node);
+  if (arch !== undefined && placement.arch && !placement.arch.includes(arch)) return false;
   if (placement.nodes.length > 0 && !placement.nodes.some((name) => isCalled(node, name))) return false;
   // Of unknown size, and not named: it takes only what names it.
   if (isSeed(node) && placement.nodes.length === 0 && capacityOf(node) === undefined) return false;

@@ -1,10 +1,10 @@
 /** Starts of copies: where, and whether at once or prepared for a swap. */
 import type { Hold } from '../../schemas/status.ts';
+import type { PlaceRequest } from './candidates.ts';
 import type { SlotState, Target } from './classify.ts';
 import { portKeys } from './copy-index.ts';
 import type { SlotsContext } from './decide-slots.ts';
 import { isLeaving } from './drain.ts';
-import type { PlaceRequest } from './filters.ts';
 import type { Action } from './model.ts';
 import type { Placed, Placer } from './place.ts';
 
@@ -83,7 +83,9 @@ function requestOf({ desired }: SlotsContext, slot: SlotState, target: Target): 
   return {
     instance: slot.instance,
     run: target.run,
+    digest: target.digest,
     placement: desired.spec.placement,
+    needs: desired.spec.needs,
     ...(only === undefined ? {} : { only: new Set([only]) }),
   };
 }
@@ -106,6 +108,7 @@ function outcome(
     run: target.run,
     runtime: placed.runtime,
     source: desired.source,
+    ...placed.beside,
     why: `${how.why}; ${placed.why}`,
   };
   const hold: Hold = { code: 'IN_PROGRESS', subject: slot.instance, message: how.why };

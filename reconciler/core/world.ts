@@ -4,7 +4,7 @@ import { type CopyId, copyId, type NodeId, type ServiceName } from '../../schema
 import type { Mono } from '../../schemas/ports.ts';
 import type { JobSource } from '../../schemas/spec.ts';
 import { indexNotices } from './copy-index.ts';
-import type { Action, Copy, Fence, World, WorldEvent } from './model.ts';
+import type { Action, Copy, Desired, Fence, World, WorldEvent } from './model.ts';
 import {
   dirtyAll,
   dirtyNode,
@@ -52,6 +52,9 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     reserved: new Map(),
     dirty: new Set(),
     waiting: new Set(),
+    shunnedBy: new Map(),
+    sizes: new Map(),
+    failures: new Map(),
   };
 }
 
@@ -79,6 +82,9 @@ export function cloneWorld(world: Readonly<World>): World {
     reserved: new Map(world.reserved),
     dirty: new Set(world.dirty),
     waiting: new Set(world.waiting),
+    shunnedBy: new Map([...world.shunnedBy].map(([name, by]) => [name, new Set(by)])),
+    sizes: new Map(world.sizes),
+    failures: new Map(world.failures),
   };
 }
 
@@ -111,6 +117,8 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
   listings: (world, { listings, removed }) => listingsRead(world, listings, removed),
   presence: (world, { node }) => dirtyNode(world, node),
   desired: (world, { service, desired }) => {
+    shun(world, service, desired);
+    if (!desired) world.failures.delete(service);
     put(world.desired, service, desired);
     world.dirty.add(service);
   },
@@ -161,8 +169,9 @@ function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undef
   const { instance } = action;
   if (action.kind === 'drop') return { kind: 'drop', instance, copy };
   if (action.kind === 'start') {
-    const { want, digest, runtime, source, run } = action;
-    return { kind: 'upsert', job: { instance, copy, want, digest, runtime, source }, document: run };
+    const { want, digest, runtime, source, run, reserves, variables } = action;
+    const beside = { ...(reserves && { reserves }), ...(variables && { variables }) };
+    return { kind: 'upsert', job: { instance, copy, want, digest, runtime, source, ...beside }, document: run };
   }
   const job = part.jobs.find((one) => one.instance === instance && one.copy === copy);
   const document = job && part.documents[job.digest];
@@ -194,6 +203,23 @@ function dirtyUnwanted(world: World, source: string): void {
     if (world.desired.has(service)) continue;
     if ([...copies.values()].some((copy: Copy) => copy.job?.source.name === source)) world.dirty.add(service);
   }
+}
+
+/** Keeps the index of who must be kept apart from whom. */
+function shun(world: World, service: ServiceName, next: Desired | undefined): void {
+  for (const other of shunnedServices(world.desired.get(service))) {
+    const by = world.shunnedBy.get(other);
+    by?.delete(service);
+    if (by?.size === 0) world.shunnedBy.delete(other);
+  }
+  for (const other of shunnedServices(next)) {
+    const by = world.shunnedBy.get(other) ?? new Set();
+    world.shunnedBy.set(other, by.add(service));
+  }
+}
+
+function shunnedServices(desired: Desired | undefined): ServiceName[] {
+  return (desired?.spec.placement.apart ?? []).flatMap(({ services }) => services);
 }
 
 function put<T>(map: Map<ServiceName, T>, key: ServiceName, value: T | undefined): void {

@@ -107,4 +107,35 @@ describe('joining', () => {
     await cluster.clock.advance(60_000);
     expect(cluster.handles()).toEqual(before);
   });
+
+  it('gives each instance the labels of its node, and a new label restarts nothing', async () => {
+    cluster = await createMemoryCluster({ workers: 3 });
+    const labelled = (shops: readonly (string | undefined)[]) =>
+      shops
+        .map(
+          (shop, n) => `- node: {hostname: worker-${n + 1}${shop === undefined ? '' : `, labels: {shop: ${shop}}`}}\n`,
+        )
+        .join('');
+    const environment = [`SHOP=\${node.label.shop}`];
+    const till = descriptor([{ microservice_name: 'till', replicas: 'every', environment }]);
+    await cluster.push({ 'nodes.yaml': labelled(['north', 'south', undefined]), 'till.yaml': till });
+    await count('till', 2);
+    await cluster.clock.advance(30_000);
+    const shops = () =>
+      cluster.nodes.flatMap(({ runtime }) =>
+        [...runtime.copies.values()].flatMap((copy) => runtime.runOf(copy)?.environment ?? []),
+      );
+    expect(shops()).toEqual(['SHOP=north', 'SHOP=south']);
+    await settled('till');
+    const before = cluster.handles();
+    await cluster.push({ 'nodes.yaml': labelled(['east', undefined, 'west']), 'till.yaml': till });
+    await count('till', 3);
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    expect(shops()).toEqual(['SHOP=north', 'SHOP=south', 'SHOP=west']);
+    for (const [copy, handle] of before) expect(cluster.handles().get(copy)).toBe(handle);
+    node(1).runtime.powerCut();
+    await cluster.clock.advance(60_000);
+    expect(shops()).toEqual(['SHOP=north', 'SHOP=south', 'SHOP=west']);
+  });
 });

@@ -18,6 +18,7 @@ export function at(ms: number): Now {
 export function aPolicy(changes: Partial<Policy> = {}): Policy {
   return {
     cpuOvercommit: 1,
+    placement: 'spread',
     lostAfter: { edge: 90_000, lan: 15_000, fast: 2_000 },
     nodeClass: 'lan',
     pools: {},

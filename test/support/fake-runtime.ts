@@ -28,6 +28,8 @@ export interface FakeRuntime extends Runtime {
   readonly calls: string[];
   /** What is there now, by `<instance>/<copy>`. */
   readonly copies: Map<string, ActualCopy>;
+  /** What each copy was created with, by `<instance>/<copy>`. */
+  runOf(key: CopyKey): RunSpec | undefined;
   /** Most calls (without probe and list) that were under way at once. */
   readonly peak: () => number;
   /** Calls of this kind on subjects that contain `part` go this way. Returns how to undo it. */
@@ -122,6 +124,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     get copies() {
       return new Map([...entries].map(([key, { copy }]) => [key, copy]));
     },
+    runOf: (key) => entries.get(keyOf(key))?.run,
     peak: () => peak,
     script(kind, part, script) {
       const times = typeof script === 'object' ? script.times : undefined;

@@ -335,6 +335,49 @@ describe('warnings', () => {
   });
 });
 
+describe('where instances go', () => {
+  it('apart takes services of the same application by their short name', () => {
+    const constraints = [{ type: 'apart', services: ['web', 'a.b.c.d', 'web'], label: 'rack' }];
+    const apart = [{ services: ['a.b.c.d', 'shop.eu.web.prod'], label: 'rack' }];
+    const { placement } = specOf({ microservice_namespace: 'prod', constraints }, { application_namespace: 'eu' });
+    expect(placement.apart).toEqual(apart);
+    expect(errorsOf({ constraints: [{ type: 'apart', services: ['wbe'] }] })).toMatchObject([
+      { code: 'DESCRIPTOR_INVALID', message: 'application shop has no service `wbe` here' },
+    ]);
+    expect(errorsOf({ constraints: [{ type: 'apart' }] })).toMatchObject([{ hint: 'services: [web]' }]);
+    expect(errorsOf({ constraints: [{ type: 'apart', services: ['web'], node: 'a' }] })).toMatchObject([
+      { code: 'UNKNOWN_FIELD' },
+    ]);
+  });
+
+  it('arch is written in the words of engines', () => {
+    expect(specOf({ arch: ['x86_64', 'aarch64', 'amd64', 'linux/arm/v7'] }).placement.arch).toEqual([
+      'amd64',
+      'arm',
+      'arm64',
+    ]);
+    expect(specOf({ arch: [] }).placement).toEqual({ clusters: [], nodes: [], labels: [] });
+  });
+
+  it('spread is a wish unless it says otherwise', () => {
+    expect(specOf({ spread: [{ label: 'zone' }] }).placement.spread).toEqual([{ label: 'zone', required: false }]);
+    expect(errorsOf({ spread: [{ label: 'a b' }] })).toMatchObject([{ code: 'DESCRIPTOR_INVALID' }]);
+  });
+
+  it('none of it is in the digest', () => {
+    const more = { arch: ['arm64'], spread: [{ label: 'zone' }], constraints: [{ type: 'apart', services: ['web'] }] };
+    expect(specOf(more).digest).toBe(specOf().digest);
+  });
+
+  it('variables of the environment are kept as written, and must exist', () => {
+    const environment = [`A=\${node.label.shop} \${HOME}`];
+    expect(specOf({ environment }).run.environment).toEqual(environment);
+    expect(errorsOf({ environment: [`A=\${node.name}`] })).toMatchObject([
+      { message: 'there is no variable `node.name`', hint: `\${node.label.<key>}` },
+    ]);
+  });
+});
+
 describe('names over files', () => {
   const services = (...files: string[]) =>
     files.flatMap((one, index) => parseDescriptor(one, `${index}.yaml`).services);
@@ -392,8 +435,12 @@ describe('the normalised form', () => {
       [
         { type: 'label', label: 'x', in: ['1'] },
         { type: 'label', label: 'y', exists: false },
+        { type: 'apart', services: ['web', 'a.b.c.d'], label: 'rack' },
+        { type: 'apart', services: ['web'] },
       ],
     ),
+    arch: maybe(fc.subarray(['amd64', 'aarch64', 'riscv64'])),
+    spread: maybe(fc.constantFrom([], [{ label: 'zone' }, { label: 'rack', required: true }])),
   });
 
   it('reads back to the same specs', () => {

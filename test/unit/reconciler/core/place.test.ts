@@ -1,17 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import type { PlaceRequest } from '../../../../reconciler/core/filters.ts';
+import type { PlaceRequest } from '../../../../reconciler/core/candidates.ts';
 import type { Listing, Policy } from '../../../../reconciler/core/model.ts';
 import { createPlacer, type Placed } from '../../../../reconciler/core/place.ts';
 import { apply } from '../../../../reconciler/core/world.ts';
+import { digestOf } from '../../../../schemas/digest.ts';
 import type { Placement, RunSpec } from '../../../../schemas/spec.ts';
 import { aCluster, aNodeRecord, aPolicy, aRun, at, type TestCluster } from '../../../support/builders.ts';
 
 const web = 'shop.default.web.default';
 
 function request(run: Partial<RunSpec> = {}, placement: Partial<Placement> = {}, slot = 0): PlaceRequest {
+  const wanted = aRun('app:1', run);
   return {
     instance: `${web}.instance.${slot}`,
-    run: aRun('app:1', run),
+    run: wanted,
+    digest: digestOf(wanted),
     placement: { clusters: [], nodes: [], labels: [], ...placement },
   };
 }

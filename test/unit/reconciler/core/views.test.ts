@@ -90,7 +90,15 @@ describe('nodes', () => {
         problems: [{ code: 'RUNTIME_UNAVAILABLE', message: 'docker is silent' }],
       }),
     });
-    c.world.reserved.set('node1', { memory: 256, vcpus: 1.5, vgpus: 0, ports: new Map() });
+    c.world.reserved.set('node1', {
+      memory: 256,
+      vcpus: 1.5,
+      vgpus: 0,
+      storage: 0,
+      bandwidth_in: 0,
+      bandwidth_out: 0,
+      ports: new Map(),
+    });
     expect(nodeViews(c.input())).toEqual([
       {
         name: 'pi1',

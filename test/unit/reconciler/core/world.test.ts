@@ -77,7 +77,7 @@ describe('a promise', () => {
     cluster.world.dirty.clear();
     apply(cluster.world, { kind: 'promised', action: drop });
     expect(copies()).toEqual([]);
-    expect(cluster.world.reserved.get('node1')).toEqual({ memory: 0, vcpus: 0, vgpus: 0, ports: new Map() });
+    expect(cluster.world.reserved.get('node1')).toMatchObject({ memory: 0, vcpus: 0, vgpus: 0, ports: new Map() });
     expect([...cluster.world.dirty]).toEqual(['a.b.c.d']);
   });
 

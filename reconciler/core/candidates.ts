@@ -1,0 +1,123 @@
+/** A node as placement sees it, and what wants a place on it. */
+import type { InstanceName, NodeId } from '../../schemas/names.ts';
+import type { Now } from '../../schemas/ports.ts';
+import type { Needs, Placement, RunSpec } from '../../schemas/spec.ts';
+import { variablesOf } from '../../schemas/variables.ts';
+import type { Node, Policy, Reserved, View } from './model.ts';
+import { archOf, type Capacity, capacityOf, cordonOf, isSeed, labelsOf } from './node-facts.ts';
+import { sizeOfDocument } from './part-size.ts';
+import { type Presence, presenceOf } from './presence.ts';
+
+/** What wants a place. */
+export interface PlaceRequest {
+  readonly instance: InstanceName;
+  readonly run: RunSpec;
+  readonly digest: string;
+  readonly placement: Placement;
+  /** What it needs beyond its run spec. */
+  readonly needs?: Pick<Needs, 'storage' | 'bandwidth_in' | 'bandwidth_out'>;
+  /** Only these nodes (an ordinal's node, or the node of the copy to swap with). Absent: any. */
+  readonly only?: ReadonlySet<NodeId>;
+  /** Wins over every score if it is admitted. */
+  readonly prefer?: NodeId;
+  /** A copy of the same instance that stops before the new one starts: what it holds counts as free. */
+  readonly releases?: { readonly node: NodeId; readonly run: RunSpec };
+  /** A copy of the same instance stops before the new one starts, wherever it is: its ports are no conflict. */
+  readonly yields?: true;
+}
+
+/** A request with what follows from its run spec. */
+export interface Wish extends PlaceRequest {
+  /** Variables of its environment. */
+  readonly variables: readonly string[];
+  /** Bytes of its document in an assignment. */
+  readonly bytes: number;
+}
+
+export interface Candidate {
+  readonly node: Node;
+  readonly id: NodeId;
+  readonly state: Presence['state'];
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  readonly cordon: { readonly cause: string } | undefined;
+  /** As engines call it; undefined while unknown. */
+  readonly arch: string | undefined;
+  /** False for a seed node whose capacity nodes.yaml does not give: it takes what names it, and nobody counts its room. */
+  readonly sized: boolean;
+  /** Cores (overcommitted), MB and GPUs in all; 0 while unknown. */
+  readonly capacity: Omit<Capacity, 'cpu' | 'gpu'> & { readonly vcpus: number; readonly vgpus: number };
+  readonly reserved: Reserved;
+  /** Bytes of its assignment, and jobs in it. */
+  readonly size: number;
+  readonly jobs: number;
+}
+
+const nothing: Reserved = {
+  memory: 0,
+  vcpus: 0,
+  vgpus: 0,
+  storage: 0,
+  bandwidth_in: 0,
+  bandwidth_out: 0,
+  ports: new Map(),
+};
+const noCapacity: Capacity = { cpu: 0, memory: 0 };
+const allCapacity: Capacity = { cpu: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY };
+
+/** The node as it is in the world. */
+export function candidateOf(view: View, node: Node, policy: Policy, now: Now): Candidate {
+  const { id } = node.record;
+  const known = capacityOf(node);
+  const sized = known !== undefined || !isSeed(node);
+  const { cpu, gpu = 0, ...capacity } = known ?? (sized ? noCapacity : allCapacity);
+  return {
+    node,
+    id,
+    state: presenceOf(node, policy, now).state,
+    labels: labelsOf(node),
+    cordon: cordonOf(node, policy),
+    sized,
+    arch: archOf(node),
+    capacity: { ...capacity, vcpus: cpu * policy.cpuOvercommit, vgpus: gpu },
+    reserved: view.reserved.get(id) ?? nothing,
+    size: view.sizes.get(id) ?? 0,
+    jobs: node.part.jobs.length,
+  };
+}
+
+export function wishOf(request: PlaceRequest): Wish {
+  return { ...request, variables: variablesOf(request.run), bytes: sizeOfDocument(request.run) };
+}
+
+/** Bytes of a job in an assignment, about: names, digest, source. */
+const bytesOfJob = 400;
+
+/** What an assignment has to carry more for this copy. */
+export function addedBytes({ node }: Pick<Candidate, 'node'>, { digest, bytes }: Wish): number {
+  return bytesOfJob + (node.part.documents[digest] ? 0 : bytes);
+}
+
+/** The candidate after the copy was placed on it. */
+export function withCopy(candidate: Candidate, wish: Wish): Candidate {
+  const { run, needs } = wish;
+  const { reserved } = candidate;
+  return {
+    ...candidate,
+    reserved: {
+      memory: reserved.memory + (run.memory ?? 0),
+      vcpus: reserved.vcpus + (run.vcpus ?? 0),
+      vgpus: reserved.vgpus + (run.vgpus ?? 0),
+      storage: reserved.storage + (needs?.storage ?? 0),
+      bandwidth_in: reserved.bandwidth_in + (needs?.bandwidth_in ?? 0),
+      bandwidth_out: reserved.bandwidth_out + (needs?.bandwidth_out ?? 0),
+      ports: reserved.ports,
+    },
+    size: candidate.size + addedBytes(candidate, wish),
+    jobs: candidate.jobs + 1,
+  };
+}
+
+/** Where the node publishes ports. Agents on one machine share it. */
+export function addressOf(node: Node): string {
+  return node.information?.ip ?? node.record.id;
+}

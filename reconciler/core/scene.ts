@@ -1,0 +1,179 @@
+/**
+ * What a placement must know of other copies: where those of the same service are, what it is to be kept apart from, which ports
+ * are taken. Made once per plan of a service; what is placed in the same plan counts at once.
+ */
+import type { InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
+import type { Now } from '../../schemas/ports.ts';
+import type { ApartRule } from '../../schemas/spec.ts';
+import { addressOf, type Candidate, type Wish } from './candidates.ts';
+import { portKeys } from './copy-index.ts';
+import { penaltiesOf } from './failures.ts';
+import type { Copy, Node, Policy, View } from './model.ts';
+import { labelsOf } from './node-facts.ts';
+import { presenceOf } from './presence.ts';
+
+export interface Scene {
+  /** Instances of the service on the node, and failures of it there: the fewer the better. */
+  weight(id: NodeId): number;
+  /** The instance that keeps this one away from the node; undefined when none does. */
+  neighbour(candidate: Pick<Candidate, 'id' | 'labels'>, wish: Wish): Neighbour | undefined;
+  /** Other instances of the service on nodes with this value of the label. */
+  count(label: string, value: string, instance: InstanceName): number;
+  /** The least of these counts, over all values that the wish could go to. */
+  fewest(label: string, wish: Wish): number;
+  /** Who has the port on the node's address. */
+  portHolder(node: Node, key: string): InstanceName | undefined;
+  /** The wish got this place. */
+  take(candidate: Candidate, wish: Wish): void;
+}
+
+export interface Neighbour {
+  readonly instance: InstanceName;
+  /** The label that both nodes have the same value of; absent: it is on the same node. */
+  readonly label?: string;
+}
+
+interface Occupied {
+  readonly rule: ApartRule;
+  /** Domain -> instances in it. */
+  readonly domains: Map<string, InstanceName[]>;
+}
+
+/** What only a look at all nodes can tell. */
+export interface Surroundings {
+  /** Nodes that publish ports on this address. */
+  at(address: string): readonly NodeId[];
+  /** Values of the label among nodes that are of a kind to take the wish. */
+  values(label: string, wish: Wish): ReadonlySet<string>;
+}
+
+export function createScene(
+  view: View,
+  service: ServiceName,
+  policy: Policy,
+  now: Now,
+  surroundings: Surroundings,
+): Scene {
+  const weights = new Map<NodeId, number>(penaltiesOf(view, service, now.mono));
+  const standing = [...(view.copies.get(service)?.values() ?? [])].filter(({ job }) => job && job.want !== 'stopped');
+  for (const { node } of standing) weights.set(node, (weights.get(node) ?? 0) + 1);
+  const homes = lazily(() => homesOf(standing));
+  /** Instances per value, by label. */
+  const tallies = new Map<string, Map<string, number>>();
+  /** Ports taken in this plan, by address. */
+  const taken = new Map<string, InstanceName>();
+  const isLost = (node: Node): boolean => presenceOf(node, policy, now).state === 'lost';
+  const count = (label: string, value: string, instance: InstanceName): number => {
+    const counts = tallies.get(label) ?? tally(label);
+    tallies.set(label, counts);
+    const own = homes().get(instance) ?? [];
+    const mine = own.filter((id) => valueAt(id, label) === value).length;
+    return (counts.get(value) ?? 0) - mine;
+  };
+  const valueAt = (id: NodeId, label: string): string | undefined => {
+    const node = view.nodes.get(id);
+    return node && !isLost(node) ? labelValue(labelsOf(node), label) : undefined;
+  };
+  const tally = (label: string): Map<string, number> => {
+    const counts = new Map<string, number>();
+    for (const { node } of standing) increase(counts, valueAt(node, label));
+    return counts;
+  };
+  const rules = lazily(() => rulesOf(view, service).map((rule) => ({ rule, domains: occupied(view, rule, isLost) })));
+
+  return {
+    weight: (id) => weights.get(id) ?? 0,
+    neighbour(candidate, { instance }) {
+      for (const { rule, domains } of rules()) {
+        const found = domains.get(domainOf(candidate, rule.label))?.find((other) => other !== instance);
+        if (found !== undefined) return { instance: found, ...(rule.label === undefined ? {} : { label: rule.label }) };
+      }
+      return undefined;
+    },
+    count,
+    fewest(label, wish) {
+      const values = [...surroundings.values(label, wish)];
+      return Math.min(...values.map((value) => count(label, value, wish.instance)));
+    },
+    portHolder(node, key) {
+      const address = addressOf(node);
+      for (const id of surroundings.at(address)) {
+        const holder = view.reserved.get(id)?.ports.get(key);
+        if (holder !== undefined) return holder;
+      }
+      return taken.get(`${address} ${key}`);
+    },
+    take({ id, node, labels }, { instance, run }) {
+      weights.set(id, (weights.get(id) ?? 0) + 1);
+      for (const [label, counts] of tallies) increase(counts, labelValue(labels, label));
+      for (const key of portKeys(run)) taken.set(`${addressOf(node)} ${key}`, instance);
+      for (const { rule, domains } of rules()) {
+        if (rule.services.includes(service)) occupy(domains, domainOf({ id, labels }, rule.label), instance);
+      }
+    },
+  };
+}
+
+/** Nodes of each instance. */
+function homesOf(copies: readonly Copy[]): Map<InstanceName, NodeId[]> {
+  const homes = new Map<InstanceName, NodeId[]>();
+  for (const { instance, node } of copies) homes.set(instance, [...(homes.get(instance) ?? []), node]);
+  return homes;
+}
+
+function increase(counts: Map<string, number>, value: string | undefined): void {
+  if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
+}
+
+/** Its own rules, and those of services that want to be apart from it. */
+function rulesOf(view: View, service: ServiceName): ApartRule[] {
+  const own = view.desired.get(service)?.spec.placement.apart ?? [];
+  const others = [...(view.shunnedBy.get(service) ?? [])].filter((by) => by !== service).sort();
+  const theirs = others.flatMap((by) =>
+    (view.desired.get(by)?.spec.placement.apart ?? [])
+      .filter(({ services }) => services.includes(service))
+      .map((rule): ApartRule => ({ ...rule, services: [by] })),
+  );
+  return [...own, ...theirs];
+}
+
+function occupied(view: View, rule: ApartRule, isLost: (node: Node) => boolean): Occupied['domains'] {
+  const domains: Occupied['domains'] = new Map();
+  for (const service of rule.services) {
+    for (const copy of [...(view.copies.get(service)?.values() ?? [])].sort(byInstance)) {
+      const node = view.nodes.get(copy.node);
+      if (!node || isLost(node)) continue;
+      occupy(domains, domainOf({ id: copy.node, labels: labelsOf(node) }, rule.label), copy.instance);
+    }
+  }
+  return domains;
+}
+
+function byInstance(a: Copy, b: Copy): number {
+  return a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : 0;
+}
+
+function occupy(domains: Occupied['domains'], domain: string, instance: InstanceName): void {
+  const known = domains.get(domain);
+  if (known) known.push(instance);
+  else domains.set(domain, [instance]);
+}
+
+/** A node without the label is a place of its own. */
+function domainOf({ id, labels }: Pick<Candidate, 'id' | 'labels'>, label: string | undefined): string {
+  const value = label === undefined ? undefined : labelValue(labels, label);
+  return value === undefined ? `node ${id}` : `label ${value}`;
+}
+
+/** The node's value of a label. */
+export function labelValue(labels: Readonly<Record<string, string>> | undefined, label: string): string | undefined {
+  return labels && Object.hasOwn(labels, label) ? labels[label] : undefined;
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
