@@ -122,7 +122,7 @@ export const InformationMessage = Type.Object({
     bandwidth_in: Type.Optional(amount),
     bandwidth_out: Type.Optional(amount),
   }),
-  /** Pressure; absent: normal. */
+  /** How much pressure it is under; `tainted` takes no new copies. Absent: normal. */
   level: Type.Optional(Type.Union([Type.Literal('normal'), Type.Literal('restricted'), Type.Literal('tainted')])),
   arch: text(32),
   runtimes: Type.Array(Type.Object({ name: text(32), version: text(64) }), { maxItems: 16 }),

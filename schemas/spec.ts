@@ -4,9 +4,6 @@
  */
 import type { ServiceName } from './names.ts';
 
-/** How much pressure a node is under: `tainted` takes no new copies. */
-export type NodeLevel = 'normal' | 'restricted' | 'tainted';
-
 /** What a microservice asks for. `container` runs in an engine, `process` directly on the host where the node allows it. */
 export type Virtualization = 'container' | 'process';
 
