@@ -32,6 +32,14 @@ export interface ReconcilerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly bus: Bus;
+  /** The broker is not our own, so that other reconcilers may be there. Absent: it is. */
+  readonly shared?: {
+    readonly broker: string;
+    /** Who we are there. */
+    readonly user: string;
+    /** Of our API, for people. */
+    readonly url: () => string;
+  };
   readonly keys: Keys;
   readonly records: RecordsStore;
   /** state/: may be empty at any time. */

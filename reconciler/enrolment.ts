@@ -28,6 +28,8 @@ export interface Admission {
 export interface Enrolment {
   readonly admission: Admission;
   readonly tokens: JoinTokens;
+  /** Tells the broker who may connect. */
+  tellBroker(): void;
   identity(nonce: string): IdentityAnswer;
   /**
    * RECORDS_MISSING, TOKEN_INVALID, NAME_INVALID, NAME_TAKEN. Who asks again with the same token and attempt before it was ever heard gets the same
@@ -67,7 +69,6 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     const valid = nodes().filter((node) => node.revoked === undefined);
     deps.broker.setNodes(valid.map(({ id, serial }) => ({ id, serial })));
   };
-  tellBroker();
 
   /** While nodes are about that no record knows, an id, a serial or an ordinal could be given out a second time. */
   const checkOpen = (): void => {
@@ -177,6 +178,7 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
 
   return {
     admission,
+    tellBroker,
     tokens: {
       ...tokens,
       async create(wish) {

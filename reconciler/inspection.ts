@@ -16,6 +16,7 @@ import {
   type ViewInput,
 } from './core/views.ts';
 import { whyOf } from './core/why.ts';
+import type { OfficeSeat } from './office.ts';
 import type { Sync } from './sync.ts';
 
 type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances' | 'nodes' | 'node' | 'holds' | 'why'>;
@@ -24,6 +25,7 @@ type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances
 export function createInspection(
   context: Context,
   sync: Sync,
+  office: OfficeSeat,
   enrolmentConditions: () => readonly Problem[],
 ): Inspection {
   const { deps, world } = context;
@@ -47,7 +49,7 @@ export function createInspection(
       fingerprint: deps.keys.fingerprint,
       version: oakctlVersion,
       epoch: world.fence.epoch,
-      phase: world.recovering ? 'recovering' : 'running',
+      phase: !office.taken() ? 'standby' : world.recovering ? 'recovering' : 'running',
       sources,
       ...clusterCounts(services(), nodeCounts(input())),
       holds: holds(),
@@ -55,6 +57,7 @@ export function createInspection(
         ...(context.keeper.trouble ? [context.keeper.trouble] : []),
         ...(deps.conditions?.() ?? []),
         ...enrolmentConditions(),
+        ...office.conditions(),
         ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),
         ...sources.flatMap((source) => source.problems),
       ],

@@ -7,6 +7,7 @@ import { isProblemError } from '../schemas/problem.ts';
 import { reconcilerFilters } from '../schemas/topics.ts';
 import { createAdoption } from './adoption.ts';
 import { calculateDeploy } from './calculate.ts';
+import { gateChanges } from './change-gate.ts';
 import type { Context, ReconcilerDeps } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { createCordons } from './cordons.ts';
@@ -21,6 +22,7 @@ import { createJournal } from './journal.ts';
 import { createLogReader } from './log-reader.ts';
 import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
+import { createOffice } from './office.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { openRecords } from './records-keeper.ts';
 import { createResume } from './resume.ts';
@@ -33,7 +35,7 @@ import { createSync } from './sync.ts';
 
 export interface Reconciler {
   readonly control: ControlPlane;
-  /** Connects, listens, recovers, and then keeps the cluster as wanted. */
+  /** Connects, listens, recovers, and then keeps the cluster as wanted. On a broker that is shared: once it is its turn. */
   start(): void;
   /** The broker process ended by itself and is started again: for the journal. */
   brokerRestarted(reason: string): void;
@@ -82,8 +84,12 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     enrolment.heard(event.node);
     duplicates.heard(event.node, event.message.session, event.at);
   };
+  const onEpoch = (epoch: number): void => {
+    world.fence = { ...world.fence, epoch };
+  };
+  const office = createOffice({ deps, keeper, journal, by, onEpoch });
   const context: Context = {
-    deps,
+    deps: { ...deps, bus: office.bus },
     world,
     keeper,
     journal,
@@ -170,8 +176,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   };
 
   const resume = createResume(context);
-  const inspection = createInspection(context, sync, enrolment.conditions);
-  const control: ControlPlane = {
+  const inspection = createInspection(context, sync, office, enrolment.conditions);
+  const control: ControlPlane = gateChanges(office, {
     ...inspection,
     deploy: direct.deploy,
     async remove(names, actor) {
@@ -210,7 +216,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     exec: createSessionOpener(context),
     events: (after, signal) => journal.follow(after, signal),
     ready: () => connected && sync.ready(),
-  };
+  });
 
   return {
     control,
@@ -228,11 +234,14 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       direct.load();
       seeds.load();
       extendGrace();
-      deps.bus.open({ subscribe: reconcilerFilters(settings.cluster) }, handlers);
-      void losses.load().then((lost) => {
-        if (!stopped) adoption.begin(lost);
+      context.deps.bus.open({ subscribe: reconcilerFilters(settings.cluster) }, handlers);
+      office.whenTaken(() => {
+        enrolment.tellBroker();
+        void losses.load().then((lost) => {
+          if (!stopped) adoption.begin(lost);
+        });
+        sync.start();
       });
-      sync.start();
       beat(at);
     },
     contested: duplicates.contested,
@@ -249,7 +258,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
         await sync.stop();
         await planner.stop();
       } finally {
-        await deps.bus.close();
+        await context.deps.bus.close();
       }
     },
   };

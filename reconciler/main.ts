@@ -89,6 +89,7 @@ async function start(
   running.push(link);
   const access = createNodeAccess(link, keys);
   const streams = createStreams({ authenticate: access.authenticate });
+  let url = '';
   reconciler = await createReconciler({
     settings,
     clock,
@@ -103,11 +104,13 @@ async function start(
     conditions: () => [...security.conditions(), ...link.conditions()],
     log,
     bus: link.bus,
+    ...(link.shared && { shared: { ...link.shared, url: () => url } }),
     broker: access,
     fatal: ending.fatal,
   });
   const { control } = reconciler;
   const api = await createApi({ control, token, streams, logger, bind: settings.api, ...(tls && { tls }) });
+  url = api.url;
   running.push({ close: reconciler.stop }, api);
   reconciler.start();
   const endpoints = { api: api.url, mqtt: link.shown, pid: process.pid };

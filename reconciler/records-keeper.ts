@@ -1,5 +1,5 @@
 import { isProblemError, type Problem } from '../schemas/problem.ts';
-import type { Context } from './context.ts';
+import type { ReconcilerDeps } from './context.ts';
 import { emptyRecords, type Records } from './core/records.ts';
 import type { RecordsStore } from './ports.ts';
 
@@ -16,8 +16,13 @@ export interface RecordsKeeper {
 
 const saveAgainAfter = 1_000;
 
+interface Saving {
+  readonly keeper: RecordsKeeper;
+  readonly deps: Pick<ReconcilerDeps, 'clock' | 'log' | 'fatal'>;
+}
+
 /** Calls `run` once everything changed so far is on disk, however long the disk refuses. */
-export function onceSaved({ keeper, deps }: Pick<Context, 'keeper' | 'deps'>, run: () => void): void {
+export function onceSaved({ keeper, deps }: Saving, run: () => void): void {
   keeper
     .saved()
     .then(run)

@@ -269,7 +269,8 @@ export interface ClusterStatus {
   readonly fingerprint: string;
   readonly version: string;
   readonly epoch: number;
-  readonly phase: 'recovering' | 'running';
+  /** `standby`: another reconciler runs the cluster, or may run it; this one waits. */
+  readonly phase: 'standby' | 'recovering' | 'running';
   readonly sources: readonly SourceView[];
   readonly services: Readonly<Record<Outcome, number>>;
   readonly nodes: Readonly<Record<NodeState, number>>;
@@ -331,6 +332,9 @@ export const eventKinds = [
   'hold_cleared',
   'approved',
   'reconciler_started',
+  'reconciler_standby',
+  'reconciler_took_over',
+  'reconciler_rival',
   'recovered',
   'broker_restarted',
 ] as const;

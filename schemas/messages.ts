@@ -204,3 +204,26 @@ export const RequestMessage = Type.Object({
   tail: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000 })),
 });
 export type RequestMessage = Static<typeof RequestMessage>;
+
+/**
+ * Among reconcilers on a broker that is not their own: who runs the cluster. The retained row is by who runs it, or ran it last; the
+ * will (`gone`) comes from anybody who leaves without a word.
+ */
+export const OfficeMessage = Type.Object({
+  v: version,
+  by: text(64),
+  /** At the broker, where it is connected once. */
+  user: text(64),
+  epoch: count,
+  /** Of its API. */
+  url: text(512),
+  /** ms between two messages of a process that is well. */
+  beat: Type.Integer({ minimum: 100, maximum: 60_000 }),
+  state: Type.Union([Type.Literal('candidate'), Type.Literal('running'), Type.Literal('gone')]),
+  /** Whether this process ran the cluster at some time before it said this. */
+  ran: Type.Boolean(),
+  /** Counts the connections of this process. */
+  session: count,
+  ...Signed,
+});
+export type OfficeMessage = Static<typeof OfficeMessage>;

@@ -54,7 +54,8 @@ export interface BusHandlers {
 export interface BusOptions {
   /** Topic filters, subscribed at every connect before `connected` is called. */
   readonly subscribe: readonly { readonly filter: string; readonly qos: 0 | 1 }[];
-  readonly will?: Will;
+  /** A function is asked at every connect. */
+  readonly will?: Will | (() => Will);
 }
 
 /** MQTT 3.1.1 as oakctl uses it. Publishing while disconnected drops the message: owners republish at `connected`. */

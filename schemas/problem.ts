@@ -56,6 +56,7 @@ export const problemCodes = {
   FOLDER_LOCKED: 'another process holds the folder',
   PORT_TAKEN: 'a port is in use',
   RIVAL_RECONCILER: 'another reconciler speaks for this cluster',
+  STANDBY: 'another reconciler runs this cluster, or may run it: this one waits until it falls silent',
   // access
   UNAUTHORIZED: 'no credential, or a wrong one',
   TOKEN_INVALID: 'a join token is malformed, unknown, used up, revoked or for another cluster',

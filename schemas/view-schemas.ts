@@ -177,7 +177,7 @@ export const StatusSchema = Type.Object({
   fingerprint: text("SHA-256 of the cluster's public key"),
   version: text(),
   epoch: count(),
-  phase: words(['recovering', 'running']),
+  phase: words(['standby', 'recovering', 'running']),
   sources: Type.Array(SourceSchema),
   services: Type.Object({
     progressing: count(),

@@ -31,6 +31,20 @@ export async function untilListening(paths: LocalPaths, pid: number, signal: Abo
   });
 }
 
+/** Returns when the reconciler runs its cluster: with a broker of somebody else's it may have to wait. TIMED_OUT. */
+export async function untilRunning(api: ApiClient, signal: AbortSignal): Promise<void> {
+  let why = '';
+  await poll(
+    () => `the reconciler (${why})`,
+    signal,
+    async () => {
+      const { phase, conditions } = await api.status(signal);
+      why = conditions.find(({ code }) => code === 'STANDBY')?.message ?? phase;
+      return phase !== 'standby';
+    },
+  );
+}
+
 /** True when something answers there, if only "unauthorized". */
 async function answers({ api, ca }: LocalEndpoint, signal: AbortSignal): Promise<boolean> {
   try {

@@ -18,7 +18,7 @@ import { type LocalWorker, type Marker, readMarker, requireMarker, requireWorker
 import { runningPid } from './processes.ts';
 import { ensureRepository } from './repository.ts';
 import { type Bind, ensureSettings, type Ports } from './settings.ts';
-import { startReconciler, startWorker, untilListening, untilOnline } from './start.ts';
+import { startReconciler, startWorker, untilListening, untilOnline, untilRunning } from './start.ts';
 import { nodesYaml, repositoryReadme } from './texts.ts';
 
 export interface UpOptions {
@@ -89,6 +89,7 @@ async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSigna
     started.push('reconciler');
   }
   const api = await connect(options, signal);
+  await untilRunning(api, signal);
   const workers = options.only === undefined ? marker.workers : [requireWorker(marker, options.only)];
   const capacity = share(marker.workers.length);
   await Promise.all(

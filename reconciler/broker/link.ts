@@ -16,6 +16,8 @@ export interface BrokerLink extends BrokerAccess {
   readonly bus: Bus;
   /** Where agents find the broker. */
   readonly agents: ReconcilerDeps['mqtt'];
+  /** On a broker of somebody else's: who we are there. */
+  readonly shared?: { readonly broker: string; readonly user: string };
   /** The broker's address as people read it. */
   readonly shown: string;
   conditions(): readonly Problem[];
@@ -76,6 +78,7 @@ async function linkTo(external: ExternalBroker, cluster: string, options: LinkOp
   return {
     bus: createMqttBus({ url, ...trust, username, password, clientId: username, clock, random, log }),
     agents: { ...addressOf(url), url, ...trust },
+    shared: { broker: url, user: username },
     shown: url,
     setNodes: (nodes) => file?.setNodes(nodes),
     // Brokers cut who is no longer in their file when they read it again; agents refuse what is not signed for them anyway.

@@ -154,6 +154,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
 
 function clientOptions(settings: MqttBusOptions, options: BusOptions): IClientOptions {
   const { username, password, clientId, ca } = settings;
+  const will = typeof options.will === 'function' ? options.will() : options.will;
   return {
     username,
     password,
@@ -168,9 +169,7 @@ function clientOptions(settings: MqttBusOptions, options: BusOptions): IClientOp
     queueQoSZero: false,
     rejectUnauthorized: true,
     ...(ca !== undefined && { ca }),
-    ...(options.will && {
-      will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: true },
-    }),
+    ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true } }),
   };
 }
 

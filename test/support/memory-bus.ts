@@ -2,7 +2,7 @@
  * A broker in memory on virtual time, as hostile as the real ones: it forgets retained rows at a restart, sends wills, and can
  * lose, double and delay messages. Access is judged by the same table as in the real broker.
  */
-import type { Bus, BusHandlers, BusMessage, BusOptions, Clock } from '../../schemas/ports.ts';
+import type { Bus, BusHandlers, BusMessage, BusOptions, Clock, Will } from '../../schemas/ports.ts';
 import { mayPublish, mayReceive, maySubscribe, type Principal, parseTopic, rows } from '../../schemas/topics.ts';
 
 /** What becomes of one delivery: how many times, and after how many ms each. */
@@ -35,6 +35,7 @@ interface Client {
   readonly id: string;
   readonly who: Principal;
   options?: BusOptions;
+  will?: Will | undefined;
   handlers?: BusHandlers;
   state: 'new' | 'connected' | 'cut' | 'waiting' | 'dead';
 }
@@ -76,7 +77,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
     }
   };
   const will = (client: Client): void => {
-    const last = client.options?.will;
+    const last = client.will;
     if (last && mayPublish(client.who, last.topic)) route(client.id, last.topic, last.payload, true);
   };
   const connect = (client: Client, ms: number): void => {
@@ -85,6 +86,8 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
       if (client.state !== 'waiting') return;
       if (!broker.admits(client.id)) return connect(client, refusedFor);
       client.state = 'connected';
+      const will = client.options?.will;
+      client.will = typeof will === 'function' ? will() : will;
       const filters = (client.options?.subscribe ?? []).filter((s) => {
         const allowed = maySubscribe(client.who, s.filter);
         if (!allowed) denied.push(`${client.id} subscribe ${s.filter}`);

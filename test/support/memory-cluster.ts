@@ -59,7 +59,10 @@ export interface MemoryCluster {
   /** Starts a reconciler; does not wait for its recovery. */
   startReconciler(): Promise<void>;
   /** Another reconciler of the same cluster on records of its own. */
-  startRival(records: Records): Promise<{ readonly reconciler: Reconciler; readonly fatal: readonly string[] }>;
+  startRival(
+    records: Records,
+    how?: { readonly key?: number },
+  ): Promise<{ readonly reconciler: Reconciler; readonly fatal: readonly string[] }>;
   join(name: string): Promise<MemoryNode>;
   /** Pushes these files and waits until the reconciler has read them. */
   push(files: Readonly<Record<string, string>>): Promise<void>;
@@ -70,8 +73,9 @@ export interface MemoryCluster {
   close(): Promise<void>;
 }
 
-function createTestKeys(cluster: string): Keys {
-  const key = signingKey(new Uint8Array(32).fill(7));
+/** Keys of a cluster; the same seed gives the same ones. */
+export function createTestKeys(cluster: string, seed = 7): Keys {
+  const key = signingKey(new Uint8Array(32).fill(seed));
   const publicKey = publicKeyOf(key);
   return {
     cluster,
@@ -92,6 +96,8 @@ export async function createMemoryCluster(options: {
   readonly grants?: ReadonlyMap<string, readonly Grant[]>;
   /** Names of the git sources; default: `fleet`. */
   readonly sources?: readonly string[];
+  /** The broker is not the reconciler's own. */
+  readonly shared?: boolean;
 }): Promise<MemoryCluster> {
   const clock = createVirtualClock();
   const random = createSeededRandom(options.seed ?? 1);
@@ -120,13 +126,21 @@ export async function createMemoryCluster(options: {
   broker.admits = (id) => known.has(id) || id === 'reconciler' || id === 'rival';
   let current: MortalProcess = createMortalProcess();
 
-  const createProcess = async (id: string, on: Disk, process: MortalProcess, ends: string[]): Promise<Reconciler> => {
+  interface Body {
+    readonly disk: Disk;
+    readonly state: MemoryFiles;
+    readonly keys: Keys;
+    readonly process: MortalProcess;
+    readonly ends: string[];
+  }
+  const createProcess = async (id: string, { disk: on, state, keys, process, ends }: Body): Promise<Reconciler> => {
     processes += 1;
     const deps: ReconcilerDeps = {
       settings,
       clock: process.clock(clock),
       random,
       bus: broker.client(id, { kind: 'reconciler' }),
+      ...(options.shared && { shared: { broker: 'memory:', user: id, url: () => `http://${id}` } }),
       keys,
       records: process.store(on),
       state: process.files(state),
@@ -155,7 +169,7 @@ export async function createMemoryCluster(options: {
   };
   const startReconciler = (): Promise<Reconciler> => {
     current = createMortalProcess();
-    return createProcess('reconciler', disk, current, fatal);
+    return createProcess('reconciler', { disk, state, keys, process: current, ends: fatal });
   };
 
   const createNode = (name: string, id: string, ip: string): MemoryNode => {
@@ -222,10 +236,11 @@ export async function createMemoryCluster(options: {
     async startReconciler() {
       cluster.reconciler = await startReconciler();
     },
-    async startRival(records) {
+    async startRival(records, { key = 7 } = {}) {
       const ends: string[] = [];
       const own: Disk = { records, full: false, saves: 0, onSave: () => undefined };
-      const reconciler = await createProcess('rival', own, createMortalProcess(), ends);
+      const body = { disk: own, state: createMemoryFiles(), keys: createTestKeys('test', key) };
+      const reconciler = await createProcess('rival', { ...body, process: createMortalProcess(), ends });
       return { reconciler, fatal: ends };
     },
     async restartReconciler(how = {}) {

@@ -1,0 +1,35 @@
+import type { ControlPlane } from './control-plane.ts';
+import type { OfficeSeat } from './office.ts';
+
+/** The control plane of a reconciler that may be one of several: whatever changes the cluster is UNAVAILABLE while it stands by. */
+export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane): ControlPlane {
+  const gated =
+    <A extends unknown[], R>(change: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      requireTaken();
+      return change(...args);
+    };
+  return {
+    ...control,
+    deploy: gated(control.deploy),
+    remove: gated(control.remove),
+    move: gated(control.move),
+    replicate: gated(control.replicate),
+    approve: gated(control.approve),
+    sync: gated(control.sync),
+    createToken: gated(control.createToken),
+    revokeToken: gated(control.revokeToken),
+    join: gated(control.join),
+    register: gated(control.register),
+    revoke: gated(control.revoke),
+    removeNode: gated(control.removeNode),
+    cordon: gated(control.cordon),
+    drain: gated(control.drain),
+    uncordon: gated(control.uncordon),
+    exec: gated(control.exec),
+    logs(...args) {
+      requireTaken();
+      return control.logs(...args);
+    },
+  };
+}
