@@ -119,6 +119,22 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])(
       heardNothing();
     });
 
+    it('from a session of a command, and from one that follows events', async () => {
+      await listen();
+      const client = createApiClient({
+        url: `https://127.0.0.1:${stranger.port}`,
+        token: apiToken,
+        ca: ours.certificate,
+      });
+      for (let n = 0; n < attempts; n += 1) {
+        expect(await codeOf(client.exec('web.0', password, AbortSignal.timeout(60_000)))).toBe('TLS_INVALID');
+        const events = client.events({ follow: true }, AbortSignal.timeout(60_000));
+        expect(await codeOf(events[Symbol.asyncIterator]().next())).toBe('TLS_INVALID');
+      }
+      expect(stranger.handshakes()).toBe(2 * attempts);
+      heardNothing();
+    });
+
     it('from the MQTT of an agent, however often it tries', async () => {
       await listen();
       const reasons: unknown[] = [];

@@ -54,6 +54,26 @@ test('a run spec with a member that this agent does not know is refused as a who
   expect(refused).toEqual([expect.stringContaining('teleport'), expect.stringContaining('teleport')]);
 });
 
+test('a delete that overtakes its deploy is not carried out, and neither is the deploy once the assignment came', async () => {
+  const rig = createRig();
+  await rig.boot();
+  const job = jobOf(web, '1.1', run);
+  const [one, two] = [1, 2].map((gen) => ({ epoch: 1, gen, by: 'x' }));
+  if (!one || !two) throw new Error('there are two');
+  const deploy = controlOf(emptyPart, { kind: 'upsert', job, document: run }, one);
+  const drop = controlOf(partOf(one, [[job, run]]), { kind: 'drop', instance: web, copy: '1.1' }, two);
+  rig.control(drop);
+  rig.assign(partOf(two, []));
+  rig.control(deploy);
+  await rig.clock.advance(1_000);
+  expect(rig.runtime.calls.filter((call) => /^(create|start)/.test(call))).toEqual([]);
+  expect(rig.report()).toMatchObject({ gen: 2, copies: [] });
+  const outcomes = rig.events.flatMap((event) =>
+    event.kind === 'judged' ? [`${event.message} ${event.outcome}`] : [],
+  );
+  expect(outcomes).toEqual(['control ignored', 'assignment applied', 'control refused']);
+});
+
 test('an assignment that is older than the ledger changes nothing and is answered with a report', async () => {
   const rig = createRig();
   await rig.boot();

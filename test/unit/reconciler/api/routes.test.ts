@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import type { ControlPlane } from '../../../../reconciler/control-plane.ts';
 import { type ProblemCode, ProblemError, problem } from '../../../../schemas/problem.ts';
@@ -21,6 +22,29 @@ describe('access', () => {
       expect(status).toBe(401);
       expect(json().problems[0].code).toBe('UNAUTHORIZED');
     }
+  });
+
+  it('knows no account by default: the name and password that Oakestra begins with open nothing', async () => {
+    const login = { username: 'Admin', password: 'Admin', organization: '' };
+    const basic = `Basic ${Buffer.from('Admin:Admin').toString('base64')}`;
+    for (const url of ['/api/auth/login', '/api/auth/login/', '/v1/login']) {
+      const { status, text } = await api().request('POST', url, login, { authorization: basic });
+      expect([401, 404]).toContain(status);
+      expect(text).not.toMatch(/token|jwt/i);
+    }
+    for (const authorization of [basic, 'Bearer Admin', 'Bearer Admin:Admin'])
+      expect((await api().request('GET', '/v1/status', undefined, { authorization })).status).toBe(401);
+  });
+
+  it('takes no token that says of itself that it is good, signed by nobody or with an empty key', async () => {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = part({ sub: 'admin', role: 'Admin', iat: 0, exp: 9e9 });
+    const unsigned = ['none', 'None', 'HS256', ''].map((alg) => `${part({ alg, typ: 'JWT' })}.${claims}.`);
+    const empty = createHmac('sha256', '')
+      .update(`${part({ alg: 'HS256' })}.${claims}`)
+      .digest('base64url');
+    for (const token of [...unsigned, `${part({ alg: 'HS256' })}.${claims}.${empty}`])
+      expect((await api().get('/v1/status', { authorization: `Bearer ${token}` })).status).toBe(401);
   });
 
   it('leaves identity, join and health open', async () => {
