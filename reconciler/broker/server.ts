@@ -26,7 +26,10 @@ export interface BrokerServer {
 
 /** A subscriber that does not read for this long is cut: the others would wait for it. */
 const drainTimeout = 2_000;
-const connectTimeout = 5_000;
+/** As long as an agent waits for its answer: when thousands come at once, the last ones are read late. */
+const connectTimeout = 10_000;
+/** Connections that the system keeps until we take them; beyond it a client waits for seconds before it tries again. */
+const backlog = 4_096;
 const handshakeTimeout = 10_000;
 /** Seconds. A client must ping within it. */
 const keepaliveLimit = 120;
@@ -232,7 +235,7 @@ function createFailureCount(): { count(address: string): number } {
 function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog }, () => {
       server.off('error', reject);
       server.on('error', () => undefined);
       const bound = server.address();

@@ -65,14 +65,28 @@ export function createRecordsStore({ folder, log }: RecordsStoreOptions): Record
   };
 }
 
-/** lowdb's adapter over a durable file. What is not there is null, which lowdb takes as "use the defaults". */
+/**
+ * lowdb's adapter over a durable file. What is not there is null, which lowdb takes as "use the defaults". Records never change in
+ * place, so a member that is the same value has the same text: 10,000 nodes are not written out anew for each rollout.
+ */
 function createAdapter(files: Files, folder: string): Adapter<Records> {
+  const texts = new WeakMap<object, string>();
+  const textOf = (value: unknown): string => {
+    if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+    const text = texts.get(value) ?? JSON.stringify(value);
+    texts.set(value, text);
+    return text;
+  };
+  const write = (records: Records): string => {
+    const members = Object.entries(records).filter(([, value]) => value !== undefined);
+    return `{${members.map(([key, value]) => `${JSON.stringify(key)}:${textOf(value)}`).join(',')}}`;
+  };
   return {
     async read() {
       const text = await files.read(fileName);
       return text === undefined ? null : parseRecords(text, `${folder}/${fileName}`);
     },
-    write: (records) => files.write(fileName, JSON.stringify(records)),
+    write: (records) => files.write(fileName, write(records)),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What happens: events as server-sent events, logs as text. Both last as long as the reader stays. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import type { ClusterEvent } from '../../../schemas/api.ts';
 import { formatServerEvent, keepAliveComment } from '../../../schemas/io/event-stream.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveInstance } from '../../core/resolve.ts';
@@ -47,13 +48,29 @@ async function* eventLines(
         yield keepAliveComment;
         continue;
       }
-      const { done, value } = await next;
-      if (done) return;
-      yield formatServerEvent(value.seq, JSON.stringify(value));
-      next = events.next();
+      const { lines, waiting } = await gather(events, next);
+      yield lines;
+      if (!waiting) return;
+      next = waiting;
     }
   } finally {
     over.abort();
+  }
+}
+
+type Next = Promise<IteratorResult<ClusterEvent, unknown>>;
+
+/** The event that is there and those that come within this turn of the loop, as one text: a herd of nodes makes thousands at once. */
+async function gather(events: AsyncIterator<ClusterEvent>, first: Next): Promise<{ lines: string; waiting?: Next }> {
+  const over = nextTurn('over' as const);
+  let lines = '';
+  let next = first;
+  for (;;) {
+    const result = await Promise.race([next, over]);
+    if (result === 'over') return { lines, waiting: next };
+    if (result.done) return { lines };
+    lines += formatServerEvent(result.value.seq, JSON.stringify(result.value));
+    next = events.next();
   }
 }
 
