@@ -13,6 +13,7 @@ import type {
   JoinAnswer,
   JoinRequest,
   NodeView,
+  OverrideView,
   PlanRequest,
   PlanView,
   RegisterAnswer,
@@ -20,11 +21,19 @@ import type {
   SlotAnswer,
   SyncAnswer,
   TokenView,
+  VerbAnswer,
 } from '../schemas/api.ts';
 import type { ExecConnection } from '../schemas/exec.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { PlainJob, SeedRegistration } from '../schemas/seed.ts';
 import type { Hold } from '../schemas/status.ts';
+
+export interface VerbOptions {
+  /** ms. */
+  readonly for?: number;
+  readonly reason?: string;
+  readonly actor: string;
+}
 
 export interface CordonOptions {
   readonly reason?: string;
@@ -49,10 +58,15 @@ export interface ControlPlane {
     names: { readonly services?: readonly string[]; readonly apps?: readonly string[] },
     actor: string,
   ): Promise<{ services: readonly string[] }>;
-  /** Recorded when it resolves: the instance is freed where it runs, then started there. NOT_FOUND, OWNED_BY_GIT, REFUSED. */
-  move(instance: string, to: NodeId, actor: string): Promise<SlotAnswer>;
-  /** A further instance like this one, on that node or anywhere. NOT_FOUND, OWNED_BY_GIT, REFUSED. */
-  replicate(instance: string, to: NodeId | undefined, actor: string): Promise<SlotAnswer>;
+  /** Recorded when it resolves: the instance is healthy there before it ends where it runs. NOT_FOUND, REFUSED. */
+  move(instance: string, to: NodeId, actor: string, how?: Omit<VerbOptions, 'actor'>): Promise<SlotAnswer>;
+  /** A further instance like this one, on that node or anywhere. NOT_FOUND, REFUSED. */
+  replicate(
+    instance: string,
+    to: NodeId | undefined,
+    actor: string,
+    how?: Omit<VerbOptions, 'actor'>,
+  ): Promise<SlotAnswer>;
   /** Where a job could go. Changes nothing. Throws what is wrong with the job. */
   calculate(job: PlainJob): CalculateAnswer;
   plan(request: PlanRequest): Promise<PlanView>;
@@ -78,6 +92,16 @@ export interface ControlPlane {
     node: string,
     options: { readonly force?: boolean; readonly actor?: string },
   ): Promise<{ removed: string }>;
+  overrides(): readonly OverrideView[];
+  /** NOT_FOUND. The service is again as its source says. */
+  removeOverride(id: string, actor: string): Promise<{ removed: string }>;
+  /** So many instances: an override for what git owns, else the deployment itself. NOT_FOUND, REFUSED for `replicas: every`. */
+  scale(service: string, replicas: number, how: VerbOptions): Promise<VerbAnswer>;
+  /** Nothing of it runs, until its time is over or it is started. NOT_FOUND. */
+  stop(service: string, how: VerbOptions): Promise<VerbAnswer>;
+  start(service: string, actor: string): Promise<VerbAnswer>;
+  /** New copies of the same digest by the rules of its updates; `instance`: only that one. NOT_FOUND, REFUSED while it is stopped. */
+  restart(service: string, instance: string | undefined, actor: string): Promise<VerbAnswer>;
   /** No new copies there. `node`: its id. REFUSED for what has not joined, or left. */
   cordon(node: string, options: CordonOptions): Promise<CordonAnswer>;
   /** Cordoned, and what can run elsewhere moves there by and by; the node's view says how far it is. */

@@ -6,7 +6,8 @@ import { compareCopyIds, copyId, parseServiceName, type ServiceName } from '../s
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource, type ServiceSpec } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
-import type { Seats, World } from './core/model.ts';
+import type { Seats } from './core/deviations.ts';
+import type { World } from './core/model.ts';
 import type { DirectRecord, Records } from './core/records.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';

@@ -4,6 +4,7 @@ import { oakctlVersion } from '../schemas/version.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { duplicateProblem } from './core/node-views.ts';
+import { overrideViews } from './core/override-views.ts';
 import {
   appViews,
   clusterCounts,
@@ -53,6 +54,7 @@ export function createInspection(
       sources,
       ...clusterCounts(services(), nodeCounts(input())),
       holds: holds(),
+      overrides: [...world.deviations.keys()].sort().flatMap((name) => overrideViews(world, name)),
       conditions: [
         ...(context.keeper.trouble ? [context.keeper.trouble] : []),
         ...(deps.conditions?.() ?? []),

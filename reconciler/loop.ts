@@ -23,6 +23,7 @@ import { createLogReader } from './log-reader.ts';
 import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
 import { createOffice } from './office.ts';
+import { createOverrides } from './overrides.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { openRecords } from './records-keeper.ts';
 import { createResume } from './resume.ts';
@@ -32,6 +33,7 @@ import { createOperatorDesk } from './seed/operator.ts';
 import { createRegistration } from './seed/registration.ts';
 import { createSessionOpener } from './session-opener.ts';
 import { createSync } from './sync.ts';
+import { createVerbs } from './verbs.ts';
 
 export interface Reconciler {
   readonly control: ControlPlane;
@@ -105,7 +107,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const seeds = createSeedDesk(context);
   const dispatcher = createDispatcher(context, seeds);
   const direct = createDirect(context);
-  const seating = createSeating(context, direct);
+  const overrides = createOverrides(context);
+  const seating = createSeating(context, direct, overrides);
+  const verbs = createVerbs(context, direct, overrides);
   const operators = createOperatorDesk(context, direct, seating);
   const sync = createSync(context, direct);
   const adoption = createAdoption(context, dispatcher, () => {
@@ -122,6 +126,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     before: seating.look,
     gaveUp(moves) {
       seating.giveUp(moves);
+      verbs.giveUp(moves);
       cordons.stay(moves);
     },
   });
@@ -172,6 +177,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       extendGrace();
     }
     if (keeper.trouble) saveAgain();
+    overrides.tick();
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
@@ -182,6 +188,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     deploy: direct.deploy,
     async remove(names, actor) {
       const removed = await direct.remove(names, actor);
+      overrides.forget(removed.services);
       sync.reclaim();
       return removed;
     },
@@ -209,6 +216,12 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       adoption.forgotten();
       return removed;
     },
+    overrides: overrides.list,
+    removeOverride: (id, actor) => overrides.remove(id, actor),
+    scale: verbs.scale,
+    stop: verbs.stop,
+    start: verbs.start,
+    restart: verbs.restart,
     cordon: cordons.cordon,
     drain: cordons.drain,
     uncordon: cordons.uncordon,
@@ -232,6 +245,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       const listings = deps.sources.flatMap(({ name }) => keeper.now.sources[name]?.listings ?? []);
       if (listings.length > 0) context.apply({ kind: 'listings', listings, removed: [] });
       direct.load();
+      overrides.load();
       seeds.load();
       extendGrace();
       context.deps.bus.open({ subscribe: reconcilerFilters(settings.cluster) }, handlers);

@@ -1,20 +1,29 @@
-/** Slots one by one: a move, a replica, a slot more or less of what was deployed directly. Durable before anybody is told. */
-import type { SlotAnswer } from '../schemas/api.ts';
+/** Slots one by one: a move, a replica, a slot more or less. What git owns gets an override. Durable before anybody is told. */
+import type { OverrideView, SlotAnswer } from '../schemas/api.ts';
 import { type InstanceName, instanceName, type NodeId, parseInstanceName, type ServiceName } from '../schemas/names.ts';
 import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
+import { directSource } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
-import type { Seat, Seats, StuckMove } from './core/model.ts';
+import type { VerbOptions } from './control-plane.ts';
+import type { Override, Seat, Seats, StuckMove } from './core/deviations.ts';
+import type { Desired } from './core/model.ts';
 import { createPlacer } from './core/place.ts';
-import type { DirectRecord } from './core/records.ts';
 import { type SeatChange, seatAt, seatsFor, settleSeats } from './core/seats.ts';
+import { wantedOf } from './core/wanted.ts';
 import type { Direct } from './direct.ts';
+import type { Overrides } from './overrides.ts';
 import { withEntry } from './records-keeper.ts';
 
 export interface Seating {
-  /** The slot goes to that node: freed where it runs, then started there. NOT_FOUND, OWNED_BY_GIT, REFUSED with the reason. */
-  move(instance: InstanceName, to: NodeId, actor: string): Promise<SlotAnswer>;
-  /** A further slot like this one, there or anywhere. NOT_FOUND, OWNED_BY_GIT, REFUSED. */
-  replicate(instance: InstanceName, to: NodeId | undefined, actor: string): Promise<SlotAnswer>;
+  /** The slot goes to that node: healthy there before it ends where it runs, unless it cannot run twice. NOT_FOUND, REFUSED with the reason. */
+  move(instance: InstanceName, to: NodeId, actor: string, how?: Omit<VerbOptions, 'actor'>): Promise<SlotAnswer>;
+  /** A further slot like this one, there or anywhere. NOT_FOUND, REFUSED. */
+  replicate(
+    instance: InstanceName,
+    to: NodeId | undefined,
+    actor: string,
+    how?: Omit<VerbOptions, 'actor'>,
+  ): Promise<SlotAnswer>;
   /** A further slot that belongs to this node. */
   add(service: ServiceName, to: NodeId | undefined, actor: string): Promise<SlotAnswer>;
   /** The slot goes; with the last one the deployment. */
@@ -25,49 +34,84 @@ export interface Seating {
   look(service: ServiceName): void;
 }
 
-export function createSeating(context: Context, direct: Direct): Seating {
+export function createSeating(context: Context, direct: Direct, overrides: Overrides): Seating {
   const { deps, world, keeper, journal } = context;
   const nameOf = (id: NodeId | undefined): string =>
     id === undefined ? 'any node' : (world.nodes.get(id)?.record.name ?? id);
 
   /** Would it fit there? Says why not, with the numbers. */
-  const checkRoom = (instance: InstanceName, record: DirectRecord, to: NodeId | undefined): void => {
-    const { spec } = record;
+  const checkRoom = (instance: InstanceName, { spec }: Desired, to: NodeId | undefined): void => {
     const placer = createPlacer(world, spec.name, context.policy(), deps.clock.now());
     const only = to === undefined ? {} : { only: new Set([to]) };
     const { run, digest, placement, needs } = spec;
-    const placed = placer.place({ instance, run, digest, placement, needs, ...only });
+    const placed = placer.place({ instance, run, digest, placement, needs, yields: true, ...only });
     if (placed.kind === 'refused') refuse('REFUSED', instance, `not on ${nameOf(to)}: ${placed.hold.message}`);
-  };
-  const countable = (instance: InstanceName, { spec }: DirectRecord): number => {
-    if (spec.replicas !== 'every') return spec.replicas;
-    return refuse('REFUSED', instance, 'it has one instance on every node: they cannot be moved or counted');
   };
   const slotOf = (instance: InstanceName): { service: ServiceName; slot: number } =>
     parseInstanceName(instance) ?? refuse('NOT_FOUND', instance, 'that is no instance');
-  const hasSlot = (instance: InstanceName, record: DirectRecord, slot: number): void => {
-    if (!record.slots.includes(slot)) refuse('NOT_FOUND', instance, 'there is no such instance');
+  /** What is wanted now, of a service that can be counted. */
+  const countable = (service: ServiceName, subject: string): Desired => {
+    const desired = wantedOf(world, service) ?? refuse('NOT_FOUND', subject, 'nothing asks for it any more');
+    if (desired.spec.replicas !== 'every') return desired;
+    return refuse('REFUSED', subject, 'it has one instance on every node: they cannot be moved or counted');
   };
+  const withSlot = (instance: InstanceName): { desired: Desired; service: ServiceName; slot: number } => {
+    const { service, slot } = slotOf(instance);
+    const desired = countable(service, instance);
+    if (!desired.slots.includes(slot))
+      refuse('NOT_FOUND', instance, `there is no such instance: it has ${desired.slots.join(', ') || 'none'}`);
+    return { desired, service, slot };
+  };
+  const isDirect = ({ source }: Desired): boolean => source.name === directSource;
+  const scaleOf = (service: ServiceName): Override[] =>
+    overrides.of(service).filter(({ change }) => change.kind === 'scale');
+
+  /** Slots of what git owns, other than it says. */
+  const reslot = (
+    service: ServiceName,
+    next: { readonly slots: readonly number[]; readonly counter: number; readonly seats?: Seats },
+    how: VerbOptions,
+  ): Promise<OverrideView> => {
+    const instead = scaleOf(service);
+    const seats = instead.flatMap(({ change }) => (change.kind === 'scale' && change.seats ? [change.seats] : []));
+    const merged = seatsFor(Object.assign({}, ...seats, next.seats), next.slots);
+    const { slots, counter } = next;
+    return overrides.add(service, { kind: 'scale', slots, counter, ...merged }, how, instead);
+  };
+  const counterOf = (service: ServiceName, { slots }: Desired): number => {
+    const [known] = scaleOf(service);
+    const recorded = keeper.now.direct[service]?.counter;
+    return recorded ?? (known?.change.kind === 'scale' ? known.change.counter : Math.max(-1, ...slots) + 1);
+  };
+
   const grow = async (
     service: ServiceName,
-    actor: string,
-    seatOf: (old: DirectRecord, instance: InstanceName) => Seat | undefined,
+    how: VerbOptions,
+    seatOf: (desired: Desired, instance: InstanceName) => Seat | undefined,
   ): Promise<SlotAnswer> => {
-    let instance = '';
-    let seat: Seat | undefined;
-    await direct.revise(service, (old) => {
-      instance = instanceName(service, old.counter);
-      countable(instance, old);
-      seat = seatOf(old, instance);
-      const slots = [...old.slots, old.counter];
-      const seats = seatsFor({ ...old.seats, ...(seat ? { [old.counter]: seat } : {}) }, slots);
-      const { seats: _old, ...rest } = old;
-      const spec = { ...old.spec, replicas: slots.length };
-      return { ...rest, spec, slots, counter: old.counter + 1, ...seats, actor, at: deps.clock.now().wall };
-    });
+    const desired = countable(service, service);
+    const counter = counterOf(service, desired);
+    const instance = instanceName(service, counter);
+    const seat = seatOf(desired, instance);
+    const slots = [...desired.slots, counter];
+    let override: OverrideView | undefined;
+    if (isDirect(desired)) {
+      await direct.revise(service, ({ seats: old, ...rest }) => {
+        const seats = seatsFor({ ...old, ...(seat ? { [counter]: seat } : {}) }, slots);
+        const spec = { ...rest.spec, replicas: slots.length };
+        return { ...rest, spec, slots, counter: counter + 1, ...seats, actor: how.actor, at: deps.clock.now().wall };
+      });
+    } else {
+      const seats = seat ? { seats: { [counter]: seat } } : {};
+      override = await reslot(service, { slots, counter: counter + 1, ...seats }, how);
+    }
     const from = seat?.from === undefined ? '' : `a replica of ${seat.from}; `;
-    journal.add('slot_added', instance, `${from}on ${nameOf(seat?.to)}, asked for by ${actor}`);
-    return { instance, ...(seat?.to === undefined ? {} : { node: nameOf(seat.to) }) };
+    journal.add('slot_added', instance, `${from}on ${nameOf(seat?.to)}, asked for by ${how.actor}`);
+    return {
+      instance,
+      ...(seat?.to === undefined ? {} : { node: nameOf(seat.to) }),
+      ...(override ? { override } : {}),
+    };
   };
 
   const end = (service: ServiceName, change: SeatChange): void => {
@@ -78,51 +122,90 @@ export function createSeating(context: Context, direct: Direct): Seating {
       journal.add('slot_moved', instance, `it runs on ${nameOf(change.seat.to)} now`);
   };
 
+  /** The move of what git owns failed: the instance goes back, and the override ends. */
+  const giveUpOverride = (
+    service: ServiceName,
+    slot: number,
+    move: Pick<StuckMove, 'instance' | 'node' | 'reason'>,
+  ) => {
+    const [override] = movesOf(service, slot);
+    const seat = override?.change.kind === 'move' ? override.change.seat : undefined;
+    if (!override || seat?.origin === undefined) return;
+    const { origin: _back, ...rest } = seat;
+    overrides.amend({ ...override, change: { kind: 'move', slot, seat: { ...rest, to: move.node } } });
+    const text = `back to ${nameOf(move.node)}: it failed on ${nameOf(seat.to)}, ${move.reason}`;
+    journal.add('slot_moved', move.instance, text);
+  };
+  const movesOf = (service: ServiceName, slot: number): Override[] =>
+    overrides.of(service).filter(({ change }) => change.kind === 'move' && change.slot === slot);
+
+  /** The node of a move is gone, or what went back after a failure has arrived: the override has no meaning any more. */
+  const endOverrides = (service: ServiceName): void => {
+    const desired = world.deviations.has(service) ? wantedOf(world, service) : undefined;
+    if (!desired?.seats || isDirect(desired)) return;
+    for (const change of settleSeats(world, desired, context.policy(), deps.clock.now())) {
+      const isBack = change.outcome === 'arrived' && change.seat.command === 'move' && change.seat.origin === undefined;
+      const moot = change.outcome === 'given_up' || isBack ? movesOf(service, change.slot) : [];
+      if (moot.length === 0) continue;
+      overrides.drop(moot, isBack ? 'it failed there and is back' : `${nameOf(change.seat.to)} is gone`);
+    }
+  };
+
   return {
-    async move(instance, to, actor) {
-      const { service, slot } = slotOf(instance);
-      await direct.revise(service, (old) => {
-        countable(instance, old);
-        hasSlot(instance, old, slot);
-        const copies = [...(world.copies.get(service)?.values() ?? [])];
-        const isThere = copies.some((copy) => copy.slot === slot && copy.node === to && copy.job?.want === 'run');
-        if (!isThere) checkRoom(instance, old, to);
-        const from = copies.find((copy) => copy.slot === slot && copy.job?.want === 'run')?.node;
-        const origin = from === undefined || from === to ? {} : { origin: from };
-        const seat: Seat = { to, command: 'move', ...origin, ...(seatAt(old.seats, slot)?.keep ? { keep: true } : {}) };
-        return { ...old, seats: { ...old.seats, [slot]: seat }, actor };
-      });
+    async move(instance, to, actor, how = {}) {
+      const { desired, service, slot } = withSlot(instance);
+      const copies = [...(world.copies.get(service)?.values() ?? [])];
+      const running = copies.filter((copy) => copy.slot === slot && copy.job?.want === 'run');
+      const isThere = running.some((copy) => copy.node === to);
+      if (isThere && running.length === 1 && desired.seats?.[slot]?.to === undefined)
+        refuse('REFUSED', instance, `it runs on ${nameOf(to)} already`);
+      if (!isThere) checkRoom(instance, desired, to);
+      const from = running.find((copy) => copy.node !== to)?.node;
+      const keep = seatAt(desired.seats, slot)?.keep ? { keep: true as const } : {};
+      const seat: Seat = { to, command: 'move', ...(from === undefined ? {} : { origin: from }), ...keep };
+      let override: OverrideView | undefined;
+      if (isDirect(desired)) {
+        if (how.for !== undefined)
+          refuse('BAD_REQUEST', instance, 'it is deployed directly: it moves for good, without `--for`');
+        await direct.revise(service, (old) => ({ ...old, seats: { ...old.seats, [slot]: seat }, actor }));
+      } else
+        override = await overrides.add(
+          service,
+          { kind: 'move', slot, seat },
+          { ...how, actor },
+          movesOf(service, slot),
+        );
       journal.add('slot_moved', instance, `to ${nameOf(to)}, asked for by ${actor}`);
-      return { instance, node: nameOf(to) };
+      return { instance, node: nameOf(to), ...(override ? { override } : {}) };
     },
 
-    replicate(instance, to, actor) {
-      const { service, slot } = slotOf(instance);
-      return grow(service, actor, (old, next) => {
-        hasSlot(instance, old, slot);
-        checkRoom(next, old, to);
-        const keep = to !== undefined && seatAt(old.seats, slot)?.keep ? { keep: true as const } : {};
+    async replicate(instance, to, actor, how = {}) {
+      const { service, slot } = withSlot(instance);
+      return grow(service, { ...how, actor }, (desired, next) => {
+        if (isDirect(desired) && how.for !== undefined)
+          refuse('BAD_REQUEST', instance, 'it is deployed directly: an instance is added for good, without `--for`');
+        checkRoom(next, desired, to);
+        const keep = to !== undefined && seatAt(desired.seats, slot)?.keep ? { keep: true as const } : {};
         return { command: 'replicate', from: instance, ...(to === undefined ? {} : { to }), ...keep };
       });
     },
 
     add: (service, to, actor) =>
-      grow(service, actor, () => (to === undefined ? undefined : { to, keep: true, command: 'deploy' })),
+      grow(service, { actor }, () => (to === undefined ? undefined : { to, keep: true, command: 'deploy' })),
 
     async drop(instance, actor) {
-      const { service, slot } = slotOf(instance);
-      const record = keeper.now.direct[service];
-      if (record?.slots.length === 1 && record.slots[0] === slot) {
+      const { desired, service, slot } = withSlot(instance);
+      const slots = desired.slots.filter((one) => one !== slot);
+      if (!isDirect(desired)) {
+        await reslot(service, { slots, counter: counterOf(service, desired) }, { actor });
+      } else if (slots.length === 0) {
         await direct.remove({ services: [service] }, actor);
         return { instance };
+      } else {
+        await direct.revise(service, ({ seats, ...rest }) => {
+          return { ...rest, spec: { ...rest.spec, replicas: slots.length }, slots, ...seatsFor(seats, slots), actor };
+        });
       }
-      await direct.revise(service, (old) => {
-        hasSlot(instance, old, slot);
-        countable(instance, old);
-        const slots = old.slots.filter((one) => one !== slot);
-        const { seats, ...rest } = old;
-        return { ...rest, spec: { ...old.spec, replicas: slots.length }, slots, ...seatsFor(seats, slots), actor };
-      });
       journal.add('slot_dropped', instance, `asked for by ${actor}`);
       return { instance };
     },
@@ -133,6 +216,7 @@ export function createSeating(context: Context, direct: Direct): Seating {
         const desired = world.desired.get(service);
         const record = keeper.now.direct[service];
         const seat = seatAt(record?.seats, slot);
+        if (!record) giveUpOverride(service, slot, { instance, node, reason });
         if (!desired || !record || seat?.command !== 'move' || seat.origin === undefined) continue;
         const { origin: _back, ...rest } = seat;
         const seats = { ...record.seats, [slot]: { ...rest, to: node } };
@@ -143,6 +227,8 @@ export function createSeating(context: Context, direct: Direct): Seating {
     },
 
     look(service) {
+      overrides.look(service);
+      endOverrides(service);
       const desired = world.desired.get(service);
       const record = keeper.now.direct[service];
       if (!desired?.seats || !record?.seats) return;

@@ -47,11 +47,24 @@ export const PlanBody = Type.Object(
 export const ApproveBody = Type.Object({ id: name, actor }, closed);
 export type ApproveBody = Static<typeof ApproveBody>;
 
+/** Of verbs that may make an override: `for` in ms, up to 30 days. */
+const verb = {
+  for: Type.Optional(Type.Integer({ minimum: 1000, maximum: 30 * 24 * 3_600_000 })),
+  reason: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  actor,
+};
+
 /** POST /v1/instances/:name/move */
-export const MoveBody = Type.Object({ to: name, actor }, closed);
+export const MoveBody = Type.Object({ to: name, ...verb }, closed);
 
 /** POST /v1/instances/:name/replicate */
-export const ReplicateBody = Type.Object({ to: Type.Optional(name), actor }, closed);
+export const ReplicateBody = Type.Object({ to: Type.Optional(name), ...verb }, closed);
+
+/** POST /v1/services/:name/scale */
+export const ScaleBody = Type.Object({ replicas: Type.Integer({ minimum: 0, maximum: 10_000 }), ...verb }, closed);
+
+/** POST /v1/services/:name/stop */
+export const VerbBody = Type.Object(verb, closed);
 
 /** POST /v1/tokens: `ttl` in ms, at most 30 days. */
 export const TokenBody = Type.Object(

@@ -17,6 +17,10 @@
  *   POST /v1/plan                                PlanRequest -> PlanView (changes nothing)
  *   POST /v1/approve                             {id, actor?} -> {approved: string}
  *   POST /v1/nodes/:name/cordon                  CordonBody -> CordonAnswer; so are uncordon and drain (which waits for nothing)
+ *   POST /v1/services/:name/scale                ScaleRequest -> VerbAnswer; so are stop, start and restart (VerbRequest)
+ *   POST /v1/instances/:name/restart             VerbRequest -> VerbAnswer
+ *   GET  /v1/overrides                           {items: OverrideView[]}
+ *   POST /v1/overrides/:id/remove                {actor?} -> {removed}
  *   POST /v1/sync                                {} -> SyncAnswer (fetches now, answers when the head is accepted or refused)
  *   POST /v1/tokens                              {name?, ttl?, uses?, actor?} -> {token, id, expires}
  *   GET  /v1/tokens                              {items: TokenView[]}: all that have not expired
@@ -63,13 +67,14 @@ export interface DeployAnswer {
 /** Where an instance shall go: name, id or alias of a node. */
 export interface MoveRequest {
   readonly to: string;
+  readonly for?: number;
+  readonly reason?: string;
   readonly actor?: string;
 }
 
-export interface ReplicateRequest {
+export interface ReplicateRequest extends VerbRequest {
   /** Absent: anywhere. */
   readonly to?: string;
-  readonly actor?: string;
 }
 
 /** A slot that was added, moved or dropped. Recorded; nothing waited for the outcome. */
@@ -77,6 +82,8 @@ export interface SlotAnswer {
   readonly instance: string;
   /** Name of the node, where one was asked for. */
   readonly node?: string;
+  /** What now deviates from the source; absent: nothing does. */
+  readonly override?: OverrideView;
 }
 
 /** What a node of the dialect `seed` needs to connect. User name = id; client ids are the id, or `<id>.<anything>`. */
@@ -131,6 +138,8 @@ export type Outcome =
   | 'paused'
   | 'held'
   | 'removing'
+  /** Somebody stopped it, and nothing of it runs. */
+  | 'stopped'
   | 'orphaned';
 
 export interface InstanceView {
@@ -154,6 +163,46 @@ export interface InstanceView {
   readonly reason?: { readonly code: string; readonly message: string };
 }
 
+/** A deviation from what the source of a service says. */
+export interface OverrideView {
+  readonly id: string;
+  /** Service or instance. */
+  readonly subject: string;
+  readonly kind: 'scale' | 'move' | 'stop';
+  /** What is different, in words. */
+  readonly change: string;
+  readonly actor: string;
+  readonly reason?: string;
+  /** ms since 1970; without `until` it stays until somebody ends it. */
+  readonly since: number;
+  readonly until?: number;
+}
+
+/** Of every verb that may make an override: how long (ms, for what git owns; default 1 h) and why. */
+export interface VerbRequest {
+  readonly for?: number;
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+export interface ScaleRequest extends VerbRequest {
+  readonly replicas: number;
+}
+
+/** A verb was taken: recorded, not waited for. */
+export interface VerbAnswer {
+  readonly service: string;
+  readonly digest: string;
+  /** False: it was so already. */
+  readonly changed: boolean;
+  /** The instances that are meant. */
+  readonly instances: readonly string[];
+  /** Restart: whoever runs a copy up to this one was not restarted. */
+  readonly after?: string;
+  /** What now deviates from the source; absent: nothing does. */
+  readonly override?: OverrideView;
+}
+
 export interface ServiceView {
   readonly name: string;
   readonly app: string;
@@ -170,6 +219,8 @@ export interface ServiceView {
   /** What the outcome waits for, or why it failed. */
   readonly message: string;
   readonly holds: readonly Hold[];
+  /** Where it deviates from its source. */
+  readonly overrides: readonly OverrideView[];
   readonly instances: readonly InstanceView[];
 }
 
@@ -276,6 +327,7 @@ export interface ClusterStatus {
   readonly nodes: Readonly<Record<NodeState, number>>;
   readonly instances: { readonly wanted: number; readonly healthy: number };
   readonly holds: readonly Hold[];
+  readonly overrides: readonly OverrideView[];
   readonly conditions: readonly Problem[];
 }
 
@@ -312,6 +364,10 @@ export const eventKinds = [
   'slot_added',
   'slot_moved',
   'slot_dropped',
+  'override_added',
+  'override_ended',
+  'service_restarted',
+  'service_started',
   'control_sent',
   'control_taken',
   'node_joined',

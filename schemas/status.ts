@@ -56,6 +56,8 @@ export const holdCodes = {
   CANARY: 'the instances of the canary pool go first, and are watched',
   ROLLED_BACK: 'the wanted digest failed and the last good one runs',
   UPDATE_PAUSED: 'the wanted digest failed; the descriptor says pause',
+  // people
+  STOPPED: 'somebody stopped the service, for a time or until it is started',
   // guards
   REMOVAL_GUARD: 'one change removes more than the guard allows',
   SOURCE_INCOMPLETE: 'a file of the source cannot be read, so nothing of it is removed',

@@ -70,8 +70,20 @@ export const outcomes = words([
   'paused',
   'held',
   'removing',
+  'stopped',
   'orphaned',
 ]);
+
+export const OverrideSchema = Type.Object({
+  id: text('what `oakctl overrides rm` takes'),
+  subject: text('service or instance'),
+  kind: words(['scale', 'move', 'stop']),
+  change: text('what is different, in words'),
+  actor: text(),
+  reason: optional(text()),
+  since: Type.Number({ description: 'ms since 1970' }),
+  until: optional(Type.Number({ description: 'ms since 1970; absent: until somebody ends it' })),
+});
 
 export const ServiceSchema = Type.Object({
   name: text('`<app>.<namespace>.<service>.<namespace>`'),
@@ -88,6 +100,7 @@ export const ServiceSchema = Type.Object({
   outcome: outcomes,
   message: text('what it waits for, or why it failed'),
   holds: Type.Array(HoldView),
+  overrides: Type.Array(OverrideSchema, { description: 'where it deviates from its source' }),
   instances: Type.Array(InstanceSchema),
 });
 
@@ -188,6 +201,7 @@ export const StatusSchema = Type.Object({
     paused: count(),
     held: count(),
     removing: count(),
+    stopped: count(),
     orphaned: count(),
   }),
   nodes: Type.Object({
@@ -199,6 +213,7 @@ export const StatusSchema = Type.Object({
   }),
   instances: Type.Object({ wanted: count(), healthy: count() }),
   holds: Type.Array(HoldView),
+  overrides: Type.Array(OverrideSchema),
   conditions: Type.Array(ProblemView),
 });
 

@@ -54,6 +54,8 @@ export function judge(wanted: Wanted, view: ServiceView | undefined): ServiceOut
       return outcome('failed', `it is being removed: ${view.message}`);
     case 'held':
       return refusal ? outcome('refused', refusal.message) : outcome('waiting', view.message);
+    case 'stopped':
+      return outcome('refused', view.message);
     case 'progressing':
     case 'orphaned':
       return outcome('waiting', view.message);

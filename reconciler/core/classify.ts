@@ -107,7 +107,9 @@ function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly C
     here.some(({ job, node }) => job.digest === target.digest && node.record.id === place);
   const place = wanted.bound ?? wanted.to ?? (isAt(wanted.stays) ? wanted.stays : undefined);
   const isTarget = ({ copy, job, node }: Seen): boolean =>
-    job.digest === target.digest && (place === undefined ? !isLeaving(node, copy) : place === node.record.id);
+    job.digest === target.digest &&
+    (wanted.after === undefined || compareCopyIds(copy.copy, wanted.after) > 0) &&
+    (place === undefined ? !isLeaving(node, copy) : place === node.record.id);
   const best = here.filter(isTarget).sort(byWorth(target.good))[0];
   const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(byWorth(target.good));
   const current = others[0];

@@ -158,7 +158,8 @@ export function drop(service: string, { copy }: Seen, why: string): Action {
   return { kind: 'drop', service, ...subjectOf(copy), why };
 }
 
-function want(service: string, { copy }: Seen, wanted: Want, why: string): Extract<Action, { kind: 'want' }> {
+/** Changes what is wanted of a copy. */
+export function want(service: string, { copy }: Seen, wanted: Want, why: string): Extract<Action, { kind: 'want' }> {
   return { kind: 'want', service, ...subjectOf(copy), want: wanted, why };
 }
 

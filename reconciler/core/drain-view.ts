@@ -4,6 +4,7 @@ import type { InstanceName } from '../../schemas/names.ts';
 import type { Copy, Node } from './model.ts';
 import { wantedSlots } from './slots.ts';
 import type { ViewInput } from './view-input.ts';
+import { wantedOf } from './wanted.ts';
 
 /** Undefined for a node that is not drained. */
 export function drainView(input: ViewInput, node: Node): DrainView | undefined {
@@ -32,7 +33,7 @@ interface Told {
 function tellOf(input: ViewInput, node: Node, { service, slot, instance, job, report }: Copy): Told | undefined {
   if (report?.status === 'completed') return undefined;
   if (!job) return { message: 'stops' };
-  const desired = input.view.desired.get(service);
+  const desired = wantedOf(input.view, service);
   const hold = input.plans.get(service)?.holds.find(({ subject }) => subject === instance || subject === service);
   if (!desired) return { apart: true, message: hold?.message ?? 'nothing asks for it' };
   const wanted = wantedSlots(input.view, desired).find((one) => one.slot === slot);

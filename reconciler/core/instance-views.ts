@@ -1,6 +1,6 @@
 /** Instances as people see them: one line per slot, told by the copy that matters most there. */
 import type { InstanceView } from '../../schemas/api.ts';
-import { compareCopyIds, instanceName, type ServiceName } from '../../schemas/names.ts';
+import { type CopyId, compareCopyIds, instanceName, type NodeId, type ServiceName } from '../../schemas/names.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
 import { healthOf } from './health.ts';
@@ -9,6 +9,7 @@ import { isSeed } from './node-facts.ts';
 import { type Presence, presenceOf } from './presence.ts';
 import { wantedSlots } from './slots.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
+import { wantedOf } from './wanted.ts';
 
 /** When neither descriptor nor record says how long a copy must run to count as healthy, in ms. */
 const defaultSettle = 10_000;
@@ -34,6 +35,9 @@ export interface Slot {
   readonly slot: number;
   readonly instance: string;
   readonly wanted: boolean;
+  /** The node that it was told to be on, and the copy up to which it is to be replaced. */
+  readonly place?: NodeId;
+  readonly after?: CopyId;
   /** The one that matters most first. */
   readonly copies: readonly SeenCopy[];
 }
@@ -52,16 +56,18 @@ export function serviceNames(input: ViewInput): readonly ServiceName[] {
 
 /** Slots that are wanted or have a copy, ascending. */
 export function slotsOf(input: ViewInput, service: ServiceName): readonly Slot[] {
-  const desired = input.view.desired.get(service);
+  const desired = wantedOf(input.view, service);
   const copies = [...(input.view.copies.get(service)?.values() ?? [])].map((copy) => seeCopy(input, copy, desired));
-  const wanted = new Set(desired ? wantedSlots(input.view, desired).map(({ slot }) => slot) : []);
-  const all = new Set([...wanted, ...copies.map(({ copy }) => copy.slot)]);
+  const wanted = new Map((desired ? wantedSlots(input.view, desired) : []).map((slot) => [slot.slot, slot]));
+  const all = new Set([...wanted.keys(), ...copies.map(({ copy }) => copy.slot)]);
   return [...all]
     .sort((a, b) => a - b)
     .map((slot) => ({
       slot,
       instance: instanceName(service, slot),
       wanted: wanted.has(slot),
+      ...optional('place', wanted.get(slot)?.to),
+      ...optional('after', wanted.get(slot)?.after),
       copies: copies.filter(({ copy }) => copy.slot === slot).sort((a, b) => compareCopies(a, b, desired?.spec.digest)),
     }));
 }

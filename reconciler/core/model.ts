@@ -7,9 +7,10 @@ import type { CopyReport, InformationMessage, InstancesMessage, Job, OnlineMessa
 import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { NodeListing } from '../../schemas/nodes-file.ts';
 import type { Mono, Wall } from '../../schemas/ports.ts';
-import type { Command, Dialect } from '../../schemas/seed.ts';
+import type { Dialect } from '../../schemas/seed.ts';
 import type { JobSource, RunSpec, RuntimeName, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
+import type { Cordon, Deviation, Override, Renewals, Seats, StuckMove } from './deviations.ts';
 
 /** What the sources want of one service, merged. One full name has one source. */
 export interface Desired {
@@ -21,23 +22,9 @@ export interface Desired {
   readonly slots: readonly number[];
   /** Slots that somebody gave a place. */
   readonly seats?: Seats;
-}
-
-/** Slot (as a text: records are JSON) -> where it was told to be. */
-export type Seats = Readonly<Record<string, Seat>>;
-
-/** The place of one slot: asked for once (a move, a replica), or for as long as the slot is. */
-export interface Seat {
-  /** Absent: anywhere. */
-  readonly to?: NodeId;
-  /** It belongs there, and waits for that node. Absent: it goes there once, and is free again when it is healthy there. */
-  readonly keep?: true;
-  /** What was asked for and is under way. */
-  readonly command?: Exclude<Command, 'delete'>;
-  /** Where a move came from: it goes back there if it fails. */
-  readonly origin?: NodeId;
-  /** The instance that it is a replica of. */
-  readonly from?: InstanceName;
+  /** Nothing of it shall run at the moment. */
+  readonly stopped?: Override;
+  readonly renew?: Renewals;
 }
 
 /** An entry of nodes.yaml, after validation. */
@@ -75,23 +62,6 @@ export interface NodeRecord {
     readonly port: number;
     readonly token: { readonly id: string; readonly hash: string; readonly expires: Wall };
   };
-}
-
-/** No new copies here. */
-export interface Cordon {
-  /** For people: who, or what. */
-  readonly cause: string;
-  readonly actor?: string;
-  readonly reason?: string;
-  readonly since?: Wall;
-  /** Its copies move elsewhere, but for the instances in `stays`: what was tried for them failed. */
-  readonly drain?: { readonly stays: Readonly<Record<InstanceName, Stay>> };
-}
-
-/** An instance that could not move: it stays until another digest is wanted, or the node is drained again. */
-export interface Stay {
-  readonly digest: string;
-  readonly reason: string;
 }
 
 /** What we know of one node. */
@@ -183,6 +153,8 @@ export interface World {
   /** Nothing is planned while true (recovery window). */
   recovering: boolean;
   readonly desired: Map<ServiceName, Desired>;
+  /** What people asked for beside it; `wantedOf` (wanted.ts) gives both together. */
+  readonly deviations: Map<ServiceName, Deviation>;
   /** Guards and source conflicts by service: what admit held. A service in here is not removed / not taken over. */
   readonly held: Map<ServiceName, Hold>;
   readonly rollouts: Map<ServiceName, Rollout>;
@@ -298,12 +270,6 @@ export interface ServicePlan {
   readonly stuck?: readonly StuckMove[];
 }
 
-/** A move away from a node that came to nothing. */
-export interface StuckMove extends Stay {
-  readonly instance: InstanceName;
-  readonly node: NodeId;
-}
-
 export interface Policy {
   /** Among nodes with equally few instances: the emptiest first, or the fullest that has room. */
   readonly placement: 'spread' | 'best_fit';
@@ -358,6 +324,7 @@ export type WorldEvent =
   /** The node's ledger as read from it: becomes its part (never over an already adopted one). */
   | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
   | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }
+  | { readonly kind: 'deviation'; readonly service: ServiceName; readonly deviation?: Deviation }
   | { readonly kind: 'held'; readonly service: ServiceName; readonly hold?: Hold }
   | {
       readonly kind: 'rollout';

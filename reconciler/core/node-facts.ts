@@ -1,6 +1,7 @@
 /** What a node is, from both sides: what it says itself and what nodes.yaml says of it. nodes.yaml wins. */
 import { architecture } from '../../schemas/architecture.ts';
-import type { Cordon, Node, Policy } from './model.ts';
+import type { Cordon } from './deviations.ts';
+import type { Node, Policy } from './model.ts';
 
 /** Own labels merged with the entry's; undefined while nobody said anything: unknown, not empty. */
 export function labelsOf(node: Node): Readonly<Record<string, string>> | undefined {

@@ -2,8 +2,9 @@
 import type { NodeState, NodeView } from '../../schemas/api.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { holdCodes } from '../../schemas/status.ts';
+import type { Cordon } from './deviations.ts';
 import { drainView } from './drain-view.ts';
-import type { Cordon, Listing, Node, NodeRecord } from './model.ts';
+import type { Listing, Node, NodeRecord } from './model.ts';
 import { capacityOf, cordonOf, labelsOf } from './node-facts.ts';
 import { presenceOf } from './presence.ts';
 import { formatAge, optional, type ViewInput } from './view-input.ts';

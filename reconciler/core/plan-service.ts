@@ -11,14 +11,16 @@ import { type Decided, decideSlots, type SlotsContext } from './decide-slots.ts'
 import type { Desired, Policy, Rollout, ServicePlan, View } from './model.ts';
 import { afterFailure, afterSlots, courseOf, rolloutHolds, targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
+import { planStopped } from './stopped.ts';
 import { judgeMoves } from './stuck-moves.ts';
 import { removeSurplus, type Surplus } from './surplus.ts';
 import { countWaiting } from './timeout.ts';
 import { planUnwanted } from './unwanted.ts';
+import { wantedOf } from './wanted.ts';
 
 /** Plans one service. Changes nothing; the caller applies the actions before it plans the next service. */
 export function planService(view: View, service: ServiceName, policy: Policy, now: Now): ServicePlan {
-  const desired = view.desired.get(service);
+  const desired = wantedOf(view, service);
   const rollout = view.rollouts.get(service);
   if (view.recovering) {
     const hold: Hold = {
@@ -28,7 +30,8 @@ export function planService(view: View, service: ServiceName, policy: Policy, no
     };
     return { actions: [], holds: [hold], settled: 0, ...(rollout ? { rollout } : {}) };
   }
-  return desired ? planWanted(view, desired, policy, now) : planUnwanted(view, service, policy, now);
+  if (!desired) return planUnwanted(view, service, policy, now);
+  return desired.stopped ? planStopped(view, desired, policy, now) : planWanted(view, desired, policy, now);
 }
 
 function planWanted(view: View, desired: Desired, policy: Policy, now: Now): ServicePlan {

@@ -3,7 +3,8 @@ import type { Part } from '../../schemas/assignment.ts';
 import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Wall } from '../../schemas/ports.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
-import type { Listing, NodeRecord, Rollout, Seats } from './model.ts';
+import type { Override, Renewals, Seats } from './deviations.ts';
+import type { Listing, NodeRecord, Rollout } from './model.ts';
 
 export interface DirectRecord {
   readonly spec: ServiceSpec;
@@ -70,6 +71,10 @@ export interface Records {
   readonly sources: Readonly<Record<string, SourceRecord>>;
   /** Per seed node. Written before the first control of a copy is published. */
   readonly assumed: Readonly<Record<NodeId, AssumedRecord>>;
+  /** By id. */
+  readonly overrides: Readonly<Record<string, Override>>;
+  /** Restarts that are not done. */
+  readonly renewals: Readonly<Record<ServiceName, Renewals>>;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
 }
@@ -85,5 +90,7 @@ export const emptyRecords: Records = {
   rollouts: {},
   sources: {},
   assumed: {},
+  overrides: {},
+  renewals: {},
   approvals: [],
 };

@@ -1,7 +1,8 @@
 /** Places that slots were given: which of them still count, and which are reached. */
 import type { Now } from '../../schemas/ports.ts';
 import { type Seen, seeCopies } from './classify.ts';
-import type { Desired, Policy, Seat, Seats, View } from './model.ts';
+import type { Seat, Seats } from './deviations.ts';
+import type { Desired, Policy, View } from './model.ts';
 import { presenceOf } from './presence.ts';
 
 /** The member `seats` of a record with these slots; none for slots that are not there. */

@@ -1,12 +1,17 @@
 /** Services and applications as people see them: how they do with what is wanted, and what that waits for. */
 import type { AppView, Outcome, ServiceView } from '../../schemas/api.ts';
-import { parseServiceName, type ServiceName } from '../../schemas/names.ts';
+import { compareCopyIds, parseServiceName, type ServiceName } from '../../schemas/names.ts';
 import { type Hold, type HoldCode, holdCodes } from '../../schemas/status.ts';
+import type { Override } from './deviations.ts';
+import { isUp } from './health.ts';
 import { documentOf, instanceView, type SeenCopy, type Slot, serviceNames, slotsOf } from './instance-views.ts';
 import type { Desired, Rollout } from './model.ts';
 import { isSeed } from './node-facts.ts';
+import { overrideViews } from './override-views.ts';
 import { describe, type Progress } from './progress-text.ts';
+import { stoppedText } from './stopped.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
+import { wantedOf } from './wanted.ts';
 
 /** Holds that time alone frees: the service moves on. All others wait for a node, a file or a human. */
 const passing: ReadonlySet<string> = new Set<HoldCode>([
@@ -39,6 +44,7 @@ const gravity: readonly Outcome[] = [
   'orphaned',
   'progressing',
   'removing',
+  'stopped',
   'unconfirmed',
   'settled',
 ];
@@ -50,7 +56,7 @@ export function serviceViews(input: ViewInput): readonly ServiceView[] {
 
 /** One service by its full name; undefined when it is not wanted and has no copy. */
 export function serviceView(input: ViewInput, name: ServiceName): ServiceView | undefined {
-  const desired = input.view.desired.get(name);
+  const desired = wantedOf(input.view, name);
   const slots = slotsOf(input, name);
   if (!desired && slots.length === 0) return undefined;
   const holds = holdsOf(input, name);
@@ -65,6 +71,7 @@ export function serviceView(input: ViewInput, name: ServiceName): ServiceView | 
     healthy: wanted.filter(isHealthy).length,
     ...judge(input, { name, ...optional('desired', desired), slots, holds }),
     holds,
+    overrides: overrideViews(input.view, name),
     instances: slots.map((slot) => instanceView(input, name, slot)),
   };
 }
@@ -138,11 +145,19 @@ function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 
   const { digest } = desired.spec;
   const progress = { digest, slots, holds };
   if (guard) return { outcome: 'held', message: describe(input, progress, guard) };
+  if (desired.stopped) return judgeStopped(desired.stopped, slots);
   if (hasOnly(slots, digest)) return settledAs(slots, describe(input, progress));
   const ended = judgeRollout(input, progress, rolloutOf(input, name));
   if (ended) return ended;
   const blocking = holds.find(({ code }) => !isPassing(code));
   return { outcome: blocking ? 'held' : 'progressing', message: describe(input, progress, blocking) };
+}
+
+function judgeStopped(stopped: Override, slots: readonly Slot[]): Pick<ServiceView, 'outcome' | 'message'> {
+  const message = stoppedText(stopped);
+  const up = slots.flatMap(({ copies }) => copies).filter(({ copy, presence }) => presence !== 'lost' && isUp(copy));
+  if (up.length === 0) return { outcome: 'stopped', message };
+  return { outcome: 'progressing', message: `${up.length} still to stop; ${message}` };
 }
 
 const isAssumed = ({ node, presence }: SeenCopy): boolean => node !== undefined && isSeed(node) && presence !== 'lost';
@@ -181,11 +196,13 @@ function judgeRollout(
   return { outcome: done ? 'rolled_back' : 'progressing', message };
 }
 
-/** Every wanted slot has one healthy copy of this digest, and no other copy is left where we can see. */
+/** Every wanted slot has one healthy copy of this digest where it should be, and no other copy is left where we can see. */
 function hasOnly(slots: readonly Slot[], digest: string): boolean {
-  return slots.every(({ wanted, copies }) => {
+  return slots.every(({ wanted, copies, place, after }) => {
     const [first, ...others] = copies.filter(({ presence }) => presence !== 'lost');
     if (!first) return !wanted;
+    if (place !== undefined && first.copy.node !== place) return false;
+    if (after !== undefined && compareCopyIds(first.copy.copy, after) <= 0) return false;
     return wanted && others.length === 0 && first.healthy && first.digest === digest;
   });
 }

@@ -1,10 +1,11 @@
 /** Which slots a service should have, and on which node a slot is bound to be. */
-import { instanceName, type NodeId } from '../../schemas/names.ts';
+import { type CopyId, instanceName, type NodeId } from '../../schemas/names.ts';
 import type { Placement } from '../../schemas/spec.ts';
 import { variablesOf } from '../../schemas/variables.ts';
 import { stayingSlots } from './drain.ts';
 import { isCalled, matchesLabels, missingLabels } from './filters.ts';
-import type { Desired, Node, Seat, View } from './model.ts';
+import type { Seat } from './deviations.ts';
+import type { Desired, Node, View } from './model.ts';
 import { archOf, capacityOf, isSeed, labelsOf } from './node-facts.ts';
 
 export interface WantedSlot {
@@ -16,6 +17,8 @@ export interface WantedSlot {
   readonly to?: NodeId;
   /** It is being moved there. */
   readonly moving?: true;
+  /** Copies up to this one are to be replaced: it is restarted. */
+  readonly after?: CopyId;
   /** A drained node that it could not leave: its copy there counts as long as that node is there. */
   readonly stays?: NodeId;
 }
@@ -31,6 +34,7 @@ export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[]
       .map((slot) => ({
         ...of(slot),
         ...placeOf(view, desired.seats?.[slot]),
+        ...renewOf(desired, slot),
         ...(stays.has(slot) ? { stays: stays.get(slot) as NodeId } : {}),
       }));
   }
@@ -41,8 +45,13 @@ export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[]
       const hasCopy = has.has(`${node.record.id} ${node.record.ordinal}`);
       return isMatch(view, node, placement, hasCopy) && (hasCopy || hasLabels(node, variables));
     })
-    .map((node) => ({ ...of(node.record.ordinal), bound: node.record.id }))
+    .map(({ record }) => ({ ...of(record.ordinal), bound: record.id, ...renewOf(desired, record.ordinal) }))
     .sort((a, b) => a.slot - b.slot);
+}
+
+function renewOf({ renew }: Desired, slot: number): Pick<WantedSlot, 'after'> {
+  const after = renew?.[slot];
+  return after === undefined ? {} : { after };
 }
 
 /** A node that was forgotten is nobody's place. */

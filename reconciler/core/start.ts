@@ -35,8 +35,13 @@ export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Plac
   if (runs && slot.bound === undefined && isLeaving(current.node, current.copy)) {
     return placeMove(context, slot, placer, `${current.node.record.name} is drained`);
   }
+  const isSame = current.job.digest === target.digest;
   const why =
-    current.job.digest === target.digest ? 'it moves to its own node' : `update to ${target.digest.slice(0, 10)}`;
+    isSame && slot.after !== undefined
+      ? 'it is restarted'
+      : isSame
+        ? 'it moves to its own node'
+        : `update to ${target.digest.slice(0, 10)}`;
   const wanted = requestOf(context, slot, target);
   const only = canary && !wanted.only ? { only: canary.nodes } : {};
   const request: PlaceRequest = { ...wanted, ...only, prefer: current.node.record.id };

@@ -1,7 +1,8 @@
-/** Moves between nodes that come to nothing: the copy on the other node does not become healthy. */
+/** Moves and restarts that come to nothing: the new copy of what ran well before does not become healthy. */
 import type { Mono, Now } from '../../schemas/ports.ts';
 import { earliest, type SlotState } from './classify.ts';
-import type { Desired, StuckMove } from './model.ts';
+import type { StuckMove } from './deviations.ts';
+import type { Desired } from './model.ts';
 import type { Course } from './rollout.ts';
 import { deadlineOf, failureOf } from './timeout.ts';
 
@@ -16,7 +17,7 @@ export function judgeMoves(slots: readonly SlotState[], { spec }: Desired, cours
   const { rollout, seen } = course;
   if (rollout.phase === 'progressing' || rollout.phase === 'paused') return { stuck: [] };
   const moving = slots.flatMap(({ instance, target, current }) =>
-    target && current && !target.healthy && target.node !== current.node && target.job.digest === current.job.digest
+    target && current && !target.healthy && target.job.digest === current.job.digest
       ? [{ instance, target, current }]
       : [],
   );

@@ -26,7 +26,8 @@ function lastStepOf({ copy, job }: Seen, seen: RolloutSeen): Mono | undefined {
 
 /** Why the copy counts as failed; undefined while it may still come. */
 export function failureOf(target: Seen, spec: ServiceSpec, seen: RolloutSeen, now: Now): string | undefined {
-  if (target.healthy) return undefined;
+  // What was stopped is not tried: its time begins when it is to run again.
+  if (target.healthy || target.job.want === 'stopped') return undefined;
   const { copy, node } = target;
   const where = `${copy.instance} on ${node.record.name}`;
   const detail = copy.report?.reason ? `${copy.report.reason.code} ${copy.report.reason.message}` : copy.report?.status;

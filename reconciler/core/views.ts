@@ -22,6 +22,7 @@ export function clusterCounts(
     paused: 0,
     held: 0,
     removing: 0,
+    stopped: 0,
     orphaned: 0,
   };
   for (const { outcome } of services) outcomes[outcome] += 1;

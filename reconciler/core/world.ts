@@ -37,6 +37,7 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     fence: start.fence,
     recovering: true,
     desired: new Map(),
+    deviations: new Map(),
     held: new Map(),
     rollouts: new Map(),
     rolloutSeen: new Map(),
@@ -67,6 +68,7 @@ export function cloneWorld(world: Readonly<World>): World {
     fence: world.fence,
     recovering: world.recovering,
     desired: new Map(world.desired),
+    deviations: new Map(world.deviations),
     held: new Map(world.held),
     rollouts: new Map(world.rollouts),
     rolloutSeen: new Map(world.rolloutSeen),
@@ -120,6 +122,10 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
     shun(world, service, desired);
     if (!desired) world.failures.delete(service);
     put(world.desired, service, desired);
+    world.dirty.add(service);
+  },
+  deviation: (world, { service, deviation }) => {
+    put(world.deviations, service, deviation);
     world.dirty.add(service);
   },
   held: (world, { service, hold }) => {

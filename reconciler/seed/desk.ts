@@ -12,9 +12,10 @@ import { type Command, jobOfRun, parseSeedInformation, plainFields } from '../..
 import type { RunSpec } from '../../schemas/spec.ts';
 import { topic } from '../../schemas/topics.ts';
 import type { Context } from '../context.ts';
-import type { Seat } from '../core/model.ts';
+import type { Seat } from '../core/deviations.ts';
 import { isSeed } from '../core/node-facts.ts';
 import type { AssumedRecord } from '../core/records.ts';
+import { wantedOf } from '../core/wanted.ts';
 import { onceSaved, withEntry } from '../records-keeper.ts';
 
 export interface SeedDesk {
@@ -191,5 +192,5 @@ function runningOf(part: Part): Map<InstanceName, { readonly copy: string; reado
 
 function seatOf({ world }: Context, instance: InstanceName): Seat | undefined {
   const named = parseInstanceName(instance);
-  return named && world.desired.get(named.service)?.seats?.[named.slot];
+  return named && wantedOf(world, named.service)?.seats?.[named.slot];
 }

@@ -16,6 +16,7 @@ import {
 import { operatorTopic } from '../../schemas/topics.ts';
 import type { Context } from '../context.ts';
 import type { Node } from '../core/model.ts';
+import { wantedOf } from '../core/wanted.ts';
 import type { Direct } from '../direct.ts';
 import type { Seating } from '../seating.ts';
 
@@ -30,7 +31,7 @@ const complaintEvery = 60_000;
 const mostWaiting = 256;
 
 export function createOperatorDesk(context: Context, direct: Direct, seating: Seating): OperatorDesk {
-  const { deps, world, keeper, journal } = context;
+  const { deps, world, journal } = context;
   const own = operatorTopic(world.cluster);
   let refused = 0;
   let complainedAt = Number.NEGATIVE_INFINITY;
@@ -57,15 +58,15 @@ export function createOperatorDesk(context: Context, direct: Direct, seating: Se
   /** The service that a job's name means: an instance or a service by its full name, or the bare name of a plain one. */
   const serviceOf = (name: string): ServiceName => {
     const service = parseInstanceName(name)?.service ?? (parseServiceName(name) ? name : serviceOfName(name));
-    if (keeper.now.direct[service]) return service;
-    if (world.desired.has(service)) refuse('OWNED_BY_GIT', service, 'git owns it: change it there');
-    return refuse('NOT_FOUND', name, 'nothing is deployed directly under this name');
+    if (world.desired.has(service)) return service;
+    return refuse('NOT_FOUND', name, 'nothing is deployed under this name');
   };
+  const slotsOf = (service: ServiceName): readonly number[] => wantedOf(world, service)?.slots ?? [];
   /** The instance that is meant: the named one, else the one on the worker, else the only one. */
   const instanceOf = (name: string, on?: Node): string => {
     const service = serviceOf(name);
     if (parseInstanceName(name)) return name;
-    const slots = keeper.now.direct[service]?.slots ?? [];
+    const slots = slotsOf(service);
     const copies = [...(world.copies.get(service)?.values() ?? [])];
     const there = (slot: number): boolean =>
       copies.some((copy) => copy.slot === slot && copy.node === on?.record.id && copy.job?.want === 'run');
@@ -79,15 +80,14 @@ export function createOperatorDesk(context: Context, direct: Direct, seating: Se
 
   const deploy = async ({ job }: PlainControl, node: Node | undefined): Promise<SlotAnswer> => {
     const name = parseServiceName(job.name) ? job.name : serviceOfName(job.name);
-    const known = keeper.now.direct[name];
+    const known = world.desired.get(name);
     if (known) {
       const { code } = known.spec.run;
       if (job.image !== undefined && job.image !== code)
         refuse('REFUSED', name, `it runs ${code}: another image is an update, and needs oakctl deploy`);
       return seating.add(name, node?.record.id, actor);
     }
-    if (name === job.name)
-      return refuse('NOT_FOUND', name, 'it is not deployed directly: a new service has a bare name');
+    if (name === job.name) return refuse('NOT_FOUND', name, 'it is not deployed: a new service has a bare name');
     const parsed = serviceOfJob(job, deps.settings, own);
     if (!parsed.ok) throw new ProblemError(parsed.problem);
     const seats = node ? { 0: { to: node.record.id, keep: true, command: 'deploy' } as const } : {};
@@ -102,7 +102,7 @@ export function createOperatorDesk(context: Context, direct: Direct, seating: Se
       return seating.move(instanceOf(job.name), node.record.id, actor);
     },
     replicate: async ({ job }, node) => {
-      const slots = keeper.now.direct[serviceOf(job.from ?? job.name)]?.slots ?? [];
+      const slots = slotsOf(serviceOf(job.from ?? job.name));
       const from = parseInstanceName(job.from ?? job.name) ? (job.from ?? job.name) : undefined;
       const first = from ?? instanceName(serviceOf(job.from ?? job.name), Math.min(...slots));
       return seating.replicate(first, node?.record.id, actor);

@@ -76,6 +76,16 @@ const assumed = Type.Object({
   told: map(Type.Object({ copy: text, image: text })),
 });
 
+const override = Type.Object({
+  id: text,
+  service: text,
+  change: Type.Object({ kind: text }),
+  actor: text,
+  since: Type.Number(),
+  until: Type.Optional(Type.Number()),
+  base: text,
+});
+
 export const RecordsSchema = Type.Object({
   version: Type.Literal(1),
   epoch: count,
@@ -88,5 +98,8 @@ export const RecordsSchema = Type.Object({
   sources: map(source),
   // Written since there are seed nodes: files that are older have none.
   assumed: Type.Optional(map(assumed)),
+  // Written since there are verbs.
+  overrides: Type.Optional(map(override)),
+  renewals: Type.Optional(map(map(text))),
   approvals: Type.Array(text),
 });

@@ -18,14 +18,18 @@ import type {
   JoinRequest,
   MoveRequest,
   NodeView,
+  OverrideView,
   PlanRequest,
   PlanView,
   ReplicateRequest,
+  ScaleRequest,
   ServiceView,
   SlotAnswer,
   SyncAnswer,
   TlsAnswer,
   TokenView,
+  VerbAnswer,
+  VerbRequest,
 } from '../api.ts';
 import type { CordonBody } from '../api-bodies.ts';
 import type { ExecConnection } from '../exec.ts';
@@ -75,6 +79,20 @@ export interface ApiClient {
     request: { readonly force?: boolean; readonly actor?: string },
     signal: AbortSignal,
   ): Promise<{ readonly removed: string }>;
+  /** The oldest first, service by service. */
+  overrides(signal: AbortSignal): Promise<readonly OverrideView[]>;
+  /** NOT_FOUND. */
+  removeOverride(id: string, actor: string, signal: AbortSignal): Promise<{ readonly removed: string }>;
+  /** Verbs resolve once they are recorded durably; nothing waits for the outcome. NOT_FOUND, BAD_REQUEST, REFUSED. */
+  scale(service: string, request: ScaleRequest, signal: AbortSignal): Promise<VerbAnswer>;
+  stop(service: string, request: VerbRequest, signal: AbortSignal): Promise<VerbAnswer>;
+  start(service: string, actor: string, signal: AbortSignal): Promise<VerbAnswer>;
+  /** A whole service, or one instance. */
+  restart(
+    what: { readonly service: string } | { readonly instance: string },
+    actor: string,
+    signal: AbortSignal,
+  ): Promise<VerbAnswer>;
   /** No new copies there. NOT_FOUND, REFUSED. */
   cordon(node: string, request: CordonBody, signal: AbortSignal): Promise<CordonAnswer>;
   /** As `cordon`, and what is there moves away; the node's view says how far it is. */
@@ -153,6 +171,15 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     revokeToken: (id, actor, signal) => post(`/v1/tokens/${encodeURIComponent(id)}/revoke`, { actor }, signal),
     removeNode: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/remove`, request, signal),
     revoke: (node, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/revoke`, {}, signal),
+    overrides: (signal) => list('overrides', [], signal),
+    removeOverride: (id, actor, signal) => post(`/v1/overrides/${encodeURIComponent(id)}/remove`, { actor }, signal),
+    scale: (service, request, signal) => post(`/v1/services/${encodeURIComponent(service)}/scale`, request, signal),
+    stop: (service, request, signal) => post(`/v1/services/${encodeURIComponent(service)}/stop`, request, signal),
+    start: (service, actor, signal) => post(`/v1/services/${encodeURIComponent(service)}/start`, { actor }, signal),
+    restart(what, actor, signal) {
+      const [kind, name] = 'service' in what ? ['services', what.service] : ['instances', what.instance];
+      return post(`/v1/${kind}/${encodeURIComponent(name)}/restart`, { actor }, signal);
+    },
     cordon: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/cordon`, request, signal),
     drain: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/drain`, request, signal),
     uncordon: (node, actor, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/uncordon`, { actor }, signal),

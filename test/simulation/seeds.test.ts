@@ -236,8 +236,12 @@ describe('moves between our agents', () => {
     await cluster.reconciler.control.move(one, cluster.nodes.find((node) => node !== to)?.id ?? '', 'test');
     expect(await watch()).not.toContain(2);
     expect(cluster.running().find((line) => line.includes(one))).not.toContain(`${to?.name} `);
-    const owned = cluster.reconciler.control.move('shop.default.api.default.instance.0', to?.id ?? '', 'test');
-    await expect(owned).rejects.toThrow('OWNED_BY_GIT');
+    const owned = 'shop.default.api.default.instance.0';
+    const elsewhere = cluster.nodes.find(
+      ({ name }) => !cluster.running().some((line) => line.startsWith(`${name} ${owned}`)),
+    );
+    const answer = await cluster.reconciler.control.move(owned, elsewhere?.id ?? '', 'test');
+    expect(answer).toMatchObject({ instance: owned, override: { kind: 'move' } });
   });
 });
 
@@ -296,6 +300,28 @@ describe('an operator', () => {
     expect(lines()).toEqual([`worker-1 ${slot(0)}`]);
   });
 
+  it('makes overrides of what git owns', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    const say = await createOperator(cluster);
+    await cluster.push({ 'cat.yaml': descriptor([{ microservice_name: 'web' }]) });
+    await reach(web, 'settled');
+    const from = cluster.running()[0]?.split(' ')[0];
+    const to = from === 'worker-1' ? 'worker-2' : 'worker-1';
+    await say({ command: 'move', job: job({ name: one }), worker: to });
+    await cluster.clock.advance(30_000);
+    expect(lines()).toEqual([`${to} ${one}`]);
+    await say({ command: 'replicate', job: job({ name: web }), worker: from });
+    await cluster.clock.advance(30_000);
+    expect(lines().sort()).toEqual([`${from} ${two}`, `${to} ${one}`].sort());
+    expect(cluster.reconciler.control.overrides()).toMatchObject([
+      { kind: 'move', actor: 'operator' },
+      { kind: 'scale', actor: 'operator' },
+    ]);
+    await say({ command: 'delete', job: job({ name: two }) });
+    await cluster.clock.advance(30_000);
+    expect(lines()).toEqual([`${to} ${one}`]);
+  });
+
   it('changes nothing with what is wrong', async () => {
     cluster = await createMemoryCluster({ workers: 2 });
     const say = await createOperator(cluster);
@@ -312,8 +338,8 @@ describe('an operator', () => {
       { command: 'deploy', job: job({ name: 'not a name' }) },
       { command: 'deploy', job: job({ technology: 'unikernel' }) },
       { command: 'delete', job: job() },
-      { command: 'move', job: job({ name: one }), worker: 'worker-2' },
-      { command: 'replicate', job: job({ name: web }) },
+      { command: 'move', job: job({ name: `${web}.instance.7` }), worker: 'worker-2' },
+      { command: 'replicate', job: job({ name: 'nobody' }) },
     ];
     for (const control of bad) await say(control);
     await cluster.clock.advance(60_000);

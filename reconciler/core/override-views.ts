@@ -1,0 +1,34 @@
+/** Overrides as people see them. */
+import type { OverrideView } from '../../schemas/api.ts';
+import { instanceName, type ServiceName } from '../../schemas/names.ts';
+import type { Override } from './deviations.ts';
+import type { View } from './model.ts';
+import { optional } from './view-input.ts';
+
+type Known = Pick<View, 'deviations' | 'nodes'>;
+
+/** The oldest first. */
+export function overrideViews(view: Known, service: ServiceName): readonly OverrideView[] {
+  return (view.deviations.get(service)?.overrides ?? []).map((override) => overrideView(view, override));
+}
+
+export function overrideView(view: Known, override: Override): OverrideView {
+  const { id, service, change, actor, reason, since, until } = override;
+  return {
+    id,
+    subject: change.kind === 'move' ? instanceName(service, change.slot) : service,
+    kind: change.kind,
+    change: changeText(view, override),
+    actor,
+    ...optional('reason', reason),
+    since,
+    ...optional('until', until),
+  };
+}
+
+function changeText(view: Known, { change }: Override): string {
+  if (change.kind === 'stop') return 'stopped';
+  if (change.kind === 'scale') return `${change.slots.length} instances`;
+  const { to } = change.seat;
+  return `on ${to === undefined ? 'any node' : (view.nodes.get(to)?.record.name ?? to)}`;
+}

@@ -1,0 +1,31 @@
+/** What is wanted of a service: what its source says, and what people asked for beside that. */
+import type { ServiceName } from '../../schemas/names.ts';
+import type { Seats } from './deviations.ts';
+import type { Desired, View } from './model.ts';
+
+/** Undefined: nothing asks for it. */
+export function wantedOf(view: Pick<View, 'desired' | 'deviations'>, service: ServiceName): Desired | undefined {
+  const desired = view.desired.get(service);
+  const deviation = view.deviations.get(service);
+  if (!desired || !deviation) return desired;
+  const { overrides, renew } = deviation;
+  let { slots } = desired;
+  let seats: Seats = { ...desired.seats };
+  let stopped: Desired['stopped'];
+  for (const override of overrides) {
+    const { change } = override;
+    if (change.kind === 'stop') stopped = override;
+    if (change.kind === 'move') seats = { ...seats, [change.slot]: change.seat };
+    if (change.kind === 'scale' && desired.spec.replicas !== 'every') {
+      slots = change.slots;
+      seats = { ...seats, ...change.seats };
+    }
+  }
+  return {
+    ...desired,
+    slots,
+    ...(Object.keys(seats).length > 0 ? { seats } : {}),
+    ...(stopped ? { stopped } : {}),
+    ...(Object.keys(renew).length > 0 ? { renew } : {}),
+  };
+}

@@ -1,0 +1,144 @@
+/** Verbs on whole services: scale, stop, start, restart. Durable before anybody is told; the plan follows by itself. */
+import type { VerbAnswer } from '../schemas/api.ts';
+import { compareCopyIds, copyId, instanceName, parseInstanceName, type ServiceName } from '../schemas/names.ts';
+import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
+import { directSource } from '../schemas/spec.ts';
+import type { Context } from './context.ts';
+import type { ControlPlane } from './control-plane.ts';
+import type { Override, StuckMove } from './core/deviations.ts';
+import type { Desired } from './core/model.ts';
+import { overrideView } from './core/override-views.ts';
+import { seatsFor } from './core/seats.ts';
+import { wantedSlots } from './core/slots.ts';
+import { wantedOf } from './core/wanted.ts';
+import { type Direct, resize } from './direct.ts';
+import type { Overrides } from './overrides.ts';
+
+export interface Verbs extends Pick<ControlPlane, 'scale' | 'stop' | 'start' | 'restart'> {
+  /** Restarts whose new copies failed end: what ran before goes on. */
+  giveUp(moves: readonly StuckMove[]): void;
+}
+
+export function createVerbs(context: Context, direct: Direct, overrides: Overrides): Verbs {
+  const { deps, world, journal } = context;
+
+  const desiredOf = (service: ServiceName): Desired =>
+    wantedOf(world, service) ?? refuse('NOT_FOUND', service, 'nothing asks for it any more');
+  const slotsOf = (desired: Desired): number[] => wantedSlots(world, desired).map(({ slot }) => slot);
+  const answer = (desired: Desired, changed: boolean, more: Partial<VerbAnswer> = {}): VerbAnswer => ({
+    service: desired.spec.name,
+    digest: desired.spec.digest,
+    changed,
+    instances: slotsOf(desired).map((slot) => instanceName(desired.spec.name, slot)),
+    ...more,
+  });
+  const ofKind = (service: ServiceName, kind: Override['change']['kind']): Override[] =>
+    overrides.of(service).filter(({ change }) => change.kind === kind);
+
+  const scaleDirect = async (desired: Desired, replicas: number, actor: string): Promise<VerbAnswer> => {
+    const { name } = desired.spec;
+    if (desired.slots.length === replicas) return answer(desired, false);
+    await direct.revise(name, (old) => {
+      const { seats, ...rest } = old;
+      const next = resize(old, replicas);
+      const at = deps.clock.now().wall;
+      return { ...rest, spec: { ...old.spec, replicas }, ...next, ...seatsFor(seats, next.slots), actor, at };
+    });
+    journal.add('service_deployed', name, `scaled to ${replicas} by ${actor}`);
+    return answer(desiredOf(name), true);
+  };
+
+  return {
+    async scale(service, replicas, how) {
+      const desired = desiredOf(service);
+      if (desired.spec.replicas === 'every')
+        refuse('REFUSED', service, 'it has one instance on every node that matches: it has no number');
+      if (desired.source.name === directSource) {
+        if (how.for !== undefined)
+          refuse('BAD_REQUEST', service, 'it is deployed directly: its number changes for good, without `--for`');
+        return scaleDirect(desired, replicas, how.actor);
+      }
+      const instead = ofKind(service, 'scale');
+      const [known] = instead;
+      const isSame = desired.slots.length === replicas;
+      if (isSame && (!known || how.for === undefined))
+        return answer(desired, false, known ? { override: overrideView(world, known) } : {});
+      const written = world.desired.get(service);
+      if (written?.slots.length === replicas) {
+        await overrides.end(instead, `${replicas} again, as the source says, by ${how.actor}`);
+        return answer(desiredOf(service), true);
+      }
+      const counter = known?.change.kind === 'scale' ? known.change.counter : Math.max(-1, ...desired.slots) + 1;
+      const next = resize({ slots: desired.slots, counter }, replicas);
+      const seats = known?.change.kind === 'scale' ? seatsFor(known.change.seats, next.slots) : {};
+      const moot = ofKind(service, 'move').filter(
+        ({ change }) => change.kind === 'move' && !next.slots.includes(change.slot),
+      );
+      const override = await overrides.add(service, { kind: 'scale', ...next, ...seats }, how, [...instead, ...moot]);
+      return answer(desiredOf(service), true, { override });
+    },
+
+    async stop(service, how) {
+      const desired = desiredOf(service);
+      const instead = ofKind(service, 'stop');
+      const [known] = instead;
+      if (known && how.for === undefined && how.reason === undefined)
+        return answer(desired, false, { override: overrideView(world, known) });
+      const override = await overrides.add(service, { kind: 'stop' }, how, instead);
+      return answer(desired, true, { override });
+    },
+
+    async start(service, actor) {
+      const desired = desiredOf(service);
+      const stopped = ofKind(service, 'stop');
+      if (stopped.length === 0) return answer(desired, false);
+      await overrides.end(stopped, `started by ${actor}`);
+      journal.add('service_started', service, `by ${actor}`);
+      return answer(desiredOf(service), true);
+    },
+
+    async restart(service, instance, actor) {
+      const desired = desiredOf(service);
+      if (desired.stopped) refuse('REFUSED', service, 'it is stopped', `oakctl start ${service}`);
+      const slots = instance === undefined ? slotsOf(desired) : [slotIn(desired, instance, slotsOf(desired))];
+      const pending = desired.renew ?? {};
+      const mark = copyId(world.fence);
+      // Asked twice while it is under way: it is restarted once.
+      const fresh = slots.filter((slot) => pending[slot] === undefined && hasCopy(service, slot));
+      const after = slots
+        .map((slot) => pending[slot])
+        .reduce((a = mark, b = mark) => (compareCopyIds(a, b) <= 0 ? a : b), mark);
+      const instances = slots.map((slot) => instanceName(service, slot));
+      if (fresh.length === 0) return answer(desired, false, { instances, after: after ?? mark });
+      await overrides.renew(service, { ...pending, ...Object.fromEntries(fresh.map((slot) => [slot, mark])) });
+      journal.add('service_restarted', instance ?? service, `asked for by ${actor}`);
+      return answer(desired, true, { instances, after: after ?? mark });
+    },
+
+    giveUp(moves) {
+      for (const { instance, reason } of moves) {
+        const named = parseInstanceName(instance);
+        if (!named || world.deviations.get(named.service)?.renew[named.slot] === undefined) continue;
+        overrides.forgetRenewal(named.service, named.slot);
+        journal.add('hold_added', instance, `it is not restarted, its new copy failed: ${reason}`);
+      }
+    },
+  };
+
+  function hasCopy(service: ServiceName, slot: number): boolean {
+    return [...(world.copies.get(service)?.values() ?? [])].some(
+      (copy) => copy.slot === slot && copy.job !== undefined,
+    );
+  }
+}
+
+function slotIn({ spec }: Desired, instance: string, slots: readonly number[]): number {
+  const slot = parseInstanceName(instance)?.slot;
+  if (slot !== undefined && slots.includes(slot)) return slot;
+  const known = slots.length === 0 ? 'it has none' : `it has ${slots.join(', ')}`;
+  return refuse('NOT_FOUND', instance, `${spec.name} has no such instance: ${known}`);
+}
+
+function refuse(code: ProblemCode, subject: string, message: string, hint?: string): never {
+  throw new ProblemError(problem(code, message, { subject, ...(hint ? { hint } : {}) }));
+}
