@@ -157,7 +157,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
       const copies = [...(world.copies.get(service)?.values() ?? [])];
       const running = copies.filter((copy) => copy.slot === slot && copy.job?.want === 'run');
       const isThere = running.some((copy) => copy.node === to);
-      if (isThere && running.length === 1 && desired.seats?.[slot]?.to === undefined)
+      if (isThere && running.length === 1 && seatAt(desired.seats, slot)?.to === undefined)
         refuse('REFUSED', instance, `it runs on ${nameOf(to)} already`);
       if (!isThere) checkRoom(instance, desired, to);
       const from = running.find((copy) => copy.node !== to)?.node;

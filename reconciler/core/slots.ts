@@ -2,9 +2,9 @@
 import { type CopyId, instanceName, type NodeId } from '../../schemas/names.ts';
 import type { Placement } from '../../schemas/spec.ts';
 import { variablesOf } from '../../schemas/variables.ts';
+import type { Seat } from './deviations.ts';
 import { stayingSlots } from './drain.ts';
 import { isCalled, matchesLabels, missingLabels } from './filters.ts';
-import type { Seat } from './deviations.ts';
 import type { Desired, Node, View } from './model.ts';
 import { archOf, capacityOf, isSeed, labelsOf } from './node-facts.ts';
 
