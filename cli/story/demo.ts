@@ -39,12 +39,20 @@ function serverFile(folder: string): string {
   return join(folder, 'server.cjs');
 }
 
+/** An application of one service. */
+interface DemoApp {
+  readonly app: string;
+  /** Default `default`. */
+  readonly namespace?: string;
+  readonly replicas: number;
+}
+
 /** Descriptor of a web server that serves the page of a version on `port` of each node that has an instance. */
 export function webDescriptor(
   stage: Stage,
-  settings: { readonly app: string; readonly version: number; readonly port: number; readonly replicas: number },
+  settings: DemoApp & { readonly version: number; readonly port: number },
 ): string {
-  const { app, version, port, replicas } = settings;
+  const { version, port, replicas } = settings;
   const code =
     stage.kind === 'docker'
       ? { virtualization: 'container', code: image(version), port: `${port}:80` }
@@ -54,11 +62,11 @@ export function webDescriptor(
           cmd: [serverFile(stage.folder), '-h', siteFolder(stage.folder, version)],
           port: `${port}:${port}`,
         };
-  return descriptor(app, 'A web server that says its version', { microservice_name: 'web', ...code, replicas });
+  return descriptor(settings, 'A web server that says its version', { microservice_name: 'web', ...code, replicas });
 }
 
 /** Descriptor of something that writes a line per second. */
-export function tickerDescriptor(stage: Stage, settings: { readonly app: string; readonly replicas: number }): string {
+export function tickerDescriptor(stage: Stage, settings: DemoApp): string {
   const code =
     stage.kind === 'docker'
       ? { virtualization: 'container', code: image(1), cmd: ['sh', '-c', 'while true; do echo tick; sleep 1; done'] }
@@ -67,17 +75,22 @@ export function tickerDescriptor(stage: Stage, settings: { readonly app: string;
           code: process.execPath,
           cmd: ['-e', "setInterval(() => console.log('tick'), 1000)"],
         };
-  const { app, replicas } = settings;
-  return descriptor(app, 'Writes a line per second', { microservice_name: 'ticker', ...code, replicas });
+  const { replicas } = settings;
+  return descriptor(settings, 'Writes a line per second', { microservice_name: 'ticker', ...code, replicas });
 }
 
-function descriptor(app: string, description: string, service: Readonly<Record<string, unknown>>): string {
+function descriptor(
+  { app, namespace = 'default' }: DemoApp,
+  description: string,
+  service: Readonly<Record<string, unknown>>,
+): string {
   const lines = Object.entries({ ...service, memory: 32, vcpus: 0.1, update: { settle: '1s' } }).map(
     ([key, value]) => `${key}: ${JSON.stringify(value)}`,
   );
   return `sla_version: v2.0
 applications:
   - application_name: ${app}
+    application_namespace: ${namespace}
     application_desc: ${description}
     microservices:
       - ${lines.join('\n        ')}

@@ -24,8 +24,6 @@ export interface OnceOptions {
 
 /** ms for a step: generous, for a machine that does other things as well. */
 const patience = 120_000;
-const web = 'demo.default.web.default';
-const ticker = 'clock.default.ticker.default';
 
 interface Play {
   readonly home: string;
@@ -35,6 +33,10 @@ interface Play {
   readonly copy: WorkingCopy;
   readonly port: number;
   readonly steps: Steps;
+  /** Of the cluster, and of the applications' namespace: containers are called by it, and the Engine may have other users. */
+  readonly name: string;
+  readonly web: string;
+  readonly ticker: string;
 }
 
 /** Plays the story. Throws at the first step that fails; then the logs stay and `print` says where. */
@@ -71,7 +73,10 @@ function raise({ home, name, steps }: Setting, options: OnceOptions, signal: Abo
     const runtime = options.runtime === undefined ? {} : { runtime: options.runtime };
     // A block of addresses of its own: other clusters of this machine may publish the same ports.
     const block = randomInt(1, 250);
-    const report = await up({ home, name, env, program, block, ...runtime, say: print }, signal);
+    // And ports: who begins at the usual ones at the same moment finds the same ones free. Below those of connections.
+    const api = randomInt(31_000, 31_800);
+    const ports = { api, mqtt: api + 800 };
+    const report = await up({ home, name, env, program, block, ports, ...runtime, say: print }, signal);
     const paths = localPaths(home, name);
     const stage = stageOf(await requireMarker(paths), join(paths.folder, 'demo-files'));
     const copy = await checkOut(report.repository, join(home, 'working-copy'));
@@ -84,6 +89,9 @@ function raise({ home, name, steps }: Setting, options: OnceOptions, signal: Abo
       steps,
       api: await openApi(home, name),
       port: await commonPort(8080, addresses),
+      name,
+      web: `demo.${name}.web.default`,
+      ticker: `clock.${name}.ticker.default`,
     };
     return {
       value: play,
@@ -96,18 +104,21 @@ function startTwo(play: Play, signal: AbortSignal): Promise<void> {
   return play.steps.step('push two applications', async () => {
     await preparePage(play.stage, 1, page(1));
     const commit = await play.copy.push(
-      { 'web.yaml': webText(play, 1), 'clock.yaml': tickerDescriptor(play.stage, { app: 'clock', replicas: 1 }) },
+      { 'web.yaml': webText(play, 1), 'clock.yaml': ticking(play, 1) },
       'Two applications',
     );
     await settled(
       play,
       [
-        { name: web, count: 2 },
-        { name: ticker, count: 1 },
+        { name: play.web, count: 2 },
+        { name: play.ticker, count: 1 },
       ],
       signal,
     );
-    return { value: undefined, said: `commit ${commit.slice(0, 7)} runs: 2 instances of ${web}, 1 of ${ticker}` };
+    return {
+      value: undefined,
+      said: `commit ${commit.slice(0, 7)} runs: 2 instances of ${play.web}, 1 of ${play.ticker}`,
+    };
   });
 }
 
@@ -122,7 +133,7 @@ function update(play: Play, signal: AbortSignal): Promise<void> {
   return play.steps.step('change the repository', async () => {
     await preparePage(play.stage, 2, page(2));
     const commit = await play.copy.push({ 'web.yaml': webText(play, 2) }, 'Version 2');
-    await settled(play, [{ name: web, count: 2, commit }], signal);
+    await settled(play, [{ name: play.web, count: 2, commit }], signal);
     const urls = await answering(play, 'version 2', signal);
     return { value: undefined, said: `after commit ${commit.slice(0, 7)} ${urls.join(' and ')} say "version 2"` };
   });
@@ -130,53 +141,53 @@ function update(play: Play, signal: AbortSignal): Promise<void> {
 
 function loseWorker(play: Play, signal: AbortSignal): Promise<void> {
   return play.steps.step('kill a worker', async () => {
-    const before = await play.api.service(web, signal);
+    const before = await play.api.service(play.web, signal);
     const victim = before.instances.find(({ node }) => node !== undefined)?.node ?? '';
     const { copies } = await stopWorker({ home: play.home, name: play.report.name, worker: victim, hard: true });
     await settled(
       play,
       [
-        { name: web, count: 2, avoid: victim },
-        { name: ticker, count: 1, avoid: victim },
+        { name: play.web, count: 2, avoid: victim },
+        { name: play.ticker, count: 1, avoid: victim },
       ],
       signal,
     );
     await answering(play, 'version 2', signal);
-    const after = await play.api.service(web, signal);
+    const after = await play.api.service(play.web, signal);
     const nodes = after.instances.map(({ node }) => node).join(' and ');
     return {
       value: undefined,
-      said: `${victim} is gone with ${count(copies, 'instance')}; ${web} now runs on ${nodes}`,
+      said: `${victim} is gone with ${count(copies, 'instance')}; ${play.web} now runs on ${nodes}`,
     };
   });
 }
 
 function scale(play: Play, signal: AbortSignal): Promise<void> {
   return play.steps.step('scale by push', async () => {
-    await play.copy.push({ 'clock.yaml': tickerDescriptor(play.stage, { app: 'clock', replicas: 3 }) }, 'Three clocks');
-    await settled(play, [{ name: ticker, count: 3 }], signal);
-    return { value: undefined, said: `${ticker} has 3 instances instead of 1` };
+    await play.copy.push({ 'clock.yaml': ticking(play, 3) }, 'Three clocks');
+    await settled(play, [{ name: play.ticker, count: 3 }], signal);
+    return { value: undefined, said: `${play.ticker} has 3 instances instead of 1` };
   });
 }
 
 function remove(play: Play, signal: AbortSignal): Promise<void> {
   return play.steps.step('delete one application by push', async () => {
-    const before = urlsOf(await play.api.services([], signal), web);
+    const before = urlsOf(await play.api.services([], signal), play.web);
     await play.copy.push({ 'clock.yaml': undefined }, 'No clocks');
     await until(
       async () => {
         const left = (await play.api.instances([], signal)).filter(
-          ({ service, status }) => service === ticker && !['stopped', 'lost', 'missing'].includes(status),
+          ({ service, status }) => service === play.ticker && !['stopped', 'lost', 'missing'].includes(status),
         );
         return left.map((instance) => `${instance.name} is ${instance.status}`).join(', ');
       },
       patience,
       signal,
     );
-    await settled(play, [{ name: web, count: 2 }], signal);
-    const after = urlsOf(await play.api.services([], signal), web);
-    if (String(after) !== String(before)) throw new Error(`${web} moved from ${before} to ${after}`);
-    return { value: undefined, said: `no instance of ${ticker} runs any more; ${web} was left alone` };
+    await settled(play, [{ name: play.web, count: 2 }], signal);
+    const after = urlsOf(await play.api.services([], signal), play.web);
+    if (String(after) !== String(before)) throw new Error(`${play.web} moved from ${before} to ${after}`);
+    return { value: undefined, said: `no instance of ${play.ticker} runs any more; ${play.web} was left alone` };
   });
 }
 
@@ -206,7 +217,11 @@ async function takeDown({ home, name, steps }: Setting, end: End, print: (text: 
 }
 
 function webText(play: Play, version: number): string {
-  return webDescriptor(play.stage, { app: 'demo', version, port: play.port, replicas: 2 });
+  return webDescriptor(play.stage, { app: 'demo', namespace: play.name, version, port: play.port, replicas: 2 });
+}
+
+function ticking(play: Play, replicas: number): string {
+  return tickerDescriptor(play.stage, { app: 'clock', namespace: play.name, replicas });
 }
 
 function settled(
@@ -234,7 +249,7 @@ async function answering(play: Play, text: string, signal: AbortSignal): Promise
   let urls: readonly string[] = [];
   await until(
     async () => {
-      urls = urlsOf(await play.api.services([], signal), web);
+      urls = urlsOf(await play.api.services([], signal), play.web);
       if (urls.length < 2) return `${urls.length} of 2 addresses are known`;
       return (await Promise.all(urls.map((url) => unanswered(url, text, signal)))).find(Boolean);
     },
