@@ -39,11 +39,18 @@ export async function startMosquitto(options: {
   readonly users: Readonly<Record<string, string>>;
   readonly reconcilers?: readonly string[];
   readonly cluster?: string;
+  /** PEM: it speaks MQTT over TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }): Promise<TestMosquitto> {
   const folder = await mkdtemp(join(tmpdir(), 'oakctl-mosquitto-'));
   const port = await freePort();
   const { reconcilers = ['reconciler'], cluster = 'test' } = options;
-  const config: BrokerConfig = { cluster, host: '127.0.0.1', port, folder, reconcilers };
+  const tls = options.tls && { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  if (tls && options.tls) {
+    await writeFile(tls.cert, options.tls.cert);
+    await writeFile(tls.key, options.tls.key, { mode: 0o600 });
+  }
+  const config: BrokerConfig = { cluster, host: '127.0.0.1', port, folder, reconcilers, ...(tls && { tls }) };
   const { config: main, access, credentials } = brokerFiles.mosquitto;
   // Started as root it would become its own user, and could not read a folder of ours.
   const user = execFileSync('id', ['-un'], { encoding: 'utf8' });
@@ -75,7 +82,7 @@ export async function startMosquitto(options: {
   const mosquitto: TestMosquitto = {
     folder,
     port,
-    url: `mqtt://127.0.0.1:${port}`,
+    url: `${tls ? 'mqtts' : 'mqtt'}://127.0.0.1:${port}`,
     get pid() {
       return child.pid ?? 0;
     },

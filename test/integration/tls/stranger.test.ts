@@ -135,11 +135,11 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])(
       heardNothing();
     });
 
-    it('from the MQTT of an agent, however often it tries', async () => {
+    it.each(['mqtts', 'wss'])('from the MQTT of an agent over %s, however often it tries', async (scheme) => {
       await listen();
       const reasons: unknown[] = [];
       const bus = createMqttBus({
-        url: `mqtts://127.0.0.1:${stranger.port}`,
+        url: `${scheme}://127.0.0.1:${stranger.port}`,
         ca: ours.certificate,
         username: 'aaaaaaaaaaaaaaaa',
         clientId: 'aaaaaaaaaaaaaaaa',
