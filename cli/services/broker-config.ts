@@ -1,6 +1,6 @@
 /** The files of a broker that runs by itself. What is secret or rewritten by the reconciler is made once, and never replaced. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isLoopback } from '../../schemas/addresses.ts';
 import {
@@ -69,7 +69,24 @@ export async function writeBrokerConfig(kind: BrokerKind, config: BrokerConfig):
   const lines = users.map(({ name, password }) => mosquittoPasswordLine(name, password, randomBytes(saltBytes)));
   const credentials = kind === 'nats' ? natsUsers(cluster, users) : `${(await Promise.all(lines)).join('\n')}\n`;
   await once(brokerFiles[kind].credentials, credentials);
+  await letBrokerRead(join(folder, brokerFiles[kind].credentials), kind);
   return { written, kept };
+}
+
+/** Groups that the packages of the brokers make. */
+const groups: Readonly<Record<BrokerKind, string>> = { mosquitto: 'mosquitto', nats: 'nats' };
+
+/**
+ * A broker that is started by root becomes its own user before it reads the passwords: where there is its group, that group may read
+ * them, and the reconciler keeps it so whenever it rewrites them. Others than root can give a file to nobody.
+ */
+async function letBrokerRead(file: string, kind: BrokerKind): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const known = await readFile('/etc/group', 'utf8').catch(() => '');
+  const [, , gid] = (known.split('\n').find((line) => line.startsWith(`${groups[kind]}:`)) ?? '').split(':');
+  if (gid === undefined) return;
+  await chown(file, 0, Number(gid));
+  await chmod(file, 0o640);
 }
 
 /** What cluster.yaml of the first reconciler is to say, instead of its `mqtt`. */

@@ -45,10 +45,11 @@ export async function startMosquitto(options: {
   const folder = await mkdtemp(join(tmpdir(), 'oakctl-mosquitto-'));
   const port = await freePort();
   const { reconcilers = ['reconciler'], cluster = 'test' } = options;
-  const tls = options.tls && { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
-  if (tls && options.tls) {
-    await writeFile(tls.cert, options.tls.cert);
-    await writeFile(tls.key, options.tls.key, { mode: 0o600 });
+  const { tls: pem } = options;
+  const tls = pem && { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  if (pem) {
+    await writeFile(join(folder, 'cert.pem'), pem.cert);
+    await writeFile(join(folder, 'key.pem'), pem.key, { mode: 0o600 });
   }
   const config: BrokerConfig = { cluster, host: '127.0.0.1', port, folder, reconcilers, ...(tls && { tls }) };
   const { config: main, access, credentials } = brokerFiles.mosquitto;
