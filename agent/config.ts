@@ -8,7 +8,7 @@ import { nodeNamePattern } from '../schemas/names.ts';
 import { violations } from '../schemas/parse.ts';
 import { type Problem, problem } from '../schemas/problem.ts';
 import { parseYaml } from '../schemas/yaml.ts';
-import type { Usage } from './ports.ts';
+import type { Authority, Usage } from './ports.ts';
 import type { RuntimeSettings } from './runtimes/registry.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -25,6 +25,12 @@ const AgentFile = Type.Object(
     }),
     token: Type.Optional(Type.String({ maxLength: 512, description: 'Join token; needed until the node has joined.' })),
     ip: Type.String({ maxLength: 64, description: 'Address on which ports are published.' }),
+    authority: Type.Optional(
+      Type.Enum(['cluster', 'local'], {
+        description:
+          'Whose word counts: signed assignments of a cluster (default), or plain controls on its own topic.',
+      }),
+    ),
     capacity: Type.Optional(
       Type.Object(
         {
@@ -63,6 +69,7 @@ export interface AgentConfig {
   readonly api: string;
   readonly token?: string;
   readonly ip: string;
+  readonly authority: Authority;
   readonly capacity: Partial<Usage['capacity']>;
   readonly labels: Readonly<Record<string, string>>;
   readonly location?: string;
@@ -108,6 +115,7 @@ function configOf(file: AgentFile, hostName: string): AgentConfig {
     name: file.name ?? hostName.split('.', 1)[0] ?? '',
     api: file.api,
     ip: file.ip,
+    authority: file.authority ?? 'cluster',
     capacity: file.capacity ?? {},
     labels: file.labels ?? {},
     beat: parseDuration(file.beat) ?? defaultBeat,

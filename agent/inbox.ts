@@ -8,15 +8,19 @@ import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage, Clock } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
 import { parseRunSpec } from '../schemas/run-spec.ts';
+import { type PlainControl, parsePlainControl } from '../schemas/seed.ts';
 import { parseTopic, type Topic } from '../schemas/topics.ts';
+import { acceptPlain } from './core/plain.ts';
 import type { Ledger } from './ledger.ts';
-import type { AgentEvent, AgentIdentity } from './ports.ts';
+import type { AgentEvent, AgentIdentity, Authority } from './ports.ts';
 
 /** ms until a ledger that could not be written is tried again. */
 const saveAgainAfter = 5_000;
 
 export interface InboxDeps {
   readonly identity: AgentIdentity;
+  /** Default: `cluster`. */
+  readonly authority?: Authority;
   readonly ledger: Ledger;
   readonly clock: Clock;
   verify(topic: string, message: object): boolean;
@@ -39,7 +43,11 @@ export interface Inbox {
 
 type Incoming =
   | { readonly kind: 'assignment'; readonly message: AssignmentMessage }
-  | { readonly kind: 'control'; readonly message: ControlMessage };
+  | { readonly kind: 'control'; readonly message: ControlMessage }
+  | { readonly kind: 'plain'; readonly control: PlainControl; readonly topic: string };
+
+type Plain = Extract<Incoming, { kind: 'plain' }>;
+type Signed = Exclude<Incoming, Plain>;
 
 export function createInbox(deps: InboxDeps): Inbox {
   const { ledger, clock, trace } = deps;
@@ -55,9 +63,8 @@ export function createInbox(deps: InboxDeps): Inbox {
     let part = unsaved ?? (ledger.known() ? ledger.part() : undefined);
     let changed = unsaved !== undefined;
     for (const incoming of queue.splice(0)) {
-      const verdict = judge(part, incoming);
-      announce(incoming, verdict, deps);
-      if (verdict.kind !== 'applied') continue;
+      const verdict = judge(part, incoming, deps);
+      if (verdict?.kind !== 'applied') continue;
       part = verdict.part;
       changed = true;
     }
@@ -120,6 +127,7 @@ export function createInbox(deps: InboxDeps): Inbox {
 function read(message: BusMessage, deps: InboxDeps): Incoming | string {
   const where = parseTopic(message.topic);
   if (where?.node !== deps.identity.id) return 'the topic is not ours';
+  if (deps.authority === 'local') return readPlain(message, where);
   if (where.row === 'assignment') return readAssignment(message, where, deps);
   if (where.row === 'controls') return readControl(message, deps);
   return 'the topic carries neither assignments nor controls';
@@ -136,6 +144,14 @@ function readAssignment({ topic, payload }: BusMessage, where: Topic, deps: Inbo
   }
   if (!deps.verify(topic, message)) return 'not signed by this cluster';
   return badDocument(Object.values(message.documents)) ?? { kind: 'assignment', message };
+}
+
+function readPlain({ topic, payload, retained }: BusMessage, where: Topic): Incoming | string {
+  if (where.row !== 'controls') return 'this node is its own authority, and takes plain controls only';
+  // A wish that lies around is nobody's wish now.
+  if (retained) return 'it was retained';
+  const parsed = parsePlainControl(payload);
+  return parsed.ok ? { kind: 'plain', control: parsed.value, topic } : describe(parsed.problem);
 }
 
 function readControl({ topic, payload }: BusMessage, deps: InboxDeps): Incoming | string {
@@ -158,8 +174,26 @@ function badDocument(documents: readonly unknown[]): string | undefined {
   return undefined;
 }
 
-/** `part` undefined: the ledger is not known, and only an assignment helps. */
-function judge(part: Part | undefined, incoming: Incoming): Acceptance {
+/** What becomes of it, told to whom it concerns. `part` undefined: the ledger is not known, and only an assignment helps. */
+function judge(part: Part | undefined, incoming: Incoming, deps: InboxDeps): Acceptance | undefined {
+  if (incoming.kind === 'plain') return judgePlain(part, incoming, deps);
+  const verdict = judgeSigned(part, incoming);
+  announce(incoming, verdict, deps);
+  return verdict;
+}
+
+function judgePlain(part: Part | undefined, { control, topic }: Plain, deps: InboxDeps): Acceptance | undefined {
+  const verdict = part ? acceptPlain(part, control, deps.identity) : 'the ledger is damaged';
+  if (typeof verdict === 'string') {
+    deps.trace({ kind: 'message_refused', topic, why: `${control.command} of ${control.job.name}: ${verdict}` });
+    return undefined;
+  }
+  const fence = verdict.kind === 'applied' ? verdict.part.fence : (part ?? emptyPart).fence;
+  deps.trace({ kind: 'judged', message: 'plain', fence, outcome: verdict.kind });
+  return verdict;
+}
+
+function judgeSigned(part: Part | undefined, incoming: Signed): Acceptance {
   if (incoming.kind === 'assignment') {
     const { hash, jobs, documents } = incoming.message;
     return acceptAssignment(part ?? emptyPart, {
@@ -172,7 +206,7 @@ function judge(part: Part | undefined, incoming: Incoming): Acceptance {
   return part ? acceptControl(part, incoming.message) : { kind: 'ignored', why: 'not_at_base' };
 }
 
-function announce({ kind, message }: Incoming, verdict: Acceptance, deps: InboxDeps): void {
+function announce({ kind, message }: Signed, verdict: Acceptance, deps: InboxDeps): void {
   const fence = fenceOf(message);
   const why = 'why' in verdict ? { why: verdict.why } : {};
   deps.trace({ kind: 'judged', message: kind, fence, outcome: verdict.kind, ...why });

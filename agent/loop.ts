@@ -5,7 +5,7 @@
 import type { Part } from '../schemas/assignment.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
-import { agentFilters, parseTopic } from '../schemas/topics.ts';
+import { agentFilters, parseTopic, topic } from '../schemas/topics.ts';
 import { converge } from './core/converge.ts';
 import { forgiven, keyText, wakeAt } from './core/memory.ts';
 import { createExecutor } from './executor.ts';
@@ -38,7 +38,7 @@ export interface Agent {
 
 /** Wires the parts of one agent. */
 export function createAgent(deps: AgentDeps): Agent {
-  const { identity, clock, random, bus, trace } = deps;
+  const { identity, authority = 'cluster', clock, random, bus, trace } = deps;
   const life = new AbortController();
   const session = Buffer.from(random.bytes(8)).toString('hex');
   const runtimes = new Map(deps.runtimes.map((runtime) => [runtime.name, runtime]));
@@ -94,9 +94,16 @@ export function createAgent(deps: AgentDeps): Agent {
     cancelWake();
   };
 
+  const readLedger = async (): Promise<Problem | undefined> => {
+    const damage = await ledger.load();
+    // Nobody sends an assignment that would mend it.
+    const hint = 'restore the state folder, or remove this file: then everything here is stopped, and asked for anew';
+    return damage && authority === 'local' ? { ...damage, hint } : damage;
+  };
+
   return {
     async start() {
-      const damage = await ledger.load();
+      const damage = await readLedger();
       if (damage) trace({ kind: 'ledger_problem', problem: damage });
       noteTrouble(state, 'ledger', damage);
       const { jobs } = ledger.part();
@@ -108,7 +115,9 @@ export function createAgent(deps: AgentDeps): Agent {
       for (const observer of observers.values()) observer.start();
       reporter.start();
       bus.open(
-        { subscribe: agentFilters(identity.id), will: reporter.will() },
+        authority === 'local'
+          ? { subscribe: [{ filter: topic(identity.id, 'controls'), qos: 1 }] }
+          : { subscribe: agentFilters(identity.id), will: reporter.will() },
         {
           connected: () => {
             trace({ kind: 'connected' });
@@ -125,7 +134,7 @@ export function createAgent(deps: AgentDeps): Agent {
     async stop(reason) {
       halt();
       await inbox.idle();
-      await bus.close(reporter.goodbye(reason));
+      await bus.close(authority === 'local' ? undefined : reporter.goodbye(reason));
     },
     halt,
     warn(found) {

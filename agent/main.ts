@@ -8,7 +8,7 @@ import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
-import { createMqttBus } from '../schemas/io/mqtt-bus.ts';
+import { createMqttBus, type MqttBusOptions } from '../schemas/io/mqtt-bus.ts';
 import { createProcessLog } from '../schemas/io/process-log.ts';
 import { verifyMessage } from '../schemas/io/signatures.ts';
 import type { NodePolicy } from '../schemas/policy.ts';
@@ -16,10 +16,12 @@ import type { Clock, Files, Random } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
-import { loadOrJoin, type NodeIdentity } from './join.ts';
+import { loadOrJoin } from './join.ts';
 import { type Agent, createAgent } from './loop.ts';
 import { createUsageMeter } from './metrics/usage.ts';
 import { readPolicy } from './policy-file.ts';
+import type { AgentDeps, AgentIdentity, Streams } from './ports.ts';
+import { loadOrRegister, refuseRegistered } from './registration.ts';
 import { createRuntimes } from './runtimes/registry.ts';
 import { createStreamOpener } from './streams.ts';
 import { createTrace } from './trace-log.ts';
@@ -43,8 +45,9 @@ export async function runAgent({ folder }: AgentOptions, signal: AbortSignal): P
   try {
     const parts = { clock: createSystemClock(), random: createSystemRandom(), files: openFiles(state, log), log };
     const host = { ...(await readPolicy(join(folder, 'policy.yaml'))), folder };
-    const identity = await becomeNode(config, parts, signal);
-    const agent = await wire(config, identity, state, { ...parts, host });
+    const become = config.authority === 'local' ? becomeLocal : becomeNode;
+    const node = await become(config, parts, signal);
+    const agent = await wire(config, node, state, { ...parts, host });
     await agent.start();
     await aborted(signal);
     await agent.stop('stopped');
@@ -64,17 +67,59 @@ function openFiles(folder: string, log: Log): Files {
   return createDurableFiles({ folder, damaged: (file, what) => log('error', 'file_damaged', { file, what }) });
 }
 
-async function becomeNode(
-  config: AgentConfig,
-  { clock, random, files, log }: Parts,
-  signal: AbortSignal,
-): Promise<NodeIdentity> {
-  const connect = (ca: string | undefined) => createApiClient(endpointOf(config.api, ca));
-  const askTls = (asked: AbortSignal) => createApiClient({ url: withoutTls(config.api) }).tls(asked);
+/** Who this agent is, and how it speaks with whom. */
+interface Place {
+  readonly identity: AgentIdentity;
+  /** Marks what is ours in an engine. */
+  readonly realm: string;
+  readonly broker: Pick<MqttBusOptions, 'url' | 'ca' | 'username' | 'password'>;
+  readonly verify: AgentDeps['verify'];
+  readonly streams: Streams;
+}
+
+function meetingDeps({ api }: AgentConfig, { clock, random, files, log }: Parts) {
+  const connect = (ca: string | undefined) => createApiClient(endpointOf(api, ca));
+  const askTls = (asked: AbortSignal) => createApiClient({ url: withoutTls(api) }).tls(asked);
   const waiting = (found: Problem): void => log('warn', 'join_waits', { problem: found });
+  return { files, clock, random, connect, askTls, waiting };
+}
+
+async function becomeNode(config: AgentConfig, parts: Parts, signal: AbortSignal): Promise<Place> {
   const { name, ip, token } = config;
+  await refuseRegistered(parts.files);
   const wish = { name, ip, version: oakctlVersion, ...(token !== undefined && { token }) };
-  return loadOrJoin({ files, clock, random, connect, askTls, waiting }, wish, signal);
+  const joined = await loadOrJoin(meetingDeps(config, parts), wish, signal);
+  const { id, cluster, fingerprint, keys, mqtt } = joined;
+  const { username, password } = mqtt;
+  const { url: api, ...trust } = endpointOf(config.api, joined.ca);
+  return {
+    identity: { id, name: joined.name, cluster },
+    realm: fingerprint,
+    broker: { ...brokerOf(mqtt, config.api, joined.ca), username, password },
+    verify: (topic, message) => verifyMessage({ cluster, keys }, topic, message),
+    streams: createStreamOpener({ api, ...trust, node: id, password }),
+  };
+}
+
+/** Its own authority: nothing is signed for it, and nobody reads from it. */
+async function becomeLocal(config: AgentConfig, parts: Parts, signal: AbortSignal): Promise<Place> {
+  const { name, ip, token } = config;
+  const wish = { name, ip, ...(token !== undefined && { token }) };
+  const registered = await loadOrRegister(meetingDeps(config, parts), wish, signal);
+  const { id, cluster, realm, port, url, username, password, ca } = registered;
+  // The manager names a port only: its broker is where it is, and speaks as it does.
+  const mqtt = { host: '0.0.0.0', port, tls: config.api.startsWith('https:'), url };
+  return {
+    identity: { id, name: registered.name, cluster },
+    realm,
+    broker: {
+      ...brokerOf(mqtt, config.api, ca),
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+    },
+    verify: () => false,
+    streams: { open: () => Promise.reject(new ProblemError(problem('UNAVAILABLE', 'this node serves no streams'))) },
+  };
 }
 
 /** What the node's owner allows, and the agent's own folder, which no copy sees. */
@@ -86,21 +131,17 @@ interface HostRules {
 
 async function wire(
   config: AgentConfig,
-  identity: NodeIdentity,
+  { identity, realm, broker, verify, streams }: Place,
   folder: string,
   parts: Parts & { readonly host: HostRules },
 ): Promise<Agent> {
   const { clock, random, files, log, host } = parts;
   const { grants } = host.policy;
-  const { id, name, cluster, fingerprint, keys, mqtt } = identity;
-  const { username, password } = mqtt;
-  const broker = brokerOf(mqtt, config.api, identity.ca);
-  const { url: api, ...trust } = endpointOf(config.api, identity.ca);
   // Runtimes are silent until the agent starts.
   let agent: Agent | undefined;
   const runtimes = await createRuntimes(config.runtimes, {
-    cluster: fingerprint,
-    node: id,
+    cluster: realm,
+    node: identity.id,
     ip: config.ip,
     folder,
     grants,
@@ -108,7 +149,8 @@ async function wire(
     onConflict: (conflict) => agent?.warn(conflict),
   });
   agent = createAgent({
-    identity: { id, name, cluster },
+    identity,
+    authority: config.authority,
     profile: {
       ip: config.ip,
       labels: config.labels,
@@ -122,9 +164,7 @@ async function wire(
     random,
     bus: createMqttBus({
       ...broker,
-      username,
-      password,
-      clientId: id,
+      clientId: identity.id,
       clock,
       random,
       longestDelay: config.beat,
@@ -133,9 +173,9 @@ async function wire(
     runtimes,
     grants,
     files,
-    verify: (topic, message) => verifyMessage({ cluster, keys }, topic, message),
+    verify,
     usage: createUsageMeter(config.capacity),
-    streams: createStreamOpener({ api, ...trust, node: id, password }),
+    streams,
     trace: createTrace(log),
   });
   for (const found of host.problems) agent.warn(found);

@@ -10,10 +10,17 @@ import type { RuntimeName } from '../schemas/spec.ts';
 import type { Step } from './core/step.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 
-/** Who this agent is: given at join. */
+/**
+ * Whose word an agent takes: signed assignments of its cluster; or, when it is its own authority, plain controls of seed 000 from
+ * whoever the broker lets write them on its topic.
+ */
+export type Authority = 'cluster' | 'local';
+
+/** Who this agent is: given at join, or at registration. */
 export interface AgentIdentity {
   readonly id: NodeId;
   readonly name: string;
+  /** '' where it is not known: only with the authority `local`. */
   readonly cluster: string;
 }
 
@@ -65,6 +72,8 @@ export interface Streams {
 
 export interface AgentDeps {
   readonly identity: AgentIdentity;
+  /** Default: `cluster`. */
+  readonly authority?: Authority;
   readonly profile: NodeProfile;
   readonly clock: Clock;
   readonly random: Random;
@@ -89,7 +98,7 @@ export type AgentEvent =
   | { readonly kind: 'message_refused'; readonly topic: string; readonly why: string }
   | {
       readonly kind: 'judged';
-      readonly message: 'assignment' | 'control';
+      readonly message: 'assignment' | 'control' | 'plain';
       readonly fence: Fence;
       readonly outcome: Acceptance['kind'];
       readonly why?: string;

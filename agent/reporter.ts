@@ -1,4 +1,7 @@
-/** Publishes what the agent has to say: online, information, instances. The broker is a cache; each connect fills it anew. */
+/**
+ * Publishes what the agent has to say: online, information, instances. The broker is a cache; each connect fills it anew. An agent
+ * that is its own authority speaks as seed 000 has it: two keys at each beat, and nothing else.
+ */
 import type { Grant } from '../schemas/grants.ts';
 import type { CopyReport, InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
 import { messageVersion } from '../schemas/messages.ts';
@@ -9,7 +12,7 @@ import { rows, topic } from '../schemas/topics.ts';
 import { keyText } from './core/memory.ts';
 import { report } from './core/report.ts';
 import type { Ledger } from './ledger.ts';
-import type { AgentEvent, AgentIdentity, NodeProfile, Usage } from './ports.ts';
+import type { AgentEvent, AgentIdentity, Authority, NodeProfile, Usage } from './ports.ts';
 import { type AgentState, remember } from './state.ts';
 
 /** ms between two instances messages at least. */
@@ -19,6 +22,8 @@ const refreshEvery = 30_000;
 
 export interface ReporterDeps {
   readonly identity: AgentIdentity;
+  /** Default: `cluster`. */
+  readonly authority?: Authority;
   readonly profile: NodeProfile;
   readonly session: string;
   readonly state: AgentState;
@@ -63,12 +68,13 @@ export function createReporter(deps: ReporterDeps): Reporter {
 
   const publish = (row: 'information' | 'instances' | 'online', message: object): void => {
     const { qos, retained } = rows[row];
+    if (deps.authority === 'local' && row !== 'information') return;
     bus.publish(topic(identity.id, row), JSON.stringify(message), { qos, retain: retained });
   };
   const sendInformation = (): void => {
     beatSeq += 1;
     lastProblems = problemsText(state);
-    publish('information', informationOf(deps, beatSeq));
+    publish('information', deps.authority === 'local' ? loadOf(deps.usage()) : informationOf(deps, beatSeq));
   };
   const sendInstances = (): void => {
     pending = false;
@@ -139,15 +145,20 @@ export function createReporter(deps: ReporterDeps): Reporter {
   };
 }
 
+/** Percent. */
+function loadOf({ cpu, memory }: Usage): { readonly cpu: number; readonly memory: number } {
+  return { cpu: Math.max(0, round(cpu)), memory: Math.min(100, Math.max(0, round(memory))) };
+}
+
 function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
   const { profile, session, state, ledger } = deps;
-  const { cpu, memory, capacity } = deps.usage();
+  const usage = deps.usage();
+  const { capacity } = usage;
   const { epoch, gen, by } = ledger.part().fence;
   const problems = [...state.problems.values()].slice(0, 16);
   return {
     v: messageVersion,
-    cpu: Math.max(0, round(cpu)),
-    memory: Math.min(100, Math.max(0, round(memory))),
+    ...loadOf(usage),
     capacity,
     arch: profile.arch,
     runtimes: [...state.runtimes.values()].map(({ name, version }) => ({ name, version: version.slice(0, 64) })),

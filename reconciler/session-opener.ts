@@ -1,23 +1,17 @@
 import type { ExecConnection } from '../schemas/exec.ts';
 import { messageVersion, type RequestMessage } from '../schemas/messages.ts';
-import { parseInstanceName } from '../schemas/names.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { newestCopy } from './log-reader.ts';
+import { readableCopy } from './log-reader.ts';
 
 /** Opens sessions inside instances at the agents that have them, and notes in the journal who did. */
 export function createSessionOpener(context: Context): ControlPlane['exec'] {
   const { deps, world, journal } = context;
 
   return async (instance, actor, signal): Promise<ExecConnection> => {
-    const service = parseInstanceName(instance)?.service ?? '';
-    const copy = newestCopy([...(world.copies.get(service)?.values() ?? [])], instance);
-    if (!copy) {
-      const hint = '`oakctl instances ls`';
-      throw new ProblemError(problem('NOT_FOUND', `no copy of ${instance} is anywhere`, { hint }));
-    }
+    const copy = readableCopy(world, instance);
     const session = deps.streams.session?.(copy.node, signal);
     if (!session) throw new ProblemError(problem('UNAVAILABLE', 'this reconciler opens no sessions'));
     journal.add('instance_exec', instance, `${actor} enters copy ${copy.copy}`);

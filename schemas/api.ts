@@ -91,6 +91,8 @@ export interface RegisterAnswer {
   readonly id: string;
   /** A text, as Oakestra has it. */
   readonly MQTT_BROKER_PORT: string;
+  /** Only where the broker is not the reconciler's own. */
+  readonly MQTT_BROKER_URL?: string;
   readonly username: string;
   readonly password: string;
 }

@@ -80,7 +80,14 @@ function answerPlain(request: IncomingMessage, response: ServerResponse, tls: Ap
   response.end(JSON.stringify({ problems: [speaksTls(request)] }));
 }
 
-function speaksTls({ headers }: IncomingMessage): Problem {
-  const hint = `https://${headers.host ?? 'this host'}; \`oakctl ca export\` gives the certificate to trust`;
+function speaksTls({ headers, url }: IncomingMessage): Problem {
+  const host = headers.host ?? 'this host';
+  const certificate = '`oakctl ca export > ca.pem` gives the certificate to trust';
+  // What was sent cannot be taken back: it is to be dead before somebody uses it.
+  const seen = headers.authorization === undefined ? '' : '; the token was sent in the open: revoke it';
+  const isSeed = url === '/api/node/register';
+  const hint = isSeed
+    ? `${certificate}; then curl --cacert ca.pem https://${host}${url}, and mosquitto_sub --cafile ca.pem${seen}`
+    : `https://${host}; ${certificate}${seen}`;
   return problem('TLS_REQUIRED', 'this API speaks TLS, and was asked in plain HTTP', { hint });
 }

@@ -147,7 +147,9 @@ export async function serveBroker(
   };
   const { tls } = address;
   const secure = tls && createTlsServer({ ...tls, minVersion, handshakeTimeout, noDelay: true }, welcome);
-  secure?.on('tlsClientError', (error, socket) => notices.note(socket.remoteAddress ?? 'unknown', error.message));
+  secure?.on('tlsClientError', (error: NodeJS.ErrnoException, socket) =>
+    notices.note(socket.remoteAddress ?? 'unknown', isPlain(error) ? 'refused: it speaks without TLS' : error.message),
+  );
   const servers: Server[] = [];
   /** Each listener has a gate of its own: what comes from the network does not close the one inside. */
   const open = async (accept: (socket: Socket) => void, host: string, port: number): Promise<number> => {
@@ -186,6 +188,11 @@ export async function serveBroker(
         broker.close(() => resolve());
       }),
   };
+}
+
+/** MQTT in the open is, to TLS, a record of a version that nobody knows. */
+function isPlain({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG';
 }
 
 function refuseConnect(packet: ConnectPacket, access: Access): string | undefined {

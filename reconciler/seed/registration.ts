@@ -43,6 +43,7 @@ export function createRegistration(
   const answerFor = ({ id, serial }: NodeRecord): RegisterAnswer => ({
     id,
     MQTT_BROKER_PORT: String(deps.mqtt.port),
+    ...(deps.mqtt.url !== undefined && { MQTT_BROKER_URL: deps.mqtt.url }),
     username: id,
     password: deps.keys.credential(id, serial),
   });

@@ -21,6 +21,7 @@ import type {
   OverrideView,
   PlanRequest,
   PlanView,
+  RegisterAnswer,
   ReplicateRequest,
   ScaleRequest,
   ServiceView,
@@ -104,6 +105,12 @@ export interface ApiClient {
   tls(signal: AbortSignal): Promise<TlsAnswer>;
   /** Needs no token but the join token in the request. */
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
+  /** Seed 000's four keys. `bearer`: a join token, or the password of that node. */
+  register(
+    request: { readonly id: string; readonly name: string; readonly ip: string; readonly port: string },
+    bearer: string | undefined,
+    signal: AbortSignal,
+  ): Promise<RegisterAnswer>;
   /** Events after `after` (0: all that are kept), then live ones if `follow`. Ends on abort; UNREACHABLE when it breaks off. */
   events(
     options: { readonly after?: number; readonly follow?: boolean },
@@ -186,6 +193,15 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     identity: (nonce, signal) => get(`/v1/identity?${new URLSearchParams({ nonce })}`, signal),
     tls: (signal) => get('/v1/tls', signal),
     join: (request, signal) => post('/v1/join', request, signal),
+    register: (request, bearer, signal) =>
+      // The owner of a cluster decides whether join tokens travel in the open: this one, too.
+      json(
+        { ...endpoint, insecure: true, ...(bearer !== undefined && { token: bearer }) },
+        'POST',
+        '/api/node/register',
+        request,
+        signal,
+      ),
     events: (options, signal) => events(endpoint, options, signal),
     logs: (instance, options, signal) => logs(endpoint, instance, options, signal),
     exec: async (instance, actor, signal) =>

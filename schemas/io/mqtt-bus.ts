@@ -13,8 +13,9 @@ export interface MqttBusOptions {
   readonly url: string;
   /** PEM of the only root to trust; without it: the public ones. */
   readonly ca?: string;
-  readonly username: string;
-  readonly password: string;
+  /** Absent: nobody in particular, where a broker takes that. */
+  readonly username?: string;
+  readonly password?: string;
   readonly clientId: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -156,8 +157,8 @@ function clientOptions(settings: MqttBusOptions, options: BusOptions): IClientOp
   const { username, password, clientId, ca } = settings;
   const will = typeof options.will === 'function' ? options.will() : options.will;
   return {
-    username,
-    password,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
     clientId,
     protocolVersion: 4,
     clean: true,

@@ -126,6 +126,18 @@ describe('a seed node', () => {
     await reach(web, 'unconfirmed', 15_000);
   });
 
+  it('lets nobody look into it, and says so at once', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    await joinSeed(cluster, 'plant', '42');
+    await deploy(on('plant'));
+    await reach(web, 'unconfirmed');
+    const { logs, exec } = cluster.reconciler.control;
+    const { signal } = new AbortController();
+    const refused = { problem: { code: 'REFUSED', message: expect.stringContaining('plant') } };
+    await expect(logs(one, {}, signal)[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused);
+    await expect(exec(one, 'me', signal)).rejects.toMatchObject(refused);
+  });
+
   it('gives its id free when it is removed, but never its password', async () => {
     cluster = await createMemoryCluster({ workers: 1 });
     const plant = await joinSeed(cluster, 'plant', '42');

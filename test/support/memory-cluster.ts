@@ -3,24 +3,19 @@
  * clock, broker, engine, files, git and streams.
  */
 import { type Agent, createAgent } from '../../agent/loop.ts';
+import type { Authority } from '../../agent/ports.ts';
 import type { ReconcilerDeps, Source } from '../../reconciler/context.ts';
 import { emptyRecords, type Records } from '../../reconciler/core/records.ts';
 import { createReconciler, type Reconciler } from '../../reconciler/loop.ts';
 import type { Keys } from '../../reconciler/ports.ts';
 import type { Grant } from '../../schemas/grants.ts';
-import {
-  fingerprintOf,
-  keyIdOf,
-  publicKeyOf,
-  signingKey,
-  signText,
-  verifyMessage,
-} from '../../schemas/io/signatures.ts';
+import { verifyMessage } from '../../schemas/io/signatures.ts';
 import { parseClusterSettings } from '../../schemas/settings.ts';
 import { createFakeGit, type FakeGit } from './fake-git.ts';
 import { createFakeRuntime, type FakeRuntime } from './fake-runtime.ts';
 import { createMemoryBroker, type MemoryBroker } from './memory-bus.ts';
 import { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
+import { createMemoryKeys } from './memory-keys.ts';
 import { createMemoryStreams } from './memory-streams.ts';
 import { createMortalProcess, type Disk, type MortalProcess } from './mortal-process.ts';
 import { createSeededRandom, createVirtualClock, type VirtualClock } from './virtual-clock.ts';
@@ -64,27 +59,15 @@ export interface MemoryCluster {
     how?: { readonly key?: number },
   ): Promise<{ readonly reconciler: Reconciler; readonly fatal: readonly string[] }>;
   join(name: string): Promise<MemoryNode>;
+  /** As `join`, by seed 000's registration, and with an agent that is its own authority. */
+  joinLocal(name: string): Promise<MemoryNode>;
   /** Pushes these files and waits until the reconciler has read them. */
   push(files: Readonly<Record<string, string>>): Promise<void>;
   /** Instances that run, as `<node> <instance>/<copy>`, from the engines themselves. */
   running(): string[];
-  /** Every engine handle that runs, by instance: changes when something was restarted. */
+  /** Engine handles of what runs, by instance: they change at a restart. */
   handles(): Map<string, string>;
   close(): Promise<void>;
-}
-
-/** Keys of a cluster; the same seed gives the same ones. */
-export function createTestKeys(cluster: string, seed = 7): Keys {
-  const key = signingKey(new Uint8Array(32).fill(seed));
-  const publicKey = publicKeyOf(key);
-  return {
-    cluster,
-    fingerprint: fingerprintOf(publicKey),
-    kid: keyIdOf(publicKey),
-    publicKey,
-    sign: (text) => signText(key, text),
-    credential: (node, serial) => `${serial}.${node}`,
-  };
 }
 
 /** A cluster with `workers` joined nodes and a git source that nobody pushed to yet. */
@@ -106,7 +89,7 @@ export async function createMemoryCluster(options: {
   const [git] = gits.values();
   if (!git) throw new Error('no source');
   const streams = createMemoryStreams();
-  const keys = createTestKeys('test');
+  const keys = createMemoryKeys('test');
   const log: string[] = [];
   const fatal: string[] = [];
   const nodes: MemoryNode[] = [];
@@ -172,7 +155,7 @@ export async function createMemoryCluster(options: {
     return createProcess('reconciler', { disk, state, keys, process: current, ends: fatal });
   };
 
-  const createNode = (name: string, id: string, ip: string): MemoryNode => {
+  const createNode = (name: string, id: string, ip: string, authority: Authority): MemoryNode => {
     const runtime = createFakeRuntime({ clock, ip });
     const files = createMemoryFiles();
     let agent: Agent | undefined;
@@ -195,6 +178,7 @@ export async function createMemoryCluster(options: {
         agent = createAgent({
           grants: options.grants?.get(name) ?? [],
           identity: { id, name, cluster: 'test' },
+          authority,
           profile: { ip, labels: {}, arch: 'amd64', version: '0.1.0', beat: 5_000, boot: `boot-${processes}` },
           clock,
           random,
@@ -212,6 +196,15 @@ export async function createMemoryCluster(options: {
     };
   };
 
+  const invite = async (): Promise<{ token: string; ip: string }> => {
+    const { token } = await cluster.reconciler.control.createToken({});
+    return { token, ip: `127.0.0.${nodes.length + 2}` };
+  };
+  const addNode = async (node: MemoryNode): Promise<MemoryNode> => {
+    nodes.push(node);
+    await node.start();
+    return node;
+  };
   const cluster: MemoryCluster = {
     clock,
     broker,
@@ -239,7 +232,7 @@ export async function createMemoryCluster(options: {
     async startRival(records, { key = 7 } = {}) {
       const ends: string[] = [];
       const own: Disk = { records, full: false, saves: 0, onSave: () => undefined };
-      const body = { disk: own, state: createMemoryFiles(), keys: createTestKeys('test', key) };
+      const body = { disk: own, state: createMemoryFiles(), keys: createMemoryKeys('test', key) };
       const reconciler = await createProcess('rival', { ...body, process: createMortalProcess(), ends });
       return { reconciler, fatal: ends };
     },
@@ -251,13 +244,14 @@ export async function createMemoryCluster(options: {
       await clock.until(() => cluster.reconciler.control.status().phase === 'running', 120_000, 'recovery');
     },
     async join(name) {
-      const { token } = await cluster.reconciler.control.createToken({});
-      const ip = `127.0.0.${nodes.length + 2}`;
-      const answer = await cluster.reconciler.control.join({ token, name, ip, version: '0.1.0' }, ip);
-      const node = createNode(name, answer.id, ip);
-      nodes.push(node);
-      await node.start();
-      return node;
+      const { token, ip } = await invite();
+      const { id } = await cluster.reconciler.control.join({ token, name, ip, version: '0.1.0' }, ip);
+      return addNode(createNode(name, id, ip, 'cluster'));
+    },
+    async joinLocal(name) {
+      const { token, ip } = await invite();
+      const { id } = await cluster.reconciler.control.register({ id: '', name, ip, port: 0 }, token);
+      return addNode(createNode(name, id, ip, 'local'));
     },
     async push(files) {
       const commit = git.push(files);

@@ -12,6 +12,7 @@ describe('agent.yaml', () => {
         name: 'pi-7',
         api: 'http://10.0.0.1:10100',
         ip: '10.0.0.7',
+        authority: 'cluster',
         capacity: {},
         labels: {},
         beat: 5_000,
@@ -24,6 +25,7 @@ describe('agent.yaml', () => {
     const text = `${minimal}name: worker-1
 token: oak1.x
 capacity: { cpu: 2, memory: 512 }
+authority: local
 labels: { zone: attic }
 location: 52.5,13.4
 beat: 500ms
@@ -34,6 +36,7 @@ runtimes:
     expect(parse(text).config).toMatchObject({
       name: 'worker-1',
       token: 'oak1.x',
+      authority: 'local',
       capacity: { cpu: 2, memory: 512 },
       labels: { zone: 'attic' },
       location: '52.5,13.4',

@@ -90,3 +90,38 @@ test('an assignment that is older than the ledger changes nothing and is answere
   expect(rig.status('2.5')).toBe('running');
   expect(reports()).toBe(before + 1);
 });
+
+test('its own authority takes plain controls, and no signed word', async () => {
+  const rig = createRig({}, [], 'local');
+  await rig.boot();
+  const signed = partOf({ epoch: 9, gen: 1, by: 'x' }, [[jobOf(web, '9.1', run), run]]);
+  rig.assign(signed);
+  const say = (control: object | string, retain = false): void => {
+    const payload = typeof control === 'string' ? control : JSON.stringify(control);
+    rig.reconciler.publish(topic(node, 'controls'), payload, { qos: 1, retain });
+  };
+  say({ command: 'deploy', job: { id: 1, name: 'lies-around', image: 'web:1' } }, true);
+  say({ command: 'dance', job: { id: 1, name: 'hello' } });
+  say('no JSON');
+  await rig.clock.advance(200);
+  expect(rig.runtime.copies.size).toBe(0);
+  say({ command: 'deploy', job: { id: 1, name: 'hello', image: 'web:1', technology: 'docker' }, worker: node });
+  await rig.clock.advance(200);
+  expect([...rig.runtime.copies.keys()]).toEqual(['hello.default.hello.default.instance.0/1.1']);
+  say({ command: 'delete', job: { id: 1, name: 'hello' } });
+  await rig.clock.advance(20_000);
+  expect(rig.runtime.copies.size).toBe(0);
+  expect(rig.broker.log.filter((entry) => entry.topic === topic(node, 'instances'))).toEqual([]);
+});
+
+test('its own authority with a damaged ledger stops nothing, starts nothing, and says the way out', async () => {
+  const rig = createRig({}, [], 'local');
+  await rig.files.write('ledger-0', '{');
+  await rig.boot();
+  const control = { command: 'deploy', job: { id: 1, name: 'hello', image: 'web:1' } };
+  rig.reconciler.publish(topic(node, 'controls'), JSON.stringify(control), { qos: 1, retain: false });
+  await rig.clock.advance(2_000);
+  expect(rig.runtime.copies.size).toBe(0);
+  const hints = rig.events.flatMap((event) => (event.kind === 'ledger_problem' ? [event.problem.hint] : []));
+  expect(hints).toEqual([expect.stringContaining('remove this file')]);
+});

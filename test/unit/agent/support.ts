@@ -1,7 +1,7 @@
 /** One agent in memory on virtual time, and a hand that writes its assignments as a reconciler would. */
 
 import { type Agent, createAgent } from '../../../agent/loop.ts';
-import type { AgentEvent, OpenStream } from '../../../agent/ports.ts';
+import type { AgentEvent, Authority, OpenStream } from '../../../agent/ports.ts';
 import {
   changePart,
   emptyPart,
@@ -98,7 +98,11 @@ export interface Rig {
   status(copy: string): string | undefined;
 }
 
-export function createRig(options: Omit<FakeRuntimeOptions, 'clock'> = {}, grants: readonly Grant[] = []): Rig {
+export function createRig(
+  options: Omit<FakeRuntimeOptions, 'clock'> = {},
+  grants: readonly Grant[] = [],
+  authority: Authority = 'cluster',
+): Rig {
   const clock = createVirtualClock();
   const broker = createMemoryBroker(clock);
   const runtime = createFakeRuntime({ clock, ...options });
@@ -125,6 +129,7 @@ export function createRig(options: Omit<FakeRuntimeOptions, 'clock'> = {}, grant
       bus: broker.client(node, { kind: 'node', id: node }),
       runtimes: [runtime],
       grants,
+      authority,
       files,
       verify: (_topic, message) => (message as { sig?: string }).sig === 'good',
       usage: () => ({ cpu: 1, memory: 2, capacity: { cpu: 4, memory: 4_096 } }),

@@ -10,8 +10,8 @@ import { createJournal } from '../../../reconciler/journal.ts';
 import { createOffice, type OfficeSeat } from '../../../reconciler/office.ts';
 import { openRecords } from '../../../reconciler/records-keeper.ts';
 import { createMemoryBroker } from '../../support/memory-bus.ts';
-import { createTestKeys } from '../../support/memory-cluster.ts';
 import { createMemoryFiles } from '../../support/memory-files.ts';
+import { createMemoryKeys } from '../../support/memory-keys.ts';
 import { createMortalProcess, type Disk, type MortalProcess } from '../../support/mortal-process.ts';
 import { createSeededRandom, createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -46,7 +46,7 @@ async function play(steps: readonly Step[], seed: number): Promise<void> {
   const clock = createVirtualClock();
   const broker = createMemoryBroker(clock);
   const random = createSeededRandom(seed);
-  const keys = createTestKeys('test');
+  const keys = createMemoryKeys('test');
   // Longer than one that held the office looks before it goes on: so two run at times.
   broker.fate = () => [random.number() < 0.3 ? longestDelay : 5];
   const machines = [0, 1, 2].map(
