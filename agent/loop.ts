@@ -122,6 +122,7 @@ export function createAgent(deps: AgentDeps): Agent {
           connected: () => {
             trace({ kind: 'connected' });
             reporter.connected();
+            deps.onConnected?.();
           },
           disconnected: (reason) => {
             trace({ kind: 'disconnected', reason });

@@ -21,7 +21,7 @@ import { type Agent, createAgent } from './loop.ts';
 import { createUsageMeter } from './metrics/usage.ts';
 import { readPolicy } from './policy-file.ts';
 import type { AgentDeps, AgentIdentity, Streams } from './ports.ts';
-import { loadOrRegister, refuseRegistered } from './registration.ts';
+import { createRenewal, loadOrRegister, refuseRegistered } from './registration.ts';
 import { createRuntimes } from './runtimes/registry.ts';
 import { createStreamOpener } from './streams.ts';
 import { createTrace } from './trace-log.ts';
@@ -75,6 +75,7 @@ interface Place {
   readonly broker: Pick<MqttBusOptions, 'url' | 'ca' | 'username' | 'password'>;
   readonly verify: AgentDeps['verify'];
   readonly streams: Streams;
+  readonly onConnected?: () => void;
 }
 
 function meetingDeps({ api }: AgentConfig, { clock, random, files, log }: Parts) {
@@ -105,8 +106,16 @@ async function becomeNode(config: AgentConfig, parts: Parts, signal: AbortSignal
 async function becomeLocal(config: AgentConfig, parts: Parts, signal: AbortSignal): Promise<Place> {
   const { name, ip, token } = config;
   const wish = { name, ip, ...(token !== undefined && { token }) };
-  const registered = await loadOrRegister(meetingDeps(config, parts), wish, signal);
+  const deps = meetingDeps(config, parts);
+  const { registered, isNew } = await loadOrRegister(deps, wish, signal);
   const { id, cluster, realm, port, url, username, password, ca } = registered;
+  const failed = (found: Problem): void => parts.log('warn', 'registration_not_renewed', { problem: found });
+  const renew = createRenewal({ ...deps, failed }, registered, { ip }, signal);
+  let isFresh = isNew;
+  const onConnected = (): void => {
+    if (!isFresh) renew();
+    isFresh = false;
+  };
   // The manager names a port only: its broker is where it is, and speaks as it does.
   const mqtt = { host: '0.0.0.0', port, tls: config.api.startsWith('https:'), url };
   return {
@@ -118,6 +127,7 @@ async function becomeLocal(config: AgentConfig, parts: Parts, signal: AbortSigna
       ...(password !== undefined && { password }),
     },
     verify: () => false,
+    onConnected,
     streams: { open: () => Promise.reject(new ProblemError(problem('UNAVAILABLE', 'this node serves no streams'))) },
   };
 }
@@ -131,7 +141,7 @@ interface HostRules {
 
 async function wire(
   config: AgentConfig,
-  { identity, realm, broker, verify, streams }: Place,
+  { identity, realm, broker, ...hooks }: Place,
   folder: string,
   parts: Parts & { readonly host: HostRules },
 ): Promise<Agent> {
@@ -173,9 +183,8 @@ async function wire(
     runtimes,
     grants,
     files,
-    verify,
     usage: createUsageMeter(config.capacity),
-    streams,
+    ...hooks,
     trace: createTrace(log),
   });
   for (const found of host.problems) agent.warn(found);

@@ -87,6 +87,8 @@ export interface AgentDeps {
   usage(): Usage;
   readonly streams: Streams;
   trace(event: AgentEvent): void;
+  /** The connection to the broker stands, for the first time or again. */
+  onConnected?(): void;
 }
 
 /** What happens in an agent, for its log. */

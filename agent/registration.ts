@@ -7,7 +7,7 @@ import type { IdentityAnswer, RegisterAnswer } from '../schemas/api.ts';
 import { parseJoinToken } from '../schemas/join-token.ts';
 import { checkMessage, parseMessage } from '../schemas/parse.ts';
 import type { Files } from '../schemas/ports.ts';
-import { ProblemError, problem } from '../schemas/problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { isNodeId } from '../schemas/topics.ts';
 import { type MeetingDeps, meetCluster, retried } from './meeting.ts';
 
@@ -74,9 +74,13 @@ export interface RegisterWish {
  * SETTINGS_INVALID when this folder belongs to a node that joined, FILE_DAMAGED, what meeting a cluster throws, what the manager answers,
  * and the signal's reason on abort.
  */
-export async function loadOrRegister(deps: RegisterDeps, wish: RegisterWish, signal: AbortSignal): Promise<Registered> {
+export async function loadOrRegister(
+  deps: RegisterDeps,
+  wish: RegisterWish,
+  signal: AbortSignal,
+): Promise<{ readonly registered: Registered; readonly isNew: boolean }> {
   const known = await load(deps.files);
-  if (known) return known;
+  if (known) return { registered: known, isNew: false };
   await refuseOther(
     deps.files,
     'identity',
@@ -103,7 +107,45 @@ export async function loadOrRegister(deps: RegisterDeps, wish: RegisterWish, sig
     ...(met?.ca !== undefined && { ca: met.ca }),
   };
   await deps.files.write(fileName, JSON.stringify({ v: fileVersion, ...registered }));
-  return registered;
+  return { registered, isNew: true };
+}
+
+/**
+ * Registers again, to be called at each connection: a control is said once, and who was not connected then has missed it. The manager
+ * says everything anew; what is here already does not change. `failed` is told why it did not work, once it gave up.
+ */
+export function createRenewal(
+  deps: Pick<RegisterDeps, 'clock' | 'random' | 'connect' | 'waiting'> & { failed(why: Problem): void },
+  { id, name, password, ca }: Registered,
+  { ip }: Pick<RegisterWish, 'ip'>,
+  signal: AbortSignal,
+): () => void {
+  let isUnderWay = false;
+  let asked = 0;
+  const renew = async (): Promise<void> => {
+    isUnderWay = true;
+    for (let answered = 0; answered !== asked; ) {
+      const now = asked;
+      const ask = () => deps.connect(ca).register({ id, name, ip, port: '0' }, password, signal);
+      const answer = await retried(deps, ask, signal);
+      if (answer.id !== id)
+        deps.failed(problem('BAD_REQUEST', `the manager calls this node ${answer.id} now, not ${id}`));
+      answered = now;
+    }
+  };
+  return () => {
+    asked += 1;
+    if (isUnderWay || signal.aborted) return;
+    renew()
+      .catch((error: unknown) => {
+        if (signal.aborted) return;
+        if (!isProblemError(error)) throw error;
+        deps.failed(error.problem);
+      })
+      .finally(() => {
+        isUnderWay = false;
+      });
+  };
 }
 
 /** SETTINGS_INVALID when the folder belongs to a node that is its own authority. */

@@ -2,7 +2,7 @@
  * Plain controls of seed 000 on a node that is its own authority: what each makes of the ledger. The same control twice changes
  * nothing the second time; only a replica without a number of its own is a further one each time.
  */
-import { type Acceptance, changePart, type Part, type PartChange } from '../../schemas/assignment.ts';
+import { type Acceptance, changePart, jobNumber, type Part, type PartChange } from '../../schemas/assignment.ts';
 import { digestOf } from '../../schemas/digest.ts';
 import type { Fence, Job } from '../../schemas/messages.ts';
 import {
@@ -43,11 +43,16 @@ export function acceptPlain(part: Part, control: PlainControl, self: Self): Acce
   const wish = wishOf(part, control, isOurs);
   if (typeof wish === 'string') return wish;
   const { epoch, gen } = part.fence;
-  const fence: Fence = { epoch: Math.max(1, epoch), gen: gen + 1, by: localSource };
+  const fence: Fence = { epoch: Math.max(epochOf(self.id), epoch), gen: gen + 1, by: localSource };
   const changes = wish.kind === 'free' ? wish.instances.flatMap((one) => dropsOf(part, one)) : runs(part, wish, fence);
   if (changes.length === 0) return { kind: 'acknowledged' };
   const next = changes.reduce((now, change) => changePart(now, change, fence), part);
   return next.jobs.length > mostJobs ? `${mostJobs} jobs are here already` : { kind: 'applied', part: next };
+}
+
+/** Copies are named after it: nodes that share an engine must not come upon the same names, as they would if all began at 1. */
+function epochOf(node: string): number {
+  return 1 + (jobNumber(node) % 1_000_000_000);
 }
 
 /** What is asked for. `here`: no other worker is named. */

@@ -22,6 +22,8 @@ export interface AssumedRecord {
   readonly part: Part;
   /** Instance -> the copy that it was last told to deploy. What differs from `part` was not said yet. */
   readonly told: Readonly<Record<InstanceName, { readonly copy: CopyId; readonly image: string }>>;
+  /** Instance -> image of what it was told to give up since it registered: said again when it registers again. Bounded. */
+  readonly freed?: Readonly<Record<InstanceName, string>>;
 }
 
 export interface TokenRecord {

@@ -29,7 +29,7 @@ export interface SeedDesk {
   flush(): void;
   /** A beat with two keys; what is wrong with it, if something is. */
   information(node: NodeId, payload: string, retained: boolean, at: Mono): string | undefined;
-  /** It registered (again): it knows nothing, and is told everything. */
+  /** It registered (again): it is told everything, as if it knew nothing; and what it had to give up, as if it had missed that. */
   registered(node: NodeId): void;
   /** Drops what is known of nodes that are no more. */
   forget(): void;
@@ -40,6 +40,9 @@ const nothing: AssumedRecord = { part: emptyPart, told: {} };
 /** Seed nodes have one session: nothing that they say can be old. */
 const session = 'seed';
 const beat = 5_000;
+const mostFreed = 256;
+/** Older than every copy. */
+const noCopy = '0.0';
 
 export function createSeedDesk(context: Context): SeedDesk {
   const { deps, world, keeper, journal } = context;
@@ -88,7 +91,7 @@ export function createSeedDesk(context: Context): SeedDesk {
   };
 
   const tell = (id: NodeId): void => {
-    const { part, told } = recordOf(id);
+    const { part, told, freed: known } = recordOf(id);
     const wanted = runningOf(part);
     const freed = Object.entries(told).filter(([instance, { copy }]) => wanted.get(instance)?.copy !== copy);
     const begun = [...wanted].filter(([instance, { copy }]) => told[instance]?.copy !== copy);
@@ -104,7 +107,8 @@ export function createSeedDesk(context: Context): SeedDesk {
       send(id, from ? 'replicate' : 'deploy', instance, { ...jobOfRun(run), ...(from ? { from } : {}) });
     }
     const now = [...wanted].map(([instance, { copy, run }]) => [instance, { copy, image: run.code }]);
-    record(id, { part, told: Object.fromEntries(now) });
+    const gone = freed.map(([instance, { image }]) => [instance, image] as const);
+    record(id, { part, told: Object.fromEntries(now), ...freedFor(wanted, [...Object.entries(known ?? {}), ...gone]) });
     assume(id);
   };
 
@@ -145,7 +149,10 @@ export function createSeedDesk(context: Context): SeedDesk {
     registered(id) {
       const known = recordOf(id);
       present.delete(id);
-      record(id, { ...known, told: {} });
+      // It may have missed what it was told to give up: that is said again, unless it is wanted there by now.
+      const { freed } = freedFor(runningOf(known.part), Object.entries(known.freed ?? {}));
+      const told = Object.entries(freed ?? {}).map(([instance, image]) => [instance, { copy: noCopy, image }]);
+      record(id, { part: known.part, told: Object.fromEntries(told) });
       if (world.nodes.get(id)?.adopted === false) context.apply({ kind: 'ledger', node: id, part: known.part });
       assume(id);
       onceSaved(context, () => undefined);
@@ -188,6 +195,15 @@ function runningOf(part: Part): Map<InstanceName, { readonly copy: string; reado
     running.set(instance, { copy, run });
   }
   return running;
+}
+
+/** The youngest of what was given up and is not wanted again. */
+function freedFor(
+  wanted: ReadonlyMap<InstanceName, unknown>,
+  given: readonly (readonly [InstanceName, string])[],
+): Pick<AssumedRecord, 'freed'> {
+  const freed = [...new Map(given)].filter(([instance]) => !wanted.has(instance)).slice(-mostFreed);
+  return freed.length > 0 ? { freed: Object.fromEntries(freed) } : {};
 }
 
 function seatOf({ world }: Context, instance: InstanceName): Seat | undefined {

@@ -74,6 +74,7 @@ const assumed = Type.Object({
     documents: document,
   }),
   told: map(Type.Object({ copy: text, image: text })),
+  freed: Type.Optional(map(text)),
 });
 
 const override = Type.Object({

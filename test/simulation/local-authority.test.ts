@@ -50,6 +50,20 @@ describe('an agent that is its own authority', () => {
     await see();
   });
 
+  it('hears when it is back what it missed while it was away', async () => {
+    cluster = await createMemoryCluster({ workers: 0 });
+    const field = await cluster.joinLocal('field');
+    await deploy({ ...on('field'), replicas: 2 });
+    await see(`field ${one}`, `field ${web}.instance.1`);
+    field.kill();
+    await cluster.reconciler.control.remove({ services: [web] }, 'me');
+    await cluster.clock.advance(1_000);
+    await field.start();
+    await see();
+    await cluster.clock.advance(20_000);
+    expect(field.runtime.copies.size).toBe(0);
+  });
+
   it('restarts what ends, and replaces what changes its image', async () => {
     cluster = await createMemoryCluster({ workers: 0 });
     const field = await cluster.joinLocal('field');

@@ -189,6 +189,11 @@ export async function createMemoryCluster(options: {
             verifyMessage({ cluster: 'test', keys: { [keys.kid]: keys.publicKey } }, topic, message),
           usage: () => ({ cpu: 1, memory: 10, capacity: { cpu: 2, memory: 4_096 } }),
           streams: streams.opener(id),
+          onConnected: () => {
+            if (authority === 'cluster') return;
+            const renewed = cluster.reconciler.control.register({ id, name, ip, port: 0 }, `1.${id}`);
+            renewed.catch((error: unknown) => fatal.push(String(error)));
+          },
           trace: (event) => void log.push(`${clock.now().mono} ${name} ${JSON.stringify(event)}`),
         });
         await agent.start();

@@ -107,7 +107,9 @@ test('its own authority takes plain controls, and no signed word', async () => {
   expect(rig.runtime.copies.size).toBe(0);
   say({ command: 'deploy', job: { id: 1, name: 'hello', image: 'web:1', technology: 'docker' }, worker: node });
   await rig.clock.advance(200);
-  expect([...rig.runtime.copies.keys()]).toEqual(['hello.default.hello.default.instance.0/1.1']);
+  expect([...rig.runtime.copies.keys()]).toEqual([
+    expect.stringMatching(/^hello\.default\.hello\.default\.instance\.0\//),
+  ]);
   say({ command: 'delete', job: { id: 1, name: 'hello' } });
   await rig.clock.advance(20_000);
   expect(rig.runtime.copies.size).toBe(0);

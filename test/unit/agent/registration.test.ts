@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { type FourKeys, loadOrRegister, refuseRegistered } from '../../../agent/registration.ts';
+import { createRenewal, type FourKeys, loadOrRegister, refuseRegistered } from '../../../agent/registration.ts';
 import type { IdentityAnswer, RegisterAnswer, TlsAnswer } from '../../../schemas/api.ts';
 import {
   fingerprintOf,
@@ -52,11 +52,12 @@ function depsOf(answer: object | (() => Promise<RegisterAnswer>), honest = true)
 
 test('registers once with four keys at a manager that knows no tokens, and asks nothing afterwards', async () => {
   const deps = depsOf({ id: '64f0c0ffee', MQTT_BROKER_PORT: '10003' });
-  const first = await loadOrRegister(deps, wish, signal);
+  const { registered: first, isNew } = await loadOrRegister(deps, wish, signal);
+  expect(isNew).toBe(true);
   expect(asked).toEqual([{ request: { id: '', name: 'plant', ip: '10.0.0.7', port: '0' }, bearer: undefined }]);
   expect(first).toMatchObject({ id: '64f0c0ffee', name: 'plant', cluster: '', port: 10_003 });
   expect(first.realm).toMatch(/^[0-9a-f]{64}$/);
-  expect(await loadOrRegister(deps, wish, signal)).toEqual(first);
+  expect(await loadOrRegister(deps, wish, signal)).toEqual({ registered: first, isNew: false });
   expect(asked).toHaveLength(1);
 });
 
@@ -64,7 +65,7 @@ test('with a token it proves the cluster before it says the secret', async () =>
   const answer = { id: '17', MQTT_BROKER_PORT: 10_003, username: '17', password: '1.x' };
   await expect(loadOrRegister(depsOf(answer, false), { ...wish, token }, signal)).rejects.toThrow(/SIGNATURE_INVALID/);
   expect(asked).toEqual([]);
-  const registered = await loadOrRegister(depsOf(answer), { ...wish, token: ` ${token}\n` }, signal);
+  const { registered } = await loadOrRegister(depsOf(answer), { ...wish, token: ` ${token}\n` }, signal);
   expect(asked[0]?.bearer).toBe(token);
   expect(registered).toMatchObject({ cluster: 'home', realm: fingerprint, username: '17', password: '1.x' });
 });
@@ -78,7 +79,7 @@ test('waits for a manager that is not there yet', async () => {
   };
   const pending = loadOrRegister(depsOf(away), wish, signal);
   await clock.advance(5_000);
-  expect((await pending).id).toBe('17');
+  expect((await pending).registered.id).toBe('17');
 });
 
 test.each([
@@ -104,4 +105,27 @@ test('a damaged registration is not taken for none', async () => {
   await files.write('registration', '{');
   await expect(loadOrRegister(depsOf({}), wish, signal)).rejects.toThrow(/FILE_DAMAGED/);
   expect(asked).toEqual([]);
+});
+
+test('registers again at each connection with its own id and password, and not twice at once', async () => {
+  const answers: ((answer: RegisterAnswer) => void)[] = [];
+  const given = { id: '17', MQTT_BROKER_PORT: '1', username: '17', password: 'secret' };
+  const deps = depsOf(() => new Promise<RegisterAnswer>((done) => answers.push(done)));
+  const registered = { id: '17', name: 'plant', cluster: '', realm: 'a'.repeat(64), port: 1, password: 'secret' };
+  const failed: string[] = [];
+  const renew = createRenewal({ ...deps, failed: ({ code }) => failed.push(code) }, registered, wish, signal);
+  const settle = () => clock.advance(10);
+  renew();
+  renew();
+  await settle();
+  expect(asked).toEqual([{ request: { id: '17', name: 'plant', ip: '10.0.0.7', port: '0' }, bearer: 'secret' }]);
+  answers[0]?.(given);
+  await settle();
+  expect(asked).toHaveLength(2);
+  answers[1]?.({ ...given, id: '18' });
+  await settle();
+  expect([asked.length, failed]).toEqual([2, ['BAD_REQUEST']]);
+  renew();
+  await settle();
+  expect(asked).toHaveLength(3);
 });
