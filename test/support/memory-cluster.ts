@@ -12,26 +12,14 @@ import type { Grant } from '../../schemas/grants.ts';
 import { verifyMessage } from '../../schemas/io/signatures.ts';
 import { parseClusterSettings } from '../../schemas/settings.ts';
 import { createFakeGit, type FakeGit } from './fake-git.ts';
-import { createFakeRuntime, type FakeRuntime } from './fake-runtime.ts';
+import { createFakeRuntime } from './fake-runtime.ts';
 import { createMemoryBroker, type MemoryBroker } from './memory-bus.ts';
 import { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
 import { createMemoryKeys } from './memory-keys.ts';
+import type { MemoryNode } from './memory-node.ts';
 import { createMemoryStreams } from './memory-streams.ts';
 import { createMortalProcess, type Disk, type MortalProcess } from './mortal-process.ts';
 import { createSeededRandom, createVirtualClock, type VirtualClock } from './virtual-clock.ts';
-
-export interface MemoryNode {
-  readonly name: string;
-  readonly id: string;
-  readonly ip: string;
-  readonly runtime: FakeRuntime;
-  readonly files: MemoryFiles;
-  /** Ends the agent without a word; copies live on unless `withCopies`. */
-  kill(withCopies?: boolean): void;
-  /** Starts an agent on what is on its disk. */
-  start(): Promise<void>;
-  readonly running: boolean;
-}
 
 export interface MemoryCluster {
   readonly clock: VirtualClock;

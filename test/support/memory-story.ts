@@ -1,4 +1,5 @@
-import type { MemoryCluster, MemoryNode } from './memory-cluster.ts';
+import type { MemoryCluster } from './memory-cluster.ts';
+import type { MemoryNode } from './memory-node.ts';
 
 /** What stories about a cluster in memory say all the time. Services are those of `descriptor` in memory-cluster.ts. */
 export interface Story {
