@@ -148,6 +148,12 @@ function giveUpConnecting(request: ClientRequest, connected: 'connect' | 'secure
   });
 }
 
+/** A board without a battery begins in 1970: what it is waiting for is the time. */
+const clockHints: Readonly<Record<string, string>> = {
+  CERT_NOT_YET_VALID: 'is the clock of this machine right? its certificate begins later than what this clock says',
+  CERT_HAS_EXPIRED: 'is the clock of this machine right? else the certificate must be renewed',
+};
+
 /** The problem of a connection that failed: UNREACHABLE, or TLS_INVALID when the other side is not trusted. */
 export function unreachable(endpoint: Endpoint, cause: unknown, what = 'no answer'): ProblemError {
   const error = cause as NodeJS.ErrnoException;
@@ -155,7 +161,7 @@ export function unreachable(endpoint: Endpoint, cause: unknown, what = 'no answe
   const detail = error.code ?? error.message;
   return new ProblemError(
     problem('UNREACHABLE', `${what} from the reconciler at ${endpoint.url} (${detail})`, {
-      hint: 'is the reconciler running? `oakctl up` starts one, `--api` names another',
+      hint: clockHints[error.code ?? ''] ?? 'is the reconciler running? `oakctl up` starts one, `--api` names another',
       disposition: 'retry',
     }),
     { cause },

@@ -62,9 +62,13 @@ export async function createHandCluster(folder: string, settings = ''): Promise<
     return running;
   };
   const api = async (): Promise<ApiClient> => {
-    const { api: url } = JSON.parse(await readFile(join(folder, 'endpoints.json'), 'utf8')) as { api: string };
+    const endpoints = JSON.parse(await readFile(join(folder, 'endpoints.json'), 'utf8')) as {
+      api: string;
+      ca?: string;
+    };
+    const { api: url, ca } = endpoints;
     const token = (await readFile(join(folder, 'api-token'), 'utf8')).trim();
-    return createApiClient({ url, token });
+    return createApiClient({ url, token, ...(ca !== undefined && { ca }) });
   };
   const startReconciler = () => start(folder, ['reconciler', '--folder', folder]);
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createRecordsStore } from '../../../reconciler/store/records-store.ts';
 import { createDurableFiles } from '../../../schemas/io/durable-files.ts';
 import { lockFolder } from '../../../schemas/io/folder-lock.ts';
 import { isProblemError, type Problem } from '../../../schemas/problem.ts';
@@ -44,32 +45,57 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('durable files', () => {
-  it('hold what was acknowledged, or one write more, after kill -9 at any moment (50 times)', async () => {
-    const code = `
+/** How often a writer is killed; `npm run chaos:store` does it 1,000 times. */
+const crashes = Number(process.env['OAKCTL_CRASHES'] ?? 50);
+
+/** What a child does: opens, tells `n` that it finds, and how it writes another one. */
+const writers = {
+  'a durable file': `
+    import { createDurableFiles } from ${built('schemas/io/durable-files.js')};
+    const files = createDurableFiles({ folder });
+    const found = Number((await files.read('ledger.json')) ?? 0);
+    const write = (n) => files.write('ledger.json', String(n).padStart(20_000, '0'));`,
+  'the records of a reconciler': `
+    import { createRecordsStore } from ${built('reconciler/store/records-store.js')};
+    const store = createRecordsStore({ folder });
+    const records = await store.load();
+    const found = records.epoch;
+    const approvals = Array.from({ length: 500 }, (_, i) => 'approval ' + i);
+    const write = (n) => store.save({ ...records, approvals, epoch: n });`,
+};
+const readers: Readonly<Record<keyof typeof writers, () => Promise<number>>> = {
+  'a durable file': async () => Number(await createDurableFiles({ folder }).read('ledger.json')),
+  'the records of a reconciler': async () => (await createRecordsStore({ folder }).load()).epoch,
+};
+
+describe.each(Object.keys(writers) as (keyof typeof writers)[])('%s', (what) => {
+  it(
+    `holds what was acknowledged, or one write more, after kill -9 at any moment (${crashes / 2} times)`,
+    async () => {
+      const code = `
       import { writeSync } from 'node:fs';
-      import { createDurableFiles } from ${built('schemas/io/durable-files.js')};
-      const files = createDurableFiles({ folder: ${JSON.stringify(folder)} });
-      let n = Number((await files.read('ledger.json')) ?? '0'.repeat(20_000));
-      for (;;) {
-        n += 1;
-        await files.write('ledger.json', String(n).padStart(20_000, '0'));
+      const folder = ${JSON.stringify(folder)};
+      ${writers[what]}
+      for (let n = found + 1; ; n += 1) {
+        await write(n);
         writeSync(1, n + '\\n');
       }`;
-    let last = 0;
-    for (let round = 0; round < 50; round += 1) {
-      const writer = runNode(code);
-      await eventually(() => writer.lines.length > round % 7, { interval: 1 });
-      writer.child.kill('SIGKILL');
-      await writer.ended;
-      const acknowledged = Number(writer.lines.at(-1));
-      const content = Number(await createDurableFiles({ folder }).read('ledger.json'));
-      expect(content).toBeGreaterThanOrEqual(acknowledged);
-      expect(content).toBeLessThanOrEqual(acknowledged + 1);
-      expect(acknowledged).toBeGreaterThan(last);
-      last = content;
-    }
-  });
+      let last = 0;
+      for (let round = 0; round < crashes / 2; round += 1) {
+        const writer = runNode(code);
+        await eventually(() => writer.lines.length > round % 7, { interval: 1, timeout: 60_000 });
+        writer.child.kill('SIGKILL');
+        await writer.ended;
+        const acknowledged = Number(writer.lines.at(-1));
+        const content = await readers[what]();
+        expect(content).toBeGreaterThanOrEqual(acknowledged);
+        expect(content).toBeLessThanOrEqual(acknowledged + 1);
+        expect(acknowledged).toBeGreaterThan(last);
+        last = content;
+      }
+    },
+    60_000 + crashes * 2_000,
+  );
 });
 
 describe('the lock of a folder', () => {
