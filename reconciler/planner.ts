@@ -6,6 +6,7 @@ import { canonicalJson } from '../schemas/digest.ts';
 import type { ServiceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
 import { isProblemError } from '../schemas/problem.ts';
+import type { Hold } from '../schemas/status.ts';
 import type { Context } from './context.ts';
 import type { StuckMove } from './core/deviations.ts';
 import type { Action, Rollout, ServicePlan } from './core/model.ts';
@@ -36,6 +37,8 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   const { before, gaveUp } = notices;
   const { deps, world, keeper, plans, journal } = context;
   const wakes = new Map<ServiceName, () => void>();
+  /** Holds that the journal was told of, by service. */
+  const said = new Map<ServiceName, ReadonlyMap<string, Hold>>();
   let scheduled = false;
   let running = false;
   let stopped = false;
@@ -79,7 +82,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     before(name);
     const now = deps.clock.now();
     const plan = planService(world, name, context.policy(), now);
-    note(plans.get(name), plan);
+    note(name, plan);
     if (isForgotten(name, plan)) plans.delete(name);
     else plans.set(name, plan);
     recordRollout(name, plan.rollout, now.mono);
@@ -117,15 +120,22 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
       journal.add('service_rolled_back', name, rollout.reason ?? 'the last good digest runs again');
   };
 
-  const note = (before: ServicePlan | undefined, after: ServicePlan): void => {
-    const key = (hold: { code: string; subject: string }): string => `${hold.code} ${hold.subject}`;
-    const old = new Set(before?.holds.map(key));
-    const current = new Set(after.holds.map(key));
-    for (const hold of after.holds)
-      if (!old.has(key(hold)) && !passing.has(hold.code))
-        journal.add('hold_added', hold.subject, `${hold.code}: ${hold.message}`);
-    for (const hold of before?.holds ?? [])
-      if (!current.has(key(hold)) && !passing.has(hold.code)) journal.add('hold_cleared', hold.subject, hold.code);
+  const note = (name: ServiceName, { holds }: ServicePlan): void => {
+    const before = said.get(name) ?? new Map<string, Hold>();
+    const now = new Map<string, Hold>();
+    for (const hold of holds.filter(({ code }) => !passing.has(code))) {
+      now.set(keyOf(hold), hold);
+      if (!before.has(keyOf(hold))) journal.add('hold_added', hold.subject, `${hold.code}: ${hold.message}`);
+    }
+    const trying = new Set(holds.filter(({ code }) => passing.has(code)).map(({ subject }) => subject));
+    for (const [key, hold] of before) {
+      if (now.has(key)) continue;
+      // A copy that failed and tries again is no news until it is well, or gone.
+      if (failing.has(hold.code) && trying.has(hold.subject)) now.set(key, hold);
+      else journal.add('hold_cleared', hold.subject, hold.code);
+    }
+    if (now.size > 0) said.set(name, now);
+    else said.delete(name);
   };
 
   const setWake = (name: ServiceName, at: Mono | undefined, now: Mono): void => {
@@ -152,6 +162,11 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     },
   };
 }
+
+const keyOf = ({ code, subject }: Hold): string => `${code} ${subject}`;
+
+/** Holds of copies that are tried again and again. */
+const failing: ReadonlySet<string> = new Set(['COPY_FAILED', 'UNHEALTHY', 'CRASH_LOOP']);
 
 /** Holds that are the normal course of things: shown, but no event. */
 const passing: ReadonlySet<string> = new Set([

@@ -144,25 +144,36 @@ export type Outcome =
   | 'stopped'
   | 'orphaned';
 
-export interface InstanceView {
-  readonly name: string;
-  readonly service: string;
-  readonly slot: number;
+/** One copy of an instance. */
+export interface CopyView {
   readonly copy?: string;
   readonly node?: string;
   readonly want?: Want;
   readonly status: CopyStatus | 'missing' | 'lost';
+  /** To be used: it runs as it should, and is not about to be stopped. */
   readonly healthy: boolean;
-  /** Its node never reports: this is what it was told. */
-  readonly assumed?: true;
   readonly digest?: string;
-  /** ms since the status was reached, and since its node was last heard. */
+  /** ms since the status was reached. */
   readonly age?: number;
-  readonly seen?: number;
   readonly addresses: readonly string[];
   readonly handle?: string;
   readonly restarts: number;
   readonly reason?: { readonly code: string; readonly message: string };
+  /** It goes on for a moment, and then is stopped. */
+  readonly leaving?: true;
+}
+
+/** An instance, told by the copy that matters most: what is wanted before what was, what is there before what is lost. */
+export interface InstanceView extends CopyView {
+  readonly name: string;
+  readonly service: string;
+  readonly slot: number;
+  /** Its node never reports: this is what it was told. */
+  readonly assumed?: true;
+  /** ms since its node was last heard. */
+  readonly seen?: number;
+  /** Further copies: the old one that serves while its replacement comes or fails, and those on their way out. */
+  readonly others?: readonly CopyView[];
 }
 
 /** A deviation from what the source of a service says. */

@@ -42,23 +42,33 @@ export const HoldView = Type.Object({
 
 const Reason = Type.Object({ code: text(), message: text() });
 
-export const InstanceSchema = Type.Object({
-  name: text('`<service>.instance.<slot>`'),
-  service: text(),
-  slot: count(),
+const copyMembers = {
   copy: optional(text('`<epoch>.<gen>`')),
   node: optional(text()),
   want: optional(words(['run', 'prepared', 'stopped'])),
   status: words([...keysOf(copyStatuses), 'missing', 'lost']),
-  healthy: Type.Boolean(),
-  assumed: optional(Type.Literal(true, { description: 'its node never reports: this is what it was told' })),
+  healthy: Type.Boolean({ description: 'to be used: it runs as it should, and is not about to be stopped' }),
   digest: optional(text()),
   age: optional(Type.Number({ description: 'ms in this status' })),
-  seen: optional(Type.Number({ description: 'ms since its node was heard' })),
   addresses: texts('where published ports answer: `ip:port`'),
   handle: optional(text('container id, or pid')),
   restarts: count(),
   reason: optional(Reason),
+  leaving: optional(Type.Literal(true, { description: 'it is about to be stopped' })),
+};
+
+export const InstanceSchema = Type.Object({
+  name: text('`<service>.instance.<slot>`'),
+  service: text(),
+  slot: count(),
+  ...copyMembers,
+  assumed: optional(Type.Literal(true, { description: 'its node never reports: this is what it was told' })),
+  seen: optional(Type.Number({ description: 'ms since its node was heard' })),
+  others: optional(
+    Type.Array(Type.Object(copyMembers), {
+      description: 'further copies, e.g. the old one that serves during an update',
+    }),
+  ),
 });
 
 export const outcomes = words([

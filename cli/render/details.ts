@@ -1,7 +1,7 @@
 /** One node, one service: everything that is known, for people. */
 import type { DrainView, NodeView, ServiceView } from '../../schemas/api.ts';
 import { age } from './ages.ts';
-import { fileText, instanceListing, labelsText, sourceText } from './listings.ts';
+import { fileText, instanceListing, instanceRows, labelsText, sourceText } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
 import { renderHold } from './problems.ts';
 import { table } from './table.ts';
@@ -30,7 +30,10 @@ export function renderService(service: ServiceView, paint: Paint): string {
     ],
     paint,
   );
-  const instances = table(service.instances, instanceListing.columns(paint), { wide: true, header: paint.dim });
+  const instances = table(service.instances.flatMap(instanceRows), instanceListing.columns(paint), {
+    wide: true,
+    header: paint.dim,
+  });
   return [head, instances, ...service.holds.map((hold) => renderHold(hold, paint))].filter(Boolean).join('\n\n');
 }
 

@@ -99,11 +99,12 @@ export function fileText(service: ServiceView): string | undefined {
 export const instanceListing: Listing<InstanceView> = {
   nameOf: (instance) => instance.name,
   empty: 'No instances.',
+  rowsOf: instanceRows,
   columns: (paint) => [
     { title: 'NAME', value: (instance) => instance.name },
     {
       title: 'STATUS',
-      value: (instance) => (instance.assumed ? `${instance.status},assumed` : instance.status),
+      value: instanceState,
       paint: (text) => paintState(paint, text),
     },
     { title: 'AGE', value: (instance) => age(instance.age), right: true },
@@ -118,6 +119,17 @@ export const instanceListing: Listing<InstanceView> = {
     { title: 'REASON', value: reasonText },
   ],
 };
+
+/** A line for each copy: the old one that serves is seen beside the new one that comes or fails. */
+export function instanceRows(instance: InstanceView): readonly InstanceView[] {
+  const { name, service, slot, others = [] } = instance;
+  return [instance, ...others.map((copy) => ({ name, service, slot, ...copy }))];
+}
+
+/** `running`, and what is special: `running,leaving`. */
+function instanceState({ status, assumed, leaving }: InstanceView): string {
+  return [status, ...(assumed ? ['assumed'] : []), ...(leaving ? ['leaving'] : [])].join(',');
+}
 
 /** `CODE: message` of what keeps an instance. */
 export function reasonText(instance: InstanceView): string | undefined {

@@ -10,6 +10,8 @@ export interface Listing<Row> {
   readonly columns: (paint: Paint) => readonly Column<Row>[];
   /** What `-o name` prints: the name that other commands take. */
   readonly nameOf: (row: Row) => string;
+  /** The lines of a table that one object takes; absent: one. */
+  readonly rowsOf?: (row: Row) => readonly Row[];
   /** Printed instead of a table without rows. */
   readonly empty: string;
 }
@@ -31,7 +33,8 @@ export async function renderList<Row>(
   if (format === 'json' || format === 'yaml') return { data: await renderData(format, { items }) };
   if (format === 'name') return { data: items.map(listing.nameOf).join('\n') };
   if (items.length === 0) return { data: '', note: listing.empty };
-  return { data: table(items, listing.columns(paint), { wide: format === 'wide', header: paint.dim }) };
+  const rows = listing.rowsOf ? items.flatMap(listing.rowsOf) : items;
+  return { data: table(rows, listing.columns(paint), { wide: format === 'wide', header: paint.dim }) };
 }
 
 /** One object: `text` for people, otherwise the object itself or its name. */

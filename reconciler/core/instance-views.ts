@@ -1,5 +1,5 @@
 /** Instances as people see them: one line per slot, told by the copy that matters most there. */
-import type { InstanceView } from '../../schemas/api.ts';
+import type { CopyView, InstanceView } from '../../schemas/api.ts';
 import { type CopyId, compareCopyIds, instanceName, type NodeId, type ServiceName } from '../../schemas/names.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
@@ -7,7 +7,7 @@ import { healthOf } from './health.ts';
 import type { Copy, Desired, Node } from './model.ts';
 import { isSeed } from './node-facts.ts';
 import { type Presence, presenceOf } from './presence.ts';
-import { wantedSlots } from './slots.ts';
+import { type WantedSlot, wantedSlots } from './slots.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
 import { wantedOf } from './wanted.ts';
 
@@ -38,6 +38,8 @@ export interface Slot {
   /** The node that it was told to be on, and the copy up to which it is to be replaced. */
   readonly place?: NodeId;
   readonly after?: CopyId;
+  /** It belongs to a node that is lost: nobody else can take it, and nobody waits for it. */
+  readonly absent: boolean;
   /** The one that matters most first. */
   readonly copies: readonly SeenCopy[];
 }
@@ -68,8 +70,14 @@ export function slotsOf(input: ViewInput, service: ServiceName): readonly Slot[]
       wanted: wanted.has(slot),
       ...optional('place', wanted.get(slot)?.to),
       ...optional('after', wanted.get(slot)?.after),
+      absent: isAbsent(input, wanted.get(slot)),
       copies: copies.filter(({ copy }) => copy.slot === slot).sort((a, b) => compareCopies(a, b, desired?.spec.digest)),
     }));
+}
+
+function isAbsent(input: ViewInput, wanted: WantedSlot | undefined): boolean {
+  const node = wanted?.bound === undefined ? undefined : input.view.nodes.get(wanted.bound);
+  return node !== undefined && presenceOf(node, input.policy, input.now).state === 'lost';
 }
 
 /** A slot for people. */
@@ -86,23 +94,33 @@ export function instanceView(input: ViewInput, service: ServiceName, { slot, ins
       ...missingReason(input, service, instance),
     };
   }
-  const { copy, node, presence } = seen;
+  const { node } = seen;
   const heard = node?.heard;
+  const others = copies.slice(1).map(copyView);
   return {
     ...base,
+    ...copyView(seen),
+    ...(node && isSeed(node) ? { assumed: true as const } : {}),
+    ...optional('seen', heard === undefined ? undefined : Math.max(0, input.now.mono - heard)),
+    ...optional('others', others.length > 0 ? others : undefined),
+  };
+}
+
+function copyView(seen: SeenCopy): CopyView {
+  const { copy, node, presence } = seen;
+  return {
     copy: copy.copy,
     node: node?.record.name ?? copy.node,
     want: seen.want,
     status: presence === 'lost' ? 'lost' : seen.status,
     healthy: seen.healthy,
-    ...(node && isSeed(node) ? { assumed: true as const } : {}),
     ...optional('digest', seen.digest),
     ...optional('age', seen.age),
-    ...optional('seen', heard === undefined ? undefined : Math.max(0, input.now.mono - heard)),
     addresses: copy.report?.addresses ?? [],
     ...optional('handle', copy.report?.handle),
     restarts: copy.report?.restarts ?? 0,
     ...optional('reason', copy.report?.reason),
+    ...(copy.notice === undefined ? {} : { leaving: true as const }),
   };
 }
 

@@ -24,12 +24,15 @@ function count({ digest, slots }: Progress): string {
   }
   const healthy = wanted.filter(({ copies }) => copies.some((seen) => seen.healthy)).length;
   const updated = wanted.filter(({ copies }) => copies.some((seen) => seen.healthy && seen.digest === digest)).length;
+  const absent = wanted.filter((slot) => slot.absent).length;
+  if (absent > 0 && updated === healthy) return `${updated} of ${wanted.length} updated, ${absent} absent`;
   const both = updated === healthy ? '' : `, ${updated} with the wanted version`;
   return `${healthy} of ${wanted.length} healthy${both}`;
 }
 
 function firstDetail(input: ViewInput, progress: Progress): string | undefined {
   for (const slot of progress.slots) {
+    if (slot.absent && progress.slots.some(({ absent }) => !absent)) continue;
     const detail = slot.wanted ? wantedDetail(input, slot, progress) : leavingDetail(input, slot);
     if (detail !== undefined) return detail;
   }

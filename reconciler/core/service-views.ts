@@ -196,9 +196,13 @@ function judgeRollout(
   return { outcome: done ? 'rolled_back' : 'progressing', message };
 }
 
-/** Every wanted slot has one healthy copy of this digest where it should be, and no other copy is left where we can see. */
+/**
+ * Every wanted slot has one healthy copy of this digest where it should be, and no other copy is left where we can see. What
+ * belongs to lost nodes is counted apart, as long as there is anything else.
+ */
 function hasOnly(slots: readonly Slot[], digest: string): boolean {
-  return slots.every(({ wanted, copies, place, after }) => {
+  const here = slots.filter(({ absent }) => !absent);
+  return (here.length > 0 ? here : slots).every(({ wanted, copies, place, after }) => {
     const [first, ...others] = copies.filter(({ presence }) => presence !== 'lost');
     if (!first) return !wanted;
     if (place !== undefined && first.copy.node !== place) return false;
