@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { serviceView } from '../../../../reconciler/core/views.ts';
 import type { Wall } from '../../../../schemas/ports.ts';
 import type { Hold } from '../../../../schemas/status.ts';
-import { type CopyGiven, createViewWorld, type ViewWorld, v1, v2, web } from '../../../support/view-world.ts';
+import { type CopyGiven, createViewWorld, now, type ViewWorld, v1, v2, web } from '../../../support/view-world.ts';
 
 let c: ViewWorld;
 
@@ -249,5 +249,51 @@ describe('replicas: every', () => {
     expect(c.service()).toMatchObject({ replicas: 'every', slots: 3, healthy: 2, outcome: 'progressing' });
     c.copy(3, { node: 3 });
     expect(c.service().outcome).toBe('settled');
+  });
+});
+
+describe('several copies of an instance', () => {
+  it('are all told: the old one that serves beside the new one that fails', () => {
+    c.want([0]);
+    c.copy(0, { id: '3.1', digest: v1 });
+    c.copy(0, { id: '3.2', status: 'crash_loop' });
+    const [instance] = c.service().instances;
+    expect(instance).toMatchObject({ copy: '3.2', status: 'crash_loop', healthy: false });
+    expect(instance?.others).toMatchObject([{ copy: '3.1', status: 'running', healthy: true, digest: v1 }]);
+    expect(c.service().healthy).toBe(1);
+  });
+
+  it('one that is about to be stopped is not to be used', () => {
+    c.want([0]);
+    c.copy(0, { id: '3.1', digest: v1 });
+    c.copy(0, { id: '3.2' });
+    const key = `${web}.instance.0/3.1`;
+    const old = c.world.copies.get(web)?.get(key);
+    if (old) c.world.copies.get(web)?.set(key, { ...old, notice: old.since ?? now.mono });
+    const [instance] = c.service().instances;
+    expect(instance).toMatchObject({ copy: '3.2', healthy: true });
+    expect(instance?.others).toMatchObject([{ copy: '3.1', status: 'running', healthy: false, leaving: true }]);
+  });
+});
+
+describe('an instance that belongs to a lost node', () => {
+  const every = { spec: { replicas: 'every' as const } };
+
+  it('is counted apart: the update of the others is done', () => {
+    c.want([], every);
+    for (const [slot, node] of [
+      [1, 1],
+      [2, 2],
+    ] as const)
+      c.copy(slot, { node });
+    c.copy(3, { node: 3, digest: v1 });
+    c.silence(3, 600_000);
+    expect(c.service()).toMatchObject({ outcome: 'settled', message: '2 of 3 updated, 1 absent' });
+  });
+
+  it('does not hide that nothing runs at all', () => {
+    c.want([], every);
+    for (const n of [1, 2, 3]) c.silence(n, 600_000);
+    expect(c.service().outcome).not.toBe('settled');
   });
 });
