@@ -16,7 +16,7 @@ const rolledBack = 6;
 
 describe.skipIf(!(await engineAnswers()))('a rolling update of ten instances', () => {
   let cluster: TestCluster;
-  let client: SteadyClient;
+  let client: SteadyClient | undefined;
   let codes: Readonly<Record<'one' | 'two' | 'three' | 'broken', string>>;
   /** How long a copy is off the list before it stops: a second, or more where everything takes longer. */
   let notice: number;
@@ -45,7 +45,7 @@ describe.skipIf(!(await engineAnswers()))('a rolling update of ten instances', (
     return eventually(done, { timeout: 240_000, what: `ten instances of ${code}` });
   };
   const answersOf = (text: string) =>
-    eventually(() => (client.answers.get(text) ?? 0) > 0, { what: `answers of version ${text}` });
+    eventually(() => (client?.answers.get(text) ?? 0) > 0, { what: `answers of version ${text}` });
 
   beforeAll(async () => {
     const page = (tag: string, text: string) => buildImage(`oakctl/test-roll:${tag}`, { port: 80, text });
@@ -61,7 +61,7 @@ describe.skipIf(!(await engineAnswers()))('a rolling update of ten instances', (
     await roll(codes.one);
     client = startClient({ list: () => cluster.instances(), port: 80, maxAge: notice * 0.4 });
   });
-  afterEach(() => expect(client.failures).toEqual([]));
+  afterEach(() => expect(client?.failures ?? []).toEqual([]));
   afterAll(async () => {
     await client?.stop();
     await takeDown(cluster);

@@ -33,7 +33,7 @@ export function startClient({ list, port, maxAge }: SteadyOptions): SteadyClient
   const answers = new Map<string, number>();
   const failures: string[] = [];
   let targets: { readonly at: number; readonly hosts: readonly string[] } = { at: Number.NEGATIVE_INFINITY, hosts: [] };
-  let stopped = false;
+  const end = new AbortController();
 
   const addressOf = async (handle: string): Promise<string> => {
     const known = addresses.get(handle);
@@ -53,13 +53,13 @@ export function startClient({ list, port, maxAge }: SteadyOptions): SteadyClient
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
   const refreshing = (async (): Promise<void> => {
-    while (!stopped) {
+    while (!end.signal.aborted) {
       await refresh().catch(() => undefined);
       await pause(maxAge / 8);
     }
   })();
   const sending = Array.from({ length: workers }, async (_, worker) => {
-    for (let n = worker; !stopped; n += workers) {
+    for (let n = worker; !end.signal.aborted; n += workers) {
       const { at, hosts } = targets;
       const host = hosts[n % Math.max(1, hosts.length)];
       if (host === undefined || performance.now() - at > maxAge) {
@@ -76,7 +76,7 @@ export function startClient({ list, port, maxAge }: SteadyOptions): SteadyClient
     answers,
     failures,
     async stop() {
-      stopped = true;
+      end.abort();
       await Promise.all([refreshing, ...sending]);
     },
   };
