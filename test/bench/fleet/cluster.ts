@@ -119,6 +119,8 @@ async function startReconciler(
   const args = [...flags, program, 'reconciler', '--folder', folder];
   const child = spawn(process.execPath, args, { stdio: ['ignore', log.fd, log.fd] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  // Whatever ends the bench: nothing is left behind that beats and listens.
+  process.once('exit', () => child.kill('SIGTERM'));
   await log.close();
   return { child, ended };
 }

@@ -27,12 +27,19 @@ const [minutes, herd] = [Number(values.minutes), Number(values.herd)];
 const { keep, profile } = values;
 const narrate = (text: string): void => void process.stderr.write(`${text}\n`);
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 await checkFiles(Math.max(...sizes));
 const results: FleetResult[] = [];
 for (const broker of brokers) {
   for (const agents of sizes) {
-    results.push(await runFleet({ agents, broker, minutes, herd, keep: keep || profile, profile, narrate }));
-    narrate(fleetTable(results));
+    try {
+      results.push(await runFleet({ agents, broker, minutes, herd, keep: keep || profile, profile, narrate }));
+      narrate(fleetTable(results));
+    } catch (error) {
+      // The other columns are worth having all the same.
+      narrate(`${agents} agents, ${broker}: no result: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 1;
+    }
   }
 }
 const load = loadavg()
@@ -40,7 +47,7 @@ const load = loadavg()
   .join(' ');
 process.stdout.write(`Node ${process.versions.node}, ${cpus().length} cores, load at the end ${load}\n\n`);
 process.stdout.write(`${fleetTable(results)}\n${fleetJson(results)}`);
-process.exit(0);
+process.exit();
 
 /** The broker has a file for each connection. Node raises the soft limit by itself; the hard one is for the machine's owner. */
 async function checkFiles(agents: number): Promise<void> {
