@@ -8,7 +8,8 @@ let access: Access | undefined;
 let server: BrokerServer | undefined;
 
 const tell = (message: FromBroker): void => {
-  process.send?.(message);
+  // A parent that just died hears nothing, and this process ends with it.
+  process.send?.(message, undefined, undefined, () => undefined);
 };
 
 async function start(message: Extract<ToBroker, { kind: 'start' }>): Promise<void> {
