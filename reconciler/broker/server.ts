@@ -28,8 +28,6 @@ export interface BrokerServer {
 const drainTimeout = 2_000;
 /** As long as an agent waits for its answer: when thousands come at once, the last ones are read late. */
 const connectTimeout = 10_000;
-/** Connections that the system keeps until we take them; beyond it a client waits for seconds before it tries again. */
-const backlog = 4_096;
 const handshakeTimeout = 10_000;
 /** Seconds. A client must ping within it. */
 const keepaliveLimit = 120;
@@ -242,7 +240,7 @@ function createFailureCount(): { count(address: string): number } {
 function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port, backlog }, () => {
+    server.listen({ host, port }, () => {
       server.off('error', reject);
       server.on('error', () => undefined);
       const bound = server.address();
