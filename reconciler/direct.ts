@@ -1,6 +1,6 @@
 /** Direct deployments: what CLI and API ask for. Recorded durably before anybody is told; the plan follows by itself. */
 import type { DeployAnswer, DeployRequest, DocumentText } from '../schemas/api.ts';
-import { checkNames, type DescriptorOptions, type ParsedService, parseDescriptor } from '../schemas/descriptor.ts';
+import { checkServices, type DescriptorOptions, type ParsedService, parseDescriptor } from '../schemas/descriptor.ts';
 import { canonicalJson } from '../schemas/digest.ts';
 import { compareCopyIds, copyId, parseServiceName, type ServiceName } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
@@ -55,7 +55,7 @@ export function readDescriptors(
     parseDescriptor(text, file, { ...options, ...(files && { files }) }),
   );
   const services = parsed.flatMap((one) => one.services);
-  const problems = [...parsed.flatMap((one) => one.problems), ...checkNames(services)];
+  const problems = [...parsed.flatMap((one) => one.problems), ...checkServices(services)];
   const errors = problems.filter((p) => p.severity !== 'warning');
   if (errors.length > 0) throw new ProblemError(errors);
   if (services.length === 0) {

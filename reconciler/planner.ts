@@ -88,7 +88,9 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     recordRollout(name, plan.rollout, now.mono);
     apply(world, { kind: 'noticed', service: name, copies: plan.noticed ?? [], at: now.mono });
     for (const action of plan.actions) promise(action, now.mono);
-    apply(world, { kind: 'waiting', service: name, waits: waitsForNodes(plan) });
+    apply(world, { kind: 'waiting', service: name, waits: waitsForNodes(plan), for: plan.waitsFor ?? [] });
+    // Who waits looks again; what waits itself frees nobody, so circles come to rest.
+    if (!plan.waitsFor) for (const waiter of world.awaited.get(name) ?? []) world.dirty.add(waiter);
     setWake(name, plan.wakeAt, now.mono);
     if (plan.stuck) gaveUp(plan.stuck);
   };

@@ -13,7 +13,6 @@ const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
   on_disconnect: 'on_disconnect is not served by this version: lost copies are replaced',
   on_return: 'on_return is not served by this version: the replacement stays',
   schedule: 'schedules are not served by this version',
-  depends_on: 'depends_on is not served by this version',
   vm_images: 'virtual machines are not served by this version',
   microserviceID: 'existing services are not edited by id: a service is known by its name',
 };

@@ -267,7 +267,11 @@ export const Microservice = Type.Object(
       on_disconnect: later('What happens on a silent node.'),
       on_return: later('Which copy stays when a lost node returns.'),
       schedule: later('Repeats a one_shot.'),
-      depends_on: later('Order between services.'),
+      depends_on: Type.Array(Type.String({ minLength: 1, maxLength: 127, description: 'A service.' }), {
+        maxItems: 64,
+        description:
+          'Services that must be healthy (one_shot: completed) before this one starts for the first time: names of this application, or full names.',
+      }),
       vm_images: later('Images of virtual machines.'),
       args: ignored('Unused in Oakestra.'),
       state: ignored('Unused in Oakestra.'),

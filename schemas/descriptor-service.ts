@@ -1,4 +1,5 @@
 /** One microservice of a valid descriptor as a service spec: defaults filled in, what cannot be carried out said. */
+import { toDependencies } from './descriptor-depends.ts';
 import { type FileTexts, toFiles } from './descriptor-files.ts';
 import { checkGrants, toHost } from './descriptor-host.ts';
 import { toPlacement, toWhere } from './descriptor-placement.ts';
@@ -70,6 +71,7 @@ export function toServiceSpec(
     },
     update: toUpdate(service, run.ports ?? [], path, findings),
     priority: service.priority ?? priority,
+    ...toDependencies(application, service, path, findings),
     ...(application.application_desc ? { description: application.application_desc } : {}),
   };
   checkGrants(spec.name, run, path, findings);

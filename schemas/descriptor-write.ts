@@ -59,6 +59,7 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
     replicas: spec.replicas,
     priority: spec.priority,
     update: writeUpdate(update),
+    ...(spec.depends_on ? { depends_on: [...spec.depends_on] } : {}),
     ...(constraints.length > 0 ? { constraints: [...constraints] } : {}),
     ...(spec.placement.arch ? { arch: [...spec.placement.arch] } : {}),
     ...(spec.placement.spread ? { spread: spec.placement.spread.map((rule) => ({ ...rule })) } : {}),

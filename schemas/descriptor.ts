@@ -2,6 +2,8 @@
  * Deployment descriptors: text to services, and back. A file is taken whole or not at all, so that a typing error never looks
  * like a removed service.
  */
+
+import { checkCycles } from './descriptor-depends.ts';
 import { checkApplicationFields, checkDocumentFields, checkServiceFields } from './descriptor-fields.ts';
 import { checkNames, nameAt, namesIn } from './descriptor-names.ts';
 import { Descriptor, type Microservice } from './descriptor-schema.ts';
@@ -46,7 +48,7 @@ export function parseDescriptor(text: string, file: string, options: DescriptorO
   }
   const parsed = descriptors.map((document) => parseDocument(document, file, options));
   const services = parsed.flatMap((one) => one.services);
-  const found = [...parsed.flatMap((one) => one.problems), ...checkNames(services)];
+  const found = [...parsed.flatMap((one) => one.problems), ...checkServices(services)];
   const failed = found.some((p) => p.severity !== 'warning');
   return {
     services: failed ? [] : services,
@@ -54,6 +56,11 @@ export function parseDescriptor(text: string, file: string, options: DescriptorO
     names: parsed.flatMap((one) => one.names),
     references: [...new Set(parsed.flatMap((one) => one.references))],
   };
+}
+
+/** What is wrong with services together, over all files of a set: names that clash, circles of `depends_on`. */
+export function checkServices(services: readonly ParsedService[]): readonly Problem[] {
+  return [...checkNames(services), ...checkCycles(services)];
 }
 
 /** True for a map with `sla_version` or `applications`, or a key so like them that it must have been meant. */

@@ -166,6 +166,8 @@ export interface ServiceSpec {
   readonly update: UpdatePolicy;
   /** Higher goes first; default 0. */
   readonly priority: number;
+  /** Must be healthy before this one starts for the first time. Sorted; absent: nothing. */
+  readonly depends_on?: readonly ServiceName[];
   /** Free text of the application, for listings. */
   readonly description?: string;
 }

@@ -43,6 +43,7 @@ export const holdCodes = {
   AGENT_TOO_OLD: 'the agents that would fit do not know a field of the run spec',
   HOST_NOT_GRANTED: 'no node grants the access to the host that the service asks for',
   ASSIGNMENT_FULL: 'the assignment of the node would pass 128 KiB',
+  DEPENDENCY_WAITING: 'a service that it depends on is not healthy yet',
   // life of a copy
   SILENT_NODE: 'the copy is on a silent node that is not lost yet',
   IN_PROGRESS: 'a copy is being prepared or started',

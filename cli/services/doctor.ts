@@ -99,6 +99,7 @@ const passing: ReadonlySet<HoldCode> = new Set([
   'SETTLING',
   'UPDATE_QUEUED',
   'CANARY',
+  'DEPENDENCY_WAITING',
   'RECOVERING',
   'LEDGER_UNREAD',
   'ANCESTRY_UNKNOWN',

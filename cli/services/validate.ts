@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { classifyFile } from '../../schemas/classify.ts';
-import { checkNames, type ParsedService, parseDescriptor } from '../../schemas/descriptor.ts';
+import { checkServices, type ParsedService, parseDescriptor } from '../../schemas/descriptor.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import type { Problem } from '../../schemas/problem.ts';
 import { parseClusterSettings, parseRepositorySettings } from '../../schemas/settings.ts';
@@ -76,7 +76,7 @@ function collect(checked: readonly Checked[]): Validated {
   const services = checked.flatMap((one) => one.services);
   const own = checked.flatMap((one) => one.problems);
   const told = new Set(own.map((p) => `${p.code} ${p.subject}`));
-  const across = checkNames(services).filter((p) => !told.has(`${p.code} ${p.subject}`));
+  const across = checkServices(services).filter((p) => !told.has(`${p.code} ${p.subject}`));
   return {
     services,
     problems: [...own, ...across],

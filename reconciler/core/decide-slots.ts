@@ -5,6 +5,7 @@ import { allPrepared, createBudget, createNotice } from './availability.ts';
 import { type Canary, canaryHold } from './canary.ts';
 import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
 import { type Decision, decideSlot, queuedHold, type Rules, stillNeeded, waitsForImages } from './decide.ts';
+import type { Awaited } from './dependencies.ts';
 import { holdOf } from './health.ts';
 import type { Action, Desired, Policy, Rollout, RolloutSeen, View } from './model.ts';
 import { awayHold, massLossHold } from './node-holds.ts';
@@ -25,6 +26,8 @@ export interface SlotsContext {
   readonly target: Target;
   /** Present while the canary pool is updated and watched. */
   readonly canary?: Canary;
+  /** Present while others have to be healthy before the service starts for the first time. */
+  readonly awaited?: Awaited;
   /** False while copies of another version run that must not run beside the target. */
   readonly mayStart: boolean;
 }
@@ -139,6 +142,10 @@ function startMissing(context: SlotsContext, slot: SlotState, placer: Placer): P
   }
   if ((slot.lost.length > 0 || mayRunUnseen(context)) && massLoss(view, policy, now)) {
     return { actions: [], holds: [massLossHold(slot.instance, view, policy, now)] };
+  }
+  if (context.awaited) {
+    const { message } = context.awaited;
+    return { actions: [], holds: [{ code: 'DEPENDENCY_WAITING', subject: slot.instance, message }] };
   }
   const part = placeMissing(context, slot, placer);
   const closed = part.holds.some(({ code }) => closedCodes.has(code));

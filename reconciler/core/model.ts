@@ -183,6 +183,8 @@ export interface World {
   readonly dirty: Set<ServiceName>;
   /** Services that wait for room or for a node: dirtied by every node event that could free them. */
   readonly waiting: Set<ServiceName>;
+  /** Services by what they wait for: see `depends_on`. */
+  readonly awaited: Map<ServiceName, ReadonlySet<ServiceName>>;
   /** Services that must be kept apart from the key, because their own rules name it. */
   readonly shunnedBy: Map<ServiceName, Set<ServiceName>>;
   /** Bytes of each node's part on the wire. */
@@ -260,6 +262,8 @@ export interface ServicePlan {
   readonly holds: readonly Hold[];
   /** Instances that are as wanted. */
   readonly settled: number;
+  /** Services that it waits for before its first start. */
+  readonly waitsFor?: readonly ServiceName[];
   /** Copies (`<instance>/<copy>`) that are about to be stopped: out of the list of healthy ones from now on. All of them. */
   readonly noticed?: readonly string[];
   /** The rollout record as it should be from now on; absent: none. */
@@ -343,7 +347,13 @@ export type WorldEvent =
   /** An action was decided: it counts as done from now on. Draws the next gen. */
   | { readonly kind: 'promised'; readonly action: Action; readonly at?: Mono }
   /** A plan ended with (or without) holds that a change of the nodes could free, see `waitsForNodes`. */
-  | { readonly kind: 'waiting'; readonly service: ServiceName; readonly waits: boolean }
+  | {
+      readonly kind: 'waiting';
+      readonly service: ServiceName;
+      readonly waits: boolean;
+      /** Services that it waits for. */
+      readonly for?: readonly ServiceName[];
+    }
   /** A node's state may have changed with time alone (suspect, lost): plan what is on it. */
   | { readonly kind: 'presence'; readonly node: NodeId }
   | { readonly kind: 'recovered' };

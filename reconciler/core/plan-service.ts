@@ -8,6 +8,7 @@ import { earliest, type Seen, type SlotState, seeCopies, survey } from './classi
 import { copyKey } from './copy-index.ts';
 import { drop } from './decide.ts';
 import { type Decided, decideSlots, type SlotsContext } from './decide-slots.ts';
+import { awaitedBy } from './dependencies.ts';
 import type { Desired, Policy, Rollout, ServicePlan, View } from './model.ts';
 import { afterFailure, afterSlots, courseOf, rolloutHolds, targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
@@ -46,7 +47,8 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
   const { slots, surplus } = failed === course.rollout ? first : survey(wanted, copies, target);
   const canary = canaryOf(view, desired, failed, slots, now);
   const rollout: Rollout = canary === 'passed' ? { ...failed, canary } : failed;
-  const context = { view, desired, policy, now, rollout, seen: course.seen, target };
+  const awaited = awaitedBy(view, desired, rollout, policy, now);
+  const context = { view, desired, policy, now, rollout, seen: course.seen, target, ...(awaited ? { awaited } : {}) };
   const decided = decideSlots(
     { ...context, mayStart: mayStart(context, all.seen), ...(canary && canary !== 'passed' ? { canary } : {}) },
     slots,
@@ -73,6 +75,7 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     noticed: [...decided.noticed, ...removal.noticed].map(({ copy }) => copyKey(copy.instance, copy.copy)),
     rollout: afterSlots(waiting.rollout, desired, { proven: decided.settled, open: decided.open }, now),
     ...(wakeAt === undefined ? {} : { wakeAt }),
+    ...(awaited ? { waitsFor: awaited.names } : {}),
     ...(moves.stuck.length > 0 ? { stuck: moves.stuck } : {}),
   };
 }

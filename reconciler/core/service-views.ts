@@ -24,6 +24,7 @@ const passing: ReadonlySet<string> = new Set<HoldCode>([
   'ENGINE_UNKNOWN',
   'UPDATE_QUEUED',
   'CANARY',
+  'DEPENDENCY_WAITING',
   'ROLLED_BACK',
   'UPDATE_PAUSED',
   'RECOVERING',

@@ -3,7 +3,12 @@
  * readings. Unknown is never empty: whatever cannot be read keeps its last good version and makes the snapshot incomplete.
  */
 import { classifyFile, type FileClass, mayCount } from '../../schemas/classify.ts';
-import { checkNames, type DescriptorOptions, type ParsedService, parseDescriptor } from '../../schemas/descriptor.ts';
+import {
+  checkServices,
+  type DescriptorOptions,
+  type ParsedService,
+  parseDescriptor,
+} from '../../schemas/descriptor.ts';
 import type { FileTexts } from '../../schemas/descriptor-files.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
@@ -211,7 +216,7 @@ export function composeSnapshot(input: {
   }
 
   const services = firstOwners(found, previousFiles);
-  const clashes = checkNames(found);
+  const clashes = checkServices(found);
   if (clashes.length > 0) complete = false;
   return {
     source: input.source,

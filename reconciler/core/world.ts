@@ -53,6 +53,7 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     reserved: new Map(),
     dirty: new Set(),
     waiting: new Set(),
+    awaited: new Map(),
     shunnedBy: new Map(),
     sizes: new Map(),
     failures: new Map(),
@@ -84,6 +85,7 @@ export function cloneWorld(world: Readonly<World>): World {
     reserved: new Map(world.reserved),
     dirty: new Set(world.dirty),
     waiting: new Set(world.waiting),
+    awaited: new Map(world.awaited),
     shunnedBy: new Map([...world.shunnedBy].map(([name, by]) => [name, new Set(by)])),
     sizes: new Map(world.sizes),
     failures: new Map(world.failures),
@@ -143,10 +145,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
     world.ancestry.set(ancestryKey({ name: source, commit }), ancestor);
     dirtyUnwanted(world, source);
   },
-  waiting: (world, { service, waits }) => {
-    if (waits) world.waiting.add(service);
-    else world.waiting.delete(service);
-  },
+  waiting: waitingIs,
   recovered: (world) => {
     world.recovering = false;
     dirtyAll(world, world.desired.keys());
@@ -193,6 +192,18 @@ function rolloutIs(world: World, { service, rollout, at, restored }: Of<'rollout
     const from = (at - (rollout.waited ?? 0)) as Mono;
     world.rolloutSeen.set(service, { digest: rollout.digest, at: from, ...(restored && { restored }) });
   }
+}
+
+function waitingIs(world: World, { service, waits, for: names = [] }: Of<'waiting'>): void {
+  if (waits) world.waiting.add(service);
+  else world.waiting.delete(service);
+  for (const [name, waiters] of [...world.awaited]) {
+    if (!waiters.has(service) || names.includes(name)) continue;
+    const others = new Set([...waiters].filter((one) => one !== service));
+    if (others.size > 0) world.awaited.set(name, others);
+    else world.awaited.delete(name);
+  }
+  for (const name of names) world.awaited.set(name, new Set([...(world.awaited.get(name) ?? []), service]));
 }
 
 /** A new head makes what is known about ancestors of the old one worthless. */

@@ -233,7 +233,8 @@ describe('mistakes', () => {
     ['empty label', { constraints: [{ type: 'label', label: 'a' }] }, { code: 'DESCRIPTOR_INVALID' }],
     ['half a GPU', { vgpus: 0.5 }, { code: 'DESCRIPTOR_INVALID' }],
     ['volumes', { volumes: [{ volume_id: 'a' }] }, { code: 'FIELD_NOT_SERVED' }],
-    ['depends_on', { depends_on: ['db'] }, { code: 'FIELD_NOT_SERVED' }],
+    ['depends_on itself', { depends_on: ['web'] }, { message: 'a service cannot wait for itself' }],
+    ['depends_on a.b', { depends_on: ['a.b'] }, { message: '`a.b` is no name of a service' }],
     ['id', { microserviceID: 'abc' }, { code: 'FIELD_NOT_SERVED' }],
   ])('%s', (_, service, expected) => {
     const [problem, ...more] = errorsOf(service);

@@ -1,0 +1,46 @@
+/** `depends_on`: the first start of a service waits until others are healthy. Afterwards nobody waits, whatever becomes of them. */
+import type { ServiceName } from '../../schemas/names.ts';
+import type { Now } from '../../schemas/ports.ts';
+import { seeCopies } from './classify.ts';
+import type { Desired, Policy, Rollout, View } from './model.ts';
+import { wantedSlots } from './slots.ts';
+
+export interface Awaited {
+  readonly names: readonly ServiceName[];
+  /** `waits for a (1 of 2 healthy), b (nobody asks for it)` */
+  readonly message: string;
+}
+
+/** What the service waits for; undefined: nothing, or it was healthy before. */
+export function awaitedBy(
+  view: View,
+  { spec }: Desired,
+  rollout: Rollout,
+  policy: Policy,
+  now: Now,
+): Awaited | undefined {
+  if (!spec.depends_on || rollout.good) return undefined;
+  const open = spec.depends_on.flatMap((name) => {
+    const why = whyNotReady(view, name, policy, now);
+    return why === undefined ? [] : [{ name, why }];
+  });
+  if (open.length === 0) return undefined;
+  return {
+    names: open.map(({ name }) => name),
+    message: `waits for ${open.map(({ name, why }) => `${name} (${why})`).join(', ')}`,
+  };
+}
+
+/** Every wanted slot has a healthy copy, of whatever version. */
+function whyNotReady(view: View, name: ServiceName, policy: Policy, now: Now): string | undefined {
+  const desired = view.desired.get(name);
+  if (!desired) return 'nobody asks for it';
+  const slots = wantedSlots(view, desired);
+  if (slots.length === 0) return 'it has no instance';
+  const { seen } = seeCopies(view, name, policy, now, desired.spec.update.settle);
+  const healthy = new Set(
+    seen.filter((one) => one.healthy && one.presence.state !== 'lost').map(({ copy }) => copy.slot),
+  );
+  const count = slots.filter(({ slot }) => healthy.has(slot)).length;
+  return count === slots.length ? undefined : `${count} of ${slots.length} healthy`;
+}
