@@ -1,10 +1,13 @@
 /** A node as placement sees it, and what wants a place on it. */
+import { withoutEmpty } from '../../schemas/digest.ts';
 import type { InstanceName, NodeId } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { Needs, Placement, RunSpec } from '../../schemas/spec.ts';
 import { variablesOf } from '../../schemas/variables.ts';
+import { portKeys } from './copy-index.ts';
 import type { Node, Policy, Reserved, View } from './model.ts';
-import { archOf, type Capacity, capacityOf, cordonOf, isSeed, labelsOf } from './node-facts.ts';
+import { cordonOf } from './node-facts.ts';
+import { type Facts, factsOf } from './node-index.ts';
 import { sizeOfDocument } from './part-size.ts';
 import { type Presence, presenceOf } from './presence.ts';
 
@@ -32,20 +35,20 @@ export interface Wish extends PlaceRequest {
   readonly variables: readonly string[];
   /** Bytes of its document in an assignment. */
   readonly bytes: number;
+  /** Members of its run spec. */
+  readonly fields: readonly string[];
+  /** Host ports that it publishes, as `portKeys` says them. */
+  readonly ports: readonly string[];
 }
 
 export interface Candidate {
   readonly node: Node;
   readonly id: NodeId;
   readonly state: Presence['state'];
-  readonly labels: Readonly<Record<string, string>> | undefined;
   readonly cordon: { readonly cause: string } | undefined;
-  /** As engines call it; undefined while unknown. */
-  readonly arch: string | undefined;
-  /** False for a seed node whose capacity nodes.yaml does not give: it takes what names it, and nobody counts its room. */
-  readonly sized: boolean;
-  /** Cores (overcommitted), MB and GPUs in all; 0 while unknown. */
-  readonly capacity: Omit<Capacity, 'cpu' | 'gpu'> & { readonly vcpus: number; readonly vgpus: number };
+  readonly facts: Facts;
+  /** How many times over its cores may be promised. */
+  readonly overcommit: number;
   readonly reserved: Reserved;
   /** Bytes of its assignment, and jobs in it. */
   readonly size: number;
@@ -61,32 +64,26 @@ const nothing: Reserved = {
   bandwidth_out: 0,
   ports: new Map(),
 };
-const noCapacity: Capacity = { cpu: 0, memory: 0 };
-const allCapacity: Capacity = { cpu: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY };
-
 /** The node as it is in the world. */
 export function candidateOf(view: View, node: Node, policy: Policy, now: Now): Candidate {
   const { id } = node.record;
-  const known = capacityOf(node);
-  const sized = known !== undefined || !isSeed(node);
-  const { cpu, gpu = 0, ...capacity } = known ?? (sized ? noCapacity : allCapacity);
   return {
     node,
     id,
     state: presenceOf(node, policy, now).state,
-    labels: labelsOf(node),
     cordon: cordonOf(node, policy),
-    sized,
-    arch: archOf(node),
-    capacity: { ...capacity, vcpus: cpu * policy.cpuOvercommit, vgpus: gpu },
+    facts: view.index.spots.get(id)?.facts ?? factsOf(node),
+    overcommit: policy.cpuOvercommit,
     reserved: view.reserved.get(id) ?? nothing,
     size: view.sizes.get(id) ?? 0,
     jobs: node.part.jobs.length,
   };
 }
 
-export function wishOf(request: PlaceRequest): Wish {
-  return { ...request, variables: variablesOf(request.run), bytes: sizeOfDocument(request.run) };
+/** What a run spec says to placement; worth keeping over the copies of one service. */
+export function readOf(run: RunSpec): Pick<Wish, 'variables' | 'bytes' | 'fields' | 'ports'> {
+  const fields = Object.keys(withoutEmpty(run));
+  return { variables: variablesOf(run), bytes: sizeOfDocument(run), fields, ports: portKeys(run) };
 }
 
 /** Bytes of a job in an assignment, about: names, digest, source. */
@@ -115,9 +112,4 @@ export function withCopy(candidate: Candidate, wish: Wish): Candidate {
     size: candidate.size + addedBytes(candidate, wish),
     jobs: candidate.jobs + 1,
   };
-}
-
-/** Where the node publishes ports. Agents on one machine share it. */
-export function addressOf(node: Node): string {
-  return node.information?.ip ?? node.record.id;
 }

@@ -88,17 +88,22 @@ export function survey(
   target: Target,
 ): Survey {
   const slots = new Set(wanted.map(({ slot }) => slot));
+  const seen = bySlot(copies.seen, ({ copy }) => copy.slot);
+  const unread = bySlot(copies.unread, (copy) => copy.slot);
   return {
-    slots: wanted.map((slot) =>
-      slotState(
-        slot,
-        copies.seen.filter(({ copy }) => copy.slot === slot.slot),
-        copies.unread.filter((copy) => copy.slot === slot.slot),
-        target,
-      ),
-    ),
+    slots: wanted.map((one) => slotState(one, seen.get(one.slot) ?? [], unread.get(one.slot) ?? [], target)),
     surplus: copies.seen.filter(({ copy }) => !slots.has(copy.slot)),
   };
+}
+
+function bySlot<T>(items: readonly T[], slotOf: (item: T) => number): ReadonlyMap<number, readonly T[]> {
+  const groups = new Map<number, T[]>();
+  for (const item of items) {
+    const group = groups.get(slotOf(item));
+    if (group) group.push(item);
+    else groups.set(slotOf(item), [item]);
+  }
+  return groups;
 }
 
 function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly Copy[], target: Target): SlotState {

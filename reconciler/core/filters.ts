@@ -2,7 +2,6 @@
  * Placement filters, in order: first what a node is, then how it is at the moment, then what is beside and free on it. When no
  * node passes, the filter that the best node got as far as is the reason, so that a hold names the last thing in the way.
  */
-import { withoutEmpty } from '../../schemas/digest.ts';
 import { type MissingGrant, missingGrant } from '../../schemas/grants.ts';
 import { parseInstanceName } from '../../schemas/names.ts';
 import { type LabelRule, type RunSpec, type RuntimeName, runtimesFor } from '../../schemas/spec.ts';
@@ -32,24 +31,24 @@ export const standingFilters: readonly StandingFilter[] = [
   {
     name: 'labels',
     code: 'LABEL_MISMATCH',
-    admits: ({ labels }, { placement }) => labels === undefined || matchesLabels(labels, placement.labels),
+    admits: ({ facts: { labels } }, { placement }) => labels === undefined || matchesLabels(labels, placement.labels),
     explain: (refused, { placement }) => `${count(refused)} without ${placement.labels.map(formatRule).join(' and ')}`,
   },
   {
     name: 'variables',
     code: 'LABEL_MISMATCH',
-    admits: ({ labels }, wish) => labels === undefined || missingLabels(labels, wish.variables).length === 0,
+    admits: ({ facts: { labels } }, wish) => labels === undefined || missingLabels(labels, wish.variables).length === 0,
     explain: (refused, wish) => {
-      const missing = new Set(refused.flatMap(({ labels }) => missingLabels(labels ?? {}, wish.variables)));
+      const missing = new Set(refused.flatMap(({ facts: { labels } }) => missingLabels(labels ?? {}, wish.variables)));
       return `${count(refused)} without the label ${[...missing].sort().join(', ')} that its environment asks for`;
     },
   },
   {
     name: 'architecture',
     code: 'NO_ARCHITECTURE',
-    admits: ({ arch }, { placement }) => arch === undefined || (placement.arch?.includes(arch) ?? true),
+    admits: ({ facts: { arch } }, { placement }) => arch === undefined || (placement.arch?.includes(arch) ?? true),
     explain: (refused, { placement }) => {
-      const found = [...new Set(refused.map(({ arch }) => arch))].sort().join(' or ');
+      const found = [...new Set(refused.map(({ facts }) => facts.arch))].sort().join(' or ');
       return `${count(refused)} with ${found}, and it is for ${placement.arch?.join(' or ')}`;
     },
   },
@@ -62,9 +61,9 @@ export const standingFilters: readonly StandingFilter[] = [
   {
     name: 'fields',
     code: 'AGENT_TOO_OLD',
-    admits: ({ node }, { run }) => !node.information || unknownFields(node, run).length === 0,
-    explain: (refused, { run }) => {
-      const fields = new Set(refused.flatMap(({ node }) => unknownFields(node, run)));
+    admits: ({ node }, wish) => !node.information || unknownFields(node, wish).length === 0,
+    explain: (refused, wish) => {
+      const fields = new Set(refused.flatMap(({ node }) => unknownFields(node, wish)));
       return `${count(refused)} with an agent that does not know ${[...fields].sort().join(', ')}`;
     },
   },
@@ -86,8 +85,8 @@ const presentFilters: readonly Filter[] = [
   {
     name: 'size',
     code: 'NO_CAPACITY',
-    admits: ({ id, node, sized }, { placement, only }) =>
-      sized || placement.nodes.some((name) => isCalled(node, name)) || (only?.has(id) ?? false),
+    admits: ({ id, node, facts }, { placement, only }) =>
+      facts.sized || placement.nodes.some((name) => isCalled(node, name)) || (only?.has(id) ?? false),
     explain: (refused) => `${count(refused)} of unknown capacity, only for services that name it (${listed(refused)})`,
   },
   {
@@ -148,7 +147,10 @@ const presentFilters: readonly Filter[] = [
   },
 ];
 
-export const filters: readonly Filter[] = [...standingFilters, ...presentFilters, ...roomFilters];
+/** What may change from one moment to the next. */
+export const momentFilters: readonly Filter[] = [...presentFilters, ...roomFilters];
+
+export const filters: readonly Filter[] = [...standingFilters, ...momentFilters];
 
 /** What the node's policy would have to allow. */
 function missingOn(node: Node, { instance, run }: Wish): MissingGrant | undefined {
@@ -184,9 +186,9 @@ export function missingLabels(labels: Readonly<Record<string, string>>, variable
   return wanted.filter((label) => !Object.hasOwn(labels, label));
 }
 
-function unknownFields(node: Node, run: RunSpec): string[] {
-  const known = new Set(node.information?.fields);
-  return Object.keys(withoutEmpty(run)).filter((field) => !known.has(field));
+function unknownFields(node: Node, { fields }: Wish): string[] {
+  const known = node.information?.fields ?? [];
+  return fields.filter((field) => !known.includes(field));
 }
 
 function formatRule({ label, op, values }: LabelRule): string {

@@ -1,6 +1,7 @@
 /** Entries of nodes.yaml and the nodes that they speak of: by node name, else by IP, which gives the node an alias. */
 import type { NodeId } from '../../schemas/names.ts';
 import type { Listing, Listings, Node, NodeRecord, World } from './model.ts';
+import { indexNode } from './node-index.ts';
 
 /** Cause of a cordon that ends when an entry matches the node again. */
 export const removedEntryCause = 'its entry was removed from nodes.yaml';
@@ -37,6 +38,7 @@ export function rematch(world: World, listings: Iterable<Listing>, removed: read
     const next = withListing(node, listing, gone);
     if (same(node, next)) continue;
     world.nodes.set(id, next);
+    indexNode(world, id);
     changed.add(id);
   }
   world.expected.clear();
@@ -56,7 +58,10 @@ export function rematchNode(world: World, id: NodeId): void {
   const listing = listingFor(world, node);
   const before = node.listing;
   const next = withListing(node, listing, new Set());
-  if (!same(node, next)) world.nodes.set(id, next);
+  if (!same(node, next)) {
+    world.nodes.set(id, next);
+    indexNode(world, id);
+  }
   if (listing) expected.delete(listing.name);
   if (!before || before.name === listing?.name) return;
   const isShared = [...world.nodes.values()].some((other) => other.listing?.name === before.name);

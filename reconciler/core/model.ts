@@ -11,6 +11,7 @@ import type { Dialect } from '../../schemas/seed.ts';
 import type { JobSource, RunSpec, RuntimeName, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
 import type { Cordon, Deviation, Override, Renewals, Seats, StuckMove } from './deviations.ts';
+import type { NodeIndex } from './node-index.ts';
 
 /** What the sources want of one service, merged. One full name has one source. */
 export interface Desired {
@@ -189,6 +190,10 @@ export interface World {
   readonly shunnedBy: Map<ServiceName, Set<ServiceName>>;
   /** Bytes of each node's part on the wire. */
   readonly sizes: Map<NodeId, number>;
+  /** Nodes as placement looks them up. */
+  readonly index: NodeIndex;
+  /** Services with an instance on every node. */
+  readonly everywhere: Set<ServiceName>;
   /** Where copies of a service failed lately: a few nodes each, see failures.ts. */
   readonly failures: Map<ServiceName, ReadonlyMap<NodeId, Failure>>;
 }

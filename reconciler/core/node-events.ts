@@ -8,6 +8,7 @@ import { forgetFailures, noteFailures } from './failures.ts';
 import { rematch, rematchNode } from './listings.ts';
 import type { Listing, Node, NodeRecord, World, WorldEvent } from './model.ts';
 import { isUnwritable } from './node-facts.ts';
+import { indexNode, rankNode } from './node-index.ts';
 import { sizeAfter } from './part-size.ts';
 import { beatOf } from './presence.ts';
 
@@ -20,6 +21,7 @@ export function nodeKnown(world: World, record: NodeRecord): void {
   world.names.set(record.name, record.id);
   reserve(world, record.id);
   rematchNode(world, record.id);
+  indexNode(world, record.id);
   dirtyNode(world, record.id);
 }
 
@@ -32,6 +34,7 @@ export function nodeForgotten(world: World, id: NodeId): void {
   world.reserved.delete(id);
   world.sizes.delete(id);
   forgetFailures(world, id);
+  indexNode(world, id);
   if (world.listed.byName.size > 0) rematch(world, world.listed.byName.values());
   dirtyAll(world, services);
   dirtyWaiting(world);
@@ -55,7 +58,9 @@ export function informationCame(world: World, event: Of<'information'>): void {
   world.nodes.set(event.node, { ...nodeOf(world, event.node, before), information });
   if (old?.ip !== information.ip) rematchNode(world, event.node);
   const { listing } = nodeOf(world, event.node, before);
-  if (!old || listing !== before.listing || !samePlacement(old, information)) dirtyNode(world, event.node);
+  if (old && listing === before.listing && samePlacement(old, information)) return;
+  indexNode(world, event.node);
+  dirtyNode(world, event.node);
 }
 
 /** The complete set of copies of the node. */
@@ -113,6 +118,7 @@ function reserve(world: World, id: NodeId): void {
   const documents = world.nodes.get(id)?.part.documents ?? {};
   const after = reservedBy(world.copiesOn.get(id)?.values() ?? [], documents);
   world.reserved.set(id, after);
+  rankNode(world, id);
   if (frees(before, after)) dirtyWaiting(world);
 }
 
@@ -131,7 +137,7 @@ export function dirtyNode(world: World, id: NodeId): void {
 /** Plans what waits for room or for a node, and what runs on every node. */
 export function dirtyWaiting(world: World): void {
   dirtyAll(world, world.waiting);
-  for (const [name, desired] of world.desired) if (desired.spec.replicas === 'every') world.dirty.add(name);
+  dirtyAll(world, world.everywhere);
 }
 
 export function dirtyAll(world: World, services: Iterable<ServiceName>): void {

@@ -50,3 +50,8 @@ export function cordonOf(node: Node, policy: Pick<Policy, 'undeclared'>): Cordon
   if (!node.listing && policy.undeclared !== 'use') return { cause: 'it is not in nodes.yaml' };
   return undefined;
 }
+
+/** Where the node publishes ports. Agents on one machine share it. */
+export function addressOf({ information, record }: Node): string {
+  return information?.ip ?? record.id;
+}

@@ -2,20 +2,13 @@
 import type { Job } from '../../schemas/messages.ts';
 import type { NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
-import type { RuntimeName } from '../../schemas/spec.ts';
+import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
 import { labelOfVariable } from '../../schemas/variables.ts';
-import {
-  addressOf,
-  type Candidate,
-  candidateOf,
-  type PlaceRequest,
-  type Wish,
-  wishOf,
-  withCopy,
-} from './candidates.ts';
+import { type Candidate, candidateOf, type PlaceRequest, readOf, type Wish, withCopy } from './candidates.ts';
+import { type Chooser, createChooser } from './choose.ts';
 import type { Filter } from './filter.ts';
-import { filters, isCalled, runtimeFor, standingFilters } from './filters.ts';
+import { filters, runtimeFor, standingFilters } from './filters.ts';
 import type { Node, Policy, View } from './model.ts';
 import { uncounted } from './room.ts';
 import { createScene, labelValue, type Scene, type Surroundings } from './scene.ts';
@@ -39,108 +32,151 @@ export interface Placer {
   rank(request: PlaceRequest): { readonly nodes: readonly Node[] } | { readonly hold: Hold };
 }
 
-type Admitted =
-  | { readonly best: Candidate; readonly runtime: RuntimeName; readonly others: readonly Candidate[] }
-  | { readonly hold: Hold };
-
 /** A placer for one plan of one service. */
 export function createPlacer(view: View, service: ServiceName, policy: Policy, now: Now): Placer {
-  // Most plans place nothing: the nodes are looked at when the first copy wants a place.
-  let looked: { readonly candidates: Map<NodeId, Candidate>; readonly scene: Scene } | undefined;
-  const look = (): NonNullable<typeof looked> => {
-    const candidates = collect(view, policy, now);
-    return { candidates, scene: createScene(view, service, policy, now, surroundingsOf(candidates)) };
+  /** Nodes as they are with what was placed in this plan. */
+  const taken = new Map<NodeId, Candidate>();
+  const fresh = (node: Node): Candidate => taken.get(node.record.id) ?? candidateOf(view, node, policy, now);
+  const at = (id: NodeId): Candidate => fresh(view.nodes.get(id) as Node);
+  const all = (): Candidate[] => [...view.nodes.values()].map(fresh);
+  // Most plans place nothing: what is around is looked at when the first copy wants a place.
+  let around: { readonly scene: Scene; readonly chooser: Chooser } | undefined;
+  const look = (): NonNullable<typeof around> => {
+    if (around) return around;
+    const scene = createScene(view, service, policy, now, surroundingsOf(view, at));
+    around = { scene, chooser: createChooser(view, policy, scene, at) };
+    return around;
+  };
+  let read: { readonly run: RunSpec; readonly found: ReturnType<typeof readOf> } | undefined;
+  const wishOf = (request: PlaceRequest): Wish => {
+    if (read?.run !== request.run) read = { run: request.run, found: readOf(request.run) };
+    return { ...request, ...read.found };
   };
 
-  const admit = (wish: Wish): Admitted => {
-    const direct = directProblem(view, wish);
-    if (direct) return { hold: direct };
-    looked ??= look();
-    const { candidates, scene } = looked;
-    const among = [...candidates.values()].filter(({ id }) => !wish.only || wish.only.has(id));
-    const { admitted, refused } = sift(among, wish, scene);
-    const [best, ...others] = admitted.sort((a, b) => compareCandidates(a, b, wish, scene, policy));
-    const runtime = best && runtimeFor(best.node, wish.run);
-    return best && runtime ? { best, runtime, others } : { hold: explain(among, refused, wish, scene) };
+  /** Among these, the best first. */
+  const rankAmong = (among: readonly Candidate[], wish: Wish): readonly Candidate[] => {
+    const { scene } = look();
+    const admitted = among.filter((candidate) => filters.every((filter) => filter.admits(candidate, wish, scene)));
+    return admitted.sort((a, b) => compareCandidates(a, b, wish, scene, policy));
+  };
+  const bestFor = (wish: Wish): Candidate | undefined => {
+    const few = wish.only ?? calledNodes(view, wish);
+    if (few) return rankAmong([...few].filter((id) => view.nodes.has(id)).map(at), wish)[0];
+    if (wish.prefer !== undefined && view.nodes.has(wish.prefer)) {
+      const [preferred] = rankAmong([at(wish.prefer)], wish);
+      if (preferred) return preferred;
+    }
+    const chosen = look().chooser.choose(wish);
+    if (chosen === 'unsuited') return rankAmong(all(), wish)[0];
+    return chosen === 'none' ? undefined : chosen;
+  };
+  const refuse = (wish: Wish): Hold => {
+    const { scene } = look();
+    const among = wish.only ? [...wish.only].filter((id) => view.nodes.has(id)).map(at) : all();
+    return explain(byName(among), wish, scene);
   };
 
   return {
     rank(request) {
-      const found = admit(wishOf(request));
-      return 'hold' in found ? found : { nodes: [found.best, ...found.others].map(({ node }) => node) };
+      const wish = wishOf(request);
+      const direct = directProblem(view, wish);
+      if (direct) return { hold: direct };
+      const among = all().filter(({ id }) => !wish.only || wish.only.has(id));
+      const ranked = rankAmong(among, wish);
+      return ranked.length > 0 ? { nodes: ranked.map(({ node }) => node) } : { hold: refuse(wish) };
     },
     place(request) {
       const wish = wishOf(request);
-      const found = admit(wish);
-      if ('hold' in found) return { kind: 'refused', hold: found.hold };
-      const { best, runtime, others } = found;
-      looked?.scene.take(best, wish);
-      looked?.candidates.set(best.id, withCopy(best, wish));
-      const why = reasonFor(best, others.length + 1, wish);
-      return { kind: 'placed', node: best.id, runtime, beside: besideOf(best, wish), why };
+      const direct = directProblem(view, wish);
+      if (direct) return { kind: 'refused', hold: direct };
+      const best = bestFor(wish);
+      const runtime = best && runtimeFor(best.node, wish.run);
+      if (!best || !runtime) return { kind: 'refused', hold: refuse(wish) };
+      const { scene, chooser } = look();
+      scene.take(best, wish);
+      taken.set(best.id, withCopy(best, wish));
+      chooser.took(best.id);
+      return {
+        kind: 'placed',
+        node: best.id,
+        runtime,
+        beside: besideOf(best, wish),
+        why: reasonFor(best, wish, policy),
+      };
     },
   };
 }
 
-function collect(view: View, policy: Policy, now: Now): Map<NodeId, Candidate> {
-  const nodes = [...view.nodes].sort(([, a], [, b]) => (a.record.name < b.record.name ? -1 : 1));
-  return new Map(nodes.map(([id, node]) => [id, candidateOf(view, node, policy, now)]));
+function byName(candidates: readonly Candidate[]): readonly Candidate[] {
+  return [...candidates].sort((a, b) => (a.node.record.name < b.node.record.name ? -1 : 1));
 }
 
-function surroundingsOf(candidates: ReadonlyMap<NodeId, Candidate>): Surroundings {
-  const byAddress = new Map<string, NodeId[]>();
-  for (const { id, node } of candidates.values()) {
-    byAddress.set(addressOf(node), [...(byAddress.get(addressOf(node)) ?? []), id]);
-  }
+/** Nodes that it names; undefined when it names none, and any will do. */
+function calledNodes(view: View, { placement }: Wish): ReadonlySet<NodeId> | undefined {
+  if (placement.nodes.length === 0) return undefined;
+  return new Set(placement.nodes.flatMap((name) => nodesCalled(view, name)));
+}
+
+function nodesCalled({ names, index }: View, name: string): NodeId[] {
+  const own = names.get(name);
+  return [...new Set([...(own === undefined ? [] : [own]), ...(index.aliases.get(name) ?? [])])];
+}
+
+function surroundingsOf({ index }: View, at: (id: NodeId) => Candidate): Surroundings {
+  const known = new Map<string, Set<string>>();
+  let asked: Wish['run'] | undefined;
   return {
-    at: (address) => byAddress.get(address) ?? [],
+    at: (address) => index.addresses.get(address) ?? [],
     values(label, wish) {
-      const values = new Set<string>();
-      for (const candidate of candidates.values()) {
-        const value = labelValue(candidate.labels, label);
-        if (value !== undefined && standingFilters.every((filter) => filter.admits(candidate, wish))) values.add(value);
+      if (asked !== wish.run) known.clear();
+      asked = wish.run;
+      const found = known.get(label) ?? new Set<string>();
+      if (known.has(label)) return found;
+      known.set(label, found);
+      for (const id of index.spots.keys()) {
+        const candidate = at(id);
+        const value = labelValue(candidate.facts.labels, label);
+        const isNew = value !== undefined && !found.has(value);
+        if (isNew && standingFilters.every((filter) => filter.admits(candidate, wish))) found.add(value);
       }
-      return values;
+      return found;
     },
   };
 }
 
-function sift(
-  among: readonly Candidate[],
-  wish: Wish,
-  scene: Scene,
-): { admitted: Candidate[]; refused: Map<Filter, Candidate[]> } {
+/** By the first filter that turned each away. */
+function sift(among: readonly Candidate[], wish: Wish, scene: Scene): ReadonlyMap<Filter, Candidate[]> {
   const refused = new Map<Filter, Candidate[]>();
-  const admitted = among.filter((candidate) => {
+  for (const candidate of among) {
     const filter = filters.find((one) => !one.admits(candidate, wish, scene));
-    if (!filter) return true;
+    if (!filter) continue;
     const before = refused.get(filter);
     if (before) before.push(candidate);
     else refused.set(filter, [candidate]);
-    return false;
-  });
-  return { admitted, refused };
+  }
+  return refused;
 }
 
-function besideOf({ labels }: Candidate, { needs, variables }: Wish): Pick<Job, 'reserves' | 'variables'> {
+function besideOf({ facts }: Candidate, { needs, variables }: Wish): Pick<Job, 'reserves' | 'variables'> {
   const amounts = (['storage', 'bandwidth_in', 'bandwidth_out'] as const).flatMap((name) => {
     const amount = needs?.[name] ?? 0;
     return amount > 0 ? [[name, amount] as const] : [];
   });
-  const values = variables.map((name) => [name, labelValue(labels, labelOfVariable(name) ?? '') ?? ''] as const);
+  const values = variables.map((name) => [name, labelValue(facts.labels, labelOfVariable(name) ?? '') ?? ''] as const);
   return {
     ...(amounts.length > 0 ? { reserves: Object.fromEntries(amounts) } : {}),
     ...(values.length > 0 ? { variables: Object.fromEntries(values) } : {}),
   };
 }
 
-function reasonFor(best: Candidate, admitted: number, wish: Wish): string {
+function reasonFor(best: Candidate, wish: Wish, { placement }: Policy): string {
   const { name } = best.node.record;
   const missing = uncounted(best, wish);
   const beside = missing.length > 0 ? `; ${missing.join(', ')} not counted: ${name} states none` : '';
   if (wish.only?.size === 1) return `on ${name}, where it belongs${beside}`;
   if (best.id === wish.prefer) return `on ${name}, where it was${beside}`;
-  return `on ${name}, the best of ${admitted} nodes that fit${beside}`;
+  const kind = placement === 'best_fit' ? 'fullest that has room' : 'emptiest';
+  return `on ${name}, of the nodes with the fewest instances the ${kind}${beside}`;
 }
 
 /** Names that nobody has, or that several have, are said as such before any node is looked at. */
@@ -154,16 +190,15 @@ function directProblem(view: View, { placement, instance }: PlaceRequest): Hold 
       'give each cluster its own folder below clusters/',
     );
   }
-  const nodes = [...view.nodes.values()];
   for (const name of placement.nodes) {
-    const called = nodes.filter((node) => isCalled(node, name));
+    const called = nodesCalled(view, name);
     if (called.length > 1) {
-      const names = called.map((node) => node.record.name).sort();
+      const names = called.map((id) => view.nodes.get(id)?.record.name ?? id).sort();
       const message = `${name} may be any of ${names.join(', ')}`;
       return say('DIRECT_NODE_AMBIGUOUS', message, 'write the node name itself');
     }
   }
-  const known = placement.nodes.filter((name) => nodes.some((node) => isCalled(node, name)));
+  const known = placement.nodes.filter((name) => nodesCalled(view, name).length > 0);
   if (placement.nodes.length === 0 || known.length > 0) return undefined;
   const expected = placement.nodes.filter((name) => view.expected.has(name));
   if (expected.length > 0) {
@@ -173,12 +208,7 @@ function directProblem(view: View, { placement, instance }: PlaceRequest): Hold 
 }
 
 /** One hold: the last filter in the way gives the code and comes first in the sentence. */
-function explain(
-  among: readonly Candidate[],
-  refused: ReadonlyMap<Filter, readonly Candidate[]>,
-  wish: Wish,
-  scene: Scene,
-): Hold {
+function explain(among: readonly Candidate[], wish: Wish, scene: Scene): Hold {
   const subject = wish.instance;
   if (among.length === 0) {
     return {
@@ -188,6 +218,7 @@ function explain(
       hint: 'oakctl nodes token',
     };
   }
+  const refused = sift(among, wish, scene);
   const inTheWay = filters.filter((filter) => refused.has(filter)).reverse();
   const message = inTheWay.map((filter) => filter.explain(refused.get(filter) ?? [], wish, scene)).join('; ');
   return { code: inTheWay[0]?.code ?? 'NO_NODE', subject, message };

@@ -2,7 +2,6 @@
 import type { InstanceName } from '../../schemas/names.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { addedBytes, type Candidate, type Wish } from './candidates.ts';
-import { portKeys } from './copy-index.ts';
 import type { Filter } from './filter.ts';
 import { longestPart, mostJobs } from './part-size.ts';
 import type { Scene } from './scene.ts';
@@ -25,21 +24,21 @@ const amounts: readonly Amount[] = [
     unit: ' MB',
     needed: ({ run }) => run.memory ?? 0,
     left: ({ memory }) => memory ?? 0,
-    free: ({ capacity, reserved }) => capacity.memory - reserved.memory,
+    free: ({ facts, reserved }) => facts.capacity.memory - reserved.memory,
   },
   {
     name: 'vcpus',
     unit: ' vcpus',
     needed: ({ run }) => run.vcpus ?? 0,
     left: ({ vcpus }) => vcpus ?? 0,
-    free: ({ capacity, reserved }) => capacity.vcpus - reserved.vcpus,
+    free: ({ facts, overcommit, reserved }) => facts.capacity.cpu * overcommit - reserved.vcpus,
   },
   {
     name: 'vgpus',
     unit: ' vgpus',
     needed: ({ run }) => run.vgpus ?? 0,
     left: ({ vgpus }) => vgpus ?? 0,
-    free: ({ capacity, reserved }) => capacity.vgpus - reserved.vgpus,
+    free: ({ facts, reserved }) => (facts.capacity.gpu ?? 0) - reserved.vgpus,
   },
   ...stated('storage', ' MB of disk'),
   ...stated('bandwidth_in', ' kbit/s in'),
@@ -47,15 +46,15 @@ const amounts: readonly Amount[] = [
 ];
 
 function stated(name: 'storage' | 'bandwidth_in' | 'bandwidth_out', unit: string): Amount[] {
-  const free = ({ capacity, reserved }: Candidate): number =>
-    (capacity[name] ?? Number.POSITIVE_INFINITY) - reserved[name];
+  const free = ({ facts, reserved }: Candidate): number =>
+    (facts.capacity[name] ?? Number.POSITIVE_INFINITY) - reserved[name];
   return [{ name, unit, needed: ({ needs }) => needs?.[name] ?? 0, free }];
 }
 
 /** Amounts that the wish needs and the node does not state: they count nowhere there. */
-export function uncounted({ capacity }: Candidate, { needs }: Wish): string[] {
+export function uncounted({ facts }: Candidate, { needs }: Wish): string[] {
   const names = ['storage', 'bandwidth_in', 'bandwidth_out'] as const;
-  return names.filter((name) => (needs?.[name] ?? 0) > 0 && capacity[name] === undefined);
+  return names.filter((name) => (needs?.[name] ?? 0) > 0 && facts.capacity[name] === undefined);
 }
 
 /** Fractions of cores add up with rounding errors; a thousandth of a core is nothing. */
@@ -106,7 +105,7 @@ export const roomFilters: readonly Filter[] = [
 
 /** A wanted host port that is taken, with who has it. */
 function takenPort({ id, node }: Candidate, wish: Wish, scene: Scene): [string, InstanceName] | undefined {
-  for (const key of portKeys(wish.run)) {
+  for (const key of wish.ports) {
     const holder = scene.portHolder(node, key);
     if (holder === undefined || (holder === wish.instance && (wish.yields || wish.releases?.node === id))) continue;
     return [key, holder];

@@ -5,18 +5,19 @@
 import type { InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { ApartRule } from '../../schemas/spec.ts';
-import { addressOf, type Candidate, type Wish } from './candidates.ts';
-import { portKeys } from './copy-index.ts';
+import type { Candidate, Wish } from './candidates.ts';
 import { penaltiesOf } from './failures.ts';
 import type { Copy, Node, Policy, View } from './model.ts';
-import { labelsOf } from './node-facts.ts';
+import { addressOf, labelsOf } from './node-facts.ts';
 import { presenceOf } from './presence.ts';
 
 export interface Scene {
   /** Instances of the service on the node, and failures of it there: the fewer the better. */
   weight(id: NodeId): number;
+  /** Nodes with a weight. */
+  heavy(): Iterable<NodeId>;
   /** The instance that keeps this one away from the node; undefined when none does. */
-  neighbour(candidate: Pick<Candidate, 'id' | 'labels'>, wish: Wish): Neighbour | undefined;
+  neighbour(candidate: Place, wish: Wish): Neighbour | undefined;
   /** Other instances of the service on nodes with this value of the label. */
   count(label: string, value: string, instance: InstanceName): number;
   /** The least of these counts, over all values that the wish could go to. */
@@ -33,6 +34,12 @@ export interface Neighbour {
   readonly label?: string;
 }
 
+/** As much of a candidate as neighbourhood needs. */
+interface Place {
+  readonly id: NodeId;
+  readonly facts: { readonly labels: Candidate['facts']['labels'] };
+}
+
 interface Occupied {
   readonly rule: ApartRule;
   /** Domain -> instances in it. */
@@ -42,7 +49,7 @@ interface Occupied {
 /** What only a look at all nodes can tell. */
 export interface Surroundings {
   /** Nodes that publish ports on this address. */
-  at(address: string): readonly NodeId[];
+  at(address: string): Iterable<NodeId>;
   /** Values of the label among nodes that are of a kind to take the wish. */
   values(label: string, wish: Wish): ReadonlySet<string>;
 }
@@ -83,6 +90,7 @@ export function createScene(
 
   return {
     weight: (id) => weights.get(id) ?? 0,
+    heavy: () => weights.keys(),
     neighbour(candidate, { instance }) {
       for (const { rule, domains } of rules()) {
         const found = domains.get(domainOf(candidate, rule.label))?.find((other) => other !== instance);
@@ -103,12 +111,12 @@ export function createScene(
       }
       return taken.get(`${address} ${key}`);
     },
-    take({ id, node, labels }, { instance, run }) {
+    take({ id, node, facts }, { instance, ports }) {
       weights.set(id, (weights.get(id) ?? 0) + 1);
-      for (const [label, counts] of tallies) increase(counts, labelValue(labels, label));
-      for (const key of portKeys(run)) taken.set(`${addressOf(node)} ${key}`, instance);
+      for (const [label, counts] of tallies) increase(counts, labelValue(facts.labels, label));
+      for (const key of ports) taken.set(`${addressOf(node)} ${key}`, instance);
       for (const { rule, domains } of rules()) {
-        if (rule.services.includes(service)) occupy(domains, domainOf({ id, labels }, rule.label), instance);
+        if (rule.services.includes(service)) occupy(domains, domainOf({ id, facts }, rule.label), instance);
       }
     },
   };
@@ -143,7 +151,7 @@ function occupied(view: View, rule: ApartRule, isLost: (node: Node) => boolean):
     for (const copy of [...(view.copies.get(service)?.values() ?? [])].sort(byInstance)) {
       const node = view.nodes.get(copy.node);
       if (!node || isLost(node)) continue;
-      occupy(domains, domainOf({ id: copy.node, labels: labelsOf(node) }, rule.label), copy.instance);
+      occupy(domains, domainOf({ id: copy.node, facts: { labels: labelsOf(node) } }, rule.label), copy.instance);
     }
   }
   return domains;
@@ -160,8 +168,8 @@ function occupy(domains: Occupied['domains'], domain: string, instance: Instance
 }
 
 /** A node without the label is a place of its own. */
-function domainOf({ id, labels }: Pick<Candidate, 'id' | 'labels'>, label: string | undefined): string {
-  const value = label === undefined ? undefined : labelValue(labels, label);
+function domainOf({ id, facts }: Place, label: string | undefined): string {
+  const value = label === undefined ? undefined : labelValue(facts.labels, label);
   return value === undefined ? `node ${id}` : `label ${value}`;
 }
 

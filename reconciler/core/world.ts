@@ -18,6 +18,7 @@ import {
   onlineCame,
   setPart,
 } from './node-events.ts';
+import { cloneNodeIndex, createNodeIndex, indexLabels } from './node-index.ts';
 
 /** What a promised action made of its node's part: all that a control needs. */
 export interface Promised {
@@ -57,6 +58,8 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     shunnedBy: new Map(),
     sizes: new Map(),
     failures: new Map(),
+    index: createNodeIndex(),
+    everywhere: new Set(),
   };
 }
 
@@ -89,6 +92,8 @@ export function cloneWorld(world: Readonly<World>): World {
     shunnedBy: new Map([...world.shunnedBy].map(([name, by]) => [name, new Set(by)])),
     sizes: new Map(world.sizes),
     failures: new Map(world.failures),
+    index: cloneNodeIndex(world.index),
+    everywhere: new Set(world.everywhere),
   };
 }
 
@@ -123,6 +128,9 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
   desired: (world, { service, desired }) => {
     shun(world, service, desired);
     if (!desired) world.failures.delete(service);
+    if (desired) indexLabels(world, desired.spec);
+    if (desired?.spec.replicas === 'every') world.everywhere.add(service);
+    else world.everywhere.delete(service);
     put(world.desired, service, desired);
     world.dirty.add(service);
   },

@@ -67,7 +67,7 @@ describe('what a node states', () => {
     );
     const silent = { ...needs, storage: 0, bandwidth_out: 7 };
     expect(placer.place(request({ needs: silent }, 2))).toMatchObject({
-      why: 'on pi1, the best of 1 nodes that fit; bandwidth_out not counted: pi1 states none',
+      why: 'on pi1, of the nodes with the fewest instances the emptiest; bandwidth_out not counted: pi1 states none',
     });
     const narrow = { ...needs, storage: 0, bandwidth_in: 101 };
     expect(text(placer.place(request({ needs: narrow }, 3)))).toMatch(
