@@ -96,8 +96,9 @@ describe.skipIf(!reconcilerDisk || !agentDisk)('a full disk', () => {
   it(`of the reconciler (${big.kind}) is a condition, refuses what is new, and changes nothing that runs`, async () => {
     const before = await pids();
     const records = () => createDurableFiles({ folder: join(cluster.folder, 'records') }).read('records.json');
-    const kept = await records();
     await big.fill();
+    // Only now: what was settled a moment ago may still have been on its way to the disk.
+    const kept = await records();
     expect(await codeOf(deploy('late', { c: sleeper }))).toBe('FILE_UNWRITABLE');
     expect(await conditions()).toContain('FILE_UNWRITABLE');
     await repository.push({
@@ -151,13 +152,8 @@ describe.skipIf(!reconcilerDisk || !agentDisk)('a full disk', () => {
     const before = await pids();
     const own = createDurableFiles({ folder: join(small.folder, 'w1', 'state') });
     const problems = async () => (await api.node('w1', signal)).problems.map(({ code }) => code);
-    const { epoch } = await api.status(signal);
-    const kept = await eventually(async () => {
-      const text = await own.read('ledger-0');
-      expect(text).toContain(`"epoch":${epoch},`);
-      return text;
-    });
     await small.fill();
+    const kept = await own.read('ledger-0');
     await deploy('more', { e: { ...sleeper, ...on('w1') } });
     await eventually(async () => expect(await problems()).toContain('FILE_UNWRITABLE'), { timeout: 30_000 });
     await deploy('else', { f: { ...sleeper, ...on('w1;w2') } });
