@@ -15,3 +15,20 @@ export const durationFlag = Flags.custom<number>({
 
 /** Long and ugly: nobody types it by accident, and everybody who reads it in a script asks. */
 export const insecureFlag = 'insecure-outside-loopback-i-know-the-risk';
+
+/** Of verbs that make an override on what git owns. */
+export const verbFlags = {
+  for: durationFlag({ description: 'how long it holds on what git owns (default 1h)' }),
+  reason: Flags.string({ description: 'why, for those who see the override' }),
+};
+
+/** What these flags ask for. */
+export function verbRequest(flags: { readonly for?: number | undefined; readonly reason?: string | undefined }): {
+  readonly for?: number;
+  readonly reason?: string;
+} {
+  return {
+    ...(flags.for !== undefined && { for: flags.for }),
+    ...(flags.reason !== undefined && { reason: flags.reason }),
+  };
+}

@@ -14,6 +14,7 @@ import {
   EventSchema,
   InstanceSchema,
   NodeSchema,
+  OverrideSchema,
   PlanSchema,
   ProblemView,
   ServiceSchema,
@@ -62,7 +63,21 @@ const ServiceOutcome = Type.Object({
   view: Type.Optional(ServiceSchema),
 });
 
-const SlotSchema = Type.Object({ instance: text, node: Type.Optional(text) });
+const SlotSchema = Type.Object({
+  instance: text,
+  node: Type.Optional(text),
+  override: Type.Optional(OverrideSchema),
+});
+
+const VerbSchema = Type.Object({
+  service: text,
+  digest: text,
+  changed: Type.Boolean({ description: 'false: it was so already' }),
+  instances: texts,
+  after: Type.Optional(Type.String({ description: 'a restart: older copies, and this one, were to be replaced' })),
+  override: Type.Optional(OverrideSchema),
+  outcomes: Type.Array(ServiceOutcome, { description: 'empty with --detach' }),
+});
 
 const stopped = { name: text, ended: texts, copies: count };
 
@@ -125,13 +140,18 @@ export const outputs = {
   'nodes token create': Type.Object({ token: text, id: text, expires: Type.Number({ description: 'ms since 1970' }) }),
   'nodes token ls': items(TokenSchema),
   'nodes token revoke': Type.Object({ revoked: text }),
+  'overrides ls': items(OverrideSchema),
+  'overrides rm': Type.Object({ removed: text }),
   plan: PlanSchema,
   ps: items(ProcessRow),
   replicate: SlotSchema,
+  restart: VerbSchema,
+  scale: VerbSchema,
   'services inspect': ServiceSchema,
   'services ls': items(ServiceSchema),
   status: StatusSchema,
-  stop: Type.Object(stopped),
+  start: VerbSchema,
+  stop: Type.Union([Type.Object(stopped), VerbSchema]),
   sync: Type.Object({ sources: Type.Array(SourceSchema) }),
   up: Type.Object({
     name: text,

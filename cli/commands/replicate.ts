@@ -1,13 +1,18 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.ts';
+import { verbFlags, verbRequest } from '../flags.ts';
+import { overrideNote } from '../render/verbs.ts';
 import { actorName } from '../services/actor.ts';
 
 export default class Replicate extends BaseCommand {
-  static override description = 'run one more instance like this one, of a direct deployment';
+  static override description = 'run one more instance like this one; for what git owns an override';
   static override args = {
     instance: Args.string({ required: true, description: 'instance, e.g. web.default.web.default.instance.0' }),
   };
-  static override flags = { to: Flags.string({ description: 'name, id or alias of a node (default: the best one)' }) };
+  static override flags = {
+    to: Flags.string({ description: 'name, id or alias of a node (default: the best one)' }),
+    ...verbFlags,
+  };
   static override examples = [
     '<%= config.bin %> replicate shop.default.web.default.instance.0',
     '<%= config.bin %> replicate shop.default.web.default.instance.0 --to worker-2',
@@ -16,11 +21,12 @@ export default class Replicate extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replicate);
     const api = await this.connect(flags);
-    const request = { actor: actorName(), ...(flags.to === undefined ? {} : { to: flags.to }) };
+    const request = { ...verbRequest(flags), actor: actorName(), ...(flags.to === undefined ? {} : { to: flags.to }) };
     const answer = await api.replicate(args.instance, request, this.signal);
     await this.printOne(flags.output, answer, {
       name: answer.instance,
-      text: () => `${answer.instance} is added${answer.node === undefined ? '' : ` on ${answer.node}`}`,
+      text: () =>
+        `${answer.instance} is added${answer.node === undefined ? '' : ` on ${answer.node}`}${overrideNote(answer.override)}`,
     });
   }
 }

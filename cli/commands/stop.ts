@@ -1,25 +1,50 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand, usage } from '../base-command.ts';
+import { usage } from '../base-command.ts';
+import type { TargetFlags } from '../contexts.ts';
+import { verbFlags, verbRequest } from '../flags.ts';
 import { chooseCluster } from '../local/choose.ts';
+import { localPaths } from '../local/folders.ts';
 import { renderStop } from '../render/local.ts';
+import { actorName } from '../services/actor.ts';
+import { VerbCommand, type VerbWait, waitFlags } from '../verb-command.ts';
 
-export default class Stop extends BaseCommand {
-  static override description = 'stop a cluster that `up` made, or one worker with its instances; `up` starts it again';
-  static override args = { worker: Args.string({ description: 'only this worker' }) };
+type StopFlags = TargetFlags & VerbWait & Parameters<typeof verbRequest>[0];
+
+export default class Stop extends VerbCommand {
+  static override description =
+    'stop a cluster that `up` made, one worker of it, or a service: a service for a time (--for), or until `start`; what git owns for 1h unless said otherwise';
+  static override args = { name: Args.string({ description: 'a worker of this machine, or a service' }) };
   static override flags = {
     name: Flags.string({ description: 'name of the cluster' }),
     hard: Flags.boolean({ description: 'kill the worker and its instances at once, as a power cut would' }),
+    ...verbFlags,
+    ...waitFlags,
   };
-  static override examples = ['<%= config.bin %> stop', '<%= config.bin %> stop worker-1 --hard'];
+  static override examples = [
+    '<%= config.bin %> stop',
+    '<%= config.bin %> stop worker-1 --hard',
+    '<%= config.bin %> stop shop.default.web.default --for 10m',
+  ];
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Stop);
+    if (flags.hard && !args.name) usage('--hard stops one worker', 'name it: `oakctl stop worker-1 --hard`');
+    const isTimed = flags.for !== undefined || flags.reason !== undefined;
+    if (isTimed && !args.name) usage('--for and --reason stop a service', 'name it: `oakctl stop web --for 10m`');
     const { stopCluster, stopWorker } = await import('../local/stop.ts');
-    if (flags.hard && !args.worker) usage('--hard stops one worker', 'name it: `oakctl stop worker-1 --hard`');
     const name = await chooseCluster(flags, process.env, this.home);
-    const report = args.worker
-      ? await stopWorker({ home: this.home, name, worker: args.worker, hard: flags.hard })
+    const { hasWorker } = await import('../local/marker.ts');
+    if (args.name && !flags.hard && (isTimed || !(await hasWorker(localPaths(this.home, name), args.name))))
+      return this.stopService(args.name, flags);
+    const report = args.name
+      ? await stopWorker({ home: this.home, name, worker: args.name, hard: flags.hard })
       : await stopCluster({ home: this.home, name });
     await this.printOne(flags.output, report, { name, text: renderStop });
+  }
+
+  private async stopService(service: string, flags: StopFlags): Promise<void> {
+    const api = await this.connect(flags);
+    const answer = await api.stop(service, { ...verbRequest(flags), actor: actorName() }, this.signal);
+    await this.conclude(api, answer, { ...flags, text: 'stopped', goal: 'stopped' });
   }
 }

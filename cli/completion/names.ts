@@ -52,6 +52,7 @@ export async function namesOf(kind: NameKind, typed: TargetFlags, env: Env, home
 
 async function ask(api: ApiClient, kind: Exclude<NameKind, 'contexts'>, signal: AbortSignal): Promise<string[]> {
   if (kind === 'holds') return (await api.holds(signal)).flatMap(({ id }) => id ?? []);
+  if (kind === 'overrides') return (await api.overrides(signal)).map(({ id }) => id);
   if (kind === 'tokens') return (await api.tokens(signal)).map(({ id }) => id);
   return (await api[kind]([], signal)).map(({ name }) => name);
 }

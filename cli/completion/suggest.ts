@@ -22,7 +22,7 @@ export interface SurfaceFlag {
 }
 
 /** Names that only the cluster, or the files of this user, know. */
-export type NameKind = 'apps' | 'services' | 'instances' | 'nodes' | 'holds' | 'contexts' | 'tokens';
+export type NameKind = 'apps' | 'services' | 'instances' | 'nodes' | 'holds' | 'contexts' | 'tokens' | 'overrides';
 
 export interface Suggestion {
   readonly value: string;
@@ -49,6 +49,8 @@ const kindsOfCommand: Readonly<Record<string, readonly NameKind[]>> = {
   'contexts rm': ['contexts'],
   delete: ['apps', 'services'],
   logs: ['services', 'instances'],
+  restart: ['services', 'instances'],
+  'overrides rm': ['overrides'],
   why: ['apps', 'services', 'instances'],
 };
 const kindsOfWord: Readonly<Record<string, readonly NameKind[]>> = {

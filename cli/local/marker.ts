@@ -80,3 +80,8 @@ export async function replaceFile(path: string, content: string): Promise<void> 
   await writeFile(temporary, content, { mode: 0o600 });
   await rename(temporary, path);
 }
+
+/** Has a cluster on this machine a worker of that name? Not when there is no such cluster. */
+export async function hasWorker(paths: LocalPaths, name: string): Promise<boolean> {
+  return (await readMarker(paths))?.workers.some((one) => one.name === name) ?? false;
+}

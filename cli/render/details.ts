@@ -1,7 +1,7 @@
 /** One node, one service: everything that is known, for people. */
 import type { DrainView, NodeView, ServiceView } from '../../schemas/api.ts';
 import { age } from './ages.ts';
-import { fileText, instanceListing, instanceRows, labelsText, sourceText } from './listings.ts';
+import { fileText, instanceListing, instanceRows, labelsText, overrideText, sourceText } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
 import { renderHold } from './problems.ts';
 import { table } from './table.ts';
@@ -34,7 +34,10 @@ export function renderService(service: ServiceView, paint: Paint): string {
     wide: true,
     header: paint.dim,
   });
-  return [head, instances, ...service.holds.map((hold) => renderHold(hold, paint))].filter(Boolean).join('\n\n');
+  const overrides = service.overrides.map((one) => `override ${paint.dim(one.id)} ${overrideText(one)}`);
+  return [head, ...overrides, instances, ...service.holds.map((hold) => renderHold(hold, paint))]
+    .filter(Boolean)
+    .join('\n\n');
 }
 
 export function renderNode(node: NodeView, paint: Paint): string {

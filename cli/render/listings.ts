@@ -1,5 +1,5 @@
 /** Columns of each kind of object. */
-import type { AppView, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
+import type { AppView, InstanceView, NodeView, OverrideView, ServiceView } from '../../schemas/api.ts';
 import { age } from './ages.ts';
 import type { Listing } from './output.ts';
 import { paintState } from './paint.ts';
@@ -87,7 +87,39 @@ export const serviceListing: Listing<ServiceView> = {
     { title: 'FILE', value: fileText, wide: true },
     { title: 'REPLICAS', value: (service) => service.replicas, wide: true, right: true },
     { title: 'DIGEST', value: (service) => service.digest.slice(0, 14), wide: true },
-    { title: 'MESSAGE', value: (service) => (service.outcome === 'settled' ? '' : service.message) },
+    { title: 'MESSAGE', value: serviceMessage },
+  ],
+};
+
+/** What it waits for, and where it deviates from its source. */
+function serviceMessage({ outcome, message, overrides }: ServiceView): string {
+  const waits = outcome === 'settled' || outcome === 'stopped' ? [] : [message];
+  return [...waits, ...overrides.map((one) => `override: ${overrideText(one)}`)].join('; ');
+}
+
+/** `5 instances by ann, 52m left: sale`. */
+export function overrideText({ subject, kind, change, actor, reason, until }: OverrideView): string {
+  const what = kind === 'move' ? `${subject} ${change}` : change;
+  const left = until === undefined ? 'until it is ended' : `${age(Math.max(0, until - Date.now()))} left`;
+  return `${what} by ${actor}, ${left}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+export const overrideListing: Listing<OverrideView> = {
+  nameOf: (override) => override.id,
+  empty: 'No overrides: everything is as its source says.',
+  columns: () => [
+    { title: 'ID', value: (override) => override.id },
+    { title: 'SUBJECT', value: (override) => override.subject },
+    { title: 'KIND', value: (override) => override.kind },
+    { title: 'CHANGE', value: (override) => override.change },
+    { title: 'BY', value: (override) => override.actor },
+    { title: 'SINCE', value: (override) => age(Math.max(0, Date.now() - override.since)), right: true },
+    {
+      title: 'LEFT',
+      value: (override) => override.until && age(Math.max(0, override.until - Date.now())),
+      right: true,
+    },
+    { title: 'REASON', value: (override) => override.reason },
   ],
 };
 

@@ -3,7 +3,7 @@
 import type { ClusterStatus, SourceView } from '../../schemas/api.ts';
 import { age } from './ages.ts';
 import { count } from './counts.ts';
-import { shortCommit } from './listings.ts';
+import { overrideText, shortCommit } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
 import { renderHold, renderProblem } from './problems.ts';
 
@@ -15,6 +15,7 @@ export function renderStatus(status: ClusterStatus, url: string, paint: Paint): 
     `services   ${words(status.services, paint)}`,
     `instances  ${healthy}`,
     ...status.sources.flatMap((source) => renderSource(source, paint)),
+    ...status.overrides.map((one) => `override   ${paint.dim(one.id)} ${one.subject}: ${overrideText(one)}`),
     ...status.conditions.map((condition) => renderProblem(condition, paint)),
     ...status.holds.map((hold) => renderHold(hold, paint)),
   ].join('\n');

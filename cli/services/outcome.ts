@@ -1,6 +1,6 @@
 /** Waiting for the outcome of a change: pure verdicts, and the loop that asks until each service has one. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServiceView } from '../../schemas/api.ts';
+import type { Outcome, ServiceView } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
 import type { HoldCode } from '../../schemas/status.ts';
@@ -31,10 +31,11 @@ const refusals: ReadonlySet<HoldCode> = new Set([
 ]);
 
 /** Judges what a reconciler says about a service. */
-export function judge(wanted: Wanted, view: ServiceView | undefined): ServiceOutcome {
+export function judge(wanted: Wanted, view: ServiceView | undefined, goal?: Outcome): ServiceOutcome {
   const outcome = (verdict: Verdict, message: string): ServiceOutcome =>
     view ? { ...wanted, verdict, message, view } : { ...wanted, verdict, message };
   if (!view) return outcome('waiting', 'the reconciler does not know it yet');
+  if (view.outcome === goal) return outcome('settled', view.message);
   const refusal = view.holds.find((hold) => hold.id !== undefined || refusals.has(hold.code));
   if (view.digest !== wanted.digest) {
     if (refusal) return outcome('refused', refusal.message);
@@ -76,6 +77,8 @@ export interface WaitOptions {
   readonly timeout: number;
   /** ms between two questions. */
   readonly interval: number;
+  /** What counts as done beside `settled`. */
+  readonly goal?: Outcome;
   /** Called after every answer. */
   readonly progress: (outcomes: readonly ServiceOutcome[]) => void;
 }
@@ -95,7 +98,7 @@ export async function waitForOutcomes(
   for (;;) {
     const views = await ask(api, wanted, signal);
     outcomes = wanted.map((one, i) =>
-      views === undefined ? silent(outcomes[i], one) : judge(one, views.get(one.name)),
+      views === undefined ? silent(outcomes[i], one) : judge(one, views.get(one.name), options.goal),
     );
     options.progress(outcomes);
     if (outcomes.every(({ verdict }) => verdict !== 'waiting') || performance.now() >= end) return outcomes;

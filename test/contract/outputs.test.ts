@@ -13,6 +13,7 @@ import type { Finding } from '../../cli/services/doctor.ts';
 import type { Drained } from '../../cli/services/drain.ts';
 import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
+import type { VerbResult } from '../../cli/verb-command.ts';
 import type {
   AppView,
   Cause,
@@ -21,11 +22,13 @@ import type {
   CordonAnswer,
   InstanceView,
   NodeView,
+  OverrideView,
   PlanView,
   ServiceView,
   SyncAnswer,
   TlsAnswer,
   TokenView,
+  VerbAnswer,
 } from '../../schemas/api.ts';
 import { outputSchemas, type outputs } from '../../schemas/output-schemas.ts';
 import { listenApi, type TestApi, testToken } from '../support/api-server.ts';
@@ -106,6 +109,16 @@ const instance: InstanceView = {
   handle: 'abc',
   reason: { code: 'SETTLING', message: 'm' },
 };
+const override: OverrideView = {
+  id: 'ab12',
+  subject: web,
+  kind: 'scale',
+  change: '3 instances',
+  actor: 'ann',
+  reason: 'r',
+  since: 1,
+  until: 2,
+};
 const service: ServiceView = {
   ...fakeService(web),
   source: 'git',
@@ -113,8 +126,10 @@ const service: ServiceView = {
   file: 'shop.yaml',
   line: 3,
   holds: [hold],
+  overrides: [override],
   instances: [instance],
 };
+const verb: VerbAnswer = { service: web, digest: service.digest, changed: true, instances: [instance.name] };
 const node = fakeNode('pi1', {
   id: 'aabbccddeeff0011',
   aliases: ['10.0.0.1'],
@@ -161,6 +176,11 @@ beforeAll(async () => {
       { id: 'b', state: 'used', uses: 0, expires: 2 },
     ],
     revokeToken: async (id) => ({ revoked: id }),
+    overrides: () => [override],
+    removeOverride: async (id) => ({ removed: id }),
+    scale: async () => ({ ...verb, override }),
+    start: async () => verb,
+    restart: async () => ({ ...verb, after: '1.2' }),
     cordon: async (node) => ({ node, changed: true, cordoned: { cause: 'by ann', actor: 'ann', since: 1 } }),
     drain: async () => ({ node: 'pi1', changed: true, cordoned: { cause: 'by ann' } }),
     uncordon: async (node) => ({ node, changed: false }),
@@ -221,10 +241,15 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['nodes token create'],
   ['nodes token ls'],
   ['nodes token revoke', 'a'],
+  ['overrides ls'],
+  ['overrides rm', 'ab12'],
   ['plan'],
   ['replicate', `${web}.instance.0`],
+  ['restart', 'shop', '--detach'],
+  ['scale', 'shop', '3'],
   ['services inspect', 'shop'],
   ['services ls'],
+  ['start', 'shop'],
   ['status'],
   ['sync'],
   ['validate', 'APP'],
@@ -294,7 +319,9 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'ps'>>().toEqualTypeOf<Items<ProcessRow>>();
   expectTypeOf<Output<'services inspect'>>().toEqualTypeOf<Frozen<ServiceView>>();
   expectTypeOf<Output<'status'>>().toEqualTypeOf<Frozen<ClusterStatus>>();
-  expectTypeOf<Output<'stop'>>().toEqualTypeOf<Frozen<StopReport>>();
+  expectTypeOf<Output<'scale'>>().toEqualTypeOf<Frozen<VerbResult>>();
+  expectTypeOf<Output<'overrides ls'>>().toEqualTypeOf<Items<OverrideView>>();
+  expectTypeOf<Output<'stop'>>().toEqualTypeOf<Frozen<StopReport> | Frozen<VerbResult>>();
   expectTypeOf<Output<'sync'>>().toEqualTypeOf<Frozen<SyncAnswer>>();
   expectTypeOf<Output<'up'>>().toEqualTypeOf<Frozen<UpReport>>();
   expectTypeOf<Output<'why'>>().toEqualTypeOf<Frozen<Cause>>();

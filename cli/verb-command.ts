@@ -1,0 +1,60 @@
+/** What verbs on services share: the answer is said, then the outcome waited for as after a deployment. */
+import { Flags } from '@oclif/core';
+import type { Outcome, VerbAnswer } from '../schemas/api.ts';
+import type { ApiClient } from '../schemas/io/api-client.ts';
+import { BaseCommand } from './base-command.ts';
+import { durationFlag } from './flags.ts';
+import { createProgress } from './progress.ts';
+import type { OutputFormat } from './render/output.ts';
+import { progressLines, renderOutcomes } from './render/progress.ts';
+import { overrideNote } from './render/verbs.ts';
+import { defaultTimeout } from './services/deploy.ts';
+import { exitCodeOfOutcomes, type ServiceOutcome, waitForOutcomes } from './services/outcome.ts';
+import { checkRestarted } from './services/restarted.ts';
+
+export const waitFlags = {
+  timeout: durationFlag({ description: 'how long to wait at most (default 11m)' }),
+  detach: Flags.boolean({ char: 'd', description: 'do not wait for the outcome' }),
+};
+
+export interface VerbWait {
+  readonly output: OutputFormat;
+  readonly timeout?: number | undefined;
+  readonly detach: boolean;
+}
+
+/** What a verb prints. */
+export interface VerbResult extends VerbAnswer {
+  /** Empty when nobody waited. */
+  readonly outcomes: readonly ServiceOutcome[];
+}
+
+/** Base of verbs on one service. */
+export abstract class VerbCommand extends BaseCommand {
+  /** Says what was taken, waits, prints, and ends with the exit code of the outcome. `goal`: what counts as done beside settled. */
+  protected async conclude(
+    api: ApiClient,
+    answer: VerbAnswer,
+    how: VerbWait & { readonly text: string; readonly goal?: Outcome },
+  ): Promise<void> {
+    const started = performance.now();
+    this.say(`${answer.service}: ${answer.changed ? how.text : `${how.text} already`}${overrideNote(answer.override)}`);
+    const progress = createProgress(process.stderr);
+    const options = {
+      timeout: how.timeout ?? defaultTimeout,
+      interval: 100,
+      ...(how.goal ? { goal: how.goal } : {}),
+      progress: (now: Parameters<typeof progressLines>[0]) => progress.show(progressLines(now, this.paint('err'))),
+    };
+    const wanted = [{ name: answer.service, digest: answer.digest }];
+    const reached = how.detach ? [] : await waitForOutcomes(api, wanted, options, this.signal);
+    progress.end();
+    const outcomes = reached.map((outcome) => checkRestarted(outcome, answer));
+    const value: VerbResult = { ...answer, outcomes };
+    await this.printOne(how.output, value, {
+      name: answer.service,
+      text: () => (how.detach ? '' : renderOutcomes(outcomes, performance.now() - started, this.paint())),
+    });
+    this.exit(exitCodeOfOutcomes(outcomes));
+  }
+}
