@@ -35,6 +35,12 @@ export interface VerbOptions {
   readonly actor: string;
 }
 
+/** How an instance moves. */
+export interface MoveOptions extends Omit<VerbOptions, 'actor'> {
+  /** Its volumes stay where they are, and it starts with empty ones. */
+  readonly acceptEmptyVolume?: boolean;
+}
+
 export interface CordonOptions {
   readonly reason?: string;
   readonly actor: string;
@@ -59,7 +65,7 @@ export interface ControlPlane {
     actor: string,
   ): Promise<{ services: readonly string[] }>;
   /** Recorded when it resolves: the instance is healthy there before it ends where it runs. NOT_FOUND, REFUSED. */
-  move(instance: string, to: NodeId, actor: string, how?: Omit<VerbOptions, 'actor'>): Promise<SlotAnswer>;
+  move(instance: string, to: NodeId, actor: string, how?: MoveOptions): Promise<SlotAnswer>;
   /** A further instance like this one, on that node or anywhere. NOT_FOUND, REFUSED. */
   replicate(
     instance: string,

@@ -244,6 +244,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       // What nodes.yaml said last is known before any source is read: labels and cordons do not depend on a remote.
       const listings = deps.sources.flatMap(({ name }) => keeper.now.sources[name]?.listings ?? []);
       if (listings.length > 0) context.apply({ kind: 'listings', listings, removed: [] });
+      for (const [instance, node] of Object.entries(keeper.now.homes)) context.apply({ kind: 'home', instance, node });
       direct.load();
       overrides.load();
       seeds.load();

@@ -12,6 +12,7 @@ import type { StuckMove } from './core/deviations.ts';
 import type { Action, Rollout, ServicePlan } from './core/model.ts';
 import { planOrder } from './core/plan.ts';
 import { planService, waitsForNodes } from './core/plan-service.ts';
+import { hasVolumes } from './core/volumes.ts';
 import { apply } from './core/world.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { withEntry } from './records-keeper.ts';
@@ -101,6 +102,9 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   const promise = (action: Action, at: Mono): void => {
     const promised = apply(world, { kind: 'promised', action, at });
     if (!promised) return;
+    if (action.kind === 'start' && hasVolumes(action.run) && keeper.now.homes[action.instance] !== action.node) {
+      keeper.change({ homes: withEntry(keeper.now.homes, action.instance, action.node) });
+    }
     dispatcher.queue({ action, ...promised });
     const node = world.nodes.get(action.node)?.record.name ?? action.node;
     if (action.kind === 'start')

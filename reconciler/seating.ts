@@ -4,11 +4,12 @@ import { type InstanceName, instanceName, type NodeId, parseInstanceName, type S
 import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
-import type { VerbOptions } from './control-plane.ts';
+import type { MoveOptions, VerbOptions } from './control-plane.ts';
 import type { Override, Seat, Seats, StuckMove } from './core/deviations.ts';
 import type { Desired } from './core/model.ts';
 import { createPlacer } from './core/place.ts';
 import { type SeatChange, seatAt, seatsFor, settleSeats } from './core/seats.ts';
+import { hasVolumes } from './core/volumes.ts';
 import { wantedOf } from './core/wanted.ts';
 import type { Direct } from './direct.ts';
 import type { Overrides } from './overrides.ts';
@@ -16,7 +17,7 @@ import { withEntry } from './records-keeper.ts';
 
 export interface Seating {
   /** The slot goes to that node: healthy there before it ends where it runs, unless it cannot run twice. NOT_FOUND, REFUSED with the reason. */
-  move(instance: InstanceName, to: NodeId, actor: string, how?: Omit<VerbOptions, 'actor'>): Promise<SlotAnswer>;
+  move(instance: InstanceName, to: NodeId, actor: string, how?: MoveOptions): Promise<SlotAnswer>;
   /** A further slot like this one, there or anywhere. NOT_FOUND, REFUSED. */
   replicate(
     instance: InstanceName,
@@ -46,6 +47,14 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     const { run, digest, placement, needs } = spec;
     const placed = placer.place({ instance, run, digest, placement, needs, yields: true, ...only });
     if (placed.kind === 'refused') refuse('REFUSED', instance, `not on ${nameOf(to)}: ${placed.hold.message}`);
+  };
+  /** Data does not move by itself. */
+  const checkData = (instance: InstanceName, { spec }: Desired, to: NodeId): void => {
+    const home = world.homes.get(instance);
+    if (!hasVolumes(spec.run) || spec.placement.portable || home === undefined || home === to) return;
+    const names = (spec.run.volumes ?? []).map(({ name }) => name).join(', ');
+    const message = `its data (${names}) is on ${nameOf(home)} and would stay there: on ${nameOf(to)} it starts with empty volumes`;
+    refuse('REFUSED', instance, message, 'say --accept-empty-volume if that is meant');
   };
   const slotOf = (instance: InstanceName): { service: ServiceName; slot: number } =>
     parseInstanceName(instance) ?? refuse('NOT_FOUND', instance, 'that is no instance');
@@ -152,13 +161,14 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
   };
 
   return {
-    async move(instance, to, actor, how = {}) {
+    async move(instance, to, actor, { acceptEmptyVolume = false, ...how } = {}) {
       const { desired, service, slot } = withSlot(instance);
       const copies = [...(world.copies.get(service)?.values() ?? [])];
       const running = copies.filter((copy) => copy.slot === slot && copy.job?.want === 'run');
       const isThere = running.some((copy) => copy.node === to);
       if (isThere && running.length === 1 && seatAt(desired.seats, slot)?.to === undefined)
         refuse('REFUSED', instance, `it runs on ${nameOf(to)} already`);
+      if (!acceptEmptyVolume) checkData(instance, desired, to);
       if (!isThere) checkRoom(instance, desired, to);
       const from = running.find((copy) => copy.node !== to)?.node;
       const keep = seatAt(desired.seats, slot)?.keep ? { keep: true as const } : {};
@@ -248,6 +258,6 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
   };
 }
 
-function refuse(code: ProblemCode, subject: string, message: string): never {
-  throw new ProblemError(problem(code, message, { subject }));
+function refuse(code: ProblemCode, subject: string, message: string, hint?: string): never {
+  throw new ProblemError(problem(code, message, { subject, ...(hint && { hint }) }));
 }

@@ -55,7 +55,7 @@ const verb = {
 };
 
 /** POST /v1/instances/:name/move */
-export const MoveBody = Type.Object({ to: name, ...verb }, closed);
+export const MoveBody = Type.Object({ to: name, accept_empty_volume: Type.Optional(Type.Boolean()), ...verb }, closed);
 
 /** POST /v1/instances/:name/replicate */
 export const ReplicateBody = Type.Object({ to: Type.Optional(name), ...verb }, closed);

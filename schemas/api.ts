@@ -69,6 +69,8 @@ export interface MoveRequest {
   readonly to: string;
   readonly for?: number;
   readonly reason?: string;
+  /** Its volumes stay where they are, and it starts with empty ones there. */
+  readonly accept_empty_volume?: boolean;
   readonly actor?: string;
 }
 

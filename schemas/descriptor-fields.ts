@@ -7,7 +7,6 @@ import type { Path } from './yaml.ts';
 
 /** Without these the service would not be what was asked for: refused while set. */
 const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
-  volumes: 'volumes are not served by this version',
   secrets: 'secrets are not served by this version',
   exclusive: 'exclusive services are not served by this version',
   on_disconnect: 'on_disconnect is not served by this version: lost copies are replaced',

@@ -79,6 +79,26 @@ const Host = Type.Object(
   { ...closed, description: 'Access to the host. Only nodes whose policy.yaml grants it take the service.' },
 );
 
+const Volumes = Type.Array(
+  Type.Object(
+    {
+      name: name('Name of the volume.'),
+      mount_path: Type.String({ minLength: 1, maxLength: longestPath, description: 'Absolute path in the container.' }),
+      ...optional({
+        read_only: Type.Boolean({ description: 'Only to read; default false.' }),
+        portable: Type.Boolean({
+          description: 'May start empty on another node when its node is lost. Default false: the instance waits.',
+        }),
+      }),
+    },
+    closed,
+  ),
+  {
+    maxItems: 16,
+    description: 'Data that outlives the containers. Each instance has volumes of its own, which bind it to its node.',
+  },
+);
+
 const Limits = Type.Object(optional({ memory: amount('Hard cap in MB.'), vcpus: amount('Hard cap in cores.') }), {
   ...closed,
   description: 'Hard caps. Without them, memory and vcpus are what is needed, and no cap.',
@@ -261,7 +281,7 @@ export const Microservice = Type.Object(
         errorMessage: 'must be a list like [amd64, arm64]',
       }),
       spread: Spread,
-      volumes: later('Volumes.'),
+      volumes: Volumes,
       secrets: later('Secrets.'),
       exclusive: later('At most one owner.'),
       on_disconnect: later('What happens on a silent node.'),

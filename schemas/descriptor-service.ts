@@ -4,6 +4,7 @@ import { type FileTexts, toFiles } from './descriptor-files.ts';
 import { checkGrants, toHost } from './descriptor-host.ts';
 import { toPlacement, toWhere } from './descriptor-placement.ts';
 import type { Descriptor, Microservice } from './descriptor-schema.ts';
+import { checkVolumes, isPortable, toVolumes } from './descriptor-volumes.ts';
 import { canonicalJson, digestOf } from './digest.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import type { Findings } from './findings.ts';
@@ -68,13 +69,15 @@ export function toServiceSpec(
     placement: {
       ...toPlacement(service.constraints ?? [], [...path, 'constraints'], findings),
       ...toWhere(service, application, path, findings),
+      ...(isPortable(service.volumes) ? { portable: true } : {}),
     },
-    update: toUpdate(service, run.ports ?? [], path, findings),
+    update: toUpdate(service, run, path, findings),
     priority: service.priority ?? priority,
     ...toDependencies(application, service, path, findings),
     ...(application.application_desc ? { description: application.application_desc } : {}),
   };
   checkGrants(spec.name, run, path, findings);
+  checkVolumes(run, spec.update, path, findings);
   const bytes = new TextEncoder().encode(canonicalJson(run)).length;
   if (bytes > maxJobBytes) {
     findings.error(
@@ -104,6 +107,7 @@ function toRunSpec(service: Microservice, path: Path, findings: Findings, option
   const asked = options.limits === 'request' ? { memory, vcpus } : {};
   const limits = withoutZero({ ...asked, ...service.limits });
   const host = toHost(service.host, path, findings);
+  const volumes = toVolumes(service.volumes ?? [], { host, virtualization }, [...path, 'volumes'], findings);
   const files = toFiles(service.files ?? [], host, options.files ?? {}, [...path, 'files'], findings);
   return {
     virtualization,
@@ -122,6 +126,7 @@ function toRunSpec(service: Microservice, path: Path, findings: Findings, option
     ...(service.vgpus ? { vgpus: service.vgpus } : {}),
     ...(files.length > 0 ? { files } : {}),
     ...(Object.keys(host).length > 0 ? { host } : {}),
+    ...(volumes.length > 0 ? { volumes } : {}),
     ...(service.privileged ? { privileged: true } : {}),
   };
 }
@@ -204,7 +209,8 @@ function toNeeds(service: Microservice): Needs {
   return { memory, vcpus, vgpus, storage, bandwidth_in, bandwidth_out };
 }
 
-function toUpdate(service: Microservice, ports: readonly PortMapping[], path: Path, findings: Findings): UpdatePolicy {
+function toUpdate(service: Microservice, run: RunSpec, path: Path, findings: Findings): UpdatePolicy {
+  const isSingle = (run.ports?.length ?? 0) + (run.volumes?.length ?? 0) > 0;
   const written = service.update ?? {};
   const usual = descriptorDefaults.update;
   const { order, strategy } = written;
@@ -218,7 +224,7 @@ function toUpdate(service: Microservice, ports: readonly PortMapping[], path: Pa
   }
   const at = (key: string) => [...path, 'update', key];
   const update: UpdatePolicy = {
-    order: order ?? meant ?? (ports.length > 0 ? 'stop_first' : 'start_first'),
+    order: order ?? meant ?? (isSingle ? 'stop_first' : 'start_first'),
     settle: ms(written.settle, usual.settle, at('settle'), findings),
     timeout: ms(written.timeout, usual.timeout, at('timeout'), findings),
     max_unavailable: written.max_unavailable ?? usual.max_unavailable,

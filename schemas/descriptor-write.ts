@@ -37,6 +37,7 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
   const { run, needs, update } = spec;
   const { vgpus, storage, bandwidth_in, bandwidth_out } = needs;
   const constraints = fromPlacement(spec.placement);
+  const portable = spec.placement.portable ? { portable: true } : {};
   return {
     microservice_name: name,
     microservice_namespace: namespace,
@@ -55,6 +56,7 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
     ...(run.stop_grace === undefined ? {} : { stop_grace: formatDuration(run.stop_grace) }),
     ...(run.files ? { files: run.files.map(writeFile) } : {}),
     ...(run.host ? { host: { ...run.host } } : {}),
+    ...(run.volumes ? { volumes: run.volumes.map((one) => ({ ...one, ...portable })) } : {}),
     ...(run.privileged ? { privileged: true } : {}),
     replicas: spec.replicas,
     priority: spec.priority,

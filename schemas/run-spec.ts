@@ -1,6 +1,7 @@
 /** The run spec on the wire: a closed schema. What is not in it cannot reach a runtime. */
 import { type Static, Type } from 'typebox';
 import { longestPath } from './host-access.ts';
+import { appNamePattern } from './names.ts';
 import { checkMessage } from './parse.ts';
 import type { Problem } from './problem.ts';
 import type { RunSpec } from './spec.ts';
@@ -71,6 +72,19 @@ export const RunSpecSchema = Type.Object(
           caps: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Z_]{1,32}$' }), { maxItems: 64 })),
         },
         closed,
+      ),
+    ),
+    volumes: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            name: Type.String({ pattern: appNamePattern.source }),
+            mount_path: path,
+            read_only: Type.Optional(Type.Boolean()),
+          },
+          closed,
+        ),
+        { maxItems: 16 },
       ),
     ),
     privileged: Type.Optional(Type.Boolean()),

@@ -52,6 +52,15 @@ export interface HostAccess {
   readonly caps?: readonly string[];
 }
 
+/** Data of an instance that outlives its copies: a volume of its own on its node. */
+export interface RunVolume {
+  readonly name: string;
+  /** Absolute path in the container. */
+  readonly mount_path: string;
+  /** Absent: to write. */
+  readonly read_only?: boolean;
+}
+
 /** A file that is put into a container before it starts. Texts, and owned by root. */
 export interface RunFile {
   readonly path: string;
@@ -90,6 +99,8 @@ export interface RunSpec {
   /** Sorted by path. In the digest by hash. */
   readonly files?: readonly RunFile[];
   readonly host?: HostAccess;
+  /** Sorted by name. */
+  readonly volumes?: readonly RunVolume[];
   /** Oakestra's: /dev/fuse and the right to mount, by grant. */
   readonly privileged?: boolean;
 }
@@ -117,6 +128,8 @@ export interface Placement {
   /** Node names or aliases of `direct` constraints; empty = any. */
   readonly nodes: readonly string[];
   readonly labels: readonly LabelRule[];
+  /** Its volumes may start empty on another node when theirs is lost. */
+  readonly portable?: boolean;
   /** Architectures that its image is made for, as engines call them (`amd64`, `arm64`); absent: any. */
   readonly arch?: readonly string[];
   /** Services whose instances it must not be beside. */

@@ -44,6 +44,7 @@ export const holdCodes = {
   HOST_NOT_GRANTED: 'no node grants the access to the host that the service asks for',
   ASSIGNMENT_FULL: 'the assignment of the node would pass 128 KiB',
   DEPENDENCY_WAITING: 'a service that it depends on is not healthy yet',
+  VOLUME_ON_LOST_NODE: 'the data of the instance is on a node that is lost or gone',
   // life of a copy
   SILENT_NODE: 'the copy is on a silent node that is not lost yet',
   IN_PROGRESS: 'a copy is being prepared or started',

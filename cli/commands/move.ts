@@ -13,17 +13,19 @@ export default class Move extends BaseCommand {
   static override flags = {
     to: Flags.string({ required: true, description: 'name, id or alias of a node' }),
     ...verbFlags,
+    'accept-empty-volume': Flags.boolean({ description: 'leave its data behind: it starts with empty volumes there' }),
   };
-  static override examples = ['<%= config.bin %> move shop.default.web.default.instance.0 --to worker-2'];
+  static override examples = [
+    '<%= config.bin %> move shop.default.web.default.instance.0 --to worker-2',
+    '<%= config.bin %> move shop.default.db.default.instance.0 --to worker-3 --accept-empty-volume',
+  ];
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Move);
     const api = await this.connect(flags);
-    const answer = await api.move(
-      args.instance,
-      { ...verbRequest(flags), to: flags.to, actor: actorName() },
-      this.signal,
-    );
+    const data = flags['accept-empty-volume'] && { accept_empty_volume: true };
+    const request = { ...verbRequest(flags), to: flags.to, ...data, actor: actorName() };
+    const answer = await api.move(args.instance, request, this.signal);
     await this.printOne(flags.output, answer, {
       name: answer.instance,
       text: () => `${answer.instance} moves to ${answer.node}${overrideNote(answer.override)}`,

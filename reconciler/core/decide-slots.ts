@@ -14,6 +14,7 @@ import { massLoss, presenceOf } from './presence.ts';
 import { goesOn } from './rollout.ts';
 import { placeMissing, placeUpdate } from './start.ts';
 import { deadlineOf, failureOf } from './timeout.ts';
+import { lostHome, lostHomeHold } from './volumes.ts';
 
 export interface SlotsContext {
   readonly view: View;
@@ -134,8 +135,13 @@ const closedCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NODES_AWAY',
 ]);
 
-function startMissing(context: SlotsContext, slot: SlotState, placer: Placer): Part {
-  const { view, policy, now } = context;
+function startMissing(context: SlotsContext, wanted: SlotState, placer: Placer): Part {
+  const { view, policy, now, desired } = context;
+  const where = wanted.home === undefined ? undefined : lostHome(view, wanted.home, policy, now);
+  if (where !== undefined && !desired.spec.placement.portable) {
+    return { actions: [], holds: [lostHomeHold(wanted.instance, where)], excused: true };
+  }
+  const slot = where === undefined ? wanted : unbound(wanted);
   const bound = slot.bound === undefined ? undefined : view.nodes.get(slot.bound);
   if (bound && presenceOf(bound, policy, now).state === 'lost') {
     return { actions: [], holds: [awayHold(slot.instance, bound)], excused: true };
@@ -150,6 +156,11 @@ function startMissing(context: SlotsContext, slot: SlotState, placer: Placer): P
   const part = placeMissing(context, slot, placer);
   const closed = part.holds.some(({ code }) => closedCodes.has(code));
   return bound && closed ? { ...part, excused: true } : part;
+}
+
+/** It may start anywhere, with empty volumes. */
+function unbound({ bound: _home, ...slot }: SlotState): SlotState {
+  return slot;
 }
 
 /**

@@ -23,6 +23,11 @@ export function drainView(input: ViewInput, node: Node): DrainView | undefined {
   };
 }
 
+function placeText(hasData: boolean, isEvery: boolean): string {
+  if (hasData) return 'its data is on this node';
+  return isEvery ? 'every node has one' : 'it belongs to this node';
+}
+
 interface Told {
   readonly apart?: true;
   readonly message: string;
@@ -40,7 +45,7 @@ function tellOf(input: ViewInput, node: Node, { service, slot, instance, job, re
   if (wanted?.bound === node.record.id)
     return {
       apart: true,
-      message: desired.spec.replicas === 'every' ? 'every node has one' : 'it belongs to this node',
+      message: placeText(wanted.home !== undefined, desired.spec.replicas === 'every'),
     };
   if (node.part.documents[job.digest]?.one_shot) return { message: 'it runs to its end' };
   const stay = node.record.cordon?.drain?.stays[instance];

@@ -163,6 +163,8 @@ export interface World {
   readonly rolloutSeen: Map<ServiceName, RolloutSeen>;
   /** Deleted services: any copy with an id not above this goes, whenever it appears. */
   readonly tombstones: Map<ServiceName, CopyId>;
+  /** Where the volumes of an instance are: the node on which it was started last. Only instances that have some. */
+  readonly homes: Map<InstanceName, NodeId>;
   /** `<source>@<commit>` -> is that commit an ancestor of (or equal to) the accepted head of that source. */
   readonly ancestry: Map<string, boolean>;
   /** Accepted head per git source. */
@@ -361,4 +363,6 @@ export type WorldEvent =
     }
   /** A node's state may have changed with time alone (suspect, lost): plan what is on it. */
   | { readonly kind: 'presence'; readonly node: NodeId }
+  /** Where the volumes of an instance are, as records/ has it. */
+  | { readonly kind: 'home'; readonly instance: InstanceName; readonly node: NodeId }
   | { readonly kind: 'recovered' };

@@ -11,6 +11,7 @@ import { isUnwritable } from './node-facts.ts';
 import { indexNode, rankNode } from './node-index.ts';
 import { sizeAfter } from './part-size.ts';
 import { beatOf } from './presence.ts';
+import { hasVolumes } from './volumes.ts';
 
 type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
 
@@ -98,6 +99,11 @@ export function ledgerRead(world: World, id: NodeId, part: Part): void {
   if (!node || node.adopted) return;
   world.nodes.set(id, { ...node, adopted: true });
   setPart(world, id, part);
+  // Records that were lost are made good by what runs.
+  for (const { instance, digest } of part.jobs) {
+    const run = part.documents[digest];
+    if (run && hasVolumes(run) && !world.homes.has(instance)) world.homes.set(instance, id);
+  }
   dirtyNode(world, id);
 }
 

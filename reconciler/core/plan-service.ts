@@ -140,6 +140,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'AGENT_TOO_OLD',
   'HOST_NOT_GRANTED',
   'ASSIGNMENT_FULL',
+  'VOLUME_ON_LOST_NODE',
   'LEDGER_UNREAD',
   'MASS_LOSS',
 ]);

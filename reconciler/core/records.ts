@@ -77,6 +77,8 @@ export interface Records {
   readonly overrides: Readonly<Record<string, Override>>;
   /** Restarts that are not done. */
   readonly renewals: Readonly<Record<ServiceName, Renewals>>;
+  /** Where the volumes of an instance are. Kept after a delete: whoever deploys it again finds its data. */
+  readonly homes: Readonly<Record<InstanceName, NodeId>>;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
 }
@@ -94,5 +96,6 @@ export const emptyRecords: Records = {
   assumed: {},
   overrides: {},
   renewals: {},
+  homes: {},
   approvals: [],
 };

@@ -7,12 +7,15 @@ import { stayingSlots } from './drain.ts';
 import { isCalled, matchesLabels, missingLabels } from './filters.ts';
 import type { Desired, Node, View } from './model.ts';
 import { archOf, capacityOf, isSeed, labelsOf } from './node-facts.ts';
+import { hasVolumes } from './volumes.ts';
 
 export interface WantedSlot {
   readonly slot: number;
   readonly instance: string;
   /** The node that it belongs to: whose ordinal the slot is (`replicas: every`), or that it was bound to. */
   readonly bound?: NodeId;
+  /** The node that has its volumes; then it is bound to it. */
+  readonly home?: NodeId;
   /** The node that it was told to go to, and then is free again. */
   readonly to?: NodeId;
   /** It is being moved there. */
@@ -33,7 +36,7 @@ export function wantedSlots(view: View, desired: Desired): readonly WantedSlot[]
       .sort((a, b) => a - b)
       .map((slot) => ({
         ...of(slot),
-        ...placeOf(view, desired.seats?.[slot]),
+        ...placeOf(view, desired.seats?.[slot], homeOf(view, desired, slot)),
         ...renewOf(desired, slot),
         ...(stays.has(slot) ? { stays: stays.get(slot) as NodeId } : {}),
       }));
@@ -54,9 +57,18 @@ function renewOf({ renew }: Desired, slot: number): Pick<WantedSlot, 'after'> {
   return after === undefined ? {} : { after };
 }
 
-/** A node that was forgotten is nobody's place. */
-function placeOf(view: View, seat: Seat | undefined): Pick<WantedSlot, 'bound' | 'to' | 'moving'> {
-  if (seat?.to === undefined || !view.nodes.has(seat.to)) return {};
+/** Where its volumes are, if it has some: nowhere else is its data. */
+function homeOf(view: View, { spec }: Desired, slot: number): NodeId | undefined {
+  return hasVolumes(spec.run) ? view.homes.get(instanceName(spec.name, slot)) : undefined;
+}
+
+/** A node that was forgotten is nobody's place, unless it took data with it. */
+function placeOf(
+  view: View,
+  seat: Seat | undefined,
+  home: NodeId | undefined,
+): Pick<WantedSlot, 'bound' | 'home' | 'to' | 'moving'> {
+  if (seat?.to === undefined || !view.nodes.has(seat.to)) return home === undefined ? {} : { bound: home, home };
   return {
     ...(seat.keep ? { bound: seat.to } : { to: seat.to }),
     ...(seat.command === 'move' ? { moving: true } : {}),

@@ -19,6 +19,7 @@ import {
   setPart,
 } from './node-events.ts';
 import { cloneNodeIndex, createNodeIndex, indexLabels } from './node-index.ts';
+import { hasVolumes } from './volumes.ts';
 
 /** What a promised action made of its node's part: all that a control needs. */
 export interface Promised {
@@ -43,6 +44,7 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     rollouts: new Map(),
     rolloutSeen: new Map(),
     tombstones: new Map(),
+    homes: new Map(),
     ancestry: new Map(),
     heads: new Map(),
     nodes: new Map(),
@@ -77,6 +79,7 @@ export function cloneWorld(world: Readonly<World>): World {
     rollouts: new Map(world.rollouts),
     rolloutSeen: new Map(world.rolloutSeen),
     tombstones: new Map(world.tombstones),
+    homes: new Map(world.homes),
     ancestry: new Map(world.ancestry),
     heads: new Map(world.heads),
     nodes: new Map(world.nodes),
@@ -154,6 +157,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
     dirtyUnwanted(world, source);
   },
   waiting: waitingIs,
+  home: (world, { instance, node }) => void world.homes.set(instance, node),
   recovered: (world) => {
     world.recovering = false;
     dirtyAll(world, world.desired.keys());
@@ -172,6 +176,7 @@ function promise(world: World, { action, at }: Of<'promised'>): Promised | undef
   if (!before) return undefined;
   world.fence = { ...world.fence, gen: world.fence.gen + 1 };
   const copy = action.kind === 'start' ? copyId(world.fence) : action.copy;
+  if (action.kind === 'start' && hasVolumes(action.run)) world.homes.set(action.instance, action.node);
   const change = changeFor(action, before, copy);
   const after = change ? changePart(before, change, world.fence) : { ...before, fence: world.fence };
   setPart(world, action.node, after, at);

@@ -102,5 +102,6 @@ export const RecordsSchema = Type.Object({
   // Written since there are verbs.
   overrides: Type.Optional(map(override)),
   renewals: Type.Optional(map(map(text))),
+  homes: Type.Optional(map(text)),
   approvals: Type.Array(text),
 });

@@ -233,6 +233,8 @@ async function removeFromEngine(fingerprint: string): Promise<void> {
   }
   const filters = { label: [`io.oakctl.cluster=${fingerprint}`] };
   for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove().catch(ignore);
+  const { Volumes } = (await docker.listVolumes({ filters })) as { Volumes: readonly { Name: string }[] | null };
+  for (const { Name } of Volumes ?? []) await docker.getVolume(Name).remove().catch(ignore);
 }
 
 const ignore = (): void => undefined;

@@ -10,6 +10,7 @@ import { type Engine, limits, messageOf, statusOf } from './engine.ts';
 import { putFiles } from './files.ts';
 import { type Owner, ownership } from './labels.ts';
 import { type CreateOptions, createOptions, type Place } from './options.ts';
+import { ensureVolumes } from './volumes.ts';
 
 export interface Containers {
   /** Id of our container of this copy; undefined when there is none. NAME_CONFLICT when a stranger has its name. */
@@ -81,7 +82,9 @@ export function createContainers(
     const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
       docker.getContainer(id).inspect({ abortSignal }),
     );
-    await access.recheck((found.HostConfig.Mounts ?? []).map((mount) => mount.Source));
+    await access.recheck(
+      (found.HostConfig.Mounts ?? []).filter(({ Type }) => Type === 'bind').map(({ Source }) => Source),
+    );
     // What was started once had its files, and may have changed them since.
     if (unfilled && found.State.Status === 'created') await putFiles(engine, id, files, signal);
     filled.add(id);
@@ -93,6 +96,7 @@ export function createContainers(
       const name = nameOf(plan);
       const granted = await access.admit(plan.instance, plan.run, await foldersOf(engine, plan, signal));
       if (!granted.hostNetwork) await ensureNetwork(false, signal);
+      await ensureVolumes(engine, place, plan, signal);
       const made = await createOrAdopt(engine, name, plan, createOptions(plan, place, granted), place, signal);
       ids.set(name, made.id);
       if (made.fresh) await fillNew(made.id, plan, signal);

@@ -9,6 +9,7 @@ import type { Healthcheck, PortMapping, RunSpec } from '../../../schemas/spec.ts
 import { type Bind, type Granted, nothingGranted } from '../access.ts';
 import type { CopyPlan } from '../runtime.ts';
 import { labelsOf, type Owner } from './labels.ts';
+import { volumeName } from './volumes.ts';
 
 /** Where and for whom a container is made. */
 export interface Place extends Owner {
@@ -54,7 +55,7 @@ export interface HostOptions {
   readonly Init: true;
   readonly Devices?: EngineDevice[];
   readonly DeviceRequests?: GpuRequest[];
-  readonly Mounts?: EngineBind[];
+  readonly Mounts?: (EngineBind | EngineVolume)[];
   readonly LogConfig: { Type: 'json-file'; Config: Record<string, string> };
   readonly MemoryReservation?: number;
   readonly CpuShares?: number;
@@ -85,6 +86,14 @@ export interface EngineBind {
   readonly BindOptions: { readonly Propagation: 'rprivate'; readonly NonRecursive: boolean };
 }
 
+/** A volume of the instance itself. */
+export interface EngineVolume {
+  readonly Type: 'volume';
+  readonly Source: string;
+  readonly Target: string;
+  readonly ReadOnly: boolean;
+}
+
 /** Processes and threads: room for a server with a thread per connection, an end for a fork bomb. */
 export const pidsLimit = 1024;
 /** Grace of the engine when the run spec names none, ms. */
@@ -108,11 +117,12 @@ export function createOptions(plan: CopyPlan, place: Place, granted: Granted = n
     ExposedPorts: Object.fromEntries(ports.map((port) => [portKey(port), {}])),
     StopTimeout: Math.ceil((run.stop_grace ?? defaultGrace) / 1000),
     Healthcheck: healthcheck(run.healthcheck),
-    HostConfig: hostOptions(run, ports, place, granted),
+    HostConfig: hostOptions(plan, ports, place, granted),
   };
 }
 
-function hostOptions(run: RunSpec, ports: readonly PortMapping[], place: Place, granted: Granted): HostOptions {
+function hostOptions(plan: CopyPlan, ports: readonly PortMapping[], place: Place, granted: Granted): HostOptions {
+  const { run } = plan;
   return {
     NetworkMode: granted.hostNetwork ? 'host' : place.network,
     IpcMode: 'private',
@@ -125,20 +135,31 @@ function hostOptions(run: RunSpec, ports: readonly PortMapping[], place: Place, 
     PidsLimit: pidsLimit,
     Init: true,
     LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
-    ...fromHost(granted),
+    ...fromHost(granted, volumesOf(plan, place)),
     ...(run.vgpus ? { DeviceRequests: [{ Driver: 'nvidia', Count: run.vgpus, Capabilities: [['gpu']] }] } : {}),
     ...needs(run),
     ...caps(run.limits ?? {}),
   };
 }
 
-function fromHost({ devices, binds }: Granted): Pick<HostOptions, 'Devices' | 'Mounts'> {
+/** Only by the name that belongs to this instance on this node: no other volume can be asked for. */
+function volumesOf({ instance, run }: CopyPlan, place: Place): readonly EngineVolume[] {
+  return (run.volumes ?? []).map(({ name, mount_path, read_only = false }) => {
+    return { Type: 'volume', Source: volumeName(place, instance, name), Target: mount_path, ReadOnly: read_only };
+  });
+}
+
+function fromHost(
+  { devices, binds }: Granted,
+  volumes: readonly EngineVolume[],
+): Pick<HostOptions, 'Devices' | 'Mounts'> {
+  const mounts = [...binds.map(mountOf), ...volumes];
   const list = devices.map(({ host, container }): EngineDevice => {
     return { PathOnHost: host, PathInContainer: container, CgroupPermissions: 'rw' };
   });
   return {
     ...(list.length > 0 ? { Devices: list } : {}),
-    ...(binds.length > 0 ? { Mounts: binds.map(mountOf) } : {}),
+    ...(mounts.length > 0 ? { Mounts: mounts } : {}),
   };
 }
 

@@ -14,8 +14,9 @@ export function slotRoutes(app: FastifyInstance, control: ControlPlane): void {
     return node.id ?? node.name;
   };
   app.post<NamedRoute>('/v1/instances/:name/move', async ({ body, params }) => {
-    const { to, actor = unnamedActor, ...how } = checkBody(MoveBody, body);
-    return control.move(instanceOf(params.name), nodeOf(to), actor, how);
+    const { to, accept_empty_volume: acceptEmptyVolume, actor = unnamedActor, ...how } = checkBody(MoveBody, body);
+    const data = acceptEmptyVolume ? { acceptEmptyVolume } : {};
+    return control.move(instanceOf(params.name), nodeOf(to), actor, { ...how, ...data });
   });
   app.post<NamedRoute>('/v1/instances/:name/replicate', async ({ body, params }) => {
     const { to, actor = unnamedActor, ...how } = checkBody(ReplicateBody, body);

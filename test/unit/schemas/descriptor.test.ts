@@ -232,9 +232,40 @@ describe('mistakes', () => {
     ['geo', { constraints: [{ type: 'geo', location: '1,2' }] }, { code: 'FIELD_NOT_SERVED' }],
     ['empty label', { constraints: [{ type: 'label', label: 'a' }] }, { code: 'DESCRIPTOR_INVALID' }],
     ['half a GPU', { vgpus: 0.5 }, { code: 'DESCRIPTOR_INVALID' }],
-    ['volumes', { volumes: [{ volume_id: 'a' }] }, { code: 'FIELD_NOT_SERVED' }],
     ['depends_on itself', { depends_on: ['web'] }, { message: 'a service cannot wait for itself' }],
     ['depends_on a.b', { depends_on: ['a.b'] }, { message: '`a.b` is no name of a service' }],
+    ['a volume without a path', { volumes: [{ name: 'a' }] }, { code: 'DESCRIPTOR_INVALID' }],
+    ['a volume at the root', { volumes: [{ name: 'a', mount_path: '/' }] }, { code: 'DESCRIPTOR_INVALID' }],
+    [
+      'volumes of one name',
+      { volumes: [1, 2].map((n) => ({ name: 'a', mount_path: `/d${n}` })) },
+      { code: 'DESCRIPTOR_INVALID', message: 'two volumes are named a' },
+    ],
+    [
+      'a volume below another',
+      {
+        volumes: [
+          { name: 'a', mount_path: '/d' },
+          { name: 'b', mount_path: '/d/x' },
+        ],
+      },
+      { code: 'DESCRIPTOR_INVALID', message: '/d/x is mounted already, by /d' },
+    ],
+    [
+      'a volume and two copies at once',
+      { volumes: [{ name: 'a', mount_path: '/d' }], update: { order: 'start_first' } },
+      { code: 'DESCRIPTOR_INVALID', hint: 'order: stop_first' },
+    ],
+    [
+      'a file below a volume',
+      { volumes: [{ name: 'a', mount_path: '/d' }], files: [{ path: '/d/x', content: 'y' }] },
+      { code: 'DESCRIPTOR_INVALID', message: '/d/x is below the volume a' },
+    ],
+    [
+      'a process with a volume',
+      { virtualization: 'process', code: '/bin/x', volumes: [{ name: 'a', mount_path: '/d' }] },
+      { code: 'DESCRIPTOR_INVALID' },
+    ],
     ['id', { microserviceID: 'abc' }, { code: 'FIELD_NOT_SERVED' }],
   ])('%s', (_, service, expected) => {
     const [problem, ...more] = errorsOf(service);

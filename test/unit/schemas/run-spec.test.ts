@@ -25,6 +25,7 @@ describe('run specs on the wire', () => {
     files: [{path: /etc/a, content: x, mode: "0600"}]
     host: {devices: [/dev/zero], mounts: [{path: /srv/a}], network: host, caps: [NET_ADMIN]}
     privileged: true
+    volumes: [{name: data, mount_path: /data}]
 `;
     const spec = parseDescriptor(full, 'a').services[0]?.spec.run;
     expect(parseRunSpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
@@ -32,7 +33,7 @@ describe('run specs on the wire', () => {
   });
 
   it('of a later version are told apart from broken ones', () => {
-    expect(parseRunSpec({ ...run, volumes: [] })).toMatchObject({ code: 'UNKNOWN_FIELD', disposition: 'stall' });
+    expect(parseRunSpec({ ...run, suspended: [] })).toMatchObject({ code: 'UNKNOWN_FIELD', disposition: 'stall' });
     expect(parseRunSpec({ ...run, memory: '1' })).toMatchObject({ code: 'BAD_REQUEST', subject: 'memory' });
   });
 

@@ -1,0 +1,29 @@
+/** Instances with data on their node. */
+import type { InstanceName, NodeId } from '../../schemas/names.ts';
+import type { Now } from '../../schemas/ports.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import type { Hold } from '../../schemas/status.ts';
+import type { Policy, View } from './model.ts';
+import { presenceOf } from './presence.ts';
+
+/** Does it keep data on its node? */
+export function hasVolumes({ volumes = [] }: Pick<RunSpec, 'volumes'>): boolean {
+  return volumes.length > 0;
+}
+
+/** Why its data cannot be had: its node is lost, or was removed. Undefined while the node is there, or may come back any moment. */
+export function lostHome(view: View, home: NodeId, policy: Policy, now: Now): string | undefined {
+  const node = view.nodes.get(home);
+  if (!node) return `a node that was removed (${home})`;
+  return presenceOf(node, policy, now).state === 'lost' ? `${node.record.name}, which is lost` : undefined;
+}
+
+/** The instance waits for its data. */
+export function lostHomeHold(instance: InstanceName, where: string): Hold {
+  return {
+    code: 'VOLUME_ON_LOST_NODE',
+    subject: instance,
+    message: `its data is on ${where}; it waits for its return`,
+    hint: `to start it elsewhere with empty volumes: oakctl move ${instance} --to <node> --accept-empty-volume`,
+  };
+}

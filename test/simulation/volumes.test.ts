@@ -1,0 +1,122 @@
+/** Data stays where it is: an instance with a volume waits for its node, unless somebody says that it may start empty elsewhere. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import type { MemoryNode } from '../support/memory-node.ts';
+import { tell } from '../support/memory-story.ts';
+
+describe('a volume', () => {
+  let cluster: MemoryCluster;
+  const { settled, instancesOf, holds } = tell(() => cluster);
+  const db = 'shop.default.db.default';
+  const first = `${db}.instance.0`;
+  const text = (spec: object = {}, volume: object = {}): string =>
+    descriptor([{ microservice_name: 'db', volumes: [{ name: 'data', mount_path: '/data', ...volume }], ...spec }]);
+  const deploy = (spec?: object, volume?: object) =>
+    cluster.reconciler.control.deploy({ documents: [{ file: 'db.yaml', text: text(spec, volume) }] });
+  const homeOf = (): MemoryNode => {
+    const [name] = instancesOf('db')[0]?.split(' ') ?? [];
+    return cluster.nodes.find((one) => one.name === name) as MemoryNode;
+  };
+  const elsewhere = (home: MemoryNode): MemoryNode => cluster.nodes.find((one) => one !== home) as MemoryNode;
+  const hold = () => cluster.reconciler.control.holds().find(({ code }) => code === 'VOLUME_ON_LOST_NODE');
+
+  afterEach(async () => {
+    expect(cluster.fatal).toEqual([]);
+    await cluster.close();
+  });
+
+  it('binds its instance: it waits for a lost node, over a restart too, and comes back there', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push({ 'db.yaml': text() });
+    await settled('db');
+    const home = homeOf();
+    const [before] = instancesOf('db');
+    home.kill(true);
+    await cluster.clock.advance(60_000);
+    expect(hold()).toMatchObject({ subject: first, message: expect.stringContaining(`${home.name}, which is lost`) });
+    expect(hold()?.hint).toContain('--accept-empty-volume');
+    await cluster.restartReconciler();
+    await cluster.clock.advance(120_000);
+    expect(instancesOf('db')).toEqual([]);
+    expect(holds()).toContain('VOLUME_ON_LOST_NODE');
+    await home.start();
+    await settled('db');
+    expect(instancesOf('db')).toEqual([before]);
+    expect(hold()).toBeUndefined();
+  });
+
+  it('updates where it is, old before new, and returns there after a delete', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy();
+    await settled('db');
+    const home = homeOf();
+    await deploy({ code: 'oakctl/test:2' });
+    await settled('db');
+    expect(homeOf()).toBe(home);
+    await cluster.reconciler.control.remove({ services: [db] }, 'test');
+    await cluster.clock.until(() => instancesOf('db').length === 0, 60_000, 'the end');
+    await cluster.restartReconciler();
+    await deploy({ memory: 32 });
+    await settled('db');
+    expect(homeOf()).toBe(home);
+  });
+
+  it('that is portable starts empty elsewhere; the returning node gives up its copy', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy({}, { portable: true });
+    await settled('db');
+    const home = homeOf();
+    home.kill(true);
+    await cluster.clock.until(() => instancesOf('db').length === 1, 60_000, 'a copy elsewhere');
+    const next = homeOf();
+    expect(next).not.toBe(home);
+    await settled('db');
+    await home.start();
+    await cluster.clock.advance(30_000);
+    expect(homeOf()).toBe(next);
+    expect(instancesOf('db')).toHaveLength(1);
+  });
+
+  it('stays behind only when that is said', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy();
+    await settled('db');
+    const home = homeOf();
+    const { control } = cluster.reconciler;
+    const other = elsewhere(home);
+    await expect(control.move(first, other.id, 'test')).rejects.toThrow(/accept-empty-volume/);
+    await expect(control.move(first, other.id, 'test')).rejects.toThrow(/data/);
+    expect(homeOf()).toBe(home);
+    await control.move(first, other.id, 'test', { acceptEmptyVolume: true });
+    await cluster.clock.until(() => homeOf() === other, 120_000, 'the move');
+    await settled('db');
+    expect(instancesOf('db')).toHaveLength(1);
+  });
+
+  it('on a lost node is given up by a move', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy();
+    await settled('db');
+    const home = homeOf();
+    home.kill(true);
+    await cluster.clock.advance(60_000);
+    expect(instancesOf('db')).toEqual([]);
+    const other = elsewhere(home);
+    await cluster.reconciler.control.move(first, other.id, 'test', { acceptEmptyVolume: true });
+    await settled('db');
+    expect(homeOf()).toBe(other);
+  });
+
+  it('on a node that was removed is waited for, and says so', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy();
+    await settled('db');
+    const home = homeOf();
+    home.kill(true);
+    await cluster.clock.advance(60_000);
+    await cluster.reconciler.control.removeNode(home.id, { force: true });
+    await cluster.clock.advance(10_000);
+    expect(instancesOf('db')).toEqual([]);
+    expect(hold()?.message).toContain('removed');
+  });
+});
