@@ -1,7 +1,7 @@
 /** How a machine becomes a node: once, with a token. Afterwards its identity lies in the state folder, and nothing is asked. */
 import { type Static, Type } from 'typebox';
-import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/api.ts';
 import { parseJoinToken, pinOf } from '../schemas/join-token.ts';
+import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/joining.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import type { Files, Random } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';

@@ -3,10 +3,11 @@
  * at first: it asks, in the open and without saying anything, for the root of the cluster, keeps it only if its key is the pinned
  * one, and trusts nothing else from then on.
  */
-import type { IdentityAnswer, TlsAnswer } from '../schemas/api.ts';
+
 import { pinnedCertificate } from '../schemas/io/certificates.ts';
 import { fingerprintOf, identityText, keyIdOf, verifyText } from '../schemas/io/signatures.ts';
 import { type JoinToken, pinOf } from '../schemas/join-token.ts';
+import type { IdentityAnswer, TlsAnswer } from '../schemas/joining.ts';
 import type { Clock, Random } from '../schemas/ports.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 

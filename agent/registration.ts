@@ -3,8 +3,8 @@
  * any other cluster manager that has it. Once: afterwards what was answered lies in the state folder, and nothing is asked.
  */
 import { type Static, Type } from 'typebox';
-import type { IdentityAnswer, RegisterAnswer } from '../schemas/api.ts';
 import { parseJoinToken } from '../schemas/join-token.ts';
+import type { IdentityAnswer, RegisterAnswer } from '../schemas/joining.ts';
 import { checkMessage, parseMessage } from '../schemas/parse.ts';
 import type { Files } from '../schemas/ports.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';

@@ -1,7 +1,8 @@
 /** What verbs on services share: the answer is said, then the outcome waited for as after a deployment. */
 import { Flags } from '@oclif/core';
-import type { Outcome, VerbAnswer } from '../schemas/api.ts';
+import type { VerbAnswer } from '../schemas/api.ts';
 import type { ApiClient } from '../schemas/io/api-client.ts';
+import type { Outcome } from '../schemas/views.ts';
 import { BaseCommand } from './base-command.ts';
 import { durationFlag } from './flags.ts';
 import { createProgress } from './progress.ts';

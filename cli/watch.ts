@@ -1,6 +1,6 @@
 /** Follows a list: lists first, then again whenever something happened, until the user has seen enough. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClusterEvent } from '../schemas/api.ts';
+import type { ClusterEvent } from '../schemas/cluster-events.ts';
 import { isProblemError } from '../schemas/problem.ts';
 
 export interface Watched<Row> {

@@ -1,32 +1,32 @@
 /** What the API asks of the reconciler. The loop implements it; failures are ProblemErrors. */
+
 import type {
-  AppView,
   CalculateAnswer,
-  Cause,
-  ClusterEvent,
-  ClusterStatus,
   CordonAnswer,
   DeployAnswer,
   DeployRequest,
-  IdentityAnswer,
-  InstanceView,
-  JoinAnswer,
-  JoinRequest,
-  NodeView,
-  OverrideView,
   PlanRequest,
-  PlanView,
-  RegisterAnswer,
-  ServiceView,
   SlotAnswer,
   SyncAnswer,
-  TokenView,
   VerbAnswer,
 } from '../schemas/api.ts';
+import type { ClusterEvent } from '../schemas/cluster-events.ts';
 import type { ExecConnection } from '../schemas/exec.ts';
+import type { IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer } from '../schemas/joining.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { PlainJob, SeedRegistration } from '../schemas/seed.ts';
 import type { Hold } from '../schemas/status.ts';
+import type {
+  AppView,
+  Cause,
+  ClusterStatus,
+  InstanceView,
+  NodeView,
+  OverrideView,
+  PlanView,
+  ServiceView,
+  TokenView,
+} from '../schemas/views.ts';
 
 export interface VerbOptions {
   /** ms. */

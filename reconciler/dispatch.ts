@@ -11,7 +11,7 @@ import type { NodeId } from '../schemas/names.ts';
 import type { RunSpec } from '../schemas/spec.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
-import type { Action } from './core/model.ts';
+import type { Action } from './core/action.ts';
 import type { SeedDesk } from './seed/desk.ts';
 
 /** What became of one promised action: the part before and after, and the copy it is about. */

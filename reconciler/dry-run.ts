@@ -1,12 +1,15 @@
 /** `plan`: the real planner on a copy of the world that was told what would be. Nothing is published, nothing is recorded. */
-import type { PlanChange, PlanRequest, PlanView } from '../schemas/api.ts';
+
+import type { PlanRequest } from '../schemas/api.ts';
 import { sha256 } from '../schemas/digest.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
+import type { PlanChange, PlanView } from '../schemas/views.ts';
 import type { Acceptance } from './acceptance.ts';
 import type { Context } from './context.ts';
-import type { Action, Listing, World } from './core/model.ts';
+import type { Action } from './core/action.ts';
+import type { Listing, World } from './core/model.ts';
 import { planAll } from './core/plan.ts';
 import { seatsFor } from './core/seats.ts';
 import { verdictEvents } from './core/verdict.ts';

@@ -1,6 +1,6 @@
 /** Who may be a node: joining, node records, credentials, revocation. Every answer follows the fsync. */
 import { createHash } from 'node:crypto';
-import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/api.ts';
+import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/joining.ts';
 import { type NodeId, nodeNamePattern } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';

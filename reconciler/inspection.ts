@@ -1,6 +1,6 @@
-import type { ClusterStatus } from '../schemas/api.ts';
 import { type Problem, ProblemError } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
+import type { ClusterStatus } from '../schemas/views.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { duplicateProblem } from './core/node-views.ts';

@@ -1,9 +1,9 @@
 /** Join tokens: made, listed, revoked. Records keep a hash of the secret; what is said once is said in the answer only. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { TokenView } from '../schemas/api.ts';
 import { formatJoinToken, parseJoinToken, pinOf } from '../schemas/join-token.ts';
 import type { Wall } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
+import type { TokenView } from '../schemas/views.ts';
 import type { Context } from './context.ts';
 import { tokenView } from './core/join-tokens.ts';
 import type { TokenRecord } from './core/records.ts';

@@ -1,4 +1,4 @@
-import type { ClusterEvent, EventKind } from '../schemas/api.ts';
+import type { ClusterEvent, EventKind } from '../schemas/cluster-events.ts';
 import type { Clock } from '../schemas/ports.ts';
 
 /** The events of this process, for people and for the API: bounded, in order, followable. */

@@ -2,12 +2,13 @@
  * From MQTT messages to world events. A bad payload is counted, logged once a minute per client, and changes nothing.
  * Presence changes with time alone: every node has one timer that looks again when its state could change.
  */
-import type { NodeState } from '../schemas/api.ts';
+
 import { InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
 import { compareFence, type NodeId } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
 import { isKept, parseTopic, type Row } from '../schemas/topics.ts';
+import type { NodeState } from '../schemas/views.ts';
 import type { Adoption } from './adoption.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';

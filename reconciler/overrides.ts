@@ -3,12 +3,12 @@
  * changes, or by hand. The world is told of each change, so that the plan follows by itself.
  */
 import { createHash } from 'node:crypto';
-import type { OverrideView } from '../schemas/api.ts';
 import { canonicalJson } from '../schemas/digest.ts';
 import { compareCopyIds, type ServiceName } from '../schemas/names.ts';
 import type { Wall } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
+import type { OverrideView } from '../schemas/views.ts';
 import type { Context } from './context.ts';
 import type { VerbOptions } from './control-plane.ts';
 import type { Override, OverrideChange, Renewals } from './core/deviations.ts';

@@ -1,8 +1,10 @@
 /** Slots one by one: a move, a replica, a slot more or less. What git owns gets an override. Durable before anybody is told. */
-import type { OverrideView, SlotAnswer } from '../schemas/api.ts';
+
+import type { SlotAnswer } from '../schemas/api.ts';
 import { type InstanceName, instanceName, type NodeId, parseInstanceName, type ServiceName } from '../schemas/names.ts';
 import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
+import type { OverrideView } from '../schemas/views.ts';
 import type { Context } from './context.ts';
 import type { MoveOptions, VerbOptions } from './control-plane.ts';
 import type { Override, Seat, Seats, StuckMove } from './core/deviations.ts';

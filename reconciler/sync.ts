@@ -2,10 +2,11 @@
  * Git sources: looks at each remote, reads what changed by object id, lets the guards judge it, and makes it what is wanted.
  * Whatever cannot be reached, read or parsed changes nothing that runs.
  */
-import type { PlanRequest, PlanView, SourceView, SyncAnswer } from '../schemas/api.ts';
+import type { PlanRequest, SyncAnswer } from '../schemas/api.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, type RepositorySettings, withRepositorySettings } from '../schemas/settings.ts';
 import type { Hold } from '../schemas/status.ts';
+import type { PlanView, SourceView } from '../schemas/views.ts';
 import { createAcceptance } from './acceptance.ts';
 import type { Context, Source } from './context.ts';
 import type { Policy } from './core/model.ts';

@@ -1,6 +1,7 @@
 /** `depends_on`: which services have to be healthy before another one starts for the first time. */
+
+import { type Application, descriptorDefaults, type ParsedService } from './descriptor-parsed.ts';
 import type { Microservice } from './descriptor-schema.ts';
-import { type Application, descriptorDefaults, type ParsedService } from './descriptor-service.ts';
 import type { Findings } from './findings.ts';
 import { parseServiceName, type ServiceName, serviceName } from './names.ts';
 import { type Problem, problem } from './problem.ts';

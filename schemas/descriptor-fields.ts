@@ -1,7 +1,7 @@
 /** Fields of a descriptor that exist and are not carried out: which are refused, and which are only mentioned. */
 
+import type { Application } from './descriptor-parsed.ts';
 import type { Descriptor, Microservice } from './descriptor-schema.ts';
-import type { Application } from './descriptor-service.ts';
 import type { Findings } from './findings.ts';
 import type { Path } from './yaml.ts';
 

@@ -1,5 +1,5 @@
 /** Full names in descriptors: made out even where a descriptor is broken, and compared over a set of files. */
-import { descriptorDefaults, type ParsedService } from './descriptor-service.ts';
+import { descriptorDefaults, type ParsedService } from './descriptor-parsed.ts';
 import { appNamePattern, type ServiceName, serviceName } from './names.ts';
 import { type Problem, problem } from './problem.ts';
 import type { Path } from './yaml.ts';

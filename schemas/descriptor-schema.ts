@@ -2,107 +2,11 @@
  * Schema of a deployment descriptor: Oakestra's SLA v2.0 with our optional fields. It knows every field that exists, also
  * those that are ignored or not carried out yet: what becomes of them is in descriptor-service.ts.
  */
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { Files, Host, Limits, Volumes } from './descriptor-container-schema.ts';
+import { Addresses, Constraint, Spread } from './descriptor-placement-schema.ts';
+import { amount, closed, ignored, later, name, optional, text, words } from './descriptor-words.ts';
 import { durationSchema } from './duration.ts';
-import { longestPath } from './host-access.ts';
-import { appNamePattern } from './names.ts';
-
-const closed = { additionalProperties: false } as const;
-const name = (description: string) =>
-  Type.String({
-    pattern: appNamePattern.source,
-    description: `${description} Letters and digits, dashes inside, at most 30 characters.`,
-  });
-const text = (description: string, maxLength = 4096) => Type.String({ maxLength, description });
-const words = (description: string) => Type.Array(Type.String({ maxLength: 32_768 }), { maxItems: 1024, description });
-const amount = (description: string) => Type.Number({ minimum: 0, maximum: 1e9, description });
-const ignored = (what: string) => Type.Unknown({ description: `Accepted and ignored. ${what}` });
-const later = (what: string) => Type.Unknown({ description: `Not carried out by this version. ${what}` });
-/** All keys optional. */
-const optional = <T extends Record<string, TSchema>>(properties: T) => Type.Partial(Type.Object(properties)).properties;
-
-const Files = Type.Array(
-  Type.Object(
-    {
-      path: Type.String({ minLength: 1, maxLength: longestPath, description: 'Absolute path in the container.' }),
-      ...optional({
-        content: Type.String({ maxLength: 65_536, description: 'The text itself.' }),
-        from: Type.String({
-          minLength: 1,
-          maxLength: 1024,
-          description: 'A file of the repository: its path from the root, or `./path` beside this file.',
-        }),
-        mode: Type.String({
-          pattern: '^0?[0-7]{3}$',
-          description: 'Permission bits as a quoted octal number; default "0644".',
-          errorMessage: 'must be a quoted octal number like "0640"',
-        }),
-        read_only: Type.Boolean({ description: 'Takes the write bits away.' }),
-      }),
-    },
-    { ...closed, description: 'One file: with `content`, or `from`.' },
-  ),
-  {
-    maxItems: 64,
-    description: 'Text files that are in the container before it starts; all together less than 64 KiB.',
-  },
-);
-
-const Host = Type.Object(
-  optional({
-    devices: Type.Array(Type.String({ minLength: 1, maxLength: longestPath, description: 'E.g. /dev/ttyUSB0.' }), {
-      maxItems: 64,
-      description: 'Devices of the host.',
-    }),
-    mounts: Type.Array(
-      Type.Object(
-        optional({
-          source: Type.String({ minLength: 1, maxLength: longestPath, description: 'Path on the host.' }),
-          path: Type.String({ minLength: 1, maxLength: longestPath, description: 'The same as `source`.' }),
-          target: Type.String({
-            minLength: 1,
-            maxLength: longestPath,
-            description: 'Path in the container; default the same as on the host.',
-          }),
-          read_only: Type.Boolean({ description: 'Only to read; default false.' }),
-        }),
-        { ...closed, description: 'A folder or file of the host.' },
-      ),
-      { maxItems: 64, description: 'Folders and files of the host.' },
-    ),
-    network: Type.Enum(['host'], { description: "The host's network instead of the cluster's." }),
-    caps: Type.Array(Type.String({ minLength: 1, maxLength: 32, description: 'E.g. NET_ADMIN.' }), {
-      maxItems: 64,
-      description: 'Linux capabilities beyond what every container has.',
-    }),
-  }),
-  { ...closed, description: 'Access to the host. Only nodes whose policy.yaml grants it take the service.' },
-);
-
-const Volumes = Type.Array(
-  Type.Object(
-    {
-      name: name('Name of the volume.'),
-      mount_path: Type.String({ minLength: 1, maxLength: longestPath, description: 'Absolute path in the container.' }),
-      ...optional({
-        read_only: Type.Boolean({ description: 'Only to read; default false.' }),
-        portable: Type.Boolean({
-          description: 'May start empty on another node when its node is lost. Default false: the instance waits.',
-        }),
-      }),
-    },
-    closed,
-  ),
-  {
-    maxItems: 16,
-    description: 'Data that outlives the containers. Each instance has volumes of its own, which bind it to its node.',
-  },
-);
-
-const Limits = Type.Object(optional({ memory: amount('Hard cap in MB.'), vcpus: amount('Hard cap in cores.') }), {
-  ...closed,
-  description: 'Hard caps. Without them, memory and vcpus are what is needed, and no cap.',
-});
 
 const Healthcheck = Type.Object(
   {
@@ -156,68 +60,6 @@ const Update = Type.Object(
     ),
   }),
   { ...closed, description: 'How a change is rolled out.' },
-);
-
-const Constraint = Type.Object(
-  {
-    type: Type.Enum(['direct', 'label', 'clusters', 'apart', 'addons', 'latency', 'geo'], {
-      description: 'Kind of constraint.',
-    }),
-    ...optional({
-      node: text('direct: node names, separated by `;`.'),
-      cluster: text('direct: cluster name.', 63),
-      label: text(
-        'label: key of a node label. apart: keep away from all nodes with the same value; default the node.',
-        63,
-      ),
-      services: Type.Array(text('A service of this application, or a full name.', 127), {
-        minItems: 1,
-        maxItems: 64,
-        description: 'apart: services whose instances must not be beside it; it may name itself.',
-      }),
-      in: Type.Array(text('A value.', 255), { minItems: 1, maxItems: 256, description: 'label: one of these values.' }),
-      not_in: Type.Array(text('A value.', 255), {
-        minItems: 1,
-        maxItems: 256,
-        description: 'label: none of these values.',
-      }),
-      exists: Type.Boolean({ description: 'label: the node has it (true), or does not (false).' }),
-      allowed: Type.Array(text('A name.', 63), { description: 'clusters: allowed clusters.' }),
-      needs: later('addons: names of addons.'),
-      area: later('latency: area.'),
-      location: later('geo: location.'),
-      threshold: later('latency, geo: bound.'),
-      rigidness: later('latency, geo: rigidness.'),
-      convergence_time: later('latency, geo: seconds.'),
-    }),
-  },
-  { ...closed, description: 'Where instances may run. All constraints hold together.' },
-);
-
-const Spread = Type.Array(
-  Type.Object(
-    {
-      label: text('Key of a node label.', 63),
-      ...optional({
-        required: Type.Boolean({
-          description: 'true: wait rather than run where more instances are; default false.',
-        }),
-      }),
-    },
-    { ...closed, description: 'Instances go first to values of this label that have the fewest.' },
-  ),
-  { maxItems: 8, description: 'Spreads instances over the values of labels, the most important first.' },
-);
-
-const Addresses = Type.Object(
-  optional({
-    rr_ip: later('Fixed address that balances over all instances.'),
-    rr_ip_v6: later('As rr_ip.'),
-    closest_ip: ignored('Oakestra does not implement it.'),
-    closest_ip_v6: ignored('Oakestra does not implement it.'),
-    instances: ignored('Oakestra does not implement it.'),
-  }),
-  { ...closed, description: 'Addresses of the service.' },
 );
 
 export const Microservice = Type.Object(

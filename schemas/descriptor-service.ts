@@ -1,9 +1,10 @@
 /** One microservice of a valid descriptor as a service spec: defaults filled in, what cannot be carried out said. */
 import { toDependencies } from './descriptor-depends.ts';
-import { type FileTexts, toFiles } from './descriptor-files.ts';
+import { toFiles } from './descriptor-files.ts';
 import { checkGrants, toHost } from './descriptor-host.ts';
+import { type Application, type DescriptorOptions, descriptorDefaults } from './descriptor-parsed.ts';
 import { toPlacement, toWhere } from './descriptor-placement.ts';
-import type { Descriptor, Microservice } from './descriptor-schema.ts';
+import type { Microservice } from './descriptor-schema.ts';
 import { checkVolumes, isPortable, toVolumes } from './descriptor-volumes.ts';
 import { canonicalJson, digestOf } from './digest.ts';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -14,33 +15,6 @@ import { parsePorts } from './ports-syntax.ts';
 import type { Healthcheck, Needs, PortMapping, RunSpec, ServiceSpec, UpdatePolicy, Virtualization } from './spec.ts';
 import { labelOfVariable, variablesOf } from './variables.ts';
 import type { Path } from './yaml.ts';
-
-export type Application = Descriptor['applications'][number];
-
-/** A service and where it was written. */
-export interface ParsedService {
-  readonly spec: ServiceSpec;
-  /** `app.appns` */
-  readonly app: string;
-  readonly file: string;
-  readonly line: number;
-}
-
-export interface DescriptorOptions {
-  /** Cluster policy: `request` makes what is needed the hard cap of services that say no other one. Default `none`. */
-  readonly limits?: 'request' | 'none';
-  /** What `from` of its files stands for. */
-  readonly files?: FileTexts;
-}
-
-/** The values that hold where a descriptor says nothing. Times in ms. */
-export const descriptorDefaults = {
-  namespace: 'default',
-  replicas: 1,
-  priority: 0,
-  healthcheck: { interval: 10_000, timeout: 5_000, retries: 3, start_period: 0 },
-  update: { settle: 10_000, timeout: 300_000, max_unavailable: 1, on_failure: 'rollback', notice: 1_000, wait: 60_000 },
-} as const;
 
 /** Largest job, in bytes of its JSON: assignments have to carry it. */
 export const maxJobBytes = 64 * 1024;

@@ -6,8 +6,9 @@
 import { checkCycles } from './descriptor-depends.ts';
 import { checkApplicationFields, checkDocumentFields, checkServiceFields } from './descriptor-fields.ts';
 import { checkNames, nameAt, namesIn } from './descriptor-names.ts';
+import type { DescriptorOptions, ParsedService } from './descriptor-parsed.ts';
 import { Descriptor, type Microservice } from './descriptor-schema.ts';
-import { type DescriptorOptions, type ParsedService, toServiceSpec } from './descriptor-service.ts';
+import { toServiceSpec } from './descriptor-service.ts';
 import { createFindings } from './findings.ts';
 import type { ServiceName } from './names.ts';
 import { type Violation, violations } from './parse.ts';
@@ -16,7 +17,7 @@ import { editDistance } from './spelling.ts';
 import { type Path, parseYaml, type YamlDocument } from './yaml.ts';
 
 export { checkNames } from './descriptor-names.ts';
-export type { DescriptorOptions, ParsedService } from './descriptor-service.ts';
+export type { DescriptorOptions, ParsedService } from './descriptor-parsed.ts';
 export { toDescriptor } from './descriptor-write.ts';
 
 export interface ParsedDescriptor {

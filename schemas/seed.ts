@@ -5,7 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { isAddress } from './addresses.ts';
 import { parseDescriptor } from './descriptor.ts';
-import type { DescriptorOptions } from './descriptor-service.ts';
+import type { DescriptorOptions } from './descriptor-parsed.ts';
 import { appNamePattern, nodeNamePattern, serviceName } from './names.ts';
 import { checkMessage, type Parsed, parseMessage } from './parse.ts';
 import { formatPorts } from './ports-syntax.ts';

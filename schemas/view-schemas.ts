@@ -1,11 +1,12 @@
 /**
- * The views of api.ts as schemas: what scripts that read `-o json` rely on. Open: a later version may add members, so readers
- * ignore those they do not know. A contract test holds these and the types of api.ts together.
+ * The views of views.ts as schemas: what scripts that read `-o json` rely on. Open: a later version may add members, so readers
+ * ignore those they do not know. A contract test holds these and those types together.
  */
 import { type TSchema, Type } from 'typebox';
-import type { Cause, EventKind } from './api.ts';
+import type { EventKind } from './cluster-events.ts';
 import type { ProblemCode } from './problem.ts';
 import { copyStatuses, type HoldCode } from './status.ts';
+import type { Cause } from './views.ts';
 
 /** One of a few words. */
 export function words<const W extends string>(list: readonly W[]) {

@@ -1,7 +1,8 @@
 /** `oakctl ps`: the processes of a cluster on this machine, and what their cluster says about them. */
-import type { NodeView } from '../../schemas/api.ts';
+
 import { createApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
+import type { NodeView } from '../../schemas/views.ts';
 import { endpointOf, readEndpoint, resolveTarget } from '../contexts.ts';
 import type { Listing } from '../render/output.ts';
 import { paintState } from '../render/paint.ts';

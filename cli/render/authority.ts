@@ -1,5 +1,5 @@
 /** Certificates of a cluster, for people. */
-import type { TlsAnswer } from '../../schemas/api.ts';
+import type { TlsAnswer } from '../../schemas/joining.ts';
 import { properties } from './details.ts';
 import type { Paint } from './paint.ts';
 

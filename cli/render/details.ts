@@ -1,5 +1,5 @@
 /** One node, one service: everything that is known, for people. */
-import type { DrainView, NodeView, ServiceView } from '../../schemas/api.ts';
+import type { DrainView, NodeView, ServiceView } from '../../schemas/views.ts';
 import { age } from './ages.ts';
 import { fileText, instanceListing, instanceRows, labelsText, overrideText, sourceText } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';

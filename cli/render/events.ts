@@ -1,5 +1,5 @@
 /** Events, one line each. */
-import type { ClusterEvent } from '../../schemas/api.ts';
+import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { Paint } from './paint.ts';
 
 const bad = /failed|lost|refused|unreachable|rolled_back|conflict|revoked/;

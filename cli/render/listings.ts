@@ -1,5 +1,5 @@
 /** Columns of each kind of object. */
-import type { AppView, InstanceView, NodeView, OverrideView, ServiceView } from '../../schemas/api.ts';
+import type { AppView, InstanceView, NodeView, OverrideView, ServiceView } from '../../schemas/views.ts';
 import { age } from './ages.ts';
 import type { Listing } from './output.ts';
 import { paintState } from './paint.ts';

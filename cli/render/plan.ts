@@ -1,6 +1,6 @@
 /** A plan for people: signs as in a diff, then what is held, then one line of sums. */
 
-import type { PlanChange, PlanView } from '../../schemas/api.ts';
+import type { PlanChange, PlanView } from '../../schemas/views.ts';
 import { count } from './counts.ts';
 import type { Paint } from './paint.ts';
 import { renderHold, renderProblem } from './problems.ts';

@@ -1,6 +1,7 @@
 /** Progress of a deployment: one line per instance, saying what it waits for. */
-import type { InstanceView, ServiceView } from '../../schemas/api.ts';
+
 import type { HoldCode } from '../../schemas/status.ts';
+import type { InstanceView, ServiceView } from '../../schemas/views.ts';
 import type { ServiceOutcome } from '../services/outcome.ts';
 import { duration } from './ages.ts';
 import { reasonText } from './listings.ts';

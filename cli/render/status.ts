@@ -1,6 +1,6 @@
 /** The state of a cluster on one screen. */
 
-import type { ClusterStatus, SourceView } from '../../schemas/api.ts';
+import type { ClusterStatus, SourceView } from '../../schemas/views.ts';
 import { age } from './ages.ts';
 import { count } from './counts.ts';
 import { overrideText, shortCommit } from './listings.ts';

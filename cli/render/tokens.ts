@@ -1,5 +1,5 @@
 /** Join tokens, as a table. */
-import type { TokenView } from '../../schemas/api.ts';
+import type { TokenView } from '../../schemas/views.ts';
 import type { Listing } from './output.ts';
 import { paintState } from './paint.ts';
 

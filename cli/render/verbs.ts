@@ -1,5 +1,5 @@
 /** What a verb did, for people. */
-import type { OverrideView } from '../../schemas/api.ts';
+import type { OverrideView } from '../../schemas/views.ts';
 import { age } from './ages.ts';
 
 /** ` (override 1a2b3c4d, 1h left)`: what git owns is as it says again when that is over. */

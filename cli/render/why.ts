@@ -1,5 +1,5 @@
 /** The chain behind something, a line per step, each indented below what it explains. */
-import type { Cause } from '../../schemas/api.ts';
+import type { Cause } from '../../schemas/views.ts';
 import type { Paint } from './paint.ts';
 
 /** `<subject>: <CODE> <message>`, what frees it below, then what is behind it. A subject is said once per chain. */

@@ -5,11 +5,12 @@
 import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { SimpleGit } from 'simple-git';
-import type { DocumentText, ServiceView, SourceView } from '../../schemas/api.ts';
+import type { DocumentText } from '../../schemas/api.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
 import { referencedPath } from '../../schemas/descriptor-files.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { ServiceView, SourceView } from '../../schemas/views.ts';
 import type { Wanted } from './outcome.ts';
 
 export interface Committed {

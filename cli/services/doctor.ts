@@ -1,9 +1,9 @@
 /** Looks at this machine and at the cluster, and says what is missing and the command that mends it. */
 
-import type { ClusterStatus, NodeView, SourceView } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
+import type { ClusterStatus, NodeView, SourceView } from '../../schemas/views.ts';
 import { count } from '../render/counts.ts';
 
 export interface Finding {

@@ -1,8 +1,8 @@
 /** Draining a node: asked for once, then watched until nothing is left that could move. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DrainView } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
+import type { DrainView } from '../../schemas/views.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 
 export interface Drained extends DrainView {

@@ -1,9 +1,9 @@
 /** What instances wrote: line by line, of one or of many, and on through restarts, replacements and lost connections. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { InstanceView } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { parseInstanceName } from '../../schemas/names.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
+import type { InstanceView } from '../../schemas/views.ts';
 
 export interface LogLine {
   /** Full name of the instance. */

@@ -1,9 +1,9 @@
 /** Waiting for the outcome of a change: pure verdicts, and the loop that asks until each service has one. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome, ServiceView } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
 import type { HoldCode } from '../../schemas/status.ts';
+import type { Outcome, ServiceView } from '../../schemas/views.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 
 /** What became of one service. `waiting` ends with the others, or with the timeout. */

@@ -1,7 +1,8 @@
 /** Versions of both ends. */
-import type { ClusterStatus } from '../../schemas/api.ts';
+
 import { isProblemError } from '../../schemas/problem.ts';
 import { oakctlVersion } from '../../schemas/version.ts';
+import type { ClusterStatus } from '../../schemas/views.ts';
 
 export interface Versions {
   readonly client: string;

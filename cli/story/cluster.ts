@@ -1,8 +1,8 @@
 /** A cluster as the stories need it. */
 import { fileURLToPath } from 'node:url';
-import type { ServiceView } from '../../schemas/api.ts';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { ServiceView } from '../../schemas/views.ts';
 import { endpointOf, resolveTarget } from '../contexts.ts';
 import { isFree } from '../local/addresses.ts';
 import type { Missing } from './until.ts';

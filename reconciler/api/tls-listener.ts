@@ -5,7 +5,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { TlsAnswer } from '../../schemas/api.ts';
+import type { TlsAnswer } from '../../schemas/joining.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { minVersion, type ServerTls } from '../tls/material.ts';
 import type { StreamServer } from './streams.ts';

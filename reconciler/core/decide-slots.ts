@@ -1,13 +1,14 @@
 /** All slots of a wanted service: first what runs and what is on its way, then what is missing, then the next to update. */
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
+import type { Action } from './action.ts';
 import { allPrepared, createBudget, createNotice } from './availability.ts';
 import { type Canary, canaryHold } from './canary.ts';
 import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
 import { type Decision, decideSlot, queuedHold, type Rules, stillNeeded, waitsForImages } from './decide.ts';
 import type { Awaited } from './dependencies.ts';
 import { holdOf } from './health.ts';
-import type { Action, Desired, Policy, Rollout, RolloutSeen, View } from './model.ts';
+import type { Desired, Policy, Rollout, RolloutSeen, View } from './model.ts';
 import { awayHold, massLossHold } from './node-holds.ts';
 import { createPlacer, type Placer } from './place.ts';
 import { massLoss, presenceOf } from './presence.ts';

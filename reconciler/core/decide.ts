@@ -3,10 +3,10 @@ import { type CopyId, compareCopyIds } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { JobSource } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
+import type { Action } from './action.ts';
 import type { Notice } from './availability.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
 import { holdOf, isPrepared, isUp, seconds } from './health.ts';
-import type { Action } from './model.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 
 export type Verdict =

@@ -1,6 +1,7 @@
 /** How far the draining of a node is, for people: what is left there, and what belongs there. */
-import type { DrainView } from '../../schemas/api.ts';
+
 import type { InstanceName } from '../../schemas/names.ts';
+import type { DrainView } from '../../schemas/views.ts';
 import type { Copy, Node } from './model.ts';
 import { wantedSlots } from './slots.ts';
 import type { ViewInput } from './view-input.ts';

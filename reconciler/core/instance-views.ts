@@ -1,8 +1,9 @@
 /** Instances as people see them: one line per slot, told by the copy that matters most there. */
-import type { CopyView, InstanceView } from '../../schemas/api.ts';
+
 import { type CopyId, compareCopyIds, instanceName, type NodeId, type ServiceName } from '../../schemas/names.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
+import type { CopyView, InstanceView } from '../../schemas/views.ts';
 import { healthOf } from './health.ts';
 import type { Copy, Desired, Node } from './model.ts';
 import { isSeed } from './node-facts.ts';

@@ -1,6 +1,7 @@
 /** What a join token is good for. The secret was checked before anything of this is asked. */
-import type { TokenView } from '../../schemas/api.ts';
+
 import type { Wall } from '../../schemas/ports.ts';
+import type { TokenView } from '../../schemas/views.ts';
 import type { NodeRecord } from './model.ts';
 import type { TokenRecord } from './records.ts';
 

@@ -8,9 +8,9 @@ import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/na
 import type { NodeListing } from '../../schemas/nodes-file.ts';
 import type { Mono, Wall } from '../../schemas/ports.ts';
 import type { Dialect } from '../../schemas/seed.ts';
-import type { JobSource, RunSpec, RuntimeName, ServiceSpec } from '../../schemas/spec.ts';
-import type { Hold, Want } from '../../schemas/status.ts';
-import type { Cordon, Deviation, Override, Renewals, Seats, StuckMove } from './deviations.ts';
+import type { JobSource, RunSpec, ServiceSpec } from '../../schemas/spec.ts';
+import type { Hold } from '../../schemas/status.ts';
+import type { Cordon, Deviation, Override, Renewals, Seats } from './deviations.ts';
 import type { NodeIndex } from './node-index.ts';
 
 /** What the sources want of one service, merged. One full name has one source. */
@@ -224,63 +224,6 @@ export type View = Readonly<Omit<World, 'fence' | 'recovering'>> & {
   readonly recovering: boolean;
 };
 
-/** One change of one node's part: one control, one gen. */
-export type Action =
-  /** A new copy; its id is the fence pair that `apply` draws. */
-  | {
-      readonly kind: 'start';
-      readonly service: ServiceName;
-      readonly instance: InstanceName;
-      readonly node: NodeId;
-      readonly want: 'run' | 'prepared';
-      readonly digest: string;
-      readonly run: RunSpec;
-      readonly runtime: RuntimeName;
-      readonly source: JobSource;
-      /** What travels in the job beside the run spec. */
-      readonly reserves?: Job['reserves'];
-      readonly variables?: Job['variables'];
-      /** For events and plan: why now and why there. */
-      readonly why: string;
-    }
-  | {
-      readonly kind: 'want';
-      readonly service: ServiceName;
-      readonly instance: InstanceName;
-      readonly copy: CopyId;
-      readonly node: NodeId;
-      readonly want: Want;
-      /** The source that the copy belongs to from now on. Absent: it stays. */
-      readonly source?: JobSource;
-      readonly why: string;
-    }
-  | {
-      readonly kind: 'drop';
-      readonly service: ServiceName;
-      readonly instance: InstanceName;
-      readonly copy: CopyId;
-      readonly node: NodeId;
-      readonly why: string;
-    };
-
-/** What the planner says about one service. */
-export interface ServicePlan {
-  readonly actions: readonly Action[];
-  readonly holds: readonly Hold[];
-  /** Instances that are as wanted. */
-  readonly settled: number;
-  /** Services that it waits for before its first start. */
-  readonly waitsFor?: readonly ServiceName[];
-  /** Copies (`<instance>/<copy>`) that are about to be stopped: out of the list of healthy ones from now on. All of them. */
-  readonly noticed?: readonly string[];
-  /** The rollout record as it should be from now on; absent: none. */
-  readonly rollout?: Rollout;
-  /** Look again then, even if nothing happens (settle time, timeouts, lost_after). */
-  readonly wakeAt?: Mono;
-  /** Instances whose copies elsewhere failed: they are to stay where they are. */
-  readonly stuck?: readonly StuckMove[];
-}
-
 export interface Policy {
   /** Among nodes with equally few instances: the emptiest first, or the fullest that has room. */
   readonly placement: 'spread' | 'best_fit';
@@ -303,66 +246,3 @@ export interface Policy {
 }
 
 export type NodeClass = 'edge' | 'lan' | 'fast';
-
-/** What happened; `apply` makes a world of it. */
-export type WorldEvent =
-  | { readonly kind: 'node'; readonly record: NodeRecord }
-  /** Revoked or removed: forgotten, with its copies. */
-  | { readonly kind: 'node_forgotten'; readonly node: NodeId }
-  /** Two agents speak for the node; absent: only one of them any more. */
-  | { readonly kind: 'duplicate'; readonly node: NodeId; readonly duplicate?: NonNullable<Node['duplicate']> }
-  | {
-      readonly kind: 'information';
-      readonly node: NodeId;
-      readonly message: InformationMessage;
-      readonly retained: boolean;
-      readonly at: Mono;
-    }
-  | {
-      readonly kind: 'instances';
-      readonly node: NodeId;
-      readonly message: InstancesMessage;
-      readonly retained: boolean;
-      readonly at: Mono;
-    }
-  | {
-      readonly kind: 'online';
-      readonly node: NodeId;
-      readonly message: OnlineMessage;
-      readonly retained: boolean;
-      readonly at: Mono;
-    }
-  /** The node's ledger as read from it: becomes its part (never over an already adopted one). */
-  | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
-  | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }
-  | { readonly kind: 'deviation'; readonly service: ServiceName; readonly deviation?: Deviation }
-  | { readonly kind: 'held'; readonly service: ServiceName; readonly hold?: Hold }
-  | {
-      readonly kind: 'rollout';
-      readonly service: ServiceName;
-      readonly rollout?: Rollout;
-      readonly at: Mono;
-      /** As records/ had it when this process began. */
-      readonly restored?: true;
-    }
-  | { readonly kind: 'tombstone'; readonly service: ServiceName; readonly copy?: CopyId }
-  | { readonly kind: 'head'; readonly source: string; readonly commit: string }
-  | { readonly kind: 'ancestry'; readonly source: string; readonly commit: string; readonly ancestor: boolean }
-  | { readonly kind: 'listings'; readonly listings: readonly Listing[]; readonly removed: readonly string[] }
-  /** These copies of the service, and no others, are about to be stopped. */
-  | { readonly kind: 'noticed'; readonly service: ServiceName; readonly copies: readonly string[]; readonly at: Mono }
-  /** An action was decided: it counts as done from now on. Draws the next gen. */
-  | { readonly kind: 'promised'; readonly action: Action; readonly at?: Mono }
-  /** A plan ended with (or without) holds that a change of the nodes could free, see `waitsForNodes`. */
-  | {
-      readonly kind: 'waiting';
-      readonly service: ServiceName;
-      readonly waits: boolean;
-      /** Services that it waits for. */
-      readonly for?: readonly ServiceName[];
-    }
-  /** A node's state may have changed with time alone (suspect, lost): plan what is on it. */
-  | { readonly kind: 'presence'; readonly node: NodeId }
-  /** Where the volumes of an instance are, as records/ has it. */
-  | { readonly kind: 'home'; readonly instance: InstanceName; readonly node: NodeId }
-  | { readonly kind: 'recovered' };

@@ -6,12 +6,13 @@ import type { Mono } from '../../schemas/ports.ts';
 import { forgetCopies, frees, indexJobs, indexReports, reservedBy } from './copy-index.ts';
 import { forgetFailures, noteFailures } from './failures.ts';
 import { rematch, rematchNode } from './listings.ts';
-import type { Listing, Node, NodeRecord, World, WorldEvent } from './model.ts';
+import type { Listing, Node, NodeRecord, World } from './model.ts';
 import { isUnwritable } from './node-facts.ts';
 import { indexNode, rankNode } from './node-index.ts';
 import { sizeAfter } from './part-size.ts';
 import { beatOf } from './presence.ts';
 import { hasVolumes } from './volumes.ts';
+import type { WorldEvent } from './world-event.ts';
 
 type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
 

@@ -1,7 +1,8 @@
 /** Nodes as people see them: those that joined, those that nodes.yaml expects, and those that were revoked. */
-import type { NodeState, NodeView } from '../../schemas/api.ts';
+
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { holdCodes } from '../../schemas/status.ts';
+import type { NodeState, NodeView } from '../../schemas/views.ts';
 import type { Cordon } from './deviations.ts';
 import { drainView } from './drain-view.ts';
 import type { Listing, Node, NodeRecord } from './model.ts';

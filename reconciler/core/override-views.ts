@@ -1,6 +1,7 @@
 /** Overrides as people see them. */
-import type { OverrideView } from '../../schemas/api.ts';
+
 import { instanceName, type ServiceName } from '../../schemas/names.ts';
+import type { OverrideView } from '../../schemas/views.ts';
 import type { Override } from './deviations.ts';
 import type { View } from './model.ts';
 import { optional } from './view-input.ts';

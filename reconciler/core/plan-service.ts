@@ -2,6 +2,7 @@
 import { type CopyId, compareCopyIds, type ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
+import type { ServicePlan } from './action.ts';
 import { createNotice, type Notice, onlyRuns } from './availability.ts';
 import { canaryOf } from './canary.ts';
 import { earliest, type Seen, type SlotState, seeCopies, survey } from './classify.ts';
@@ -9,7 +10,7 @@ import { copyKey } from './copy-index.ts';
 import { drop } from './decide.ts';
 import { type Decided, decideSlots, type SlotsContext } from './decide-slots.ts';
 import { awaitedBy } from './dependencies.ts';
-import type { Desired, Policy, Rollout, ServicePlan, View } from './model.ts';
+import type { Desired, Policy, Rollout, View } from './model.ts';
 import { afterFailure, afterSlots, courseOf, rolloutHolds, targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
 import { planStopped } from './stopped.ts';

@@ -2,8 +2,9 @@
 import type { ServiceName } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
+import type { Action, ServicePlan } from './action.ts';
 import { earliest } from './classify.ts';
-import type { Action, Policy, ServicePlan, View, World } from './model.ts';
+import type { Policy, View, World } from './model.ts';
 import { planService } from './plan-service.ts';
 import { apply, cloneWorld } from './world.ts';
 

@@ -2,10 +2,11 @@
  * What a person types for a name: the full name, a short form, or the beginning of exactly one. The exact name wins over short
  * forms, and those over beginnings, so that `web.instance.1` is never `web.instance.10`.
  */
-import type { AppView, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
+
 import { parseInstanceName, parseServiceName } from '../../schemas/names.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { nearest } from '../../schemas/spelling.ts';
+import type { AppView, InstanceView, NodeView, ServiceView } from '../../schemas/views.ts';
 
 export type Resolution<T> =
   | { readonly kind: 'found'; readonly item: T }

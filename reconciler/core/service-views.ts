@@ -1,7 +1,8 @@
 /** Services and applications as people see them: how they do with what is wanted, and what that waits for. */
-import type { AppView, Outcome, ServiceView } from '../../schemas/api.ts';
+
 import { compareCopyIds, parseServiceName, type ServiceName } from '../../schemas/names.ts';
 import { type Hold, type HoldCode, holdCodes } from '../../schemas/status.ts';
+import type { AppView, Outcome, ServiceView } from '../../schemas/views.ts';
 import type { Override } from './deviations.ts';
 import { isUp } from './health.ts';
 import { documentOf, instanceView, type SeenCopy, type Slot, serviceNames, slotsOf } from './instance-views.ts';

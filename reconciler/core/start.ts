@@ -1,11 +1,11 @@
 /** Starts of copies: where, and whether at once or prepared for a swap. */
 import type { Hold } from '../../schemas/status.ts';
+import type { Action } from './action.ts';
 import type { PlaceRequest } from './candidates.ts';
 import type { SlotState, Target } from './classify.ts';
 import { portKeys } from './copy-index.ts';
 import type { SlotsContext } from './decide-slots.ts';
 import { isLeaving } from './drain.ts';
-import type { Action } from './model.ts';
 import type { Placed, Placer } from './place.ts';
 
 interface Outcome {

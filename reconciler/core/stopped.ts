@@ -1,10 +1,11 @@
 /** The plan of a service that somebody stopped: nothing of it runs, and what it had stays where it is, ready to start again. */
 import type { Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
+import type { Action, ServicePlan } from './action.ts';
 import { earliest, type Seen, seeCopies } from './classify.ts';
 import { drop, want } from './decide.ts';
 import type { Override } from './deviations.ts';
-import type { Action, Desired, Policy, ServicePlan, View } from './model.ts';
+import type { Desired, Policy, View } from './model.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 import { wantedSlots } from './slots.ts';
 

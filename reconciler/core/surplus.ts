@@ -1,11 +1,11 @@
 /** Slots that are no longer wanted: fewer replicas, another source, or a node that left the set of `replicas: every`. */
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
+import type { Action } from './action.ts';
 import type { Notice } from './availability.ts';
 import { earliest, type Seen } from './classify.ts';
 import { drop } from './decide.ts';
 import { seconds } from './health.ts';
-import type { Action } from './model.ts';
 import { silentHold } from './node-holds.ts';
 
 export interface Removal {

@@ -3,9 +3,10 @@ import { compareCopyIds, type ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import { directSource, type JobSource } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
+import type { ServicePlan } from './action.ts';
 import { earliest, type Seen, seeCopies } from './classify.ts';
 import { drop } from './decide.ts';
-import type { Policy, ServicePlan, View } from './model.ts';
+import type { Policy, View } from './model.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 import { ancestryKey } from './world.ts';
 

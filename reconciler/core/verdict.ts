@@ -2,8 +2,9 @@
 import { canonicalJson } from '../../schemas/digest.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import type { Admission } from './admit.ts';
-import type { Desired, Listing, View, WorldEvent } from './model.ts';
+import type { Desired, Listing, View } from './model.ts';
 import type { SnapshotService } from './snapshot.ts';
+import type { WorldEvent } from './world-event.ts';
 
 /**
  * Events that make the world want what `verdict` accepted. `previouslyHeld`: names that the last verdict of this source held.

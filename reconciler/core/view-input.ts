@@ -1,6 +1,7 @@
 /** What views are made of, and the words that they share. */
 import type { Now } from '../../schemas/ports.ts';
-import type { Policy, Rollout, ServicePlan, View } from './model.ts';
+import type { ServicePlan } from './action.ts';
+import type { Policy, Rollout, View } from './model.ts';
 import type { Records } from './records.ts';
 
 /** The reconciler at one moment. */

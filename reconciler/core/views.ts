@@ -1,6 +1,7 @@
-/** The reconciler as people see it: pure functions from the world at one moment to the views of schemas/api.ts. */
-import type { ClusterStatus, Outcome, ServiceView } from '../../schemas/api.ts';
+/** The reconciler as people see it: pure functions from the world at one moment to the views of schemas/views.ts. */
+
 import type { Hold } from '../../schemas/status.ts';
+import type { ClusterStatus, Outcome, ServiceView } from '../../schemas/views.ts';
 import type { ViewInput } from './view-input.ts';
 
 export { instanceViews } from './instance-views.ts';

@@ -2,10 +2,11 @@
  * Why something is as it is: the chain from what a person sees down to what stands in the way, from the same views that listings
  * show. Every step has a code of a closed list, or is a plain state. Nothing is decided here.
  */
-import type { Cause, ClusterStatus, InstanceView, NodeView, ServiceView, SourceView } from '../../schemas/api.ts';
+
 import { parseInstanceName, parseServiceName } from '../../schemas/names.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import type { Hold } from '../../schemas/status.ts';
+import type { Cause, ClusterStatus, InstanceView, NodeView, ServiceView, SourceView } from '../../schemas/views.ts';
 import { type Resolution, resolveApp, resolveInstance, resolveNode, resolveService } from './resolve.ts';
 import { isPassing } from './service-views.ts';
 import { formatAge } from './view-input.ts';

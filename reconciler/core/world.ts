@@ -3,8 +3,9 @@ import { changePart, type Part, type PartChange } from '../../schemas/assignment
 import { type CopyId, copyId, type NodeId, type ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import type { JobSource } from '../../schemas/spec.ts';
+import type { Action } from './action.ts';
 import { indexNotices } from './copy-index.ts';
-import type { Action, Copy, Desired, Fence, World, WorldEvent } from './model.ts';
+import type { Copy, Desired, Fence, World } from './model.ts';
 import {
   dirtyAll,
   dirtyNode,
@@ -20,6 +21,7 @@ import {
 } from './node-events.ts';
 import { cloneNodeIndex, createNodeIndex, indexLabels } from './node-index.ts';
 import { hasVolumes } from './volumes.ts';
+import type { WorldEvent } from './world-event.ts';
 
 /** What a promised action made of its node's part: all that a control needs. */
 export interface Promised {

@@ -1,7 +1,7 @@
 /** Nodes of the dialect `seed` come in by one request with four keys, the join token as bearer. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { RegisterAnswer } from '../../schemas/api.ts';
 import { parseJoinToken } from '../../schemas/join-token.ts';
+import type { RegisterAnswer } from '../../schemas/joining.ts';
 import type { NodeId } from '../../schemas/names.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { SeedRegistration } from '../../schemas/seed.ts';

@@ -1,7 +1,7 @@
 /** What a TLS server shows, wherever it comes from. */
 import type { X509Certificate } from 'node:crypto';
-import type { TlsAnswer } from '../../schemas/api.ts';
 import { keyFingerprint } from '../../schemas/io/certificates.ts';
+import type { TlsAnswer } from '../../schemas/joining.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 
 /** Certificate (with its chain) and key, PEM. The key is a secret. */

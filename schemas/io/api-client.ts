@@ -4,37 +4,36 @@
  * All methods fail with ProblemError: the problems of an error answer, or UNREACHABLE when no reconciler answers. An abort
  * rejects with the signal's reason; streams just end.
  */
+
 import type {
-  AppView,
-  Cause,
-  ClusterEvent,
-  ClusterStatus,
   CordonAnswer,
   DeployAnswer,
   DeployRequest,
-  IdentityAnswer,
-  InstanceView,
-  JoinAnswer,
-  JoinRequest,
   MoveRequest,
-  NodeView,
-  OverrideView,
   PlanRequest,
-  PlanView,
-  RegisterAnswer,
   ReplicateRequest,
   ScaleRequest,
-  ServiceView,
   SlotAnswer,
   SyncAnswer,
-  TlsAnswer,
-  TokenView,
   VerbAnswer,
   VerbRequest,
 } from '../api.ts';
 import type { CordonBody } from '../api-bodies.ts';
+import type { ClusterEvent } from '../cluster-events.ts';
 import type { ExecConnection } from '../exec.ts';
+import type { IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer, TlsAnswer } from '../joining.ts';
 import type { Hold } from '../status.ts';
+import type {
+  AppView,
+  Cause,
+  ClusterStatus,
+  InstanceView,
+  NodeView,
+  OverrideView,
+  PlanView,
+  ServiceView,
+  TokenView,
+} from '../views.ts';
 import { readServerEvents } from './event-stream.ts';
 import { type Endpoint, exchange, readJson, readPieces } from './http.ts';
 

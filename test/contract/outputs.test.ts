@@ -14,23 +14,21 @@ import type { Drained } from '../../cli/services/drain.ts';
 import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
 import type { VerbResult } from '../../cli/verb-command.ts';
+import type { CordonAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
+import type { ClusterEvent } from '../../schemas/cluster-events.ts';
+import type { TlsAnswer } from '../../schemas/joining.ts';
+import { outputSchemas, type outputs } from '../../schemas/output-schemas.ts';
 import type {
   AppView,
   Cause,
-  ClusterEvent,
   ClusterStatus,
-  CordonAnswer,
   InstanceView,
   NodeView,
   OverrideView,
   PlanView,
   ServiceView,
-  SyncAnswer,
-  TlsAnswer,
   TokenView,
-  VerbAnswer,
-} from '../../schemas/api.ts';
-import { outputSchemas, type outputs } from '../../schemas/output-schemas.ts';
+} from '../../schemas/views.ts';
 import { listenApi, type TestApi, testToken } from '../support/api-server.ts';
 import { commandNames, runCommand } from '../support/commands.ts';
 import { curlApplication } from '../support/descriptors.ts';

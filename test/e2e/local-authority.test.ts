@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RegisterAnswer } from '../../schemas/api.ts';
+import type { RegisterAnswer } from '../../schemas/joining.ts';
 import { createTestCluster, program, type TestCluster, takeDown } from '../support/cluster.ts';
 import { buildTestImages, engineAnswers, engineSocket } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { InstanceView } from '../../schemas/api.ts';
+import type { InstanceView } from '../../schemas/views.ts';
 import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { curlApplication } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { ServiceView } from '../../schemas/api.ts';
+import type { ServiceView } from '../../schemas/views.ts';
 import { createTestCluster, type Ran, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';

@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ClusterEvent, RegisterAnswer } from '../../schemas/api.ts';
 import { jobNumber } from '../../schemas/assignment.ts';
+import type { ClusterEvent } from '../../schemas/cluster-events.ts';
+import type { RegisterAnswer } from '../../schemas/joining.ts';
 import type { PlainControl } from '../../schemas/seed.ts';
 import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { buildTestImages, engineAnswers } from '../support/engine.ts';

@@ -1,7 +1,7 @@
 import { readdir, readFile, rename, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SourceView } from '../../schemas/api.ts';
+import type { SourceView } from '../../schemas/views.ts';
 import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';

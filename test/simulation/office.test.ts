@@ -2,7 +2,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { officeBeat } from '../../reconciler/core/office.ts';
 import type { Reconciler } from '../../reconciler/loop.ts';
-import type { ClusterEvent } from '../../schemas/api.ts';
+import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { officeTopic } from '../../schemas/topics.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 

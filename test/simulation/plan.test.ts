@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PlanView } from '../../schemas/api.ts';
+import type { PlanView } from '../../schemas/views.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
 

@@ -1,7 +1,7 @@
 /** The seeds' wire on the memory cluster: assumed copies, one control per change, operators. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ClusterEvent } from '../../schemas/api.ts';
 import { jobNumber } from '../../schemas/assignment.ts';
+import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { createOperator, joinSeed } from '../support/seed-node.ts';
 

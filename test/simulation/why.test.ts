@@ -1,6 +1,6 @@
 /** `oakctl why` on broken situations: the cause that it must name was fixed before it was asked. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Cause } from '../../schemas/api.ts';
+import type { Cause } from '../../schemas/views.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
 

@@ -8,8 +8,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import Docker from 'dockerode';
-import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
 import { exchange, readJson } from '../../schemas/io/http.ts';
+import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../schemas/views.ts';
 import { eventually } from './eventually.ts';
 import { cloneRepository, type GitRepo } from './git-repo.ts';
 import { ownAddresses, ownPort } from './machine.ts';

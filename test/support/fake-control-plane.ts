@@ -1,7 +1,8 @@
 /** A control plane that answers what a test gives it, for tests of the API and its client. */
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
-import type { ClusterEvent, InstanceView, NodeView, ServiceView } from '../../schemas/api.ts';
+import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { InstanceView, NodeView, ServiceView } from '../../schemas/views.ts';
 
 /** All answers are empty; what a test gives replaces them. Calls that change something are refused unless given. */
 export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlane {

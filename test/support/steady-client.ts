@@ -4,7 +4,7 @@
  */
 import { request } from 'node:http';
 import Docker from 'dockerode';
-import type { CopyView, InstanceView } from '../../schemas/api.ts';
+import type { CopyView, InstanceView } from '../../schemas/views.ts';
 
 export interface SteadyClient {
   /** Answers so far, by text. */

@@ -1,13 +1,15 @@
 /** A world made by hand, for tests of what people are shown: nodes pi1 to pi3, one service, copies as a test says. */
-import type { Copy, Desired, Node, Rollout, ServicePlan, World } from '../../reconciler/core/model.ts';
+
+import type { ServicePlan } from '../../reconciler/core/action.ts';
+import type { Copy, Desired, Node, Rollout, World } from '../../reconciler/core/model.ts';
 import { serviceView, type ViewInput } from '../../reconciler/core/views.ts';
 import { createWorld } from '../../reconciler/core/world.ts';
-import type { ServiceView } from '../../schemas/api.ts';
 import { emptyPart } from '../../schemas/assignment.ts';
 import type { CopyReport, Job } from '../../schemas/messages.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import type { RunSpec, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
+import type { ServiceView } from '../../schemas/views.ts';
 import { aNodeRecord, aPolicy, aService, at, information } from './builders.ts';
 
 /** The service of these tests, and two digests of it: the wanted one is `v2`. */

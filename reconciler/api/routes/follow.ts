@@ -1,7 +1,7 @@
 /** What happens: events as server-sent events, logs as text. Both last as long as the reader stays. */
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { ClusterEvent } from '../../../schemas/api.ts';
+import type { ClusterEvent } from '../../../schemas/cluster-events.ts';
 import { formatServerEvent, keepAliveComment } from '../../../schemas/io/event-stream.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveInstance } from '../../core/resolve.ts';

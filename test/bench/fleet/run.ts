@@ -1,5 +1,5 @@
 /** One fleet on one broker: from the start through a window of plain work to a herd that comes back. */
-import type { ClusterStatus } from '../../../schemas/api.ts';
+import type { ClusterStatus } from '../../../schemas/views.ts';
 import { eventually } from '../../support/eventually.ts';
 import { cpuShare, type Sample, sample } from '../proc.ts';
 import { type BrokerName, type FleetCluster, startFleetCluster } from './cluster.ts';

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connect, connectAsync } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JoinAnswer, NodeView } from '../../../schemas/api.ts';
 import { type ApiClient, createApiClient } from '../../../schemas/io/api-client.ts';
 import { createDurableFiles } from '../../../schemas/io/durable-files.ts';
+import type { JoinAnswer } from '../../../schemas/joining.ts';
 import type { InstancesMessage } from '../../../schemas/messages.ts';
 import type { Problem } from '../../../schemas/problem.ts';
 import { topic } from '../../../schemas/topics.ts';
+import type { NodeView } from '../../../schemas/views.ts';
 import { eventually, steadily } from '../../support/eventually.ts';
 import { timely } from '../../support/machine.ts';
 

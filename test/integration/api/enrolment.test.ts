@@ -1,11 +1,11 @@
 /** Joining, as an agent does it: over HTTP, against the reconciler's real loop, which stands on memory and virtual time. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadOrJoin } from '../../../agent/join.ts';
-import type { NodeState } from '../../../schemas/api.ts';
 import { createApiClient } from '../../../schemas/io/api-client.ts';
 import type { OnlineMessage } from '../../../schemas/messages.ts';
 import { isProblemError, type Problem } from '../../../schemas/problem.ts';
 import { topic } from '../../../schemas/topics.ts';
+import type { NodeState } from '../../../schemas/views.ts';
 import { listenApi, type TestApi } from '../../support/api-server.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../../support/memory-cluster.ts';
 import { createMemoryFiles } from '../../support/memory-files.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commitDocuments, sameUrl, syncTo } from '../../../cli/services/commit.ts';
-import type { SourceView } from '../../../schemas/api.ts';
+import type { SourceView } from '../../../schemas/views.ts';
 import { fakeService } from '../../support/fake-control-plane.ts';
 import { cloneRepository, type GitRepo, git } from '../../support/git-repo.ts';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runReconciler } from '../../../reconciler/main.ts';
-import type { ClusterStatus } from '../../../schemas/api.ts';
 import { isProblemError, type Problem } from '../../../schemas/problem.ts';
+import type { ClusterStatus } from '../../../schemas/views.ts';
 import { eventually } from '../../support/eventually.ts';
 import { hasMosquitto, startMosquitto, type TestMosquitto } from '../../support/mosquitto.ts';
 

@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { loadOrJoin } from '../../../agent/join.ts';
-import type { IdentityAnswer, JoinAnswer, JoinRequest, TlsAnswer } from '../../../schemas/api.ts';
 import { authorityPin } from '../../../schemas/io/certificates.ts';
 import {
   fingerprintOf,
@@ -11,6 +10,7 @@ import {
   signText,
 } from '../../../schemas/io/signatures.ts';
 import { formatJoinToken, pinOf } from '../../../schemas/join-token.ts';
+import type { IdentityAnswer, JoinAnswer, JoinRequest, TlsAnswer } from '../../../schemas/joining.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { testAuthority } from '../../support/certificates.ts';
 import { createMemoryFiles } from '../../support/memory-files.ts';

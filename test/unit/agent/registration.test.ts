@@ -1,6 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createRenewal, type FourKeys, loadOrRegister, refuseRegistered } from '../../../agent/registration.ts';
-import type { IdentityAnswer, RegisterAnswer, TlsAnswer } from '../../../schemas/api.ts';
 import {
   fingerprintOf,
   identityText,
@@ -10,6 +9,7 @@ import {
   signText,
 } from '../../../schemas/io/signatures.ts';
 import { formatJoinToken, pinOf } from '../../../schemas/join-token.ts';
+import type { IdentityAnswer, RegisterAnswer, TlsAnswer } from '../../../schemas/joining.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { createMemoryFiles } from '../../support/memory-files.ts';
 import { createSeededRandom, createVirtualClock } from '../../support/virtual-clock.ts';

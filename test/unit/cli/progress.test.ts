@@ -3,7 +3,7 @@ import { createProgress } from '../../../cli/progress.ts';
 import { plain } from '../../../cli/render/paint.ts';
 import { progressLines, renderOutcomes } from '../../../cli/render/progress.ts';
 import type { ServiceOutcome } from '../../../cli/services/outcome.ts';
-import type { InstanceView } from '../../../schemas/api.ts';
+import type { InstanceView } from '../../../schemas/views.ts';
 import { fakeInstance, fakeService } from '../../support/fake-control-plane.ts';
 
 const name = 'shop.default.web.default';

@@ -5,7 +5,7 @@ import { instanceListing } from '../../../cli/render/listings.ts';
 import type { OutputFormat } from '../../../cli/render/output.ts';
 import { plain } from '../../../cli/render/paint.ts';
 import { type Watched, watchRows } from '../../../cli/watch.ts';
-import type { ClusterEvent } from '../../../schemas/api.ts';
+import type { ClusterEvent } from '../../../schemas/cluster-events.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { eventually } from '../../support/eventually.ts';
 import { fakeEvent, fakeInstance } from '../../support/fake-control-plane.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createJournal } from '../../../reconciler/journal.ts';
-import type { ClusterEvent } from '../../../schemas/api.ts';
+import type { ClusterEvent } from '../../../schemas/cluster-events.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const aJournal = (limit = 5) => createJournal({ clock: createVirtualClock(), run: 'r1', limit });

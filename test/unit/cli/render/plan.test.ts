@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { plain } from '../../../../cli/render/paint.ts';
 import { differs, renderPlan } from '../../../../cli/render/plan.ts';
-import type { PlanView } from '../../../../schemas/api.ts';
+import type { PlanView } from '../../../../schemas/views.ts';
 
 const nothing: PlanView = { changes: [], holds: [], settled: 3, problems: [] };
 const service = 'shop.default.web.default';

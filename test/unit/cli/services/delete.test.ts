@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { waitUntilGone } from '../../../../cli/services/delete.ts';
-import type { InstanceView, ServiceView } from '../../../../schemas/api.ts';
+import type { InstanceView, ServiceView } from '../../../../schemas/views.ts';
 
 const name = 'shop.test.web.test';
 

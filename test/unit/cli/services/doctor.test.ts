@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { checkCluster, judgeCluster } from '../../../../cli/services/doctor.ts';
 import { checkMachine, type Machine } from '../../../../cli/services/machine-findings.ts';
-import type { ClusterStatus } from '../../../../schemas/api.ts';
 import { ProblemError, problem } from '../../../../schemas/problem.ts';
+import type { ClusterStatus } from '../../../../schemas/views.ts';
 import { fakeControlPlane, fakeNode } from '../../../support/fake-control-plane.ts';
 
 const never = new AbortController().signal;

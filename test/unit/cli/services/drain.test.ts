@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exitCodeOfDrain, waitUntilDrained } from '../../../../cli/services/drain.ts';
-import type { DrainView } from '../../../../schemas/api.ts';
 import { ProblemError, problem } from '../../../../schemas/problem.ts';
+import type { DrainView } from '../../../../schemas/views.ts';
 import { fakeNode } from '../../../support/fake-control-plane.ts';
 
 const never = new AbortController().signal;

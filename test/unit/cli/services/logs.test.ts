@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { instancesToRead, prefixesOf, sendLogs } from '../../../../cli/services/logs.ts';
-import type { InstanceView } from '../../../../schemas/api.ts';
 import { ProblemError, problem } from '../../../../schemas/problem.ts';
+import type { InstanceView } from '../../../../schemas/views.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { fakeInstance } from '../../../support/fake-control-plane.ts';
 

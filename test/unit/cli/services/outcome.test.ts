@@ -6,9 +6,9 @@ import {
   type Verdict,
   waitForOutcomes,
 } from '../../../../cli/services/outcome.ts';
-import type { Outcome, ServiceView } from '../../../../schemas/api.ts';
 import { ProblemError, problem } from '../../../../schemas/problem.ts';
 import type { Hold } from '../../../../schemas/status.ts';
+import type { Outcome, ServiceView } from '../../../../schemas/views.ts';
 import { fakeService } from '../../../support/fake-control-plane.ts';
 
 const name = 'shop.default.web.default';

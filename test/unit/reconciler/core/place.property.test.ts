@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Action, Policy, World } from '../../../../reconciler/core/model.ts';
+import type { Action } from '../../../../reconciler/core/action.ts';
+import type { Policy, World } from '../../../../reconciler/core/model.ts';
 import { compareRank } from '../../../../reconciler/core/node-index.ts';
 import { createPlacer } from '../../../../reconciler/core/place.ts';
 import { foldPlans, planAll } from '../../../../reconciler/core/plan.ts';

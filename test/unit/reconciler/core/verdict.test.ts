@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Admission } from '../../../../reconciler/core/admit.ts';
-import type { WorldEvent } from '../../../../reconciler/core/model.ts';
 import type { SnapshotService } from '../../../../reconciler/core/snapshot.ts';
 import { verdictEvents } from '../../../../reconciler/core/verdict.ts';
 import { apply } from '../../../../reconciler/core/world.ts';
+import type { WorldEvent } from '../../../../reconciler/core/world-event.ts';
 import type { Hold } from '../../../../schemas/status.ts';
 import { aCluster, aRun, aService } from '../../../support/builders.ts';
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Action } from '../../../../reconciler/core/action.ts';
 import { copyKey, reservedBy } from '../../../../reconciler/core/copy-index.ts';
-import type { Action, Copy, World } from '../../../../reconciler/core/model.ts';
+import type { Copy, World } from '../../../../reconciler/core/model.ts';
 import { apply, cloneWorld } from '../../../../reconciler/core/world.ts';
 import type { CopyReport } from '../../../../schemas/messages.ts';
 import { instanceName } from '../../../../schemas/names.ts';

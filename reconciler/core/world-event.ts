@@ -1,0 +1,72 @@
+/** What happens to the world. */
+import type { Part } from '../../schemas/assignment.ts';
+import type { InformationMessage, InstancesMessage, OnlineMessage } from '../../schemas/messages.ts';
+import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
+import type { Mono } from '../../schemas/ports.ts';
+import type { Hold } from '../../schemas/status.ts';
+import type { Action } from './action.ts';
+import type { Deviation } from './deviations.ts';
+import type { Desired, Listing, Node, NodeRecord, Rollout } from './model.ts';
+
+/** What happened; `apply` makes a world of it. */
+export type WorldEvent =
+  | { readonly kind: 'node'; readonly record: NodeRecord }
+  /** Revoked or removed: forgotten, with its copies. */
+  | { readonly kind: 'node_forgotten'; readonly node: NodeId }
+  /** Two agents speak for the node; absent: only one of them any more. */
+  | { readonly kind: 'duplicate'; readonly node: NodeId; readonly duplicate?: NonNullable<Node['duplicate']> }
+  | {
+      readonly kind: 'information';
+      readonly node: NodeId;
+      readonly message: InformationMessage;
+      readonly retained: boolean;
+      readonly at: Mono;
+    }
+  | {
+      readonly kind: 'instances';
+      readonly node: NodeId;
+      readonly message: InstancesMessage;
+      readonly retained: boolean;
+      readonly at: Mono;
+    }
+  | {
+      readonly kind: 'online';
+      readonly node: NodeId;
+      readonly message: OnlineMessage;
+      readonly retained: boolean;
+      readonly at: Mono;
+    }
+  /** The node's ledger as read from it: becomes its part (never over an already adopted one). */
+  | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
+  | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }
+  | { readonly kind: 'deviation'; readonly service: ServiceName; readonly deviation?: Deviation }
+  | { readonly kind: 'held'; readonly service: ServiceName; readonly hold?: Hold }
+  | {
+      readonly kind: 'rollout';
+      readonly service: ServiceName;
+      readonly rollout?: Rollout;
+      readonly at: Mono;
+      /** As records/ had it when this process began. */
+      readonly restored?: true;
+    }
+  | { readonly kind: 'tombstone'; readonly service: ServiceName; readonly copy?: CopyId }
+  | { readonly kind: 'head'; readonly source: string; readonly commit: string }
+  | { readonly kind: 'ancestry'; readonly source: string; readonly commit: string; readonly ancestor: boolean }
+  | { readonly kind: 'listings'; readonly listings: readonly Listing[]; readonly removed: readonly string[] }
+  /** These copies of the service, and no others, are about to be stopped. */
+  | { readonly kind: 'noticed'; readonly service: ServiceName; readonly copies: readonly string[]; readonly at: Mono }
+  /** An action was decided: it counts as done from now on. Draws the next gen. */
+  | { readonly kind: 'promised'; readonly action: Action; readonly at?: Mono }
+  /** A plan ended with (or without) holds that a change of the nodes could free, see `waitsForNodes`. */
+  | {
+      readonly kind: 'waiting';
+      readonly service: ServiceName;
+      readonly waits: boolean;
+      /** Services that it waits for. */
+      readonly for?: readonly ServiceName[];
+    }
+  /** A node's state may have changed with time alone (suspect, lost): plan what is on it. */
+  | { readonly kind: 'presence'; readonly node: NodeId }
+  /** Where the volumes of an instance are, as records/ has it. */
+  | { readonly kind: 'home'; readonly instance: InstanceName; readonly node: NodeId }
+  | { readonly kind: 'recovered' };

@@ -1,0 +1,62 @@
+/** The events of a cluster, as the API (api.ts) tells them. */
+
+/** What happened, in order. `seq` counts within one reconciler process; `run` tells processes apart. */
+export interface ClusterEvent {
+  readonly seq: number;
+  readonly run: string;
+  /** ms since 1970 on the reconciler's clock. */
+  readonly at: number;
+  readonly kind: EventKind;
+  /** Service, instance, `node/<name>`, `source/<name>`, `token/<id>` or `cluster`. */
+  readonly subject: string;
+  readonly message: string;
+}
+
+export const eventKinds = [
+  'source_accepted',
+  'source_refused',
+  'source_unreachable',
+  'source_recovered',
+  'service_deployed',
+  'service_deleted',
+  'service_settled',
+  'service_failed',
+  'service_rolled_back',
+  'instance_started',
+  'instance_stopped',
+  'instance_status',
+  'instance_exec',
+  'slot_added',
+  'slot_moved',
+  'slot_dropped',
+  'override_added',
+  'override_ended',
+  'service_restarted',
+  'service_started',
+  'control_sent',
+  'control_taken',
+  'node_joined',
+  'node_online',
+  'node_suspect',
+  'node_lost',
+  'node_returned',
+  'node_revoked',
+  'node_forgotten',
+  'node_removed',
+  'node_duplicate',
+  'node_unique',
+  'node_cordoned',
+  'node_uncordoned',
+  'token_created',
+  'token_revoked',
+  'hold_added',
+  'hold_cleared',
+  'approved',
+  'reconciler_started',
+  'reconciler_standby',
+  'reconciler_took_over',
+  'reconciler_rival',
+  'recovered',
+  'broker_restarted',
+] as const;
+export type EventKind = (typeof eventKinds)[number];

@@ -1,0 +1,79 @@
+/** How a machine becomes a node: requests and answers of the routes without a token of the API (see api.ts). */
+
+/** What a node of the dialect `seed` needs to connect. User name = id; client ids are the id, or `<id>.<anything>`. */
+export interface RegisterAnswer {
+  readonly id: string;
+  /** A text, as Oakestra has it. */
+  readonly MQTT_BROKER_PORT: string;
+  /** Only where the broker is not the reconciler's own. */
+  readonly MQTT_BROKER_URL?: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface IdentityAnswer {
+  readonly cluster: string;
+  /** SHA-256 of the master's public signing key, hex. */
+  readonly fingerprint: string;
+  readonly kid: string;
+  /** Ed25519 public key, base64url of the raw 32 bytes. */
+  readonly key: string;
+  /** Signature over `oakctl/1/<cluster>/identity` + nonce, base64url: proves possession of the key that the token pins. */
+  readonly sig: string;
+}
+
+export interface JoinRequest {
+  readonly token: string;
+  /** Wanted node name; default the host name. */
+  readonly name: string;
+  readonly ip: string;
+  readonly version: string;
+  /**
+   * A secret of this attempt (hex), kept by the agent until it has its identity: with it the same token gives the same identity
+   * again, as long as the node was never heard. Whoever sends none is recognised by the name alone.
+   */
+  readonly attempt?: string;
+}
+
+export interface JoinAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly cluster: string;
+  readonly fingerprint: string;
+  readonly ordinal: number;
+  readonly mqtt: {
+    /** Every address (0.0.0.0, ::): the host of the API is meant. */
+    readonly host: string;
+    readonly port: number;
+    /** True: over TLS, under the same authority as the API. */
+    readonly tls?: boolean;
+    /** A broker that is not the reconciler's own. Counts instead of host, port and tls. */
+    readonly url?: string;
+    /** PEM of the root that signed the certificate at `url`; absent: a public authority, or no TLS. */
+    readonly ca?: string;
+    readonly username: string;
+    readonly password: string;
+  };
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+/** The TLS of a cluster. Nothing in it is secret; whoever believes it must hold a pin, or have it from a channel that is trusted. */
+export interface TlsAnswer {
+  /** `auto`: certificates are made by the cluster's own authority. */
+  readonly mode: 'auto' | 'files';
+  /** The root to trust; absent where a public authority signed the certificate. */
+  readonly authority?: {
+    /** PEM. */
+    readonly certificate: string;
+    /** SHA-256 of its public key (SubjectPublicKeyInfo), hex; join tokens carry the first 32 digits. */
+    readonly fingerprint: string;
+    /** ms since 1970. */
+    readonly expires: number;
+  };
+  /** The certificate that API and broker show now. */
+  readonly server: {
+    readonly names: readonly string[];
+    readonly fingerprint: string;
+    readonly expires: number;
+  };
+}

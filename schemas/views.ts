@@ -1,0 +1,218 @@
+/** Views: what the API (api.ts) shows of a cluster and its plan, and the CLI prints. */
+import type { Problem } from './problem.ts';
+import type { Dialect } from './seed.ts';
+import type { CopyStatus, Hold, Want } from './status.ts';
+
+/** One line of a plan. */
+export interface PlanChange {
+  readonly action: 'start' | 'replace' | 'stop' | 'remove' | 'node';
+  /** Instance, or `node/<name>`. */
+  readonly subject: string;
+  readonly node?: string;
+  readonly detail: string;
+}
+
+export interface PlanView {
+  readonly changes: readonly PlanChange[];
+  readonly holds: readonly Hold[];
+  /** Instances that are as wanted. */
+  readonly settled: number;
+  readonly problems: readonly Problem[];
+}
+
+/** How a service is doing with what is wanted of it. `settled`: the wanted digest runs and is healthy on every slot. */
+export type Outcome =
+  | 'progressing'
+  | 'settled'
+  /** As `settled`, but some of it is on nodes that never report: assumed. */
+  | 'unconfirmed'
+  | 'failed'
+  | 'rolled_back'
+  | 'paused'
+  | 'held'
+  | 'removing'
+  /** Somebody stopped it, and nothing of it runs. */
+  | 'stopped'
+  | 'orphaned';
+
+/** One copy of an instance. */
+export interface CopyView {
+  readonly copy?: string;
+  readonly node?: string;
+  readonly want?: Want;
+  readonly status: CopyStatus | 'missing' | 'lost';
+  /** To be used: it runs as it should, and is not about to be stopped. */
+  readonly healthy: boolean;
+  readonly digest?: string;
+  /** ms since the status was reached. */
+  readonly age?: number;
+  readonly addresses: readonly string[];
+  readonly handle?: string;
+  readonly restarts: number;
+  readonly reason?: { readonly code: string; readonly message: string };
+  /** It goes on for a moment, and then is stopped. */
+  readonly leaving?: true;
+}
+
+/** An instance, told by the copy that matters most: what is wanted before what was, what is there before what is lost. */
+export interface InstanceView extends CopyView {
+  readonly name: string;
+  readonly service: string;
+  readonly slot: number;
+  /** Its node never reports: this is what it was told. */
+  readonly assumed?: true;
+  /** ms since its node was last heard. */
+  readonly seen?: number;
+  /** Further copies: the old one that serves while its replacement comes or fails, and those on their way out. */
+  readonly others?: readonly CopyView[];
+}
+
+/** A deviation from what the source of a service says. */
+export interface OverrideView {
+  readonly id: string;
+  /** Service or instance. */
+  readonly subject: string;
+  readonly kind: 'scale' | 'move' | 'stop';
+  /** What is different, in words. */
+  readonly change: string;
+  readonly actor: string;
+  readonly reason?: string;
+  /** ms since 1970; without `until` it stays until somebody ends it. */
+  readonly since: number;
+  readonly until?: number;
+}
+
+export interface ServiceView {
+  readonly name: string;
+  readonly app: string;
+  readonly source: string;
+  readonly commit?: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly image: string;
+  readonly digest: string;
+  readonly replicas: number | 'every';
+  readonly slots: number;
+  readonly healthy: number;
+  readonly outcome: Outcome;
+  /** What the outcome waits for, or why it failed. */
+  readonly message: string;
+  readonly holds: readonly Hold[];
+  /** Where it deviates from its source. */
+  readonly overrides: readonly OverrideView[];
+  readonly instances: readonly InstanceView[];
+}
+
+export interface AppView {
+  readonly name: string;
+  readonly source: string;
+  readonly services: number;
+  readonly healthy: number;
+  readonly instances: number;
+  readonly outcome: Outcome;
+}
+
+/** Why something is as it is: a step of the chain, and what is behind it, the most telling first. */
+export interface Cause {
+  /** Application, service, instance, copy, `node/<name>`, `source/<name>`, `<file>:<line>`, `cluster`, or `<n> more`. */
+  readonly subject: string;
+  /** Of a hold, a problem, or a copy's reason. Absent: a plain state. */
+  readonly code?: string;
+  readonly message: string;
+  /** What frees it. */
+  readonly hint?: string;
+  readonly because: readonly Cause[];
+}
+
+export type NodeState = 'online' | 'suspect' | 'lost' | 'expected' | 'revoked';
+
+/** Why a node takes nothing new. `since`: ms since 1970. */
+export interface CordonView {
+  readonly cause: string;
+  readonly actor?: string;
+  readonly reason?: string;
+  readonly since?: number;
+}
+
+/** What is on a node that is drained. */
+export interface DrainView {
+  /** What has not moved yet, with what it waits for. `stuck`: its copy elsewhere failed, so it stays. */
+  readonly left: readonly { readonly instance: string; readonly message: string; readonly stuck?: true }[];
+  /** What belongs to this node and is never moved. */
+  readonly apart: readonly { readonly instance: string; readonly message: string }[];
+}
+
+export interface NodeView {
+  readonly name: string;
+  readonly id?: string;
+  /** Other names that `direct` accepts. */
+  readonly aliases: readonly string[];
+  readonly state: NodeState;
+  /** Absent: our agent. */
+  readonly dialect?: Dialect;
+  readonly cordoned?: CordonView;
+  /** While it is being drained, and after. */
+  readonly drain?: DrainView;
+  /** In nodes.yaml? */
+  readonly listed: boolean;
+  readonly ip?: string;
+  readonly pool: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly location?: string;
+  readonly capacity?: { readonly cpu: number; readonly memory: number; readonly gpu?: number };
+  readonly used?: { readonly cpu: number; readonly memory: number };
+  readonly usage?: { readonly cpu: number; readonly memory: number };
+  readonly runtimes: readonly string[];
+  readonly arch?: string;
+  readonly version?: string;
+  readonly instances: number;
+  /** ms since it was last heard. */
+  readonly seen?: number;
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+}
+
+export interface SourceView {
+  readonly name: string;
+  readonly url: string;
+  readonly branch: string;
+  readonly path: string;
+  /** Last accepted commit, and the head that was last seen. */
+  readonly accepted?: string;
+  readonly head?: string;
+  readonly state: 'synced' | 'behind' | 'invalid' | 'unreachable' | 'unread';
+  readonly checked?: number;
+  readonly services: number;
+  readonly ignored: number;
+  readonly problems: readonly Problem[];
+}
+
+export interface ClusterStatus {
+  readonly cluster: string;
+  readonly fingerprint: string;
+  readonly version: string;
+  readonly epoch: number;
+  /** `standby`: another reconciler runs the cluster, or may run it; this one waits. */
+  readonly phase: 'standby' | 'recovering' | 'running';
+  readonly sources: readonly SourceView[];
+  readonly services: Readonly<Record<Outcome, number>>;
+  readonly nodes: Readonly<Record<NodeState, number>>;
+  readonly instances: { readonly wanted: number; readonly healthy: number };
+  readonly holds: readonly Hold[];
+  readonly overrides: readonly OverrideView[];
+  readonly conditions: readonly Problem[];
+}
+
+/** A join token without its secret. */
+export interface TokenView {
+  readonly id: string;
+  readonly state: 'valid' | 'used' | 'expired' | 'revoked';
+  /** Only a node of this name may join with it. */
+  readonly name?: string;
+  /** How many nodes may still join with it. */
+  readonly uses: number;
+  /** ms since 1970. */
+  readonly expires: number;
+  readonly created?: number;
+  /** Who asked for it. */
+  readonly by?: string;
+}
