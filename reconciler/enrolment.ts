@@ -85,7 +85,8 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
   const holderOf = (name: string): NodeRecord | undefined =>
     nodes().find((node) => node.revoked === undefined && node.name.toLowerCase() === name.toLowerCase());
   const checkFree = (name: string): void => {
-    const same = holderOf(name);
+    // Seed nodes choose their ids: a name that is the id of another one would mean two.
+    const same = holderOf(name) ?? nodes().find((node) => node.revoked === undefined && node.id === name);
     if (!same) return;
     refuse(
       problem('NAME_TAKEN', `a node named ${same.name} has joined already`, {

@@ -56,7 +56,7 @@ export function createJoinTokens(context: Context): JoinTokens {
         hash: hashOf(secret),
         expires,
         uses: Math.max(1, Math.floor(uses)),
-        ...(name !== undefined && { name }),
+        ...(name === undefined ? uses > 1 && { shared: true } : { name }),
         created,
         ...(actor !== undefined && { by: actor }),
       };

@@ -57,11 +57,11 @@ export interface NodeRecord {
   readonly cordon?: Cordon;
   /** Absent: our agent. */
   readonly dialect?: Dialect;
-  /** How a seed node registered; `token`: what may register it again, until then. */
+  /** How a seed node registered; `token`: what may register it again, until then, if nobody else has that. */
   readonly registered?: {
     readonly ip: string;
     readonly port: number;
-    readonly token: { readonly id: string; readonly hash: string; readonly expires: Wall };
+    readonly token?: { readonly id: string; readonly hash: string; readonly expires: Wall };
   };
 }
 

@@ -33,6 +33,8 @@ export interface TokenRecord {
   readonly expires: Wall;
   /** How many nodes may still join with it. */
   readonly uses: number;
+  /** Made for more than one node: it lets nodes in, and proves of none that it is the one. */
+  readonly shared?: boolean;
   /** Bound to this node name, if any. */
   readonly name?: string;
   readonly created?: Wall;

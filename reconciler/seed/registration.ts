@@ -8,13 +8,14 @@ import type { SeedRegistration } from '../../schemas/seed.ts';
 import { isNodeId, reservedUsers } from '../../schemas/topics.ts';
 import type { Context } from '../context.ts';
 import type { NodeRecord } from '../core/model.ts';
+import type { TokenRecord } from '../core/records.ts';
 import type { Admission } from '../enrolment.ts';
 import { withEntry } from '../records-keeper.ts';
 import type { SeedDesk } from './desk.ts';
 
 export interface Registration {
   /**
-   * A new seed node; or a known one again, by the token that made it (while that is valid) or by its own MQTT password: its id and
+   * A new seed node; or a known one again, by the token that made it alone (while that is valid) or by its own MQTT password: its id and
    * credential stay, and it is told again what it should run. TOKEN_INVALID, NAME_TAKEN.
    */
   register(request: SeedRegistration, bearer: string): Promise<RegisterAnswer>;
@@ -31,6 +32,8 @@ export function createRegistration(
     Object.values(keeper.now.nodes).find(
       (node) => node.dialect === 'seed' && node.revoked === undefined && node.name === name,
     );
+  const isName = (text: string): boolean =>
+    Object.values(keeper.now.nodes).some((node) => node.revoked === undefined && node.name.toLowerCase() === text);
   /** Is this what lets the node register again? */
   const proves = (node: NodeRecord, bearer: string): boolean => {
     if (same(bearer, deps.keys.credential(node.id, node.serial))) return true;
@@ -47,11 +50,14 @@ export function createRegistration(
     username: id,
     password: deps.keys.credential(id, serial),
   });
-  /** The id that was sent, if a topic can have it and nobody has it: a removed seed node gives its id free. */
-  const idFor = (sent: string): NodeId => {
+  /**
+   * The id that was sent, if a topic can have it and nobody has it, as a name neither: a removed seed node gives its id free. `name`:
+   * its own.
+   */
+  const idFor = (sent: string, name: string): NodeId => {
     const had = Object.hasOwn(keeper.now.nodes, sent) ? keeper.now.nodes[sent] : undefined;
     const isFree = had === undefined || (had.dialect === 'seed' && had.removed !== undefined);
-    const isGood = isNodeId(sent) && !Object.hasOwn(reservedUsers, sent);
+    const isGood = isNodeId(sent) && !Object.hasOwn(reservedUsers, sent) && (sent === name || !isName(sent));
     return isGood && isFree ? sent : Buffer.from(deps.random.bytes(8)).toString('hex');
   };
 
@@ -74,7 +80,7 @@ export function createRegistration(
       const { name, ip, port } = request;
       const token = admission.checkToken(bearer, name);
       admission.checkName(name);
-      const id = idFor(request.id);
+      const id = idFor(request.id, name);
       const before = keeper.now.nodes[id];
       const record: NodeRecord = {
         id,
@@ -84,7 +90,7 @@ export function createRegistration(
         serial: (before?.serial ?? 0) + 1,
         joined: deps.clock.now().wall,
         dialect: 'seed',
-        registered: { ip, port, token: { id: token.id, hash: token.hash, expires: token.expires } },
+        registered: { ip, port, ...(token.shared ? {} : { token: proofOf(token) }) },
       };
       await admission.enrol(record, token, before);
       seeds.registered(record.id);
@@ -92,6 +98,10 @@ export function createRegistration(
       return answerFor(record);
     },
   };
+}
+
+function proofOf({ id, hash, expires }: TokenRecord) {
+  return { id, hash, expires };
 }
 
 function refused(why: string) {

@@ -29,7 +29,9 @@ const node = Type.Object({
     Type.Object({
       ip: text,
       port: count,
-      token: Type.Object({ id: text, hash: Type.String({ pattern: '^[0-9a-f]{64}$' }), expires: Type.Number() }),
+      token: Type.Optional(
+        Type.Object({ id: text, hash: Type.String({ pattern: '^[0-9a-f]{64}$' }), expires: Type.Number() }),
+      ),
     }),
   ),
 });
@@ -39,6 +41,7 @@ const token = Type.Object({
   hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   expires: Type.Number(),
   uses: count,
+  shared: Type.Optional(Type.Boolean()),
   name: Type.Optional(text),
   created: Type.Optional(Type.Number()),
   by: Type.Optional(text),

@@ -160,6 +160,34 @@ describe('a seed node', () => {
     await expect(cluster.reconciler.control.register(request, next.password)).resolves.toEqual(next);
   });
 
+  it('proves itself with a token of its own, not with one that others have, too', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const { control } = cluster.reconciler;
+    const wish = { name: 'plant', id: '42', ip: '10.0.0.8', port: 0 };
+    const shared = await control.createToken({ uses: 2 });
+    const first = await control.register(wish, shared.token);
+    await control.register({ ...wish, name: 'mill', id: '43' }, shared.token);
+    await expect(control.register(wish, shared.token)).rejects.toMatchObject({ problem: { code: 'TOKEN_INVALID' } });
+    await expect(control.register(wish, first.password)).resolves.toEqual(first);
+    const own = await control.createToken({ uses: 2, name: 'barn' });
+    const barn = await control.register({ ...wish, name: 'barn', id: '44' }, own.token);
+    await expect(control.register({ ...wish, name: 'barn' }, own.token)).resolves.toEqual(barn);
+  });
+
+  it('gets no id that is the name of another node', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const { control } = cluster.reconciler;
+    const { token } = await control.createToken({ uses: 3 });
+    const wish = { name: 'plant', id: 'worker-1', ip: '10.0.0.8', port: 0 };
+    expect((await control.register(wish, token)).id).not.toBe('worker-1');
+    expect((await control.register({ ...wish, name: 'mill', id: 'mill' }, token)).id).toBe('mill');
+    const barn = await control.register({ ...wish, name: 'barn', id: 'stable' }, token);
+    expect(barn.id).toBe('stable');
+    const own = (await control.createToken({})).token;
+    const join = control.join({ token: own, name: 'stable', ip: '10.0.0.9', version: '1' }, '10.0.0.9');
+    await expect(join).rejects.toMatchObject({ problem: { code: 'NAME_TAKEN' } });
+  });
+
   it('is told at the next connection what was decided while the broker was away or the process died', async () => {
     cluster = await createMemoryCluster({ workers: 1 });
     const plant = await joinSeed(cluster, 'plant');
