@@ -117,11 +117,17 @@ export const Microservice = Type.Object(
       }),
       files: Files,
       host: Host,
-      arch: Type.Array(Type.String({ minLength: 1, maxLength: 32, description: 'E.g. amd64, arm64, arm.' }), {
-        maxItems: 16,
-        description: 'Architectures that the image is made for; default any.',
-        errorMessage: 'must be a list like [amd64, arm64]',
-      }),
+      arch: Type.Array(
+        Type.String({
+          pattern: '^[A-Za-z0-9_]([A-Za-z0-9_./-]{0,30}[A-Za-z0-9_])?$',
+          description: 'E.g. amd64, arm64, arm.',
+        }),
+        {
+          maxItems: 16,
+          description: 'Architectures that the image is made for; default any.',
+          errorMessage: 'must be a list like [amd64, arm64]',
+        },
+      ),
       spread: Spread,
       volumes: Volumes,
       secrets: later('Secrets.'),

@@ -54,6 +54,7 @@ export function createAccess(deps: AccessDeps): Access {
     async admit(instance, run, own = []) {
       const refused = hostRefusal(instance, run, deps.grants);
       if (refused) throw new ProblemError(refused);
+      checkVolumes(run);
       const asked = askedOf(run);
       const service = parseInstanceName(instance)?.service;
       if (!asked || service === undefined) return nothingGranted;
@@ -85,6 +86,12 @@ function checkShape({ devices, mounts, caps }: Asked): void {
     ...caps.map((cap) => capabilityFault(cap)?.message),
   ];
   const fault = faults.find((one) => one !== undefined);
+  if (fault !== undefined) throw refusal(fault);
+}
+
+/** Volumes need no grant, and hide nothing that belongs to the engine. */
+function checkVolumes({ volumes = [] }: RunSpec): void {
+  const fault = volumes.map(({ mount_path }) => targetFault(mount_path)).find((one) => one !== undefined);
   if (fault !== undefined) throw refusal(fault);
 }
 

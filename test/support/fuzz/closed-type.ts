@@ -13,7 +13,7 @@ const forbidden = [
 const inEvery = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'NET_BIND_SERVICE', 'SETGID', 'SETUID'];
 const specKeys = [
   ...['virtualization', 'code', 'cmd', 'environment', 'ports', 'memory', 'vcpus', 'vgpus', 'limits', 'healthcheck'],
-  ...['restart', 'one_shot', 'stop_grace', 'files', 'host', 'privileged'],
+  ...['restart', 'one_shot', 'stop_grace', 'files', 'host', 'privileged', 'volumes'],
 ];
 
 const isBelow = (path: string, folder: string): boolean => folder === '/' || `${path}/`.startsWith(`${folder}/`);
@@ -44,6 +44,7 @@ export function requireLawfulSpec(run: RunSpec): void {
   }
   requireThat(['host', undefined].includes(network), `network ${network}`);
   for (const cap of caps) requireThat(/^[A-Z_]+$/.test(cap) && cap !== 'ALL', `capability ${cap}`);
+  for (const { name, mount_path } of run.volumes ?? []) requireVolume(name, mount_path);
   for (const { path, mode, content } of run.files ?? []) {
     requireThat(posix.normalize(path) === path && path.startsWith('/') && !path.endsWith('/'), `file ${path}`);
     requireThat(Number.isInteger(mode) && mode >= 0 && mode <= 0o777, `mode ${mode}`);
@@ -54,6 +55,12 @@ export function requireLawfulSpec(run: RunSpec): void {
       requireThat(Number.isInteger(port) && port > 0 && port < 65_536, `port ${port}`);
   const asks = run.host !== undefined && Object.keys(run.host).length > 0;
   requireThat(run.virtualization === 'container' || !(asks || run.privileged), 'a process with access to the host');
+}
+
+function requireVolume(name: string, target: string): void {
+  requireThat(/^[A-Za-z0-9](?:[-A-Za-z0-9]{0,28}[A-Za-z0-9])?$/.test(name), `volume ${name}`);
+  requireThat(posix.normalize(target) === target && target.startsWith('/') && target !== '/', `volume at ${target}`);
+  requireThat(!['/dev', '/proc', '/sys'].some((one) => isBelow(target, one)), `volume at ${target}`);
 }
 
 /** Do these grants give the service all that the run spec asks of the host? */
@@ -112,6 +119,8 @@ export interface Allowed {
   readonly devices: readonly string[];
   /** Folders in which every mount must lie, with what is given there. */
   readonly folders: readonly { readonly path: string; readonly writable: boolean }[];
+  /** What every volume of the instance is named like. */
+  readonly volumes: string;
 }
 
 interface Body {
@@ -136,7 +145,12 @@ export function requireClosed(body: Body, allowed: Allowed): void {
     requireThat(inEvery.includes(cap) || allowed.caps.includes(cap), `capability ${cap}`);
   for (const { PathOnHost } of (host['Devices'] ?? []) as { PathOnHost: string }[])
     requireThat(allowed.devices.includes(PathOnHost), `device ${PathOnHost}`);
-  for (const mount of (host['Mounts'] ?? []) as { Type: string; Source: string; ReadOnly: boolean }[]) {
+  const mounts = (host['Mounts'] ?? []) as { Type: string; Source: string; Target: string; ReadOnly: boolean }[];
+  for (const { Source, Target } of mounts.filter(({ Type }) => Type === 'volume')) {
+    requireThat(Source.startsWith(allowed.volumes), `volume ${Source}`);
+    requireVolume(Source.slice(allowed.volumes.length), Target);
+  }
+  for (const mount of mounts.filter(({ Type }) => Type !== 'volume')) {
     requireThat(mount.Type === 'bind' && isMountable(mount.Source), `mount ${mount.Source}`);
     const fits = allowed.folders.some(
       ({ path, writable }) => isBelow(mount.Source, path) && (writable || mount.ReadOnly),

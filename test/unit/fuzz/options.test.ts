@@ -92,6 +92,7 @@ function requireWithin(run: RunSpec, grants: readonly Grant[], options: Paramete
   const { devices: asked = [], caps: named = [], network } = run.host ?? {};
   const privileged = run.privileged === true;
   requireClosed(options, {
+    volumes: `oakctl-${place.cluster.slice(0, 12)}-${place.node}.${instance}.`,
     network: network === 'host' ? 'host' : place.network,
     caps: [...named, ...(privileged ? ['SYS_ADMIN'] : [])],
     devices: [...asked, ...(privileged ? ['/dev/fuse'] : [])].map(follow),
@@ -122,7 +123,10 @@ campaign({
     } catch (error) {
       if (!isProblemError(error)) throw error;
       requireThat(['HOST_NOT_GRANTED', 'START_FAILED'].includes(error.problem.code), error.problem.code);
-      requireThat(run.host !== undefined || run.privileged === true, 'refused although it asks for nothing');
+      requireThat(
+        run.host !== undefined || run.privileged === true || run.volumes !== undefined,
+        'refused although it asks for nothing',
+      );
       return 'refused';
     }
   },
