@@ -29,7 +29,13 @@ export function canaryOf(
   const isUpdate = rollout.good !== undefined && rollout.good.digest !== spec.digest;
   if (!canary || rollout.phase !== 'progressing' || rollout.canary || !isUpdate) return undefined;
   const isIn = (seen: Seen | undefined): boolean => seen?.node.listing?.pool === canary.pool;
-  const first = slots.filter(({ target, current }) => isIn(target) || isIn(current));
+  const first = slots.filter(
+    ({ target, current, silent, lost, unread }) =>
+      [target, current, ...silent].some(isIn) ||
+      // A version that took its node with it must not look like a pool where nothing runs.
+      lost.some((seen) => isIn(seen) && seen.job.digest === spec.digest) ||
+      unread.some(({ node }) => view.nodes.get(node)?.listing?.pool === canary.pool),
+  );
   // Nothing of it runs in that pool: there is nothing to watch.
   if (first.length === 0) return 'passed';
   const well = first.filter(({ target, current }) => target?.healthy && !current);

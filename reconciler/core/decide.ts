@@ -179,6 +179,15 @@ export function waitsForImages({ instance }: SlotState): Hold {
   return { code: 'UPDATE_QUEUED', subject: instance, message };
 }
 
+/** The update is paused. */
+export function waitsForApproval({ instance }: SlotState): Hold {
+  return {
+    code: 'UPDATE_QUEUED',
+    subject: instance,
+    message: 'prepared; the old copy goes on while the update is paused',
+  };
+}
+
 /** Another slot of the service has its turn. */
 export function queuedHold(slot: SlotState, updating: number, limit: number): Hold {
   const message = `waits for its turn: ${updating} of at most ${limit} being updated`;

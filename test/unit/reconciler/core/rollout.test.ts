@@ -179,6 +179,21 @@ describe('a canary', () => {
     expect(phase(fleet)).toBe('rolled_back');
   });
 
+  it('whose node goes away with the new version takes nobody with it', () => {
+    const { fleet, push } = settled(5, 4, update, { 2: 'test' });
+    push('app:2');
+    const isTried = (): boolean => copies(fleet, true).some((line) => line.endsWith('app:2 run running'));
+    for (let n = 0; n < 40 && !isTried(); n += 1) fleet.tick(250);
+    expect(isTried()).toBe(true);
+    fleet.kill(2);
+    const states = watch(fleet, 180_000, 1_000);
+    expect(Math.max(...states.map((state) => state.filter((line) => line.includes('app:2')).length))).toBe(1);
+    expect(holds(fleet).map(({ code }) => code)).toContain('CANARY');
+    fleet.revive(2);
+    fleet.run(90_000);
+    expect(phase(fleet)).toBe('settled');
+  });
+
   it('without instances in its pool holds nobody up', () => {
     const { fleet, push } = settled(2, 'every', update);
     push('app:2');
@@ -205,6 +220,41 @@ describe('a failed update', () => {
     push('app:3');
     fleet.run(60_000);
     expect(phase(fleet)).toBe('settled');
+  });
+
+  it('that pauses stops nothing more, though more is prepared', () => {
+    const update = { order: 'stop_first', on_failure: 'pause', max_unavailable: 2, settle: 60_000 } as const;
+    const { fleet, push } = settled(2, 2, { ...update, settle: 2_000 });
+    push('bad:2');
+    for (let n = 0; n < 40 && copies(fleet, true).filter((line) => line.endsWith('prepared')).length < 2; n += 1) {
+      fleet.beat(fleet.now() + n);
+      for (const node of [1, 2]) {
+        const jobs = fleet.world.nodes.get(`node${node}`)?.part.jobs ?? [];
+        const statusOf = (slot: string, want: string, code: string): string =>
+          code === 'app:1' ? 'running' : slot === '0' ? (want === 'run' ? 'crash_loop' : 'prepared') : 'pulling';
+        fleet.report(
+          node,
+          fleet.now() + n,
+          jobs.map(({ instance, copy, digest, want }) => {
+            const code = fleet.world.nodes.get(`node${node}`)?.part.documents[digest]?.code ?? '';
+            return { instance, copy, digest, want, age: 60_000, status: statusOf(instance.slice(-1), want, code) };
+          }),
+        );
+      }
+      const plan = planService(fleet.world, web, fleet.policy, at(fleet.now() + n));
+      apply(fleet.world, {
+        kind: 'rollout',
+        service: web,
+        at: at(fleet.now() + n).mono,
+        ...(plan.rollout && { rollout: plan.rollout }),
+      });
+      for (const action of plan.actions) apply(fleet.world, { kind: 'promised', action, at: at(fleet.now() + n).mono });
+    }
+    expect(phase(fleet)).toBe('paused');
+    expect(copies(fleet)).toEqual(['0 app:1 stopped', '0 bad:2 run', '1 app:1 run', '1 bad:2 prepared']);
+    fleet.run(20_000);
+    expect(copies(fleet)).toContain('1 app:1 run');
+    expect(holds(fleet).map(({ subject }) => subject)).toContain(`${web}.instance.1`);
   });
 
   it('is not tried again, whatever restarts, until another version was asked for', () => {
