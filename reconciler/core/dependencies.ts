@@ -4,6 +4,7 @@ import type { Now } from '../../schemas/ports.ts';
 import { seeCopies } from './classify.ts';
 import type { Desired, Policy, Rollout, View } from './model.ts';
 import { wantedSlots } from './slots.ts';
+import { wantedOf } from './wanted.ts';
 
 export interface Awaited {
   readonly names: readonly ServiceName[];
@@ -33,7 +34,7 @@ export function awaitedBy(
 
 /** Every wanted slot has a healthy copy, of whatever version. */
 function whyNotReady(view: View, name: ServiceName, policy: Policy, now: Now): string | undefined {
-  const desired = view.desired.get(name);
+  const desired = wantedOf(view, name);
   if (!desired) return 'nobody asks for it';
   const slots = wantedSlots(view, desired);
   if (slots.length === 0) return 'it has no instance';

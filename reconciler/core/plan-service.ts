@@ -76,7 +76,8 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     noticed: [...decided.noticed, ...removal.noticed].map(({ copy }) => copyKey(copy.instance, copy.copy)),
     rollout: afterSlots(waiting.rollout, desired, { proven: decided.settled, open: decided.open }, now),
     ...(wakeAt === undefined ? {} : { wakeAt }),
-    ...(awaited ? { waitsFor: awaited.names } : {}),
+    // What has its copies waits for nobody, and tells those who wait for it.
+    ...(awaited && decided.holds.some(({ code }) => code === 'DEPENDENCY_WAITING') ? { waitsFor: awaited.names } : {}),
     ...(moves.stuck.length > 0 ? { stuck: moves.stuck } : {}),
   };
 }

@@ -42,6 +42,31 @@ describe('a service that depends on another one', () => {
     expect(fleet.world.rollouts.get(web)).toMatchObject({ phase: 'settled', good: { run: { code: 'app:2' } } });
   });
 
+  it('needs as many instances of that as are wanted now, whatever its source says', () => {
+    const fleet = aFleet(2);
+    ask(fleet, db, 'db:1');
+    const change = { kind: 'scale', slots: [0], counter: 2 } as const;
+    const override = { id: 'o1', service: db, change, actor: 'ann', since: at(0).wall, base: '' };
+    apply(fleet.world, { kind: 'deviation', service: db, deviation: { overrides: [override], renew: {} } });
+    ask(fleet, web, 'app:1', [db]);
+    fleet.run(60_000);
+    expect(copiesOf(fleet, db)).toBe(1);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
+  });
+
+  it('waits for nothing any more once its instances are on their way', () => {
+    const fleet = aFleet(2);
+    ask(fleet, db, 'db:1');
+    fleet.run(30_000);
+    ask(fleet, web, 'app:1', [db]);
+    const waitsFor = () => planAll(fleet.world, fleet.policy, at(fleet.now())).services.get(web)?.waitsFor;
+    fleet.tick(1_000);
+    expect(copiesOf(fleet, web)).toBe(2);
+    ask(fleet, db, 'bad:1');
+    apply(fleet.world, { kind: 'desired', service: db });
+    expect(waitsFor()).toBeUndefined();
+  });
+
   it('in a circle that no file shows waits, and says so', () => {
     const fleet = aFleet(1);
     ask(fleet, web, 'app:1', [db]);
