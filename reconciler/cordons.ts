@@ -101,7 +101,8 @@ export function createCordons(context: Context): Cordons {
       for (const { instance, node, digest, reason } of moves) {
         const record = world.nodes.get(node)?.record;
         const drain = record?.cordon?.drain;
-        if (!record?.cordon || !drain) continue;
+        const known = drain?.stays[instance];
+        if (!record?.cordon || !drain || (known?.digest === digest && known.reason === reason)) continue;
         const stays = { ...drain.stays, [instance]: { digest, reason } };
         put({ ...record, cordon: { ...record.cordon, drain: { stays } } });
         journal.add('hold_added', instance, `it stays on ${record.name}: ${reason}`);

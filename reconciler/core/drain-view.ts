@@ -2,6 +2,7 @@
 
 import type { InstanceName } from '../../schemas/names.ts';
 import type { DrainView } from '../../schemas/views.ts';
+import { digestToRun } from './drain.ts';
 import type { Copy, Node } from './model.ts';
 import { wantedSlots } from './slots.ts';
 import type { ViewInput } from './view-input.ts';
@@ -50,6 +51,7 @@ function tellOf(input: ViewInput, node: Node, { service, slot, instance, job, re
     };
   if (node.part.documents[job.digest]?.one_shot) return { message: 'it runs to its end' };
   const stay = node.record.cordon?.drain?.stays[instance];
-  if (stay?.digest === desired.spec.digest) return { message: `it failed elsewhere: ${stay.reason}`, stuck: true };
+  if (stay?.digest === digestToRun(input.view, desired))
+    return { message: `it failed elsewhere: ${stay.reason}`, stuck: true };
   return { message: hold ? `${hold.code}: ${hold.message}` : 'moves' };
 }

@@ -7,12 +7,20 @@ export function isLeaving(node: Node, { job }: Copy): boolean {
   return node.record.cordon?.drain !== undefined && !(job && node.part.documents[job.digest]?.one_shot);
 }
 
-/** Slots whose copies could not leave a drained node, while they are wanted as they were tried. */
-export function stayingSlots(view: View, { spec }: Desired): ReadonlyMap<number, NodeId> {
+/** Slots whose copies could not leave a drained node, while they are to run as they were tried. */
+export function stayingSlots(view: View, desired: Desired): ReadonlyMap<number, NodeId> {
   const found = new Map<number, NodeId>();
-  for (const { slot, instance, node } of view.copies.get(spec.name)?.values() ?? []) {
+  const digest = digestToRun(view, desired);
+  for (const { slot, instance, node } of view.copies.get(desired.spec.name)?.values() ?? []) {
     const stay = view.nodes.get(node)?.record.cordon?.drain?.stays[instance];
-    if (stay?.digest === spec.digest) found.set(slot, node);
+    if (stay?.digest === digest) found.set(slot, node);
   }
   return found;
+}
+
+/** The wanted one, or after a failed update the one before it. */
+export function digestToRun(view: View, { spec }: Desired): string {
+  const rollout = view.rollouts.get(spec.name);
+  const isBack = rollout?.phase === 'rolled_back' && rollout.digest === spec.digest;
+  return (isBack && rollout.good?.digest) || spec.digest;
 }

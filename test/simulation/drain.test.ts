@@ -100,6 +100,27 @@ describe('draining a node', () => {
     expect(instancesOf('web')).toMatchObject([expect.stringContaining(other.name)]);
   });
 
+  it('keeps what fails elsewhere where it is after a failed update too, and comes to rest', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    const text = (code: string): string => descriptor([{ microservice_name: 'web', code, update: { timeout: '30s' } }]);
+    await cluster.push({ 'web.yaml': text('oakctl/test:1') });
+    await settled('web');
+    for (const { runtime } of cluster.nodes)
+      runtime.script('prepare', 'oakctl/test:2', { fail: 'IMAGE_NOT_FOUND', times: 1_000 });
+    await cluster.push({ 'web.yaml': text('oakctl/test:2') });
+    await cluster.clock.until(() => story.outcome('web') === 'rolled_back', 120_000, 'the way back');
+    const [line = ''] = instancesOf('web');
+    const from = line.startsWith('worker-1') ? node(0) : node(1);
+    const other = from === node(0) ? node(1) : node(0);
+    other.runtime.script('start', 'web', { fail: 'START_FAILED', times: 1_000 });
+    await control().drain(from.id, { actor: 'ann' });
+    await cluster.clock.until(() => viewOf(from.name).drain?.left[0]?.stuck === true, 120_000, 'it is stuck');
+    const { saves } = cluster.disk;
+    await cluster.clock.advance(60_000);
+    expect(cluster.disk.saves - saves).toBeLessThan(10);
+    expect(instancesOf('web')).toEqual([line]);
+  });
+
   it('goes back to the old copy when what cannot run twice fails elsewhere', async () => {
     cluster = await createMemoryCluster({ workers: 2 });
     const update = { order: 'stop_first', timeout: '30s' };
