@@ -10,6 +10,7 @@ import type { MoveOptions, VerbOptions } from './control-plane.ts';
 import type { Override, Seat, Seats, StuckMove } from './core/deviations.ts';
 import type { Desired } from './core/model.ts';
 import { createPlacer } from './core/place.ts';
+import { presenceOf } from './core/presence.ts';
 import { type SeatChange, seatAt, seatsFor, settleSeats } from './core/seats.ts';
 import { hasVolumes } from './core/volumes.ts';
 import { wantedOf } from './core/wanted.ts';
@@ -147,6 +148,25 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     const text = `back to ${nameOf(move.node)}: it failed on ${nameOf(seat.to)}, ${move.reason}`;
     journal.add('slot_moved', move.instance, text);
   };
+  /** What its data was to leave goes on: there it belongs again. */
+  const bringHome = (instance: InstanceName, node: NodeId): void => {
+    const home = world.homes.get(instance);
+    if (home === undefined || home === node) return;
+    keeper.change({ homes: withEntry(keeper.now.homes, instance, node) });
+    context.apply({ kind: 'home', instance, node });
+    const service = parseInstanceName(instance)?.service;
+    if (service !== undefined) world.dirty.add(service);
+  };
+  /** The node of a move is gone before it was reached: what is there of the instance has the data. */
+  const keepHome = (service: ServiceName, { slot, seat, outcome }: SeatChange): void => {
+    const instance = instanceName(service, slot);
+    if (outcome !== 'given_up' || world.homes.get(instance) !== seat.to) return;
+    const left = [...(world.copies.get(service)?.values() ?? [])].find(({ slot: of, job, node: id }) => {
+      const node = world.nodes.get(id);
+      return of === slot && job && node && presenceOf(node, context.policy(), deps.clock.now()).state !== 'lost';
+    });
+    if (left) bringHome(instance, left.node);
+  };
   const movesOf = (service: ServiceName, slot: number): Override[] =>
     overrides.of(service).filter(({ change }) => change.kind === 'move' && change.slot === slot);
 
@@ -155,6 +175,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     const desired = world.deviations.has(service) ? wantedOf(world, service) : undefined;
     if (!desired?.seats || isDirect(desired)) return;
     for (const change of settleSeats(world, desired, context.policy(), deps.clock.now())) {
+      keepHome(service, change);
       const isBack = change.outcome === 'arrived' && change.seat.command === 'move' && change.seat.origin === undefined;
       const moot = change.outcome === 'given_up' || isBack ? movesOf(service, change.slot) : [];
       if (moot.length === 0) continue;
@@ -225,6 +246,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     giveUp(moves) {
       for (const { instance, node, reason } of moves) {
         const { service, slot } = slotOf(instance);
+        bringHome(instance, node);
         const desired = world.desired.get(service);
         const record = keeper.now.direct[service];
         const seat = seatAt(record?.seats, slot);
@@ -255,7 +277,10 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
       const kept = seatsFor(seats, record.slots);
       keeper.change({ direct: withEntry(keeper.now.direct, service, { ...rest, ...kept }) });
       context.apply({ kind: 'desired', service, desired: { ...others, ...kept } });
-      for (const change of changes) end(service, change);
+      for (const change of changes) {
+        keepHome(service, change);
+        end(service, change);
+      }
     },
   };
 }

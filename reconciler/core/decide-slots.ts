@@ -5,7 +5,15 @@ import type { Action } from './action.ts';
 import { allPrepared, createBudget, createNotice } from './availability.ts';
 import { type Canary, canaryHold } from './canary.ts';
 import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
-import { type Decision, decideSlot, queuedHold, type Rules, stillNeeded, waitsForImages } from './decide.ts';
+import {
+  type Decision,
+  decideSlot,
+  queuedHold,
+  type Rules,
+  stillNeeded,
+  waitsForApproval,
+  waitsForImages,
+} from './decide.ts';
 import type { Awaited } from './dependencies.ts';
 import { holdOf } from './health.ts';
 import type { Desired, Policy, Rollout, RolloutSeen, View } from './model.ts';
@@ -13,9 +21,9 @@ import { awayHold, massLossHold } from './node-holds.ts';
 import { createPlacer, type Placer } from './place.ts';
 import { massLoss, presenceOf } from './presence.ts';
 import { goesOn } from './rollout.ts';
-import { placeMissing, placeUpdate } from './start.ts';
+import { placeMissing, placeUpdate, targetOfMissing } from './start.ts';
 import { deadlineOf, failureOf } from './timeout.ts';
-import { lostHome, lostHomeHold } from './volumes.ts';
+import { atHome, lostHome, lostHomeHold } from './volumes.ts';
 
 export interface SlotsContext {
   readonly view: View;
@@ -80,8 +88,18 @@ function limitOf({ desired: { spec } }: SlotsContext): number {
   return spec.update.order === 'recreate' ? Number.POSITIVE_INFINITY : Math.max(1, spec.update.max_unavailable);
 }
 
-/** Which current copies may stop. `nowhere`: slots that have no copy, and get none. */
+/** Which current copies may stop. `nowhere`: slots that have no copy, and get none. A paused update stops nothing. */
 function stopRule(
+  context: SlotsContext,
+  slots: readonly SlotState[],
+  nowhere: ReadonlySet<number>,
+): Rules['waitsToStop'] {
+  const rule = orderRule(context, slots, nowhere);
+  if (context.rollout.phase !== 'paused') return rule;
+  return (slot) => (slot.current?.job.digest === context.target.digest ? rule(slot) : waitsForApproval(slot));
+}
+
+function orderRule(
   context: SlotsContext,
   slots: readonly SlotState[],
   nowhere: ReadonlySet<number>,
@@ -136,8 +154,9 @@ const closedCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NODES_AWAY',
 ]);
 
-function startMissing(context: SlotsContext, wanted: SlotState, placer: Placer): Part {
+function startMissing(context: SlotsContext, missing: SlotState, placer: Placer): Part {
   const { view, policy, now, desired } = context;
+  const wanted = atHome(view, missing, targetOfMissing(context).run);
   const where = wanted.home === undefined ? undefined : lostHome(view, wanted.home, policy, now);
   if (where !== undefined && !desired.spec.placement.portable) {
     return { actions: [], holds: [lostHomeHold(wanted.instance, where)], excused: true };
@@ -189,7 +208,7 @@ function updateNext(context: SlotsContext, outdated: readonly SlotState[], updat
       holds.push(queuedHold(slot, underWay, limit));
       continue;
     }
-    const part = placeUpdate(context, slot, placer);
+    const part = placeUpdate(context, atHome(context.view, slot, context.target.run), placer);
     if (part.actions.length > 0) underWay += 1;
     actions.push(...part.actions);
     holds.push(...part.holds);

@@ -13,12 +13,16 @@ interface Outcome {
   readonly holds: readonly Hold[];
 }
 
-/** A slot that nothing runs for. */
-export function placeMissing(context: SlotsContext, slot: SlotState, placer: Placer): Outcome {
-  const { rollout, canary } = context;
+/** What a slot gets that nothing runs for. */
+export function targetOfMissing({ rollout, canary, target }: SlotsContext): Target {
   // A paused update starts nothing new, nor does one that watches its canary: what is missing comes back as the last good version.
   const isHeld = rollout.phase === 'paused' || canary !== undefined;
-  const target = isHeld && rollout.good ? rollout.good : context.target;
+  return isHeld && rollout.good ? rollout.good : target;
+}
+
+/** A slot that nothing runs for. */
+export function placeMissing(context: SlotsContext, slot: SlotState, placer: Placer): Outcome {
+  const target = targetOfMissing(context);
   const lost = slot.lost[0];
   const why = lost ? `${lost.node.record.name} is lost` : 'the instance is missing';
   return outcome(context, slot, target, placer.place(requestOf(context, slot, target)), { want: 'run', why });

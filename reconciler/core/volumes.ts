@@ -5,10 +5,23 @@ import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Policy, View } from './model.ts';
 import { presenceOf } from './presence.ts';
+import type { WantedSlot } from './slots.ts';
 
 /** Does it keep data on its node? */
 export function hasVolumes({ volumes = [] }: Pick<RunSpec, 'volumes'>): boolean {
   return volumes.length > 0;
+}
+
+/** The slot, bound to its data if the version that it gets has some: the wanted one may have none. Who is told where to go, goes. */
+export function atHome<T extends Pick<WantedSlot, 'instance' | 'bound' | 'to' | 'home'>>(
+  { homes }: Pick<View, 'homes'>,
+  slot: T,
+  run: RunSpec,
+): T {
+  const home = hasVolumes(run) ? homes.get(slot.instance) : undefined;
+  return home === undefined || slot.bound !== undefined || slot.to !== undefined
+    ? slot
+    : { ...slot, bound: home, home };
 }
 
 /** Why its data cannot be had: its node is lost, or was removed. Undefined while the node is there, or may come back any moment. */

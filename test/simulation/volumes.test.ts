@@ -119,4 +119,65 @@ describe('a volume', () => {
     expect(instancesOf('db')).toEqual([]);
     expect(hold()?.message).toContain('removed');
   });
+
+  it('is not left behind by a move that came to nothing', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy({ update: { timeout: '30s' } });
+    await settled('db');
+    const home = homeOf();
+    const other = elsewhere(home);
+    const mend = other.runtime.script('start', 'db', { fail: 'START_FAILED', times: 1_000 });
+    const { control } = cluster.reconciler;
+    await control.move(first, other.id, 'test', { acceptEmptyVolume: true });
+    await cluster.clock.advance(120_000);
+    await settled('db');
+    expect(homeOf()).toBe(home);
+    expect(cluster.records.homes[first]).toBe(home.id);
+    mend();
+    await deploy({ code: 'oakctl/test:2' });
+    await settled('db');
+    expect(homeOf()).toBe(home);
+  });
+
+  it('is not left behind when the node that it was to move to is lost on the way', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy();
+    await settled('db');
+    const home = homeOf();
+    const [before] = instancesOf('db');
+    const other = elsewhere(home);
+    const { control } = cluster.reconciler;
+    await control.move(first, other.id, 'test', { acceptEmptyVolume: true });
+    other.kill(true);
+    await cluster.clock.advance(60_000);
+    expect(instancesOf('db')).toEqual([before]);
+    await settled('db');
+    await cluster.restartReconciler();
+    await deploy({ code: 'oakctl/test:2' });
+    await settled('db');
+    expect(homeOf()).toBe(home);
+    await other.start();
+    await cluster.clock.advance(60_000);
+    expect(homeOf()).toBe(home);
+    expect(instancesOf('db')).toHaveLength(1);
+  });
+
+  it('binds the version to go back to, also while the wanted one has none', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy();
+    await settled('db');
+    const home = homeOf();
+    for (const { runtime } of cluster.nodes)
+      runtime.script('prepare', 'oakctl/test:2', { fail: 'IMAGE_NOT_FOUND', times: 1_000 });
+    const text2 = descriptor([{ microservice_name: 'db', code: 'oakctl/test:2' }]);
+    await cluster.reconciler.control.deploy({ documents: [{ file: 'db.yaml', text: text2 }] });
+    await cluster.clock.until(() => holds().includes('ROLLED_BACK'), 120_000, 'the way back');
+    expect(homeOf()).toBe(home);
+    home.kill(true);
+    await cluster.clock.advance(120_000);
+    expect(instancesOf('db')).toEqual([]);
+    await home.start();
+    await cluster.clock.until(() => instancesOf('db').length === 1, 120_000, 'its return');
+    expect(homeOf()).toBe(home);
+  });
 });
