@@ -127,7 +127,7 @@ export function createRenewal(
     for (let answered = 0; answered !== asked; ) {
       const now = asked;
       const ask = () => deps.connect(ca).register({ id, name, ip, port: '0' }, password, signal);
-      const answer = await retried(deps, ask, signal);
+      const answer = checked(await retried(deps, ask, signal));
       if (answer.id !== id)
         deps.failed(problem('BAD_REQUEST', `the manager calls this node ${answer.id} now, not ${id}`));
       answered = now;

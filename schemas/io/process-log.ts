@@ -40,7 +40,8 @@ export function createLines(write: Write): { write(line: string): void } {
         rest = rest.subarray(taken);
       } catch (error) {
         tries += 1;
-        if (!isBusy(error) || tries > patience.tries) throw error;
+        // Who did not read the last line is not waited for again: a pause at each line would stop the process.
+        if (!isBusy(error) || lost > 0 || tries > patience.tries) throw error;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, patience.pause);
       }
     }

@@ -20,7 +20,7 @@ export function enrolmentRoutes(app: FastifyInstance, control: ControlPlane): vo
   });
   app.post<NamedRoute>('/v1/nodes/:name/remove', async ({ body, params }) => {
     const options = checkBody(RemoveNodeBody, body);
-    return control.removeNode(idOf(control, params.name), options);
+    return control.removeNode(isGivenUp(control, params.name) ? params.name : idOf(control, params.name), options);
   });
   for (const verb of ['cordon', 'drain'] as const) {
     app.post<NamedRoute>(`/v1/nodes/:name/${verb}`, async ({ body, params }) => {
@@ -34,16 +34,16 @@ export function enrolmentRoutes(app: FastifyInstance, control: ControlPlane): vo
   });
 }
 
-const wholeId = /^[0-9a-f]{16}$/;
+/** What no listing shows may still be given up, by its whole id. Seed nodes chose theirs: it may be the beginning of another one. */
+function isGivenUp(control: ControlPlane, text: string): boolean {
+  const isListed = control.nodes().some(({ name, id }) => name === text || id === text);
+  return !isListed && control.status().conditions.some(({ code }) => code === 'RECORDS_MISSING');
+}
 
-/**
- * A revoked node is meant only where no other one has the name; a beginning counts only where nobody has it as a name. A whole id
- * passes as it is: what no listing shows may still be given up.
- */
+/** A revoked node is meant only where no other one has the name; a beginning counts only where nobody has it as a name. */
 function idOf(control: ControlPlane, text: string): string {
   const nodes = control.nodes();
   const named = nodes.filter(({ name, id }) => name === text || id === text);
-  if (named.length === 0 && wholeId.test(text)) return text;
   const live = named.find(({ state }) => state !== 'revoked');
   const node = live ?? found(resolveNode(named.length > 0 ? named : nodes, text));
   return node.id ?? node.name;

@@ -129,3 +129,16 @@ test('registers again at each connection with its own id and password, and not t
   await settle();
   expect(asked).toHaveLength(3);
 });
+
+test('a renewal that is answered with nonsense ends nothing, and is tried again at the next connection', async () => {
+  const registered = { id: '17', name: 'plant', cluster: '', realm: 'a'.repeat(64), port: 1, password: 'secret' };
+  const failed: string[] = [];
+  const deps = depsOf(() => Promise.resolve(null as unknown as RegisterAnswer));
+  const renew = createRenewal({ ...deps, failed: ({ code }) => failed.push(code) }, registered, wish, signal);
+  renew();
+  await clock.advance(10);
+  expect(failed).toEqual(['BAD_REQUEST']);
+  renew();
+  await clock.advance(10);
+  expect(asked).toHaveLength(2);
+});

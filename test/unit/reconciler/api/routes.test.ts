@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import type { ControlPlane } from '../../../../reconciler/control-plane.ts';
 import { type ProblemCode, ProblemError, problem } from '../../../../schemas/problem.ts';
-import { fakeInstance, fakeNode, fakeService } from '../../../support/fake-control-plane.ts';
+import { fakeControlPlane, fakeInstance, fakeNode, fakeService } from '../../../support/fake-control-plane.ts';
 import { injectedApi as api, apiToken } from '../../../support/injected-api.ts';
 
 describe('access', () => {
@@ -152,6 +152,18 @@ describe('bodies', () => {
     expect(deploy).not.toHaveBeenCalled();
     const most = { documents: [{ file: 'a', text: 'x'.repeat(1024 * 1024 - 100) }] };
     expect((await post('/v1/deploy', most)).status).toBe(200);
+  });
+
+  it('gives up a node that no record knows by its whole id, and never one whose id only begins so', async () => {
+    const removed: string[] = [];
+    const control = {
+      nodes: () => [fakeNode('pump-12', { id: 'pump-12' })],
+      removeNode: async (id: string) => ({ removed: (removed.push(id), id) }),
+    };
+    await api(control).post('/v1/nodes/pump-1/remove');
+    const status = { ...fakeControlPlane().status(), conditions: [problem('RECORDS_MISSING', 'node pump-1')] };
+    await api({ ...control, status: () => status }).post('/v1/nodes/pump-1/remove');
+    expect(removed).toEqual(['pump-12', 'pump-1']);
   });
 
   it('hands requests on as they are', async () => {

@@ -46,3 +46,15 @@ it('a pipe that is busy is waited for, and one that stays busy costs a line', ()
   expect(got.at(-1)).toBe('c\n');
   expect(got).toHaveLength(3);
 });
+
+it('a pipe that nobody empties is waited for once, not at each line', () => {
+  let tries = 0;
+  const lines = createLines(() => {
+    tries += 1;
+    throw Object.assign(new Error('busy'), { code: 'EAGAIN' });
+  });
+  lines.write('a\n');
+  const first = tries;
+  for (let n = 0; n < 10; n += 1) lines.write('b\n');
+  expect(tries - first).toBe(10);
+});
