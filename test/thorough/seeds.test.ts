@@ -194,7 +194,7 @@ describe.skipIf(!isServed)("the seeds' wire", () => {
       async () => expect((await cluster.nodes()).find(({ name }) => name === 'plant-3')?.state).toBe('online'),
       { timeout: 60_000 },
     );
-    const ran = await cluster.run('deploy', 'test/e2e/seed-app.yaml');
+    const ran = await cluster.run('deploy', 'test/thorough/seed-app.yaml');
     expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('is not confirmed') });
     expect(ran.stdout).toContain('unconfirmed');
     await cluster.oakctl('delete', 'field.default');
