@@ -65,6 +65,7 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
   /** Joins on their way to the disk. */
   const saving = new Map<NodeId, Promise<void>>();
 
+  const isRevoked = (id: NodeId): boolean => keeper.now.nodes[id]?.revoked !== undefined;
   const tellBroker = (): void => {
     const valid = nodes().filter((node) => node.revoked === undefined);
     deps.broker.setNodes(valid.map(({ id, serial }) => ({ id, serial })));
@@ -121,7 +122,8 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     } catch (error) {
       const left = keeper.now.tokens[token.id];
       keeper.change({
-        nodes: withEntry(keeper.now.nodes, record.id, before),
+        // Revoked meanwhile: what was before was revoked as well.
+        ...(!isRevoked(record.id) && { nodes: withEntry(keeper.now.nodes, record.id, before) }),
         ...(left && { tokens: withEntry(keeper.now.tokens, token.id, { ...left, uses: left.uses + 1 }) }),
       });
       if (!before) unheard.delete(record.id);
@@ -129,6 +131,7 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     } finally {
       saving.delete(record.id);
     }
+    if (isRevoked(record.id)) refuse(problem('REVOKED', `the node ${record.name} was revoked meanwhile`));
     tellBroker();
     context.apply({ kind: 'node', record });
   };

@@ -73,6 +73,28 @@ describe('joining', () => {
     ).toEqual(['worker-1', 'x']);
   });
 
+  it.each([false, true])('that is revoked before it is written is no node (the disk refuses: %s)', async (refuses) => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const { token } = await create({ name: 'x' });
+    await join(token, 'x');
+    const later = await create({ name: 'x' });
+    let revoked: Promise<unknown> | undefined;
+    cluster.disk.onSave = (_number, moment) => {
+      if (moment !== 'before' || revoked) return;
+      revoked = cluster.reconciler.control.revoke('x').catch(() => undefined);
+      cluster.disk.full = refuses;
+    };
+    await expect(join(later.token, 'x')).rejects.toThrow(refuses ? /no space/ : /revoked meanwhile/);
+    cluster.disk.full = false;
+    await revoked;
+    await cluster.clock.advance(5_000);
+    expect(cluster.reconciler.control.nodes().map(({ name, state }) => [name, state])).toEqual([
+      ['worker-1', 'online'],
+      ['x', 'revoked'],
+    ]);
+    expect(Object.values(cluster.records.nodes).filter((one) => one.revoked === undefined)).toHaveLength(1);
+  });
+
   it('gives a service on every node its instance, which waits for a node that is away', async () => {
     cluster = await createMemoryCluster({ workers: 3 });
     await cluster.push({ 'agent.yaml': descriptor([{ microservice_name: 'agent', replicas: 'every' }]) });
