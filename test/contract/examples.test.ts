@@ -98,6 +98,26 @@ describe('examples', () => {
       expect(missing(less), JSON.stringify(less)).toBeDefined();
   });
 
+  it('of a database keeps its data, and starts what needs it afterwards', () => {
+    const { services } = parseDescriptor(textOf('database/library.yaml'), 'library.yaml');
+    const specs = new Map(services.map(({ spec }) => [spec.name, spec]));
+    const [db, shelves, desk] = ['db', 'shelves', 'desk'].map((name) => `library.default.${name}.default`);
+    expect(specs.get(db ?? '')).toMatchObject({
+      run: { volumes: [{ name: 'data', mount_path: '/data' }] },
+      update: { order: 'stop_first' },
+    });
+    expect(specs.get(shelves ?? '')).toMatchObject({ run: { one_shot: true }, depends_on: [db] });
+    expect(specs.get(desk ?? '')?.depends_on).toEqual([db, shelves]);
+  });
+
+  it('of a rollout begins with a pool that nodes.yaml has', () => {
+    const [service] = parseDescriptor(textOf('rollout/kiosk.yaml'), 'kiosk.yaml').services;
+    expect(service?.spec.update).toMatchObject({ order: 'start_first', canary: { pool: 'trial', wait: 600_000 } });
+    const pools = parseNodesFile(textOf('rollout/nodes.yaml'), 'nodes.yaml').listings.map(({ pool }) => pool);
+    expect(pools.filter((pool) => pool === 'trial')).toHaveLength(1);
+    expect(pools.length).toBeGreaterThanOrEqual(Number(service?.spec.replicas));
+  });
+
   it('of a process is one', () => {
     const [service] = parseDescriptor(textOf('process/clock.yaml'), 'clock.yaml').services;
     expect(service?.spec.run).toMatchObject({ virtualization: 'process', code: '/bin/sh' });
