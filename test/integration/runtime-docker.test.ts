@@ -228,6 +228,22 @@ await describeWithEngine('the docker runtime', (socket) => {
       await runtime.start(copy, never);
       expect((await runtime.list(never)).map(({ state }) => state)).toEqual(['running']);
     });
+
+    it('that ran before and stopped find it again, too, with their port', async () => {
+      const ports: RunSpec['ports'] = [{ host: 16_082, container: 80, protocol: 'tcp' }];
+      const copy = plan('net-again', { ...container('sleep', '1000'), ports });
+      const runtime = open();
+      await runtime.create(copy, never);
+      await runtime.start(copy, never);
+      await runtime.stop(copy, 0, never);
+      const networks = await docker.listNetworks({ filters: { label: [`io.oakctl.cluster=${cluster}`] } });
+      await Promise.all(networks.map(({ Id }) => docker.getNetwork(Id).remove()));
+      await runtime.start(copy, never);
+      expect((await runtime.list(never)).map(({ state }) => state)).toEqual(['running']);
+      const { NetworkSettings } = await docker.getContainer(containerName(copy.instance, copy.copy)).inspect();
+      expect(Object.keys(NetworkSettings.Networks)).toEqual([`oakctl-${cluster.slice(0, 12)}`]);
+      expect(NetworkSettings.Ports).toMatchObject({ '80/tcp': [{ HostPort: '16082' }] });
+    });
   });
 
   it('makes one network, however many agents need it at once', async () => {

@@ -9,6 +9,7 @@ import type { CopyKey, CopyPlan } from '../runtime.ts';
 import { type Engine, limits, messageOf, statusOf } from './engine.ts';
 import { putFiles } from './files.ts';
 import { type Owner, ownership } from './labels.ts';
+import { joinAgain } from './network.ts';
 import { type CreateOptions, createOptions, type Place } from './options.ts';
 import { ensureVolumes } from './volumes.ts';
 
@@ -104,14 +105,21 @@ export function createContainers(
     async start(plan, signal) {
       const name = nameOf(plan);
       const begin = (id: string) => startContainer(engine, id, signal);
+      const beginAnew = async (id: string): Promise<void> => {
+        await ensureNetwork(true, signal);
+        await begin(id).catch(async (error) => {
+          if (!isNetworkTrouble(error)) throw error;
+          await joinAgain(engine, place.network, id, signal);
+          await begin(id);
+        });
+      };
       const found = await act(plan, signal, async (id) => {
         await makeReady(id, plan, signal);
         try {
           await begin(id);
         } catch (error) {
           if (!isNetworkTrouble(error)) throw startProblem(name, error);
-          await ensureNetwork(true, signal);
-          await begin(id).catch((again) => {
+          await beginAnew(id).catch((again) => {
             throw startProblem(name, again);
           });
         }

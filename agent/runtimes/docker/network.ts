@@ -35,6 +35,14 @@ export async function ensureNetwork(engine: Engine, cluster: string, signal: Abo
   }
 }
 
+/** Gives a container that does not run the network of today: once started, it asks for the very one that it had, by its id. */
+export async function joinAgain(engine: Engine, name: string, container: string, signal: AbortSignal): Promise<void> {
+  const inNetwork = (action: 'disconnect' | 'connect', how: object) =>
+    engine.call(limits.change, signal, (docker) => docker.getNetwork(name)[action]({ Container: container, ...how }));
+  await inNetwork('disconnect', { Force: true });
+  await inNetwork('connect', {});
+}
+
 /** Removes all but one: the one that containers use stays, else the oldest. The engine itself refuses to remove one in use. */
 async function removeLosers(engine: Engine, found: readonly FoundNetwork[], signal: AbortSignal): Promise<void> {
   const used = await Promise.all(found.map((network) => isUsed(engine, network.Id, signal)));
