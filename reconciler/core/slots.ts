@@ -62,13 +62,15 @@ function homeOf(view: View, { spec }: Desired, slot: number): NodeId | undefined
   return hasVolumes(spec.run) ? view.homes.get(instanceName(spec.name, slot)) : undefined;
 }
 
-/** A node that was forgotten is nobody's place, unless it took data with it. */
+/** A node that was forgotten is nobody's place, unless it took data with it; nor is one that is drained, but for what belongs there. */
 function placeOf(
   view: View,
   seat: Seat | undefined,
   home: NodeId | undefined,
 ): Pick<WantedSlot, 'bound' | 'home' | 'to' | 'moving'> {
-  if (seat?.to === undefined || !view.nodes.has(seat.to)) return home === undefined ? {} : { bound: home, home };
+  const record = seat?.to === undefined ? undefined : view.nodes.get(seat.to)?.record;
+  const isOpen = record !== undefined && (seat?.keep === true || record.cordon?.drain === undefined);
+  if (seat?.to === undefined || !isOpen) return home === undefined ? {} : { bound: home, home };
   return {
     ...(seat.keep ? { bound: seat.to } : { to: seat.to }),
     ...(seat.command === 'move' ? { moving: true } : {}),

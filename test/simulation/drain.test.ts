@@ -136,6 +136,22 @@ describe('draining a node', () => {
     expect(instancesOf('web')).toEqual([line]);
   });
 
+  it('moves also what was moved there by hand', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await cluster.push({ 'web.yaml': descriptor([{ microservice_name: 'web' }]) });
+    await settled('web');
+    const [line = ''] = instancesOf('web');
+    const to = line.startsWith('worker-1') ? node(1) : node(0);
+    await control().move(`${service('web')}.instance.0`, to.id, 'ann', { for: 3_600_000 });
+    await cluster.clock.until(() => instancesOf('web').join().startsWith(to.name), 60_000, 'the move');
+    await settled('web');
+    await control().drain(to.id, { actor: 'ann' });
+    expect(await leastRunning('web', () => viewOf(to.name).drain?.left.length === 0)).toBe(1);
+    await settled('web');
+    expect(on(to.name)).toEqual([]);
+    expect(instancesOf('web')).toHaveLength(1);
+  });
+
   it('counts apart what belongs to the node, says what has no room, and lets a job run to its end', async () => {
     cluster = await createMemoryCluster({ workers: 2 });
     await cluster.push({
