@@ -4,6 +4,7 @@ import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/joining
 import { type NodeId, nodeNamePattern } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
+import { recordsMissing } from './core/enrolment-problems.ts';
 import { type Claim, judgeClaim } from './core/join-tokens.ts';
 import type { NodeRecord } from './core/model.ts';
 import type { TokenRecord } from './core/records.ts';
@@ -289,14 +290,4 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       return { removed: found.name };
     },
   };
-}
-
-function recordsMissing(nodes: ReadonlySet<NodeId>): Problem {
-  const [first = ''] = nodes;
-  const which =
-    nodes.size === 1 ? `node ${first}` : `${nodes.size} nodes (${[...nodes].sort().slice(0, 3).join(', ')} ...)`;
-  return problem('RECORDS_MISSING', `${which} have credentials of this cluster, and no record; enrolment is closed`, {
-    subject: 'records/',
-    hint: `stop the reconciler and restore records/ from a backup; or give such a node up: oakctl nodes rm ${first}`,
-  });
 }

@@ -1,0 +1,255 @@
+import { describe, expect, it } from 'vitest';
+import { foldPlans } from '../../../../reconciler/core/plan.ts';
+import { planService, waitsForNodes } from '../../../../reconciler/core/plan-service.ts';
+import { apply } from '../../../../reconciler/core/world.ts';
+import { aCluster, aNodeRecord, aPolicy, aRun, aService, at, wanted } from '../../../support/builders.ts';
+import { aFleet, type Fleet } from '../../../support/fleet.ts';
+import { codes, jobs, unwant } from './plan-service-support.ts';
+
+const policy = aPolicy();
+const web = 'shop.default.web.default';
+const slot = (n: number): string => `${web}.instance.${n}`;
+
+describe('fewer and more replicas', () => {
+  it('keep their numbers, and the surplus goes at once', () => {
+    const fleet = aFleet(2);
+    fleet.want(wanted(aService({ replicas: 3 })));
+    fleet.run(30_000);
+    fleet.want(wanted(aService({ replicas: 1 }), { slots: [0, 5] }));
+    const actions = fleet.tick(1_000).flatMap((plan) => plan.actions);
+    expect(actions.map((a) => `${a.kind} ${a.instance}`)).toEqual([
+      `start ${slot(5)}`,
+      `drop ${slot(2)}`,
+      `drop ${slot(1)}`,
+    ]);
+  });
+});
+
+describe('a silent node', () => {
+  function three(): Fleet {
+    const fleet = aFleet(3);
+    fleet.want(wanted(aService({ replicas: 3 })));
+    fleet.run(30_000);
+    return fleet;
+  }
+
+  it('is waited for until it is lost, then its instance runs elsewhere and the old copy stays in its part', () => {
+    const fleet = three();
+    fleet.kill(1);
+    fleet.run(13_000);
+    expect(codes(fleet)).toEqual(['SILENT_NODE 0']);
+    fleet.run(5_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('0'))).toEqual(['0 run app:1 node1', '0 run app:1 node2']);
+  });
+
+  it('that returns keeps nothing that was replaced and is healthy', () => {
+    const fleet = three();
+    fleet.kill(1);
+    fleet.run(60_000);
+    fleet.revive(1);
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node2', '1 run app:1 node2', '2 run app:1 node3']);
+  });
+
+  it('that returns with a healthy copy keeps it if the replacement is not healthy yet', () => {
+    const fleet = three();
+    fleet.cut(1);
+    fleet.run(16_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('0'))).toHaveLength(2);
+    fleet.revive(1);
+    fleet.tick(1_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('0'))).toEqual(['0 run app:1 node1']);
+  });
+
+  it('that speaks again counts with its copies only once it has reported them', () => {
+    const fleet = three();
+    fleet.cut(1);
+    fleet.run(16_000);
+    fleet.beat(fleet.now() + 10, 1);
+    const plan = planService(fleet.world, web, policy, at(fleet.now() + 10));
+    expect(plan.actions).toEqual([]);
+  });
+
+  it('is not replaced when more than half of the nodes are silent', () => {
+    const fleet = three();
+    fleet.kill(1);
+    fleet.kill(2);
+    fleet.run(60_000);
+    expect(codes(fleet)).toEqual(['MASS_LOSS 0', 'MASS_LOSS 1']);
+    expect(jobs(fleet)).toHaveLength(3);
+    fleet.revive(2);
+    fleet.run(3_000);
+    expect(jobs(fleet).filter((job) => job.startsWith('0'))).toHaveLength(2);
+  });
+});
+
+describe('replicas: every', () => {
+  it('runs one on each matching node, by ordinal, and waits for a lost one', () => {
+    const fleet = aFleet(3);
+    fleet.join(7, 0, { labels: { zone: 'far' } });
+    const rule = { label: 'zone', op: 'not_in' as const, values: ['far'] };
+    fleet.want(wanted(aService({ replicas: 'every', placement: { labels: [rule] } })));
+    fleet.run(30_000);
+    expect(jobs(fleet)).toEqual(['1 run app:1 node1', '2 run app:1 node2', '3 run app:1 node3']);
+    fleet.kill(1);
+    fleet.run(60_000);
+    expect(codes(fleet)).toEqual(['NODES_AWAY 1']);
+    expect(jobs(fleet)).toHaveLength(3);
+    apply(fleet.world, { kind: 'node_forgotten', node: 'node1' });
+    expect(codes(fleet)).toEqual([]);
+  });
+
+  it('does not wait for a lost node to call an update settled', () => {
+    const fleet = aFleet(4);
+    fleet.kill(1);
+    fleet.run(60_000);
+    fleet.want(wanted(aService({ replicas: 'every' })));
+    fleet.run(60_000);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
+  });
+
+  it('does not wait for a cordoned node either, and says so', () => {
+    const fleet = aFleet(2);
+    apply(fleet.world, { kind: 'node', record: aNodeRecord(2, { cordon: { cause: 'by hand' } }) });
+    fleet.want(wanted(aService({ replicas: 'every' })));
+    fleet.run(30_000);
+    expect(codes(fleet)).toEqual(['NODES_CORDONED 2']);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
+  });
+
+  it('takes over from numbered slots: each moves to its own node', () => {
+    const fleet = aFleet(2);
+    fleet.want(wanted(aService({ replicas: 2 }), { slots: [1, 2] }));
+    fleet.cut(1);
+    fleet.run(30_000);
+    fleet.revive(1);
+    fleet.want(wanted(aService({ replicas: 'every' })));
+    fleet.run(90_000);
+    expect(jobs(fleet)).toEqual(['1 run app:1 node1', '2 run app:1 node2']);
+  });
+});
+
+describe('a service that nobody wants', () => {
+  function running(): Fleet {
+    const fleet = aFleet(1);
+    fleet.want(wanted(aService()));
+    fleet.run(30_000);
+    apply(fleet.world, { kind: 'desired', service: web });
+    return fleet;
+  }
+  const kept = (fleet: Fleet, code: string): void => {
+    expect(fleet.run(60_000).flatMap((plan) => plan.actions)).toEqual([]);
+    expect(codes(fleet)).toEqual([`${code} t`]);
+  };
+
+  it('stays while no source explains it', () => kept(running(), 'ORPHANED'));
+
+  it('keeps what is known of its updates while it stays', () => {
+    const fleet = running();
+    fleet.run(10_000);
+    expect(fleet.world.rollouts.get(web)?.phase).toBe('settled');
+  });
+
+  it('stays while the ancestry of its commit is unknown, or when it is no ancestor', () => {
+    const fleet = running();
+    apply(fleet.world, { kind: 'head', source: 'main', commit: 'c2' });
+    kept(fleet, 'ANCESTRY_UNKNOWN');
+    apply(fleet.world, { kind: 'ancestry', source: 'main', commit: 'c1', ancestor: false });
+    kept(fleet, 'ANCESTRY_UNKNOWN');
+  });
+
+  it('goes when it came from an older commit of its source, unless a guard holds it', () => {
+    const fleet = running();
+    const hold = { code: 'REMOVAL_GUARD' as const, subject: 'source/main', message: '' };
+    apply(fleet.world, { kind: 'held', service: web, hold });
+    apply(fleet.world, { kind: 'head', source: 'main', commit: 'c2' });
+    apply(fleet.world, { kind: 'ancestry', source: 'main', commit: 'c1', ancestor: true });
+    expect(fleet.run(20_000).flatMap((plan) => plan.actions)).toEqual([]);
+    apply(fleet.world, { kind: 'held', service: web });
+    fleet.run(5_000);
+    expect(jobs(fleet)).toEqual([]);
+    expect(fleet.world.rollouts.has(web)).toBe(false);
+  });
+
+  it('goes with its tombstone, also from a node that was away', () => {
+    const fleet = running();
+    fleet.kill(1);
+    fleet.run(60_000);
+    apply(fleet.world, { kind: 'tombstone', service: web, copy: '1.9' });
+    fleet.run(5_000);
+    expect(jobs(fleet)).toHaveLength(1);
+    fleet.revive(1);
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual([]);
+  });
+
+  it('stays if its copy is newer than the tombstone', () => {
+    const fleet = running();
+    apply(fleet.world, { kind: 'tombstone', service: web, copy: '1.0' });
+    kept(fleet, 'ORPHANED');
+  });
+});
+
+describe('a service that was deleted and deployed again', () => {
+  it('runs new copies; those from before the delete go when their node returns', () => {
+    const fleet = aFleet(2);
+    fleet.want(wanted(aService()));
+    fleet.run(30_000);
+    fleet.kill(1);
+    fleet.run(14_000);
+    apply(fleet.world, { kind: 'tombstone', service: web, copy: '1.1' });
+    fleet.run(2_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node1', '0 run app:1 node2']);
+    fleet.revive(1);
+    fleet.tick(1_000);
+    expect(jobs(fleet)).toEqual(['0 run app:1 node2']);
+  });
+});
+
+describe('a one-shot service', () => {
+  it('that completed is done, also when its node is lost afterwards', () => {
+    const cluster = aCluster();
+    for (const n of [1, 2, 3]) cluster.join(n, 0);
+    cluster.want(wanted(aService({ run: aRun('job:1', { one_shot: true }) })));
+    foldPlans(cluster.world, policy, at(0));
+    cluster.obey(1, 100, 'completed');
+    expect(foldPlans(cluster.world, policy, at(100))).toMatchObject({ actions: [], holds: [], settled: 1 });
+    cluster.beat(50_000, 2, 3);
+    expect(foldPlans(cluster.world, policy, at(50_000))).toMatchObject({ actions: [], holds: [], settled: 1 });
+  });
+});
+
+describe('before everything is known', () => {
+  it('plans nothing while recovering', () => {
+    const fleet = aFleet(1);
+    fleet.world.recovering = true;
+    fleet.want(wanted(aService()));
+    const plan = planService(fleet.world, web, policy, at(0));
+    expect(plan).toMatchObject({ actions: [], holds: [{ code: 'RECOVERING' }] });
+  });
+
+  it('leaves copies and slots of nodes alone whose ledger was not read', () => {
+    const cluster = aCluster();
+    cluster.join(1, 0);
+    apply(cluster.world, { kind: 'node', record: aNodeRecord(2) });
+    cluster.beat(0, 2);
+    const copy = { instance: slot(0), copy: '0.4', digest: aService().digest, want: 'run', status: 'running', age: 0 };
+    cluster.report(2, 0, [copy as never]);
+    cluster.want(wanted(aService()));
+    const plan = foldPlans(cluster.world, policy, at(1));
+    expect(plan.actions).toEqual([]);
+    expect(plan.holds.map((hold) => hold.code)).toEqual(['LEDGER_UNREAD']);
+    expect(waitsForNodes(plan)).toBe(true);
+  });
+
+  it('takes over a copy of another source with the same digest as it is, and says whose it is now', () => {
+    const fleet = aFleet(1);
+    fleet.want(wanted(aService(), { source: { name: 'direct' } }));
+    fleet.run(30_000);
+    fleet.want(wanted(aService()));
+    const actions = fleet.run(30_000).flatMap((plan) => plan.actions);
+    expect(actions).toMatchObject([{ kind: 'want', want: 'run', copy: '1.1', source: { name: 'main' } }]);
+    unwant(fleet);
+    expect(fleet.run(5_000).flatMap((plan) => plan.actions)).toMatchObject([{ kind: 'drop' }]);
+  });
+});
