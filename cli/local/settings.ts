@@ -43,8 +43,9 @@ export async function readListening(paths: LocalPaths): Promise<Listening | unde
 
 /**
  * Makes sure that cluster.yaml is there and names free ports: those it names, else the next free ones. To be called while the
- * reconciler is down. `wanted` comes from flags and wins. Workers that have joined know the port of the broker, so then it must
- * stay (`joined`): PORT_TAKEN when it is in use, REFUSED when `bind` would move it.
+ * reconciler is down. `wanted` comes from flags and wins, except over the address of a broker that runs by itself. Workers that
+ * have joined know the port of the broker, so then it must stay (`joined`): PORT_TAKEN when it is in use, REFUSED when `bind` would
+ * move it.
  */
 export async function ensureSettings(
   paths: LocalPaths,
@@ -55,9 +56,10 @@ export async function ensureSettings(
   const { bind } = wanted;
   if (bind && old && joined && !isThere(old, bind)) throw fixedAddress(old.hosts.mqtt, bind.host);
   const hosts = bind ? { api: bind.host, mqtt: bind.host } : (old?.hosts ?? { api: loopback, mqtt: loopback });
-  const asked = { api: wanted.api ?? old?.api ?? 10_100, mqtt: wanted.mqtt ?? old?.mqtt ?? 10_003 };
+  const mqtt = old?.external ? old.mqtt : (wanted.mqtt ?? old?.mqtt ?? 10_003);
+  const asked = { api: wanted.api ?? old?.api ?? 10_100, mqtt };
   const api = await freePort(asked.api, [], hosts.api);
-  const ports = { api, mqtt: old?.external ? old.mqtt : await freePort(asked.mqtt, [api], hosts.mqtt) };
+  const ports = { api, mqtt: old?.external ? mqtt : await freePort(mqtt, [api], hosts.mqtt) };
   if (old && joined && ports.mqtt !== old.mqtt) throw fixedPort(old.mqtt);
   const moved = (['api', 'mqtt'] as const)
     .filter((side) => ports[side] !== asked[side])

@@ -95,6 +95,17 @@ describe('files that `up` writes are read by those that they are for', () => {
     expect([settings?.insecure, settings?.tls]).toEqual([true, undefined]);
   });
 
+  it('cluster.yaml with a broker that runs by itself keeps it, whatever port is asked for', async () => {
+    const paths = localPaths(home, 'test');
+    await ensureSettings(paths, {}, false);
+    const text = await readFile(paths.settings, 'utf8');
+    const mqtt = 'mqtt: { url: mqtt://127.0.0.1:1883, password_file: /secret }';
+    await writeFile(paths.settings, text.replace(/^mqtt: .*$/m, mqtt));
+    const { moved } = await ensureSettings(paths, { mqtt: 12_345 }, true);
+    expect(moved).toEqual([]);
+    expect(await readFile(paths.settings, 'utf8')).toContain(mqtt);
+  });
+
   it('cluster.yaml: the port of the broker stays once workers know it', async () => {
     const paths = localPaths(home, 'test');
     await taking(async (port) => {
