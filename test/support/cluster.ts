@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import Docker from 'dockerode';
 import { exchange, readJson } from '../../schemas/io/http.ts';
 import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../schemas/views.ts';
+import { type ClusterBroker, startClusterBroker } from './cluster-broker.ts';
 import { eventually } from './eventually.ts';
 import { cloneRepository, type GitRepo } from './git-repo.ts';
 import { ownAddresses, ownPort } from './machine.ts';
@@ -78,7 +79,7 @@ function runProgram(args: readonly string[], env: NodeJS.ProcessEnv, timeout = 1
   });
 }
 
-/** Starts a cluster by `oakctl up`. Further flags go to it unchanged. */
+/** Starts a cluster by `oakctl up`. Further flags go to it unchanged. Without `settings` the broker is as OAKCTL_TEST_BROKER says. */
 export async function createTestCluster(options: {
   readonly name?: string;
   readonly workers?: number;
@@ -97,17 +98,20 @@ export async function createTestCluster(options: {
   // As an interrupted `up` leaves it: workers get addresses that only this process has.
   const marker = { version: 1, runtime, block: await ownAddresses(), workers: [] };
   await writeFile(join(folder, 'local.json'), JSON.stringify(marker));
-  if (options.settings) await writeFile(join(folder, 'cluster.yaml'), options.settings(join(folder, 'repository.git')));
+  const broker = options.settings ? undefined : await startClusterBroker(name);
+  const settings = options.settings ?? broker?.settings;
+  if (settings) await writeFile(join(folder, 'cluster.yaml'), settings(join(folder, 'repository.git')));
   const up = ['up', '--name', name, '--workers', String(workers), '--runtime', runtime, ...ports, ...flags];
   const ran = await runProgram(up, env);
   if (ran.code !== 0) {
     const logs = await readLogs(folder);
     await destroyCluster(name, home, env);
+    await broker?.close();
     throw new Error(`oakctl ${up.join(' ')} exited with ${ran.code}\n${ran.stdout}${ran.stderr}\n${logs}`);
   }
   const repository = await cloneRepository(join(folder, 'repository.git'));
   const { fingerprint } = (await callApi(folder, 'GET', 'status')) as ClusterStatus;
-  return describeCluster({ name, home, folder, fingerprint, repository, env });
+  return describeCluster({ name, home, folder, fingerprint, repository, env, broker });
 }
 
 function describeCluster(known: {
@@ -117,8 +121,9 @@ function describeCluster(known: {
   readonly fingerprint: string;
   readonly repository: GitRepo;
   readonly env: NodeJS.ProcessEnv;
+  readonly broker: ClusterBroker | undefined;
 }): TestCluster {
-  const { name, home, folder, fingerprint, repository, env } = known;
+  const { name, home, folder, fingerprint, repository, env, broker } = known;
   const call = (method: 'GET' | 'POST', path: string, body?: unknown) => callApi(folder, method, path, body);
   const items = async <T>(path: string): Promise<readonly T[]> =>
     ((await call('GET', path)) as { items: readonly T[] }).items;
@@ -151,6 +156,7 @@ function describeCluster(known: {
     },
     destroy: async () => {
       await destroyCluster(name, home, env, fingerprint);
+      await broker?.close();
       await rm(repository.folder, { recursive: true, force: true });
     },
   };
