@@ -33,6 +33,9 @@ const handshakeTimeout = 10_000;
 const keepaliveLimit = 120;
 const failuresPerMinute = 5;
 const identifierRejected = 2;
+const serverUnavailable = 3;
+/** Of one user at the same time, under different client ids: one node must not take the room of all. */
+const mostConnections = 16;
 const badPassword = 4;
 
 /** Listens; rejects with the error of the socket (EADDRINUSE, EADDRNOTAVAIL, EACCES). */
@@ -58,6 +61,7 @@ export async function serveBroker(
   const addressOf = (client: Client): string => addresses.get(client.conn) ?? 'unknown';
   const addresses = new WeakMap<object, string>();
   const takeovers = createTakeovers(mono);
+  const seats = createSeats();
   const sessions = new WeakMap<object, string>();
   /** True when the client must go because another one with its id is connected and stays. */
   const isTurnedAway = (client: Client): boolean => {
@@ -96,6 +100,12 @@ export async function serveBroker(
           notices.note(where, `refused: another agent is connected as ${client.id}`);
           const inUse = Object.assign(new Error('in use'), { returnCode: identifierRejected });
           done(inUse as AuthenticateError, false);
+          return;
+        }
+        if (!seats.take(client.conn, username)) {
+          notices.note(where, `refused: ${username} has ${mostConnections} connections`);
+          const full = Object.assign(new Error('too many connections'), { returnCode: serverUnavailable });
+          done(full as AuthenticateError, false);
           return;
         }
         guards.get(client.conn)?.admitted(username === reconcilerUser ? undefined : shareOf(username));
@@ -220,6 +230,24 @@ function sessionIn(will: Buffer | string | undefined): string | undefined {
 /** The types of aedes leave out its client table. */
 function clientsOf(broker: Aedes): Readonly<Record<string, Client | undefined>> {
   return (broker as unknown as { clients: Record<string, Client | undefined> }).clients;
+}
+
+/** Counts the connections of each user until they close. */
+function createSeats(): { take(connection: EventEmitter, user: string): boolean } {
+  const taken = new Map<string, number>();
+  return {
+    take(connection, user) {
+      const before = taken.get(user) ?? 0;
+      if (before >= mostConnections) return false;
+      taken.set(user, before + 1);
+      connection.once('close', () => {
+        const left = (taken.get(user) ?? 1) - 1;
+        if (left > 0) taken.set(user, left);
+        else taken.delete(user);
+      });
+      return true;
+    },
+  };
 }
 
 function createFailureCount(): { count(address: string): number } {

@@ -136,3 +136,21 @@ it('stands 6,000 messages of 64 KiB to a subscriber that froze: others wait 3 s 
   expect(longest).toBeLessThan(3_000 * (await slowness()));
   expect((await memory()) - before).toBeLessThan(200);
 });
+
+it('gives one node a handful of connections, whatever it calls them, and one back when one ends', async () => {
+  const { broker } = await start();
+  const open: MqttClient[] = [];
+  const more = () => raw(broker, a, { clientId: `${a}.${open.length}` }).then((client) => void open.push(client));
+  for (let n = 0; n < 16; n += 1) await more();
+  await expect(more()).rejects.toThrow();
+  await raw(broker, b);
+  await open[0]?.endAsync();
+  await eventually(
+    () =>
+      more().then(
+        () => true,
+        () => false,
+      ),
+    { what: 'room for another one' },
+  );
+});
