@@ -1,5 +1,7 @@
 /** What the parts of the reconciler's loop share. One value, made in loop.ts; the world changes only through `apply`. */
+
 import type { Log } from '../schemas/io/log.ts';
+import type { JoinAnswer } from '../schemas/joining.ts';
 import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import type { ClusterSettings } from '../schemas/settings.ts';
@@ -50,13 +52,7 @@ export interface ReconcilerDeps {
   readonly streams: Streams;
   readonly broker: BrokerAccess;
   /** Where agents find the broker. */
-  readonly mqtt: {
-    readonly host: string;
-    readonly port: number;
-    readonly tls?: boolean;
-    readonly url?: string;
-    readonly ca?: string;
-  };
+  readonly mqtt: Omit<JoinAnswer['mqtt'], 'username' | 'password'>;
   /** The pin of the authority that agents are to trust; join tokens carry it. Absent: no TLS, or a public authority. */
   readonly authority?: () => string | undefined;
   /** Conditions of the process beside those of sources: certificates, exposure. */

@@ -8,7 +8,7 @@ import type { Cordon, StuckMove } from './core/deviations.ts';
 import type { Node, NodeRecord } from './core/model.ts';
 import { cordonOf } from './core/node-facts.ts';
 import { presenceOf } from './core/presence.ts';
-import { withEntry } from './records-keeper.ts';
+import { savedOr, withEntry } from './records-keeper.ts';
 
 export interface Cordons extends Pick<ControlPlane, 'cordon' | 'drain' | 'uncordon'> {
   /** These instances stay on their nodes: what was tried elsewhere failed. On disk with what the planner decides next. */
@@ -30,15 +30,11 @@ export function createCordons(context: Context): Cordons {
     context.apply({ kind: 'node', record });
   };
   /** A cordon that cannot be written is none; what changed meanwhile stays. */
-  const save = async ({ record }: Node): Promise<void> => {
-    try {
-      await keeper.saved();
-    } catch (error) {
+  const save = ({ record }: Node): Promise<void> =>
+    savedOr(keeper, () => {
       const { cordon: _cordon, ...now } = world.nodes.get(record.id)?.record ?? record;
       put({ ...now, ...(record.cordon ? { cordon: record.cordon } : {}) });
-      throw error;
-    }
-  };
+    });
   const answerOf = (id: NodeId, changed: boolean): CordonAnswer => {
     const node = nodeOf(id);
     const { drain: _shownByTheNode, ...cordoned } = cordonOf(node, context.policy()) ?? {};

@@ -11,7 +11,7 @@ import type { World } from './core/model.ts';
 import type { DirectRecord, Records } from './core/records.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
-import { withEntry } from './records-keeper.ts';
+import { savedOr, withEntry } from './records-keeper.ts';
 
 export interface Direct {
   /** `seats`: places for the slots of what is deployed. */
@@ -123,16 +123,6 @@ export function createDirect(context: Context): Direct {
     return [...new Set(given)];
   };
 
-  /** What cannot be written must not come true later: the members are as they were, but for what others changed since. */
-  const savedOr = async (undo: () => void): Promise<void> => {
-    try {
-      await keeper.saved();
-    } catch (error) {
-      undo();
-      throw error;
-    }
-  };
-
   /** Records of the end of these services. Copies that the planner began meanwhile are covered as well. */
   const bury = (names: readonly ServiceName[]): Records['tombstones'] => {
     const tombstone = { copy: copyId(world.fence), at: deps.clock.now().wall };
@@ -169,7 +159,7 @@ export function createDirect(context: Context): Direct {
         return { name: spec.name, digest: spec.digest, change };
       });
       keeper.change({ direct });
-      await savedOr(() => {
+      await savedOr(keeper, () => {
         for (const { name, change } of answer) {
           if (change === 'same' || keeper.now.direct[name] !== direct[name]) continue;
           keeper.change({ direct: withEntry(keeper.now.direct, name, before[name]) });
@@ -195,7 +185,7 @@ export function createDirect(context: Context): Direct {
       const record = change(old);
       keeper.change({ direct: withEntry(keeper.now.direct, name, record) });
       const isOurs = (): boolean => keeper.now.direct[name] === record;
-      await savedOr(() => {
+      await savedOr(keeper, () => {
         if (isOurs()) keeper.change({ direct: withEntry(keeper.now.direct, name, old) });
       });
       if (isOurs()) want(name, record);
@@ -211,7 +201,7 @@ export function createDirect(context: Context): Direct {
       keeper.change({ direct: without(before.direct, services) });
       do {
         keeper.change({ tombstones: { ...keeper.now.tombstones, ...bury(services) } });
-        await savedOr(() => {
+        await savedOr(keeper, () => {
           const { direct, tombstones } = keeper.now;
           keeper.change({
             direct: { ...pick(before.direct), ...direct },

@@ -11,10 +11,10 @@ import { directSource } from '../schemas/spec.ts';
 import type { OverrideView } from '../schemas/views.ts';
 import type { Context } from './context.ts';
 import type { VerbOptions } from './control-plane.ts';
-import type { Override, OverrideChange, Renewals } from './core/deviations.ts';
+import type { Override, OverrideChange, OverrideOf, Renewals } from './core/deviations.ts';
 import type { Desired } from './core/model.ts';
 import { overrideView, overrideViews } from './core/override-views.ts';
-import { withEntry } from './records-keeper.ts';
+import { savedOr, withEntry } from './records-keeper.ts';
 
 /** How long an override of what git owns lasts if nobody says, ms. */
 const defaultFor = 3_600_000;
@@ -23,7 +23,8 @@ export interface Overrides {
   /** Tells the world what records/ holds: at start. */
   load(): void;
   list(): readonly OverrideView[];
-  of(service: ServiceName): readonly Override[];
+  /** Those of one kind, the oldest first. */
+  ofKind<K extends OverrideChange['kind']>(service: ServiceName, kind: K): readonly OverrideOf<K>[];
   /** Adds one, in the place of those in `instead`. Durable when it resolves. */
   add(
     service: ServiceName,
@@ -73,15 +74,6 @@ export function createOverrides(context: Context): Overrides {
     }
     for (const service of new Set(ended.map((one) => one.service))) tell(service);
   };
-  /** What cannot be written must not come true later. */
-  const savedOr = async (undo: () => void): Promise<void> => {
-    try {
-      await keeper.saved();
-    } catch (error) {
-      undo();
-      throw error;
-    }
-  };
   const setRenewals = (service: ServiceName, renewals: Renewals): void => {
     const entry = Object.keys(renewals).length > 0 ? renewals : undefined;
     keeper.change({ renewals: withEntry(keeper.now.renewals, service, entry) });
@@ -97,7 +89,8 @@ export function createOverrides(context: Context): Overrides {
   };
 
   return {
-    of,
+    ofKind: <K extends OverrideChange['kind']>(service: ServiceName, kind: K) =>
+      of(service).filter((one): one is OverrideOf<K> => one.change.kind === kind),
     drop,
     amend(override) {
       keeper.change({ overrides: { ...keeper.now.overrides, [override.id]: override } });
@@ -126,7 +119,7 @@ export function createOverrides(context: Context): Overrides {
       const gone = new Set(instead.map(({ id }) => id));
       const kept = Object.fromEntries(Object.entries(keeper.now.overrides).filter(([id]) => !gone.has(id)));
       keeper.change({ overrides: { ...kept, [override.id]: override } });
-      await savedOr(() => {
+      await savedOr(keeper, () => {
         const { [override.id]: _unsaid, ...rest } = keeper.now.overrides;
         keeper.change({ overrides: { ...rest, ...Object.fromEntries(instead.map((one) => [one.id, one])) } });
       });
@@ -143,7 +136,7 @@ export function createOverrides(context: Context): Overrides {
     async end(overrides, why) {
       if (overrides.length === 0) return;
       drop(overrides, why);
-      await savedOr(() => {
+      await savedOr(keeper, () => {
         keeper.change({
           overrides: { ...keeper.now.overrides, ...Object.fromEntries(overrides.map((one) => [one.id, one])) },
         });
@@ -164,7 +157,7 @@ export function createOverrides(context: Context): Overrides {
     async renew(service, renewals) {
       const before = keeper.now.renewals[service] ?? {};
       setRenewals(service, renewals);
-      await savedOr(() => setRenewals(service, before));
+      await savedOr(keeper, () => setRenewals(service, before));
     },
     forgetRenewal(service, slot) {
       const { [slot]: _given, ...rest } = keeper.now.renewals[service] ?? {};

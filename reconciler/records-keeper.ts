@@ -33,6 +33,19 @@ export function onceSaved({ keeper, deps }: Saving, run: () => void): void {
     });
 }
 
+/**
+ * As `saved`; when that fails `undo` is called before the error goes on. What cannot be written must not come true later: `undo` puts
+ * the members back as they were, but for what others changed since.
+ */
+export async function savedOr(keeper: RecordsKeeper, undo: () => void): Promise<void> {
+  try {
+    await keeper.saved();
+  } catch (error) {
+    undo();
+    throw error;
+  }
+}
+
 /** Loads the records and raises the epoch by one, durably: nothing of this process may carry an older one. */
 export async function openRecords(store: RecordsStore): Promise<RecordsKeeper> {
   let records: Records = { ...emptyRecords, ...(await store.load()) };

@@ -6,8 +6,8 @@ import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { OverrideView } from '../schemas/views.ts';
 import type { Context } from './context.ts';
-import type { MoveOptions, VerbOptions } from './control-plane.ts';
-import type { Override, Seat, Seats, StuckMove } from './core/deviations.ts';
+import type { ControlPlane, VerbOptions } from './control-plane.ts';
+import type { OverrideOf, Seat, Seats, StuckMove } from './core/deviations.ts';
 import type { Desired } from './core/model.ts';
 import { createPlacer } from './core/place.ts';
 import { presenceOf } from './core/presence.ts';
@@ -18,16 +18,7 @@ import type { Direct } from './direct.ts';
 import type { Overrides } from './overrides.ts';
 import { withEntry } from './records-keeper.ts';
 
-export interface Seating {
-  /** The slot goes to that node: healthy there before it ends where it runs, unless it cannot run twice. NOT_FOUND, REFUSED with the reason. */
-  move(instance: InstanceName, to: NodeId, actor: string, how?: MoveOptions): Promise<SlotAnswer>;
-  /** A further slot like this one, there or anywhere. NOT_FOUND, REFUSED. */
-  replicate(
-    instance: InstanceName,
-    to: NodeId | undefined,
-    actor: string,
-    how?: Omit<VerbOptions, 'actor'>,
-  ): Promise<SlotAnswer>;
+export interface Seating extends Pick<ControlPlane, 'move' | 'replicate'> {
   /** A further slot that belongs to this node. */
   add(service: ServiceName, to: NodeId | undefined, actor: string): Promise<SlotAnswer>;
   /** The slot goes; with the last one the deployment. */
@@ -75,8 +66,6 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     return { desired, service, slot };
   };
   const isDirect = ({ source }: Desired): boolean => source.name === directSource;
-  const scaleOf = (service: ServiceName): Override[] =>
-    overrides.of(service).filter(({ change }) => change.kind === 'scale');
 
   /** Slots of what git owns, other than it says. */
   const reslot = (
@@ -84,16 +73,15 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     next: { readonly slots: readonly number[]; readonly counter: number; readonly seats?: Seats },
     how: VerbOptions,
   ): Promise<OverrideView> => {
-    const instead = scaleOf(service);
-    const seats = instead.flatMap(({ change }) => (change.kind === 'scale' && change.seats ? [change.seats] : []));
+    const instead = overrides.ofKind(service, 'scale');
+    const seats = instead.flatMap(({ change }) => change.seats ?? []);
     const merged = seatsFor(Object.assign({}, ...seats, next.seats), next.slots);
     const { slots, counter } = next;
     return overrides.add(service, { kind: 'scale', slots, counter, ...merged }, how, instead);
   };
   const counterOf = (service: ServiceName, { slots }: Desired): number => {
-    const [known] = scaleOf(service);
-    const recorded = keeper.now.direct[service]?.counter;
-    return recorded ?? (known?.change.kind === 'scale' ? known.change.counter : Math.max(-1, ...slots) + 1);
+    const [known] = overrides.ofKind(service, 'scale');
+    return keeper.now.direct[service]?.counter ?? known?.change.counter ?? Math.max(-1, ...slots) + 1;
   };
 
   const grow = async (
@@ -141,8 +129,8 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     move: Pick<StuckMove, 'instance' | 'node' | 'reason'>,
   ) => {
     const [override] = movesOf(service, slot);
-    const seat = override?.change.kind === 'move' ? override.change.seat : undefined;
-    if (!override || seat?.origin === undefined) return;
+    if (override?.change.seat.origin === undefined) return;
+    const { seat } = override.change;
     const { origin: _back, ...rest } = seat;
     overrides.amend({ ...override, change: { kind: 'move', slot, seat: { ...rest, to: move.node } } });
     const text = `back to ${nameOf(move.node)}: it failed on ${nameOf(seat.to)}, ${move.reason}`;
@@ -167,8 +155,8 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     });
     if (left) bringHome(instance, left.node);
   };
-  const movesOf = (service: ServiceName, slot: number): Override[] =>
-    overrides.of(service).filter(({ change }) => change.kind === 'move' && change.slot === slot);
+  const movesOf = (service: ServiceName, slot: number): OverrideOf<'move'>[] =>
+    overrides.ofKind(service, 'move').filter(({ change }) => change.slot === slot);
 
   /** The node of a move is gone, or what went back after a failure has arrived: the override has no meaning any more. */
   const endOverrides = (service: ServiceName): void => {

@@ -5,7 +5,7 @@ import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
-import type { Override, StuckMove } from './core/deviations.ts';
+import type { StuckMove } from './core/deviations.ts';
 import type { Desired } from './core/model.ts';
 import { overrideView } from './core/override-views.ts';
 import { seatsFor } from './core/seats.ts';
@@ -32,8 +32,6 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
     instances: slotsOf(desired).map((slot) => instanceName(desired.spec.name, slot)),
     ...more,
   });
-  const ofKind = (service: ServiceName, kind: Override['change']['kind']): Override[] =>
-    overrides.of(service).filter(({ change }) => change.kind === kind);
 
   const scaleDirect = async (desired: Desired, replicas: number, actor: string): Promise<VerbAnswer> => {
     const { name } = desired.spec;
@@ -58,7 +56,7 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
           refuse('BAD_REQUEST', service, 'it is deployed directly: its number changes for good, without `--for`');
         return scaleDirect(desired, replicas, how.actor);
       }
-      const instead = ofKind(service, 'scale');
+      const instead = overrides.ofKind(service, 'scale');
       const [known] = instead;
       const isSame = desired.slots.length === replicas;
       if (isSame && (!known || how.for === undefined))
@@ -68,19 +66,17 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
         await overrides.end(instead, `${replicas} again, as the source says, by ${how.actor}`);
         return answer(desiredOf(service), true);
       }
-      const counter = known?.change.kind === 'scale' ? known.change.counter : Math.max(-1, ...desired.slots) + 1;
+      const counter = known?.change.counter ?? Math.max(-1, ...desired.slots) + 1;
       const next = resize({ slots: desired.slots, counter }, replicas);
-      const seats = known?.change.kind === 'scale' ? seatsFor(known.change.seats, next.slots) : {};
-      const moot = ofKind(service, 'move').filter(
-        ({ change }) => change.kind === 'move' && !next.slots.includes(change.slot),
-      );
+      const seats = seatsFor(known?.change.seats, next.slots);
+      const moot = overrides.ofKind(service, 'move').filter(({ change }) => !next.slots.includes(change.slot));
       const override = await overrides.add(service, { kind: 'scale', ...next, ...seats }, how, [...instead, ...moot]);
       return answer(desiredOf(service), true, { override });
     },
 
     async stop(service, how) {
       const desired = desiredOf(service);
-      const instead = ofKind(service, 'stop');
+      const instead = overrides.ofKind(service, 'stop');
       const [known] = instead;
       if (known && how.for === undefined && how.reason === undefined)
         return answer(desired, false, { override: overrideView(world, known) });
@@ -90,7 +86,7 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
 
     async start(service, actor) {
       const desired = desiredOf(service);
-      const stopped = ofKind(service, 'stop');
+      const stopped = overrides.ofKind(service, 'stop');
       if (stopped.length === 0) return answer(desired, false);
       await overrides.end(stopped, `started by ${actor}`);
       journal.add('service_started', service, `by ${actor}`);

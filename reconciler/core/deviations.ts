@@ -64,6 +64,11 @@ export type OverrideChange =
   /** Nothing runs; everything stays where it is. */
   | { readonly kind: 'stop' };
 
+/** An override whose change is of this kind. */
+export type OverrideOf<K extends OverrideChange['kind']> = Override & {
+  readonly change: Extract<OverrideChange, { kind: K }>;
+};
+
 /** Slot (as a text) -> copies up to this id are to be replaced, though nothing about them changed: a restart. */
 export type Renewals = Readonly<Record<string, CopyId>>;
 

@@ -197,7 +197,7 @@ function absence({ name, state }: NodeView): Cause {
     const hint = `oakctl nodes rm ${name}, then let it join anew`;
     return { subject, code: 'REVOKED', message: 'its credential was revoked', hint, because: [] };
   }
-  const hint = `look at the machine and at its agent: systemctl status oakctl-agent, or the agent's log`;
+  const hint = 'look at the machine, and at the log of its agent';
   return { subject, code: 'SILENT_NODE', message: 'its agent does not speak', hint, because: [] };
 }
 
