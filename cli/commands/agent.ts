@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import { keepHeapSmall } from '../../schemas/io/process-heap.ts';
 import { BaseCommand } from '../base-command.ts';
 
 export default class Agent extends BaseCommand {
@@ -10,6 +11,7 @@ export default class Agent extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Agent);
+    keepHeapSmall();
     const { runAgent } = await import('../../agent/main.ts');
     await runAgent({ folder: flags.folder }, this.signal);
   }

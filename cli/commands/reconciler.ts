@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import { keepHeapSmall } from '../../schemas/io/process-heap.ts';
 import { BaseCommand } from '../base-command.ts';
 import { insecureFlag } from '../flags.ts';
 
@@ -14,6 +15,7 @@ export default class Reconciler extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Reconciler);
+    keepHeapSmall();
     const { runReconciler } = await import('../../reconciler/main.ts');
     await runReconciler({ folder: flags.folder, insecure: flags[insecureFlag] }, this.signal);
   }

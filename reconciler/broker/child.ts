@@ -1,4 +1,5 @@
 /** The broker's process. It lives as long as its parent: a broker without a reconciler would only hold the port. */
+import { keepHeapSmall } from '../../schemas/io/process-heap.ts';
 import { type Access, createAccess } from './access.ts';
 import type { FromBroker, ToBroker } from './messages.ts';
 import { createNotices } from './notices.ts';
@@ -61,6 +62,7 @@ async function handle(message: ToBroker): Promise<void> {
   }
 }
 
+keepHeapSmall();
 process.on('message', (message) => void handle(message as ToBroker));
 process.on('disconnect', () => process.exit(0));
 // A signal to the whole process group is for the parent: it ends this process when it is done with it.
