@@ -1,5 +1,5 @@
 /** The floor: the same containers by the bare Docker API over a kept-alive socket, at the concurrency that is best for an Engine. */
-import { Agent, request } from 'node:http';
+import { createEngineApi, type EngineApi, usualSocket } from './engine-api.ts';
 
 export const concurrency = 8;
 
@@ -8,61 +8,84 @@ export interface BareEngine {
   start(count: number): Promise<number>;
   /** Removes them by force; ms until the last one is gone. */
   remove(): Promise<number>;
+  /** One after the other: a new one starts, and the one that it replaces is removed; ms until the last one is replaced. */
+  replace(): Promise<number>;
+  /** Kills the first one and starts it again; ms until it runs. */
+  crash(): Promise<number>;
   close(): Promise<void>;
 }
 
-/** Containers on a bridge network of their own, as a cluster has one. `label` marks all of it. */
-export async function createBareEngine(image: string, cmd: readonly string[], label: string): Promise<BareEngine> {
-  const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
-  const socketPath = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '');
-  const call = (method: string, path: string, body?: unknown): Promise<{ Id: string }> =>
-    new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json' };
-      const sent = request({ agent, socketPath, method, path, headers }, (answer) => {
-        let text = '';
-        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        answer.on('end', () => {
-          if ((answer.statusCode ?? 500) >= 400) reject(new Error(`${method} ${path}: ${answer.statusCode} ${text}`));
-          else resolve(text ? JSON.parse(text) : {});
-        });
-      });
-      sent.on('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
-    });
+interface Made {
+  readonly api: EngineApi;
+  readonly id: string;
+}
 
+/**
+ * Containers on a bridge network of their own, as a cluster has one. `label` marks all of it. With several engines they take
+ * turns, and are worked on at once.
+ */
+export async function createBareEngine(
+  image: string,
+  cmd: readonly string[],
+  label: string,
+  sockets: readonly string[] = [usualSocket()],
+): Promise<BareEngine> {
+  const apis = sockets.map((socket) => createEngineApi(socket, concurrency));
   const network = `bench-${label}`;
   const Labels = { 'oakctl.bench': label };
-  await call('POST', '/networks/create', { Name: network, Driver: 'bridge', Labels });
-  let ids: string[] = [];
+  for (const api of apis) await api.call('POST', '/networks/create', { Name: network, Driver: 'bridge', Labels });
+  let containers: readonly Made[] = [];
   let made = 0;
+
+  const make = async (api: EngineApi): Promise<Made> => {
+    made += 1;
+    const HostConfig = { NetworkMode: network, RestartPolicy: { Name: 'no' } };
+    const body = { Image: image, Cmd: cmd, Labels, HostConfig };
+    const { Id } = await api.call<{ Id: string }>('POST', `/containers/create?name=bench-${label}-${made}`, body);
+    await api.call('POST', `/containers/${Id}/start`);
+    return { api, id: Id };
+  };
+  const removeOne = ({ api, id }: Made) => api.call('DELETE', `/containers/${id}?force=true`);
   const remove = async (): Promise<number> => {
-    const ended = await timed(() => pooled(ids, (id) => call('DELETE', `/containers/${id}?force=true`)));
-    ids = [];
+    const ended = await timed(() => pooled(containers, removeOne));
+    containers = [];
     return ended;
   };
   return {
     start: (count) =>
       timed(async () => {
-        const names = Array.from({ length: count }, (_, index) => `bench-${label}-${made + index}`);
-        made += count;
-        ids = await pooled(names, async (name) => {
-          const HostConfig = { NetworkMode: network, RestartPolicy: { Name: 'no' } };
-          const { Id } = await call('POST', `/containers/create?name=${name}`, {
-            Image: image,
-            Cmd: cmd,
-            Labels,
-            HostConfig,
-          });
-          await call('POST', `/containers/${Id}/start`);
-          return Id;
-        });
+        const places = Array.from({ length: count }, (_, index) => apis[index % apis.length] as EngineApi);
+        containers = await pooled(places, make);
       }),
     remove,
+    replace: () =>
+      timed(async () => {
+        const after: Made[] = [];
+        for (const before of containers) {
+          after.push(await make(before.api));
+          await removeOne(before);
+        }
+        containers = after;
+      }),
+    crash: () => {
+      const [{ api, id } = missing()] = containers;
+      return timed(async () => {
+        await api.call('POST', `/containers/${id}/kill`);
+        await api.call('POST', `/containers/${id}/start`);
+      });
+    },
     close: async () => {
       await remove();
-      await call('DELETE', `/networks/${network}`);
-      agent.destroy();
+      for (const api of apis) {
+        await api.call('DELETE', `/networks/${network}`);
+        api.close();
+      }
     },
   };
+}
+
+function missing(): never {
+  throw new Error('there is no container');
 }
 
 /** ms that `work` takes. */

@@ -23,7 +23,7 @@ const cmd = ['sleep', '1000000'];
 const code = await buildImage('oakctl/test-web:1', { port: 80, text: 'one' });
 const cluster = await createTestCluster({ name: 'bench', workers: nodes });
 const bare = await createBareEngine(code, cmd, cluster.fingerprint.slice(0, 8));
-const events = await countEvents(cluster.fingerprint);
+const events = await countEvents(`io.oakctl.cluster=${cluster.fingerprint}`);
 try {
   const work = createWork(cluster, events, { code, cmd });
   const measured = await measureWork(work, bare);

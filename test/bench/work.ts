@@ -19,6 +19,32 @@ export interface Work {
   occupy(replicas: number): Promise<void>;
 }
 
+/** A service that is deployed directly, as a descriptor with so many instances. */
+export interface DirectService {
+  readonly name: string;
+  text(replicas: number): string;
+}
+
+/**
+ * Deploys it, waits until it is settled, and deletes it. `declared`: what else is there meanwhile, as {@link TestCluster.settled}
+ * takes it.
+ */
+export async function deployAndDelete(
+  cluster: Pick<TestCluster, 'post' | 'settled'>,
+  counter: EventCounter,
+  { name, text }: DirectService,
+  replicas: number,
+  declared: Readonly<Record<string, number>> = {},
+): Promise<UpAndDown> {
+  const deploy = () => cluster.post('deploy', { documents: [{ file: 'bench.yaml', text: text(replicas) }] });
+  const up = await timed(() => Promise.all([counter.next('start', replicas), deploy()]));
+  await cluster.settled({ ...declared, [name]: replicas }, 180_000);
+  const remove = () => cluster.post('delete', { services: [name] });
+  const down = await timed(() => Promise.all([counter.next('destroy', replicas), remove()]));
+  await cluster.settled(declared);
+  return { up, down };
+}
+
 export function createWork(
   cluster: TestCluster,
   counter: EventCounter,
@@ -43,14 +69,8 @@ export function createWork(
   };
 
   return {
-    async deployAndDelete(replicas) {
-      const up = await timed(() => Promise.all([counter.next('start', replicas), deploy(replicas)]));
-      await cluster.settled({ ...declared, [names.direct]: replicas }, 180_000);
-      const remove = () => cluster.post('delete', { services: [names.direct] });
-      const down = await timed(() => Promise.all([counter.next('destroy', replicas), remove()]));
-      await cluster.settled(declared);
-      return { up, down };
-    },
+    deployAndDelete: (replicas) =>
+      deployAndDelete(cluster, counter, { name: names.direct, text: (n) => text('direct', n) }, replicas, declared),
     async pushAndScaleDown(replicas) {
       const up = await push(replicas, counter.next('start', replicas));
       await cluster.settled({ [names.pushed]: replicas }, 180_000);

@@ -163,7 +163,8 @@ function describeCluster(known: {
   return cluster;
 }
 
-async function callApi(folder: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+/** The answer of the native API of the cluster whose reconciler has this folder. */
+export async function callApi(folder: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
   const { api, ca } = JSON.parse(await readFile(join(folder, 'endpoints.json'), 'utf8')) as {
     api: string;
     ca?: string;
@@ -175,8 +176,9 @@ async function callApi(folder: string, method: 'GET' | 'POST', path: string, bod
   return readJson(endpoint, await exchange(endpoint, what, signal), signal);
 }
 
-async function waitSettled(
-  cluster: TestCluster,
+/** Waits until exactly these services exist and are settled, with so many healthy instances each. */
+export async function waitSettled(
+  cluster: Pick<TestCluster, 'name' | 'services' | 'instances'>,
   wanted: Readonly<Record<string, number>>,
   timeout: number,
 ): Promise<readonly InstanceView[]> {

@@ -33,26 +33,52 @@ export interface HandCluster {
   /** The API as the reconciler's folder says. */
   api(): Promise<ApiClient>;
   /** Writes agent.yaml with a token into the folder. `more` are further lines. */
-  prepareAgent(folder: string, name: string, more?: string): Promise<void>;
-  agent(folder: string, env?: NodeJS.ProcessEnv): Promise<Program>;
+  prepareAgent(folder: string, name: string, more?: string, node?: HandNode): Promise<void>;
+  /** `within`: as of a {@link HandPlace}. */
+  agent(folder: string, env?: NodeJS.ProcessEnv, within?: readonly string[]): Promise<Program>;
   /** Ends everything that was started. */
   close(): Promise<void>;
 }
 
+/** Where the reconciler runs, and for which class of nodes. */
+export interface HandPlace {
+  /** It listens there; default loopback. */
+  readonly host?: string;
+  /** What starts a command in another place, e.g. in a namespace. */
+  readonly within?: readonly string[];
+  /** Default: lan. */
+  readonly nodeClass?: 'edge' | 'lan' | 'fast';
+  /** For a second cluster of the same process: offset of its ports. */
+  readonly offset?: number;
+}
+
+/** A node: default one of loopback with a fast beat. */
+export interface HandNode {
+  readonly ip?: string;
+  readonly beat?: string;
+}
+
 /** Nothing runs yet. `settings`: further lines of cluster.yaml. */
-export async function createHandCluster(folder: string, settings = ''): Promise<HandCluster> {
+export async function createHandCluster(folder: string, settings = '', place: HandPlace = {}): Promise<HandCluster> {
+  const { host = '127.0.0.1', within: home = [], nodeClass = 'lan', offset: first = 0 } = place;
   const started: Program[] = [];
   const folders = new Set<string>();
   await mkdir(folder, { recursive: true });
   // Whoever starts again must be found where he was.
-  const at = async (offset: number): Promise<string> => `{ host: 127.0.0.1, port: ${await ownPort(offset)} }`;
-  const ports = `api: ${await at(handPorts)}\nmqtt: ${await at(handPorts + 1)}\n`;
-  await writeFile(join(folder, 'cluster.yaml'), `cluster: hand\nnode_class: lan\n${ports}${settings}`);
+  const at = async (offset: number): Promise<string> => `{ host: ${host}, port: ${await ownPort(offset)} }`;
+  const ports = `api: ${await at(handPorts + first)}\nmqtt: ${await at(handPorts + first + 1)}\n`;
+  await writeFile(join(folder, 'cluster.yaml'), `cluster: hand\nnode_class: ${nodeClass}\n${ports}${settings}`);
 
-  const start = async (own: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Program> => {
+  const start = async (
+    own: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    within: readonly string[] = [],
+  ): Promise<Program> => {
     folders.add(own);
     const log = await open(join(own, 'log'), 'a');
-    const child = spawn(process.execPath, [program, ...args], {
+    const [command = process.execPath, ...rest] = [...within, process.execPath, program, ...args];
+    const child = spawn(command, rest, {
       stdio: ['ignore', log.fd, log.fd],
       env: { ...process.env, NO_COLOR: '1', ...env },
     });
@@ -70,7 +96,7 @@ export async function createHandCluster(folder: string, settings = ''): Promise<
     const token = (await readFile(join(folder, 'api-token'), 'utf8')).trim();
     return createApiClient({ url, token, ...(ca !== undefined && { ca }) });
   };
-  const startReconciler = () => start(folder, ['reconciler', '--folder', folder]);
+  const startReconciler = () => start(folder, ['reconciler', '--folder', folder], {}, home);
 
   return {
     folder,
@@ -88,16 +114,16 @@ export async function createHandCluster(folder: string, settings = ''): Promise<
       );
       return running;
     },
-    async prepareAgent(own, name, more = 'runtimes: { process: { allow: true } }\n') {
+    async prepareAgent(own, name, more = 'runtimes: { process: { allow: true } }\n', { ip, beat = '500ms' } = {}) {
       const client = await api();
       const { token } = await client.createToken({ name }, signal);
       await mkdir(own, { recursive: true });
       await writeFile(
         join(own, 'agent.yaml'),
-        `name: ${name}\napi: ${client.url}\ntoken: ${token}\nip: 127.0.${await ownAddresses()}.13\nbeat: 500ms\n${more}`,
+        `name: ${name}\napi: ${client.url}\ntoken: ${token}\nip: ${ip ?? `127.0.${await ownAddresses()}.13`}\nbeat: ${beat}\n${more}`,
       );
     },
-    agent: (own, env) => start(own, ['agent', '--folder', own], env),
+    agent: (own, env, within) => start(own, ['agent', '--folder', own], env, within),
     async close() {
       await Promise.all(started.map((one) => one.stop('SIGKILL')));
       const kept = process.env['OAKCTL_TEST_LOGS'];

@@ -13,6 +13,9 @@ import { eventually } from './eventually.ts';
 const searched = ['/usr/local/sbin', '/usr/sbin', '/sbin', ...(process.env['PATH'] ?? '').split(':')];
 const found = (name: string): boolean => searched.some((folder) => existsSync(join(folder, name)));
 
+/** PATH with what only root has. */
+export const systemPath = searched.join(':');
+
 /** True where an engine of one's own can be started: as root, with a dockerd. */
 export const mayOwnEngine =
   process.getuid?.() === 0 && ['dockerd', 'containerd', 'unshare', 'nsenter', 'ip'].every(found);
@@ -26,51 +29,61 @@ export interface OwnEngine {
   resume(): void;
   /** SIGKILL, and another one on the same folders. Containers run on. */
   restart(): Promise<void>;
+  /** SIGKILL to it, its containerd and every container, as when a machine loses its power. */
+  kill(): Promise<void>;
+  /** After `kill`: starts it on the same folders, with this in its environment from now on. */
+  start(env?: Readonly<Record<string, string>>): Promise<void>;
   /** Ends it and every container in it. */
   close(): Promise<void>;
 }
 
+export interface OwnEngineOptions {
+  /** Default: a temporary one. */
+  readonly folder?: string;
+  /** Starts a command in the engine's network; default: a namespace of its own. */
+  readonly within?: readonly string[];
+  /** Further flags of dockerd; default: live-restore, so that containers live on without it. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts an engine; throws with the end of its log when it does not answer. */
-export async function startOwnEngine(): Promise<OwnEngine> {
-  const folder = await mkdtemp(join(tmpdir(), 'oakctl-engine-'));
+export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<OwnEngine> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'oakctl-engine-')));
   const socket = join(folder, 'engine.sock');
-  const env = { ...process.env, PATH: searched.join(':') };
+  const { flags = ['--live-restore'] } = options;
+  let env = { ...process.env, PATH: systemPath, ...options.env };
   // The namespace lives as long as somebody is in it: containers and a second engine must find the first one's bridge.
-  const holder = spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up && exec sleep 86400'], {
-    env,
-    stdio: 'ignore',
-  });
+  const holder = options.within ? undefined : holdNamespace(env);
+  const within = options.within ?? ['nsenter', '--net', '--target', String(holder?.pid)];
   const docker = new Docker({ socketPath: socket, timeout: 5_000 });
   let engine: ChildProcess | undefined;
   let containerd: ChildProcess | undefined;
 
   /** Into the namespace, with the output in the log. */
-  const enter = (...command: string[]): ChildProcess => {
+  const enter = (...args: string[]): ChildProcess => {
     const log = openSync(join(folder, 'log'), 'a');
     try {
-      const args = ['--net', '--target', String(holder.pid), ...command];
-      return spawn('nsenter', args, { env, stdio: ['ignore', log, log] });
+      const [command = '', ...rest] = [...within, ...args];
+      return spawn(command, rest, { env, stdio: ['ignore', log, log] });
     } finally {
       closeSync(log);
     }
   };
   const start = async (): Promise<void> => {
-    const flags = ['--live-restore', '--data-root', `${folder}/data`, '--exec-root', `${folder}/exec`];
-    const places = [
-      '--containerd',
-      `${folder}/containerd.sock`,
-      '--pidfile',
-      `${folder}/pid`,
-      '-H',
-      `unix://${socket}`,
-    ];
+    const folders = ['--data-root', `${folder}/data`, '--exec-root', `${folder}/exec`, '--pidfile', `${folder}/pid`];
+    const sockets = ['--containerd', `${folder}/containerd.sock`, '-H', `unix://${socket}`];
     await rm(`${folder}/pid`, { force: true });
-    engine = enter('dockerd', ...flags, ...places);
+    engine = enter('dockerd', ...flags, ...folders, ...sockets);
     const answers = () => docker.ping().then(() => true);
     await eventually(answers, { timeout: 60_000, interval: 100, what: 'the engine' }).catch(async (cause: unknown) => {
       const text = await readFile(join(folder, 'log'), 'utf8').catch(() => '');
       throw new Error(`the engine does not start:\n${text.slice(-3_000)}`, { cause });
     });
+  };
+  const startAll = async (): Promise<void> => {
+    containerd = enter('containerd', '--config', `${folder}/containerd.toml`);
+    await start();
   };
   const end = async (last: ChildProcess | undefined, how: NodeJS.Signals): Promise<void> => {
     if (!last || last.exitCode !== null || last.signalCode !== null) return;
@@ -88,17 +101,16 @@ export async function startOwnEngine(): Promise<OwnEngine> {
         .catch(() => undefined);
     await end(engine, 'SIGTERM');
     await end(containerd, 'SIGTERM');
-    await killLeftovers(folder);
-    holder.kill('SIGKILL');
+    for (const pid of await containersBelow(folder)) killNow(pid);
+    holder?.kill('SIGKILL');
     await unmountBelow(folder);
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
 
-  await eventually(async () => (await readFile(`/proc/${holder.pid}/comm`, 'utf8')).trim() === 'sleep');
+  if (holder) await eventually(async () => (await readFile(`/proc/${holder.pid}/comm`, 'utf8')).trim() === 'sleep');
   try {
     await writeFile(`${folder}/containerd.toml`, containerdSettings(folder));
-    containerd = enter('containerd', '--config', `${folder}/containerd.toml`);
-    await start();
+    await startAll();
   } catch (error) {
     await close();
     throw error;
@@ -112,8 +124,23 @@ export async function startOwnEngine(): Promise<OwnEngine> {
       await end(engine, 'SIGKILL');
       await start();
     },
+    async kill() {
+      const pids = await containersBelow(folder);
+      const ended = [end(engine, 'SIGKILL'), end(containerd, 'SIGKILL')];
+      for (const pid of pids) killNow(pid);
+      await Promise.all(ended);
+    },
+    start(more = {}) {
+      env = { ...env, ...more };
+      return startAll();
+    },
     close,
   };
+}
+
+function holdNamespace(env: NodeJS.ProcessEnv): ChildProcess {
+  const script = 'ip link set lo up && exec sleep 86400';
+  return spawn('unshare', ['--net', 'sh', '-c', script], { env, stdio: 'ignore' });
 }
 
 /** Its own, because one that an engine starts for itself ends with it, and leaves a zombie where nobody reaps. */
@@ -128,24 +155,29 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 `;
 }
 
-/** Containers that an engine could not end any more, and the shims above them: both name our folder, or descend from what does. */
-async function killLeftovers(folder: string): Promise<void> {
+/** Pids of the containers of an engine with this folder, and of the shims above them, which name the folder. */
+export async function containersBelow(folder: string): Promise<number[]> {
+  const found: number[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     if (!line.includes('containerd-shim') || !line.includes(`${folder}/`)) continue;
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-    for (const one of [...children.trim().split(' ').filter(Boolean), pid]) {
-      try {
-        process.kill(Number(one), 'SIGKILL');
-      } catch {
-        // It ended by itself.
-      }
-    }
+    found.push(...children.trim().split(' ').filter(Boolean).map(Number), Number(pid));
+  }
+  return found;
+}
+
+/** SIGKILL; whoever ended by itself is no failure. */
+export function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
   }
 }
 
-/** What an engine that was killed left mounted. */
-async function unmountBelow(folder: string): Promise<void> {
+/** Unmounts what an engine that was killed left below its folder. */
+export async function unmountBelow(folder: string): Promise<void> {
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
   for (const mount of mounts.filter((one) => one.startsWith(`${folder}/`)).reverse()) {
     await new Promise((done) => spawn('umount', ['-l', mount], { stdio: 'ignore' }).once('close', done));
