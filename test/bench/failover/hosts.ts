@@ -35,17 +35,22 @@ export async function createHosts(mark: string, block: number, count: number): P
   );
 }
 
-/** How many containers with this label (`key=value`) run on each host. */
+/** How many containers with this label (`key=value`) run on each host; none on one whose engine does not answer. */
 export function runningOn(hosts: readonly Host[], label: string): Promise<number[]> {
+  const filters = { label: [label] };
   return Promise.all(
-    hosts.map(async ({ docker }) => (await docker.listContainers({ filters: { label: [label] } })).length),
+    hosts.map(({ docker }) =>
+      docker.listContainers({ filters }).then(
+        ({ length }) => length,
+        () => 0,
+      ),
+    ),
   );
 }
 
 /** Containers with this label in any state, on all hosts. */
 export async function countAll(hosts: readonly Host[], label: string): Promise<number> {
-  const lists = await Promise.all(
-    hosts.map(({ docker }) => docker.listContainers({ all: true, filters: { label: [label] } })),
-  );
+  const filters = { label: [label] };
+  const lists = await Promise.all(hosts.map(({ docker }) => docker.listContainers({ all: true, filters })));
   return lists.flat().length;
 }
