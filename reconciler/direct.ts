@@ -215,8 +215,12 @@ export function createDirect(context: Context): Direct {
         journal.add('service_deleted', name, `deleted by ${actor}`);
         // Deployed anew while this was being written: what it was before is covered, what it is now is not.
         if (keeper.now.direct[name]) continue;
-        keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, undefined) });
+        keeper.change({
+          rollouts: withEntry(keeper.now.rollouts, name, undefined),
+          schedules: withEntry(keeper.now.schedules, name, undefined),
+        });
         context.apply({ kind: 'rollout', service: name, at: deps.clock.now().mono });
+        context.apply({ kind: 'schedule', service: name });
         context.apply({ kind: 'desired', service: name });
       }
       return { services };

@@ -31,8 +31,12 @@ export async function planRequest(context: Context, acceptance: Acceptance, requ
   const later = plan.holds.filter((hold) => hold.code === queued);
   const changes = plan.actions.flatMap((action) => changeOf(context.world, action) ?? []);
   const begun = new Set(changes.map(({ subject }) => subject));
+  // That a job waits for its schedule is worth a line when the schedule is new.
+  const isKnown = (name: string): boolean =>
+    context.world.schedules.get(name)?.rule === plan.services.get(name)?.schedule?.rule;
   const held = plan.holds.filter(
-    ({ code, subject }) => code !== queued && !(code === 'IN_PROGRESS' && begun.has(subject)),
+    ({ code, subject }) =>
+      code !== queued && !(code === 'IN_PROGRESS' && begun.has(subject)) && !(code === 'SCHEDULED' && isKnown(subject)),
   );
   return {
     changes: [

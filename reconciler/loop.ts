@@ -28,6 +28,7 @@ import { createOverrides } from './overrides.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { openRecords } from './records-keeper.ts';
 import { createResume } from './resume.ts';
+import { createSchedules } from './schedules.ts';
 import { createSeating } from './seating.ts';
 import { createSeedDesk } from './seed/desk.ts';
 import { createOperatorDesk } from './seed/operator.ts';
@@ -110,7 +111,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const direct = createDirect(context);
   const overrides = createOverrides(context);
   const seating = createSeating(context, direct, overrides);
-  const verbs = createVerbs(context, direct, overrides);
+  const schedules = createSchedules(context, () => planner?.wake());
+  const verbs = createVerbs(context, direct, overrides, schedules);
   const operators = createOperatorDesk(context, direct, seating);
   const sync = createSync(context, direct);
   const adoption = createAdoption(context, dispatcher, () => {
@@ -179,6 +181,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     }
     if (keeper.trouble) saveAgain();
     overrides.tick();
+    schedules.tick();
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
@@ -248,6 +251,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       for (const [instance, node] of Object.entries(keeper.now.homes)) context.apply({ kind: 'home', instance, node });
       direct.load();
       overrides.load();
+      schedules.load();
       seeds.load();
       extendGrace();
       context.deps.bus.open({ subscribe: reconcilerFilters(settings.cluster) }, handlers);

@@ -88,6 +88,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     if (isForgotten(name, plan)) plans.delete(name);
     else plans.set(name, plan);
     recordRollout(name, plan.rollout, now.mono);
+    recordSchedule(name, plan);
     apply(world, { kind: 'noticed', service: name, copies: plan.noticed ?? [], at: now.mono });
     for (const action of plan.actions) promise(action, now.mono);
     apply(world, { kind: 'waiting', service: name, waits: waitsForNodes(plan), for: plan.waitsFor ?? [] });
@@ -125,6 +126,14 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     if (rollout.phase === 'failed') journal.add('service_failed', name, rollout.reason ?? 'the wanted digest failed');
     if (rollout.phase === 'rolled_back')
       journal.add('service_rolled_back', name, rollout.reason ?? 'the last good digest runs again');
+  };
+
+  const recordSchedule = (name: ServiceName, { schedule, news = [] }: ServicePlan): void => {
+    const old = keeper.now.schedules[name];
+    if (old === schedule || (old && schedule && canonicalJson(old) === canonicalJson(schedule))) return;
+    keeper.change({ schedules: withEntry(keeper.now.schedules, name, schedule) });
+    apply(world, { kind: 'schedule', service: name, ...(schedule ? { state: schedule } : {}) });
+    for (const { kind, message } of news) journal.add(kind, name, message);
   };
 
   const note = (name: ServiceName, { holds }: ServicePlan): void => {
@@ -177,6 +186,7 @@ const failing: ReadonlySet<string> = new Set(['COPY_FAILED', 'UNHEALTHY', 'CRASH
 
 /** Holds that are the normal course of things: shown, but no event. */
 const passing: ReadonlySet<string> = new Set([
+  'SCHEDULED',
   'IN_PROGRESS',
   'SETTLING',
   'UPDATE_QUEUED',

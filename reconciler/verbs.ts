@@ -13,13 +13,19 @@ import { wantedSlots } from './core/slots.ts';
 import { wantedOf } from './core/wanted.ts';
 import { type Direct, resize } from './direct.ts';
 import type { Overrides } from './overrides.ts';
+import type { Schedules } from './schedules.ts';
 
 export interface Verbs extends Pick<ControlPlane, 'scale' | 'stop' | 'start' | 'restart'> {
   /** Restarts whose new copies failed end: what ran before goes on. */
   giveUp(moves: readonly StuckMove[]): void;
 }
 
-export function createVerbs(context: Context, direct: Direct, overrides: Overrides): Verbs {
+export function createVerbs(
+  context: Context,
+  direct: Direct,
+  overrides: Overrides,
+  schedules: Schedules,
+): Verbs {
   const { deps, world, journal } = context;
 
   const desiredOf = (service: ServiceName): Desired =>
@@ -87,7 +93,8 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
     async start(service, actor) {
       const desired = desiredOf(service);
       const stopped = overrides.ofKind(service, 'stop');
-      if (stopped.length === 0) return answer(desired, false);
+      if (stopped.length === 0)
+        return answer(desired, desired.spec.schedule ? await schedules.ask(service, { actor, again: false }) : false);
       await overrides.end(stopped, `started by ${actor}`);
       journal.add('service_started', service, `by ${actor}`);
       return answer(desiredOf(service), true);
@@ -96,6 +103,10 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
     async restart(service, instance, actor) {
       const desired = desiredOf(service);
       if (desired.stopped) refuse('REFUSED', service, 'it is stopped', `oakctl start ${service}`);
+      if (desired.spec.schedule) {
+        if (instance !== undefined) refuse('REFUSED', instance, 'the instances of a run begin together', `oakctl restart ${service}`);
+        return answer(desired, await schedules.ask(service, { actor, again: true }));
+      }
       const slots = instance === undefined ? slotsOf(desired) : [slotIn(desired, instance, slotsOf(desired))];
       const pending = desired.renew ?? {};
       const mark = copyId(world.fence);

@@ -11,7 +11,6 @@ const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
   exclusive: 'exclusive services are not served by this version',
   on_disconnect: 'on_disconnect is not served by this version: lost copies are replaced',
   on_return: 'on_return is not served by this version: the replacement stays',
-  schedule: 'schedules are not served by this version',
   vm_images: 'virtual machines are not served by this version',
   microserviceID: 'existing services are not edited by id: a service is known by its name',
 };

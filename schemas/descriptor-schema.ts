@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { Files, Host, Limits, Volumes } from './descriptor-container-schema.ts';
 import { Addresses, Constraint, Spread } from './descriptor-placement-schema.ts';
+import { ScheduleField } from './descriptor-schedule-schema.ts';
 import { amount, closed, ignored, later, name, optional, text, words } from './descriptor-words.ts';
 import { durationSchema } from './duration.ts';
 
@@ -134,7 +135,7 @@ export const Microservice = Type.Object(
       exclusive: later('At most one owner.'),
       on_disconnect: later('What happens on a silent node.'),
       on_return: later('Which copy stays when a lost node returns.'),
-      schedule: later('Repeats a one_shot.'),
+      schedule: ScheduleField,
       depends_on: Type.Array(Type.String({ minLength: 1, maxLength: 127, description: 'A service.' }), {
         maxItems: 64,
         description:

@@ -4,6 +4,7 @@ import { toFiles } from './descriptor-files.ts';
 import { checkGrants, toHost } from './descriptor-host.ts';
 import { type Application, type DescriptorOptions, descriptorDefaults } from './descriptor-parsed.ts';
 import { toPlacement, toWhere } from './descriptor-placement.ts';
+import { toSchedule } from './descriptor-schedule.ts';
 import type { Microservice } from './descriptor-schema.ts';
 import { checkVolumes, isPortable, toVolumes } from './descriptor-volumes.ts';
 import { canonicalJson, digestOf } from './digest.ts';
@@ -48,6 +49,7 @@ export function toServiceSpec(
     update: toUpdate(service, run, path, findings),
     priority: service.priority ?? priority,
     ...toDependencies(application, service, path, findings),
+    ...toSchedule(service, path, findings),
     ...(application.application_desc ? { description: application.application_desc } : {}),
   };
   checkGrants(spec.name, run, path, findings);

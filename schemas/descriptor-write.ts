@@ -3,7 +3,7 @@ import { fromPlacement } from './descriptor-placement.ts';
 import { formatDuration } from './duration.ts';
 import { parseServiceName } from './names.ts';
 import { formatPorts } from './ports-syntax.ts';
-import type { Healthcheck, RunFile, ServiceSpec, UpdatePolicy } from './spec.ts';
+import type { Healthcheck, RunFile, Schedule, ServiceSpec, UpdatePolicy } from './spec.ts';
 
 interface Written {
   readonly head: Record<string, unknown>;
@@ -62,6 +62,7 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
     priority: spec.priority,
     update: writeUpdate(update),
     ...(spec.depends_on ? { depends_on: [...spec.depends_on] } : {}),
+    ...(spec.schedule ? { schedule: writeSchedule(spec.schedule) } : {}),
     ...(constraints.length > 0 ? { constraints: [...constraints] } : {}),
     ...(spec.placement.arch ? { arch: [...spec.placement.arch] } : {}),
     ...(spec.placement.spread ? { spread: spec.placement.spread.map((rule) => ({ ...rule })) } : {}),
@@ -80,6 +81,10 @@ function writeHealthcheck(check: Healthcheck): Record<string, unknown> {
     retries: check.retries,
     start_period: formatDuration(check.start_period),
   };
+}
+
+function writeSchedule({ starting_deadline, ...rest }: Schedule): Record<string, unknown> {
+  return { ...rest, ...(starting_deadline === undefined ? {} : { starting_deadline: formatDuration(starting_deadline) }) };
 }
 
 function writeUpdate(update: UpdatePolicy): Record<string, unknown> {

@@ -168,6 +168,20 @@ export interface UpdatePolicy {
   readonly canary?: { readonly pool: string; readonly wait: number };
 }
 
+/** When a one-shot service runs. Not in the run spec: a change of it restarts nothing. */
+export interface Schedule {
+  /** Five fields, or `@daily` and its like. */
+  readonly cron: string;
+  /** A name of the IANA database. */
+  readonly time_zone: string;
+  /** A due time while the run before it goes on is skipped, or that run is stopped for it. */
+  readonly concurrency: 'skip' | 'replace';
+  /** ms after its due time in which a run may start. Absent: until the next due time. */
+  readonly starting_deadline?: number;
+  /** Ended runs that are remembered. */
+  readonly history: number;
+}
+
 export interface ServiceSpec {
   readonly name: ServiceName;
   readonly run: RunSpec;
@@ -181,6 +195,8 @@ export interface ServiceSpec {
   readonly priority: number;
   /** Must be healthy before this one starts for the first time. Sorted; absent: nothing. */
   readonly depends_on?: readonly ServiceName[];
+  /** Only of one-shot services. Absent: it runs once. */
+  readonly schedule?: Schedule;
   /** Free text of the application, for listings. */
   readonly description?: string;
 }

@@ -43,6 +43,7 @@ export const holdCodes = {
   AGENT_TOO_OLD: 'the agents that would fit do not know a field of the run spec',
   HOST_NOT_GRANTED: 'no node grants the access to the host that the service asks for',
   ASSIGNMENT_FULL: 'the assignment of the node would pass 128 KiB',
+  SCHEDULED: 'the job waits for the next time of its schedule',
   DEPENDENCY_WAITING: 'a service that it depends on is not healthy yet',
   VOLUME_ON_LOST_NODE: 'the data of the instance is on a node that is lost or gone',
   // life of a copy

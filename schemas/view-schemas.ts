@@ -5,6 +5,7 @@
 import { type TSchema, Type } from 'typebox';
 import type { EventKind } from './cluster-events.ts';
 import type { ProblemCode } from './problem.ts';
+import { ScheduleSchema } from './run-view-schemas.ts';
 import { copyStatuses, type HoldCode } from './status.ts';
 import type { Cause } from './views.ts';
 
@@ -113,6 +114,7 @@ export const ServiceSchema = Type.Object({
   holds: Type.Array(HoldView),
   overrides: Type.Array(OverrideSchema, { description: 'where it deviates from its source' }),
   instances: Type.Array(InstanceSchema),
+  schedule: optional(ScheduleSchema),
 });
 
 export const CauseSchema = Type.Object({

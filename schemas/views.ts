@@ -82,6 +82,41 @@ export interface OverrideView {
   readonly until?: number;
 }
 
+/** How a run of a job ended. `missed`: no node had room in time; `unconfirmed`: its node never says. */
+export type RunOutcome = 'completed' | 'failed' | 'lost' | 'missed' | 'replaced' | 'stopped' | 'unconfirmed';
+
+/** A run of a job that has a schedule. Times in ms since 1970. */
+export interface RunView {
+  /** When it was due, or asked for. */
+  readonly due: number;
+  /** `catch_up`: later than its time, and once for all that were missed; `asked`: by hand. */
+  readonly cause: 'due' | 'catch_up' | 'asked';
+  readonly started: number;
+  readonly digest: string;
+  /** Due times that were skipped while it went on. */
+  readonly skipped?: number;
+  /** Absent, as all that follows: it is under way. */
+  readonly ended?: number;
+  readonly outcome?: RunOutcome;
+  readonly exit_code?: number;
+  readonly node?: string;
+  readonly reason?: string;
+}
+
+/** When a job runs, and how it did. */
+export interface ScheduleView {
+  readonly cron: string;
+  readonly time_zone: string;
+  readonly concurrency: 'skip' | 'replace';
+  /** Absent while the service is stopped. */
+  readonly next?: number;
+  readonly current?: RunView;
+  /** Ended ones, the last first. */
+  readonly runs: readonly RunView[];
+  /** Due times that had no run. */
+  readonly skipped: number;
+}
+
 export interface ServiceView {
   readonly name: string;
   readonly app: string;
@@ -101,6 +136,8 @@ export interface ServiceView {
   /** Where it deviates from its source. */
   readonly overrides: readonly OverrideView[];
   readonly instances: readonly InstanceView[];
+  /** Of a job that has one. Its instances count only while a run is under way. */
+  readonly schedule?: ScheduleView;
 }
 
 export interface AppView {

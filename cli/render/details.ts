@@ -4,6 +4,7 @@ import { age } from './ages.ts';
 import { fileText, instanceListing, instanceRows, labelsText, overrideText, sourceText } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
 import { renderHold } from './problems.ts';
+import { lastText, nextText, runColumns, runRows, scheduleText } from './runs.ts';
 import { table } from './table.ts';
 
 type Row = readonly [title: string, value: string | number | undefined];
@@ -16,6 +17,7 @@ export function properties(rows: readonly Row[], paint: Paint): string {
 }
 
 export function renderService(service: ServiceView, paint: Paint): string {
+  const { schedule } = service;
   const head = properties(
     [
       ['service', paint.strong(service.name)],
@@ -24,6 +26,10 @@ export function renderService(service: ServiceView, paint: Paint): string {
       ['image', service.image],
       ['replicas', service.replicas],
       ['healthy', `${service.healthy} of ${service.slots}`],
+      ['schedule', schedule && scheduleText(schedule)],
+      ['next run', schedule && nextText(schedule)],
+      ['last run', schedule && lastText(schedule)],
+      ['skipped', schedule?.skipped ? schedule.skipped : undefined],
       ['source', sourceText(service)],
       ['file', fileText(service)],
       ['digest', service.digest],
@@ -35,7 +41,8 @@ export function renderService(service: ServiceView, paint: Paint): string {
     header: paint.dim,
   });
   const overrides = service.overrides.map((one) => `override ${paint.dim(one.id)} ${overrideText(one)}`);
-  return [head, ...overrides, instances, ...service.holds.map((hold) => renderHold(hold, paint))]
+  const runs = schedule && table(runRows(schedule), runColumns, { header: paint.dim });
+  return [head, ...overrides, instances, runs, ...service.holds.map((hold) => renderHold(hold, paint))]
     .filter(Boolean)
     .join('\n\n');
 }

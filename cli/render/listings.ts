@@ -3,6 +3,7 @@ import type { AppView, InstanceView, NodeView, OverrideView, ServiceView } from 
 import { age } from './ages.ts';
 import type { Listing } from './output.ts';
 import { paintState } from './paint.ts';
+import { runsText } from './runs.ts';
 
 const part = (used: number | undefined, total: number | undefined): string =>
   total === undefined ? '-' : `${round(used ?? 0)}/${round(total)}`;
@@ -91,9 +92,11 @@ export const serviceListing: Listing<ServiceView> = {
   ],
 };
 
-/** What it waits for, and where it deviates from its source. */
-function serviceMessage({ outcome, message, overrides }: ServiceView): string {
-  const waits = outcome === 'settled' || outcome === 'stopped' ? [] : [message];
+/** What it waits for, when it runs if it has a schedule, and where it deviates from its source. */
+function serviceMessage(service: ServiceView): string {
+  const { outcome, message, overrides } = service;
+  const runs = outcome === 'settled' || outcome === 'failed' ? runsText(service) : undefined;
+  const waits = runs === undefined ? (outcome === 'settled' || outcome === 'stopped' ? [] : [message]) : [runs];
   return [...waits, ...overrides.map((one) => `override: ${overrideText(one)}`)].join('; ');
 }
 

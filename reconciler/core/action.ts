@@ -1,11 +1,12 @@
 /** What the planner says: actions, and with them the plan of one service, as data. */
 import type { Job } from '../../schemas/messages.ts';
 import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
-import type { Mono } from '../../schemas/ports.ts';
+import type { Mono, Wall } from '../../schemas/ports.ts';
 import type { JobSource, RunSpec, RuntimeName } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
 import type { StuckMove } from './deviations.ts';
 import type { Rollout } from './model.ts';
+import type { RunNews, ScheduleState } from './runs.ts';
 
 /** One change of one node's part: one control, one gen. */
 export type Action =
@@ -62,4 +63,8 @@ export interface ServicePlan {
   readonly wakeAt?: Mono;
   /** Instances whose copies elsewhere failed: they are to stay where they are. */
   readonly stuck?: readonly StuckMove[];
+  /** Of a job with a schedule: the record as it should be from now on, what is new in it, and the next due time. Absent: none. */
+  readonly schedule?: ScheduleState;
+  readonly news?: readonly RunNews[];
+  readonly nextRun?: Wall;
 }

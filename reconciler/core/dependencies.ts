@@ -36,6 +36,10 @@ export function awaitedBy(
 function whyNotReady(view: View, name: ServiceName, policy: Policy, now: Now): string | undefined {
   const desired = wantedOf(view, name);
   if (!desired) return 'nobody asks for it';
+  if (desired.spec.schedule) {
+    const hasCompleted = view.schedules.get(name)?.runs.some(({ outcome }) => outcome === 'completed');
+    return hasCompleted ? undefined : 'no run of it has completed yet';
+  }
   const slots = wantedSlots(view, desired);
   if (slots.length === 0) return 'it has no instance';
   const { seen } = seeCopies(view, name, policy, now, desired.spec.update.settle);

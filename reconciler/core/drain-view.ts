@@ -41,6 +41,7 @@ function tellOf(input: ViewInput, node: Node, { service, slot, instance, job, re
   if (report?.status === 'completed') return undefined;
   if (!job) return { message: 'stops' };
   const desired = wantedOf(input.view, service);
+  if (desired?.spec.schedule && report?.status === 'stopped') return undefined;
   const hold = input.plans.get(service)?.holds.find(({ subject }) => subject === instance || subject === service);
   if (!desired) return { apart: true, message: hold?.message ?? 'nothing asks for it' };
   const wanted = wantedSlots(input.view, desired).find((one) => one.slot === slot);

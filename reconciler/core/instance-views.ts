@@ -8,6 +8,7 @@ import { healthOf } from './health.ts';
 import type { Copy, Desired, Node } from './model.ts';
 import { isSeed } from './node-facts.ts';
 import { type Presence, presenceOf } from './presence.ts';
+import { endOfCopy } from './schedule-views.ts';
 import { type WantedSlot, wantedSlots } from './slots.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
 import { wantedOf } from './wanted.ts';
@@ -101,6 +102,7 @@ export function instanceView(input: ViewInput, service: ServiceName, { slot, ins
   return {
     ...base,
     ...copyView(seen),
+    ...optional('reason', endOfCopy(input, seen.copy)?.reason ?? seen.copy.report?.reason),
     ...(node && isSeed(node) ? { assumed: true as const } : {}),
     ...optional('seen', heard === undefined ? undefined : Math.max(0, input.now.mono - heard)),
     ...optional('others', others.length > 0 ? others : undefined),
@@ -142,7 +144,7 @@ function seeCopy(input: ViewInput, copy: Copy, desired: Desired | undefined): Se
     presence,
     want,
     ...optional('digest', copy.report?.digest ?? copy.job?.digest),
-    status: statusOf(copy),
+    status: endOfCopy(input, copy)?.status ?? statusOf(copy),
     ...optional('age', age),
   };
   const run = documentOf(input, seen, desired) ?? unknownRun;

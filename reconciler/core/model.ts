@@ -12,6 +12,7 @@ import type { JobSource, RunSpec, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Cordon, Deviation, Override, Renewals, Seats } from './deviations.ts';
 import type { NodeIndex } from './node-index.ts';
+import type { ScheduleState } from './runs.ts';
 
 /** What the sources want of one service, merged. One full name has one source. */
 export interface Desired {
@@ -161,6 +162,8 @@ export interface World {
   readonly rollouts: Map<ServiceName, Rollout>;
   /** Mono time from which the current rollout counts: when this process first saw it, less what had been waited before. */
   readonly rolloutSeen: Map<ServiceName, RolloutSeen>;
+  /** What is known of the schedules of jobs. */
+  readonly schedules: Map<ServiceName, ScheduleState>;
   /** Deleted services: any copy with an id not above this goes, whenever it appears. */
   readonly tombstones: Map<ServiceName, CopyId>;
   /** Where the volumes of an instance are: the node on which it was started last. Only instances that have some. */

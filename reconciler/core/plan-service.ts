@@ -1,9 +1,10 @@
 /** The plan of one service: what is done now, what waits and why. The same input gives the same plan. */
-import { type CopyId, compareCopyIds, type ServiceName } from '../../schemas/names.ts';
+import type { ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
 import type { ServicePlan } from './action.ts';
 import { createNotice, type Notice, onlyRuns } from './availability.ts';
+import { bury } from './buried.ts';
 import { canaryOf } from './canary.ts';
 import { earliest, type Seen, type SlotState, seeCopies, survey } from './classify.ts';
 import { copyKey } from './copy-index.ts';
@@ -11,6 +12,7 @@ import { drop } from './decide.ts';
 import { type Decided, decideSlots, type SlotsContext } from './decide-slots.ts';
 import { awaitedBy } from './dependencies.ts';
 import type { Desired, Policy, Rollout, View } from './model.ts';
+import { planScheduled } from './plan-scheduled.ts';
 import { afterFailure, afterSlots, courseOf, rolloutHolds, targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
 import { planStopped } from './stopped.ts';
@@ -30,9 +32,12 @@ export function planService(view: View, service: ServiceName, policy: Policy, no
       subject: service,
       message: 'nothing is planned until the nodes have reported',
     };
-    return { actions: [], holds: [hold], settled: 0, ...(rollout ? { rollout } : {}) };
+    const schedule = view.schedules.get(service);
+    return { actions: [], holds: [hold], settled: 0, ...(rollout ? { rollout } : {}), ...(schedule ? { schedule } : {}) };
   }
   if (!desired) return planUnwanted(view, service, policy, now);
+  const { schedule } = desired.spec;
+  if (schedule) return planScheduled(view, desired, schedule, policy, now);
   return desired.stopped ? planStopped(view, desired, policy, now) : planWanted(view, desired, policy, now);
 }
 
@@ -109,18 +114,6 @@ function keptSurplus({ spec, source }: Desired, slots: readonly SlotState[], dec
 }
 
 const roomCodes: ReadonlySet<HoldCode> = new Set<HoldCode>(['NO_CAPACITY', 'PORT_CONFLICT']);
-
-type Copies = ReturnType<typeof seeCopies>;
-
-/** Copies from before a delete go whenever they appear, also when the service was deployed again since. */
-function bury(copies: Copies, tombstone: CopyId | undefined): { living: Copies; buried: readonly Seen[] } {
-  if (tombstone === undefined) return { living: copies, buried: [] };
-  const isBuried = ({ copy }: Seen): boolean => compareCopyIds(copy.copy, tombstone) <= 0;
-  return {
-    living: { ...copies, seen: copies.seen.filter((one) => !isBuried(one)) },
-    buried: copies.seen.filter(isBuried),
-  };
-}
 
 /** Holds that a change of the nodes, or of what is free on them, could end. */
 const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([

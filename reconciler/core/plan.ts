@@ -34,6 +34,7 @@ export function foldPlans(world: World, policy: Policy, now: Now): Plan {
     const plan = planService(world, service, policy, now);
     services.set(service, plan);
     apply(world, { kind: 'rollout', service, ...(plan.rollout ? { rollout: plan.rollout } : {}), at: now.mono });
+    apply(world, { kind: 'schedule', service, ...(plan.schedule ? { state: plan.schedule } : {}) });
     apply(world, { kind: 'noticed', service, copies: plan.noticed ?? [], at: now.mono });
     for (const action of plan.actions) apply(world, { kind: 'promised', action, at: now.mono });
   }

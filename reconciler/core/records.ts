@@ -5,6 +5,7 @@ import type { Wall } from '../../schemas/ports.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
 import type { Override, Renewals, Seats } from './deviations.ts';
 import type { Listing, NodeRecord, Rollout } from './model.ts';
+import type { ScheduleState } from './runs.ts';
 
 export interface DirectRecord {
   readonly spec: ServiceSpec;
@@ -81,6 +82,8 @@ export interface Records {
   readonly renewals: Readonly<Record<ServiceName, Renewals>>;
   /** Where the volumes of an instance are. Kept after a delete: whoever deploys it again finds its data. */
   readonly homes: Readonly<Record<InstanceName, NodeId>>;
+  /** Jobs with a schedule. */
+  readonly schedules: Readonly<Record<ServiceName, ScheduleState>>;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
 }
@@ -99,5 +102,6 @@ export const emptyRecords: Records = {
   overrides: {},
   renewals: {},
   homes: {},
+  schedules: {},
   approvals: [],
 };

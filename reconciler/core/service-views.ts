@@ -10,6 +10,7 @@ import type { Desired, Rollout } from './model.ts';
 import { isSeed } from './node-facts.ts';
 import { overrideViews } from './override-views.ts';
 import { describe, type Progress } from './progress-text.ts';
+import { digestUnderWay, isUnderWay, judgeResting, scheduleView } from './schedule-views.ts';
 import { stoppedText } from './stopped.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
 import { wantedOf } from './wanted.ts';
@@ -26,6 +27,7 @@ const passing: ReadonlySet<string> = new Set<HoldCode>([
   'UPDATE_QUEUED',
   'CANARY',
   'DEPENDENCY_WAITING',
+  'SCHEDULED',
   'ROLLED_BACK',
   'UPDATE_PAUSED',
   'RECOVERING',
@@ -62,7 +64,8 @@ export function serviceView(input: ViewInput, name: ServiceName): ServiceView | 
   const slots = slotsOf(input, name);
   if (!desired && slots.length === 0) return undefined;
   const holds = holdsOf(input, name);
-  const wanted = slots.filter((slot) => slot.wanted);
+  const isResting = desired?.spec.schedule !== undefined && !isUnderWay(input, desired);
+  const wanted = isResting ? [] : slots.filter((slot) => slot.wanted);
   return {
     name,
     app: appOf(name),
@@ -75,6 +78,7 @@ export function serviceView(input: ViewInput, name: ServiceName): ServiceView | 
     holds,
     overrides: overrideViews(input.view, name),
     instances: slots.map((slot) => instanceView(input, name, slot)),
+    ...optional('schedule', desired && scheduleView(input, desired)),
   };
 }
 
@@ -144,10 +148,11 @@ function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 
   const { name, desired, slots, holds } = judged;
   if (!desired) return judgeUnwanted(input, judged);
   const guard = input.view.held.get(name);
-  const { digest } = desired.spec;
+  const digest = digestUnderWay(input, desired);
   const progress = { digest, slots, holds };
   if (guard) return { outcome: 'held', message: describe(input, progress, guard) };
   if (desired.stopped) return judgeStopped(desired.stopped, slots);
+  if (desired.spec.schedule && !isUnderWay(input, desired)) return judgeResting(input, desired);
   if (hasOnly(slots, digest)) return settledAs(slots, describe(input, progress));
   const ended = judgeRollout(input, progress, rolloutOf(input, name));
   if (ended) return ended;

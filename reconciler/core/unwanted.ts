@@ -33,8 +33,16 @@ export function planUnwanted(view: View, service: ServiceName, policy: Policy, n
     ],
     settled: 0,
     ...(rollout ? { rollout } : {}),
+    ...keptSchedule(view, service),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+}
+
+/** What is known of its schedule is kept until its source was read: it may be wanted all the same. */
+function keptSchedule(view: View, service: ServiceName): Pick<ServicePlan, 'schedule'> {
+  const schedule = view.schedules.get(service);
+  const isUnread = schedule && schedule.source !== directSource && !view.heads.has(schedule.source);
+  return isUnread || (schedule && view.held.has(service)) ? { schedule } : {};
 }
 
 /** Undefined: the copy may go. */

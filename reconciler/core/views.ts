@@ -2,6 +2,7 @@
 
 import type { Hold } from '../../schemas/status.ts';
 import type { ClusterStatus, Outcome, ServiceView } from '../../schemas/views.ts';
+import { isScheduled } from './schedule-views.ts';
 import type { ViewInput } from './view-input.ts';
 
 export { instanceViews } from './instance-views.ts';
@@ -37,9 +38,9 @@ export function clusterCounts(
   };
 }
 
-/** All holds: what guards refused, then what plans wait for. A guard that holds many subjects is one hold. */
+/** All holds: what guards refused, then what plans wait for, but for jobs that wait for their schedule. A guard that holds many subjects is one hold. */
 export function holdViews(input: Pick<ViewInput, 'view' | 'plans'>): readonly Hold[] {
   const plans = [...input.plans.keys()].sort().flatMap((name) => input.plans.get(name)?.holds ?? []);
-  const all = [...input.view.held.values(), ...plans];
+  const all = [...input.view.held.values(), ...plans.filter((hold) => !isScheduled(hold))];
   return [...new Map(all.map((hold) => [hold.id ?? `${hold.code} ${hold.subject}`, hold])).values()];
 }

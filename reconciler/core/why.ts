@@ -8,6 +8,7 @@ import { type Problem, problem } from '../../schemas/problem.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Cause, ClusterStatus, InstanceView, NodeView, ServiceView, SourceView } from '../../schemas/views.ts';
 import { type Resolution, resolveApp, resolveInstance, resolveNode, resolveService } from './resolve.ts';
+import { isScheduled } from './schedule-views.ts';
 import { isPassing } from './service-views.ts';
 import { formatAge } from './view-input.ts';
 import { appViews } from './views.ts';
@@ -87,7 +88,7 @@ function appCause(sight: Sight, name: string): Cause {
 }
 
 function isWell({ outcome, holds }: ServiceView): boolean {
-  return (outcome === 'settled' || outcome === 'unconfirmed') && holds.length === 0;
+  return (outcome === 'settled' || outcome === 'unconfirmed') && holds.every(isScheduled);
 }
 
 function serviceCause(sight: Sight, service: ServiceView): Cause {
@@ -97,7 +98,9 @@ function serviceCause(sight: Sight, service: ServiceView): Cause {
   const guards = sight.status.holds.filter((hold) => hold.subjects?.includes(name) && !told.has(hold.id ?? hold.code));
   const about = [...holds.filter(({ subject }) => !of.has(subject)), ...guards];
   const own = about.map((hold) => holdCause(sight, hold, service));
-  const ill = instances.filter((instance) => isIll(instance, holds));
+  // Between two runs of a job its instances are to be stopped.
+  const isResting = holds.some(isScheduled);
+  const ill = instances.filter((one) => (isResting ? one.status === 'failed' : isIll(one, holds)));
   const stated: Cause = { subject: name, message: `${outcome.replaceAll('_', ' ')}: ${message}`, because: [] };
   if (own.length + ill.length === 0) return { ...stated, because: recovering(sight, service) };
   const each = alike(ill.map((instance) => instanceCause(sight, service, instance)));
@@ -133,6 +136,8 @@ function instanceCause(sight: Sight, service: ServiceView | undefined, instance:
       return at === 0 && cause.code !== reason?.code ? { ...cause, because: [...told, ...cause.because] } : cause;
     });
   if (because.length === 0) because.push(...told);
+  const scheduled = service?.holds.find(isScheduled);
+  if (scheduled && because.length === 0) because.push(holdCause(sight, scheduled, service));
   const carrier = sight.nodes.find((one) => one.name === node);
   const shown = because.some((one) => one.because.some(({ subject }) => subject === `node/${node}`));
   if (carrier && !shown && isTroubled(carrier)) because.push(nodeCause(sight, carrier));

@@ -7,6 +7,7 @@ import type { Hold } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import type { Deviation } from './deviations.ts';
 import type { Desired, Listing, Node, NodeRecord, Rollout } from './model.ts';
+import type { ScheduleState } from './runs.ts';
 
 /** What happened; `apply` makes a world of it. */
 export type WorldEvent =
@@ -49,6 +50,7 @@ export type WorldEvent =
       /** As records/ had it when this process began. */
       readonly restored?: true;
     }
+  | { readonly kind: 'schedule'; readonly service: ServiceName; readonly state?: ScheduleState }
   | { readonly kind: 'tombstone'; readonly service: ServiceName; readonly copy?: CopyId }
   | { readonly kind: 'head'; readonly source: string; readonly commit: string }
   | { readonly kind: 'ancestry'; readonly source: string; readonly commit: string; readonly ancestor: boolean }

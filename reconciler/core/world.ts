@@ -45,6 +45,7 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     held: new Map(),
     rollouts: new Map(),
     rolloutSeen: new Map(),
+    schedules: new Map(),
     tombstones: new Map(),
     homes: new Map(),
     ancestry: new Map(),
@@ -80,6 +81,7 @@ export function cloneWorld(world: Readonly<World>): World {
     held: new Map(world.held),
     rollouts: new Map(world.rollouts),
     rolloutSeen: new Map(world.rolloutSeen),
+    schedules: new Map(world.schedules),
     tombstones: new Map(world.tombstones),
     homes: new Map(world.homes),
     ancestry: new Map(world.ancestry),
@@ -152,6 +154,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
     world.dirty.add(service);
   },
   rollout: rolloutIs,
+  schedule: (world, { service, state }) => put(world.schedules, service, state),
   noticed: (world, { service, copies, at }) => indexNotices(world, service, copies, at),
   head: headIs,
   ancestry: (world, { source, commit, ancestor }) => {

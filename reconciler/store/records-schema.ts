@@ -90,6 +90,18 @@ const override = Type.Object({
   base: text,
 });
 
+const run = Type.Object({ due: Type.Number(), cause: text, started: Type.Number(), digest: text });
+
+const schedule = Type.Object({
+  rule: text,
+  source: text,
+  since: Type.Number(),
+  from: Type.Number(),
+  skipped: count,
+  current: Type.Optional(Type.Object({ ...run.properties, after: text })),
+  runs: Type.Array(Type.Object({ ...run.properties, ended: Type.Number(), outcome: text })),
+});
+
 export const RecordsSchema = Type.Object({
   version: Type.Literal(1),
   epoch: count,
@@ -106,5 +118,6 @@ export const RecordsSchema = Type.Object({
   overrides: Type.Optional(map(override)),
   renewals: Type.Optional(map(map(text))),
   homes: Type.Optional(map(text)),
+  schedules: Type.Optional(map(schedule)),
   approvals: Type.Array(text),
 });
