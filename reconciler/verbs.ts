@@ -20,12 +20,7 @@ export interface Verbs extends Pick<ControlPlane, 'scale' | 'stop' | 'start' | '
   giveUp(moves: readonly StuckMove[]): void;
 }
 
-export function createVerbs(
-  context: Context,
-  direct: Direct,
-  overrides: Overrides,
-  schedules: Schedules,
-): Verbs {
+export function createVerbs(context: Context, direct: Direct, overrides: Overrides, schedules: Schedules): Verbs {
   const { deps, world, journal } = context;
 
   const desiredOf = (service: ServiceName): Desired =>
@@ -104,7 +99,8 @@ export function createVerbs(
       const desired = desiredOf(service);
       if (desired.stopped) refuse('REFUSED', service, 'it is stopped', `oakctl start ${service}`);
       if (desired.spec.schedule) {
-        if (instance !== undefined) refuse('REFUSED', instance, 'the instances of a run begin together', `oakctl restart ${service}`);
+        if (instance !== undefined)
+          refuse('REFUSED', instance, 'the instances of a run begin together', `oakctl restart ${service}`);
         return answer(desired, await schedules.ask(service, { actor, again: true }));
       }
       const slots = instance === undefined ? slotsOf(desired) : [slotIn(desired, instance, slotsOf(desired))];

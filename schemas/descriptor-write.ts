@@ -84,7 +84,10 @@ function writeHealthcheck(check: Healthcheck): Record<string, unknown> {
 }
 
 function writeSchedule({ starting_deadline, ...rest }: Schedule): Record<string, unknown> {
-  return { ...rest, ...(starting_deadline === undefined ? {} : { starting_deadline: formatDuration(starting_deadline) }) };
+  return {
+    ...rest,
+    ...(starting_deadline === undefined ? {} : { starting_deadline: formatDuration(starting_deadline) }),
+  };
 }
 
 function writeUpdate(update: UpdatePolicy): Record<string, unknown> {

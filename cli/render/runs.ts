@@ -32,7 +32,8 @@ function exitText({ exit_code }: RunView): string | undefined {
 /** In a listing of services: `next in 12m; last completed, exit code 0, 3m ago`. */
 export function runsText({ schedule }: ServiceView): string | undefined {
   if (!schedule) return undefined;
-  const next = schedule.next === undefined ? 'no next run' : `next run in ${age(Math.max(0, schedule.next - Date.now()))}`;
+  const next =
+    schedule.next === undefined ? 'no next run' : `next run in ${age(Math.max(0, schedule.next - Date.now()))}`;
   const last = lastText(schedule);
   return [next, last === undefined ? 'none so far' : `last ${last}`].join('; ');
 }

@@ -5,7 +5,7 @@ import type { CopyId } from '../../schemas/names.ts';
 import type { Mono, Now, Wall } from '../../schemas/ports.ts';
 import type { Schedule } from '../../schemas/spec.ts';
 import type { RunOutcome } from '../../schemas/views.ts';
-import { endText, type EndedRun, formatWall, type JobRun, type RunNews, type ScheduleState } from './runs.ts';
+import { type EndedRun, endText, formatWall, type JobRun, type RunNews, type ScheduleState } from './runs.ts';
 import { formatAge } from './view-input.ts';
 
 /** A run that starts within this time (ms) of its due time is not late. */
@@ -41,7 +41,11 @@ export interface Asked {
 }
 
 /** The state to begin with: the known one, or a new one where the schedule is new or another. What ran and runs stays known. */
-export function stateFor(known: ScheduleState | undefined, { schedule, source }: Pick<Asked, 'schedule' | 'source'>, now: Now): ScheduleState {
+export function stateFor(
+  known: ScheduleState | undefined,
+  { schedule, source }: Pick<Asked, 'schedule' | 'source'>,
+  now: Now,
+): ScheduleState {
   const rule = `${schedule.cron} ${schedule.time_zone}`;
   const fresh = { rule, source, since: now.wall, from: now.wall, skipped: 0 };
   if (!known) return { ...fresh, runs: [] };
@@ -60,7 +64,12 @@ export function suspend(state: ScheduleState, schedule: Schedule, now: Now): Fol
 }
 
 /** One look at the schedule. `progress` is about `state.current`. */
-export function followSchedule(state: ScheduleState, asked: Asked, progress: RunProgress | undefined, now: Now): Followed {
+export function followSchedule(
+  state: ScheduleState,
+  asked: Asked,
+  progress: RunProgress | undefined,
+  now: Now,
+): Followed {
   const { schedule } = asked;
   const times = dueTimes(schedule);
   const writer = createWriter(state, schedule, now);
@@ -82,7 +91,12 @@ export function followSchedule(state: ScheduleState, asked: Asked, progress: Run
 }
 
 /** What does not run any more is not tried beyond the next due time, and what never ran not beyond its deadline. */
-function isOver(current: JobRun | undefined, progress: RunProgress, schedule: Schedule, now: Now): RunProgress['result'] | undefined {
+function isOver(
+  current: JobRun | undefined,
+  progress: RunProgress,
+  schedule: Schedule,
+  now: Now,
+): RunProgress['result'] | undefined {
   if (!current || progress.is === 'active' || progress.is === 'assumed') return undefined;
   if ((current.skipped ?? 0) > 0) return progress.result;
   const deadline = deadlineOf(current, progress, schedule);
@@ -90,7 +104,11 @@ function isOver(current: JobRun | undefined, progress: RunProgress, schedule: Sc
 }
 
 /** Until when a run that found no node may start; those that were asked for wait. */
-function deadlineOf(current: JobRun | undefined, progress: RunProgress | undefined, schedule: Schedule): Wall | undefined {
+function deadlineOf(
+  current: JobRun | undefined,
+  progress: RunProgress | undefined,
+  schedule: Schedule,
+): Wall | undefined {
   if (!current || current.cause === 'asked' || schedule.starting_deadline === undefined) return undefined;
   if (progress && progress.is !== 'unplaced') return undefined;
   return (current.due + Math.max(punctual, schedule.starting_deadline)) as Wall;
@@ -103,25 +121,40 @@ function takeDue(
   progress: RunProgress | undefined,
   now: Now,
 ): void {
-  const { schedule, instances } = asked;
   const late = now.wall - due;
   writer.passed(due, earlier);
   const { current } = writer.state;
-  const limit = schedule.starting_deadline;
-  if (limit !== undefined && late > Math.max(punctual, limit)) {
-    return writer.skip(due, `${formatAge(late)} late, and it may start ${formatDuration(limit)} after its time at most`);
-  }
-  if (instances === 0) return writer.skip(due, 'no instance is wanted');
-  if (current && progress?.is === 'active' && schedule.concurrency === 'skip') {
-    return writer.skip(due, `the run of ${formatWall(current.due)} still goes on`);
+  const why = whyNot(late, current, asked, progress);
+  if (why !== undefined) {
+    writer.skip(due, why);
+    return;
   }
   if (current && progress) writer.end(progress.is === 'active' ? { outcome: 'replaced' } : progress.result);
   writer.begin({ due, cause: late > punctual ? 'catch_up' : 'due' }, asked, lateText(late, earlier));
 }
 
+/** Why a due time gets no run. */
+function whyNot(
+  late: number,
+  current: JobRun | undefined,
+  { schedule, instances }: Asked,
+  progress: RunProgress | undefined,
+): string | undefined {
+  const limit = schedule.starting_deadline;
+  if (limit !== undefined && late > Math.max(punctual, limit)) {
+    return `${formatAge(late)} late, and it may start ${formatDuration(limit)} after its time at most`;
+  }
+  if (instances === 0) return 'no instance is wanted';
+  const isInTheWay = current && progress?.is === 'active' && schedule.concurrency === 'skip';
+  return isInTheWay ? `the run of ${formatWall(current.due)} still goes on` : undefined;
+}
+
 function lateText(late: number, earlier: number): string {
   if (late <= punctual) return '';
-  const more = earlier >= 1 ? `; ${earlier} before it ${earlier === 1 ? 'was' : 'were'} missed and ${earlier === 1 ? 'is' : 'are'} not made up for` : '';
+  const more =
+    earlier >= 1
+      ? `; ${earlier} before it ${earlier === 1 ? 'was' : 'were'} missed and ${earlier === 1 ? 'is' : 'are'} not made up for`
+      : '';
   return `, ${formatAge(late)} late${more}`;
 }
 
@@ -162,7 +195,10 @@ function createWriter(start: ScheduleState, { history }: Schedule, now: Now): Wr
         skipped: state.skipped + 1,
         ...(current ? { current: { ...current, skipped: (current.skipped ?? 0) + 1 } } : {}),
       };
-      news.push({ kind: 'run_skipped', message: `no run at ${formatWall(due)}: ${why} (${state.skipped} skipped so far)` });
+      news.push({
+        kind: 'run_skipped',
+        message: `no run at ${formatWall(due)}: ${why} (${state.skipped} skipped so far)`,
+      });
     },
     forgetAsked() {
       const { asked: _done, ...rest } = state;
@@ -175,7 +211,10 @@ function createWriter(start: ScheduleState, { history }: Schedule, now: Now): Wr
       const ended: EndedRun = { ...run, ended: now.wall, ...result };
       state = { ...rest, runs: [ended, ...state.runs].slice(0, history) };
       const took = formatAge(Math.max(0, now.wall - current.started));
-      news.push({ kind: 'run_ended', message: `the run of ${formatWall(current.due)} ${endText(ended)}, after ${took}` });
+      news.push({
+        kind: 'run_ended',
+        message: `the run of ${formatWall(current.due)} ${endText(ended)}, after ${took}`,
+      });
     },
     begin({ due, cause }, { digest, mark }, how) {
       state = { ...state, current: { due, cause, started: now.wall, digest, after: mark } };

@@ -50,7 +50,9 @@ export function planScheduled(view: View, desired: Desired, schedule: Schedule, 
     ...part,
     actions: [...part.actions, ...burial.map((seen) => drop(name, seen, 'it was deleted before'))],
     holds: [...(held ? [held] : []), ...(current ? [] : [scheduledHold(name, schedule, followed)]), ...part.holds],
-    schedule: current ? { ...followed.state, current: { ...current, digest: part.digest ?? current.digest } } : followed.state,
+    schedule: current
+      ? { ...followed.state, current: { ...current, digest: part.digest ?? current.digest } }
+      : followed.state,
     news: followed.news,
     ...(followed.next === undefined ? {} : { nextRun: followed.next }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
@@ -71,7 +73,10 @@ function withFound(state: ScheduleState, isNew: boolean, { seen }: Copies, now: 
   const found = isNew && seen.find(({ copy, job, run }) => run.one_shot && job.want === 'run' && !hasEnded(copy));
   if (!found) return state;
   const { digest } = found.job;
-  return { ...state, current: { due: now.wall, cause: 'asked', started: now.wall, digest, after: copyId({ epoch: 0, gen: 0 }) } };
+  return {
+    ...state,
+    current: { due: now.wall, cause: 'asked', started: now.wall, digest, after: copyId({ epoch: 0, gen: 0 }) },
+  };
 }
 
 function hasEnded({ report }: Copy): boolean {
@@ -86,7 +91,10 @@ function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copie
   const { name } = desired.spec;
   const own = ofRun(current, copies);
   const { open } = progressOf(wanted, own, now);
-  const old = clearOld(job, copies.seen.filter(({ copy }) => !isOf(current, copy)));
+  const old = clearOld(
+    job,
+    copies.seen.filter(({ copy }) => !isOf(current, copy)),
+  );
   const slots = wanted.filter(({ slot }) => open.has(slot) && !old.blocked.has(slot));
   const target = targetOf(desired, current, own);
   const context = contextOf(job, target);

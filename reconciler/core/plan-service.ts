@@ -33,7 +33,13 @@ export function planService(view: View, service: ServiceName, policy: Policy, no
       message: 'nothing is planned until the nodes have reported',
     };
     const schedule = view.schedules.get(service);
-    return { actions: [], holds: [hold], settled: 0, ...(rollout ? { rollout } : {}), ...(schedule ? { schedule } : {}) };
+    return {
+      actions: [],
+      holds: [hold],
+      settled: 0,
+      ...(rollout ? { rollout } : {}),
+      ...(schedule ? { schedule } : {}),
+    };
   }
   if (!desired) return planUnwanted(view, service, policy, now);
   const { schedule } = desired.spec;

@@ -36,7 +36,14 @@ export function progressOf(
 ): RunSight {
   const slots = wanted.map(({ slot }) => {
     const isUnread = unread.some((copy) => copy.slot === slot);
-    return { slot, ...slotOf(seen.filter(({ copy }) => copy.slot === slot), isUnread, now) };
+    return {
+      slot,
+      ...slotOf(
+        seen.filter(({ copy }) => copy.slot === slot),
+        isUnread,
+        now,
+      ),
+    };
   });
   const open = slots.filter(({ kind }) => kind !== 'completed' && kind !== 'failed');
   const fails = seen.map(({ copy }) => (copy.report?.status === 'failed' ? failsAt(copy) : undefined));

@@ -50,11 +50,12 @@ const bad: ReadonlySet<string> = new Set(['failed', 'lost', 'missed']);
 export function endOfCopy(
   input: Pick<ViewInput, 'view'>,
   { service, job, report }: Copy,
-): Pick<CopyView, 'reason'> & { readonly status: 'completed' | 'failed' } | undefined {
+): (Pick<CopyView, 'reason'> & { readonly status: 'completed' | 'failed' }) | undefined {
   const state = input.view.schedules.get(service);
   const [last] = state?.runs ?? [];
   const code = report?.exit_code;
-  if (!last || state?.current || job?.want !== 'stopped' || report?.status !== 'stopped' || code === undefined) return undefined;
+  if (!last || state?.current || job?.want !== 'stopped' || report?.status !== 'stopped' || code === undefined)
+    return undefined;
   if (last.outcome !== 'completed' && last.outcome !== 'failed') return undefined;
   if (code === 0) return { status: 'completed' };
   return { status: 'failed', reason: { code: 'START_FAILED', message: `it ended with exit code ${code}` } };

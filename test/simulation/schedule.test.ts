@@ -11,8 +11,10 @@ type Spec = Readonly<Record<string, unknown>>;
 let cluster: MemoryCluster;
 afterEach(() => cluster.close());
 
-const text = (spec: Spec) => descriptor([{ microservice_name: 'job', one_shot: true, schedule: '*/15 * * * *', ...spec }]);
-const deploy = (spec: Spec = {}) => cluster.reconciler.control.deploy({ documents: [{ file: 'a.yaml', text: text(spec) }] });
+const text = (spec: Spec) =>
+  descriptor([{ microservice_name: 'job', one_shot: true, schedule: '*/15 * * * *', ...spec }]);
+const deploy = (spec: Spec = {}) =>
+  cluster.reconciler.control.deploy({ documents: [{ file: 'a.yaml', text: text(spec) }] });
 const service = (): ServiceView => {
   const found = cluster.reconciler.control.services().find((one) => one.name === name);
   if (!found) throw new Error('no job');
@@ -50,7 +52,11 @@ describe('a job on a schedule', () => {
     cluster = await createMemoryCluster({ workers: 2 });
     await deploy();
     await cluster.clock.advance(1_000);
-    expect(service()).toMatchObject({ outcome: 'settled', slots: 0, message: 'next run 2026-01-01T00:15:00Z; none so far' });
+    expect(service()).toMatchObject({
+      outcome: 'settled',
+      slots: 0,
+      message: 'next run 2026-01-01T00:15:00Z; none so far',
+    });
     await at('00:14');
     expect(running()).toEqual([]);
     await at('00:16');
@@ -82,7 +88,10 @@ describe('a job on a schedule', () => {
     expect(cause.because).toMatchObject([
       { code: 'SCHEDULED', message: 'waits for its schedule until 2026-01-01T00:15:00Z (*/15 * * * *, UTC)' },
     ]);
-    expect(cluster.reconciler.control.why('shop')).toMatchObject({ message: '1 of 1 services are as wanted' });
+    expect(cluster.reconciler.control.status()).toMatchObject({
+      instances: { wanted: 0, healthy: 0 },
+      services: { settled: 1 },
+    });
     expect(cluster.reconciler.control.holds()).toEqual([]);
   });
 
@@ -140,13 +149,15 @@ describe('a job on a schedule', () => {
     const first = copyOf().copy.copy;
     await exit(1);
     expect(copyOf().copy.copy).toBe(first);
-    for (let crash = 0; crash < 8; crash += 1) {
-      if (running().length > 0) await exit(1);
-      await cluster.clock.advance(minute);
+    for (let crash = 0; crash < 4; crash += 1) {
+      await begins(5 * minute);
+      await exit(1);
     }
-    expect(service()).toMatchObject({ outcome: 'progressing' });
-    await at('00:29');
+    expect(service()).toMatchObject({ outcome: 'progressing', instances: [{ status: 'crash_loop' }] });
+    await at('00:28');
     if (running().length > 0) await exit(1);
+    await cluster.clock.advance(20_000);
+    expect(running()).toEqual([]);
     await at('00:31');
     expect(runs()).toEqual(['00:15 failed 1 due']);
     expect(copyOf().copy.copy).not.toBe(first);
@@ -203,22 +214,39 @@ describe('a job on a schedule', () => {
     expect(cluster.records.schedules).toEqual({});
   });
 
-  it('begins again elsewhere when its node is lost, and what returns is stopped', async () => {
+  it('begins again elsewhere when its node is lost, and one copy is kept when it returns', async () => {
     cluster = await createMemoryCluster({ workers: 4 });
     await deploy();
     await at('00:16');
-    const { node, copy } = copyOf();
+    const { node } = copyOf();
     node.kill();
     const others = () => running().filter((line) => !line.startsWith(node.name));
     await cluster.clock.until(() => others().length === 1, 5 * minute, 'the run elsewhere');
     await node.start();
     await cluster.clock.until(() => running().length === 1, minute, 'one copy');
-    const kept = copyOf();
     await exit(0);
-    expect(kept.copy.copy).not.toBe(copy.copy);
     expect(runs()).toEqual(['00:15 completed 0 due']);
     await at('00:29');
     expect(running()).toEqual([]);
+  });
+
+  it('is lost with its node where it can go nowhere else, and what returns is stopped', async () => {
+    cluster = await createMemoryCluster({ workers: 3 });
+    await deploy({ constraints: [{ type: 'direct', node: 'worker-2' }] });
+    await at('00:16');
+    const { node, copy } = copyOf();
+    node.kill();
+    await at('00:31');
+    expect(runs()).toEqual(['00:15 lost due']);
+    expect(service().outcome).toBe('held');
+    await node.start();
+    await cluster.clock.until(
+      () => running().length === 1 && copyOf().copy.copy !== copy.copy,
+      2 * minute,
+      'the next run',
+    );
+    await exit(0);
+    expect(runs()[0]).toBe('00:30 completed 0 due');
   });
 
   it('runs once for a clock that jumps, either way', async () => {
@@ -246,8 +274,7 @@ describe('a job on a schedule', () => {
     });
     await at('00:16');
     expect(running()).toHaveLength(3);
-    for (const { runtime } of cluster.nodes)
-      for (const copy of runtime.copies.values()) runtime.exit(copy, 0);
+    for (const { runtime } of cluster.nodes) for (const copy of runtime.copies.values()) runtime.exit(copy, 0);
     await cluster.clock.advance(30_000);
     expect(runs()).toEqual(['00:15 completed 0 due']);
     expect(cluster.running()).toEqual([expect.stringContaining('shop.default.web.default')]);

@@ -51,6 +51,7 @@ const placement: readonly Row[] = [
     'a process where only Docker is',
     { setup: () => deploy({ virtualization: 'process', code: '/bin/x' }) },
   ],
+  ['SCHEDULED', 'a job between two runs', { setup: () => deploy({ one_shot: true, schedule: '@yearly' }) }],
   ['NO_CAPACITY', 'more memory than any node has', { setup: () => deploy({ memory: 9_999 }) }],
   ['NO_CAPACITY', 'more cores than any node has', { setup: () => deploy({ vcpus: 64 }) }],
   ['NO_CAPACITY', 'a GPU where is none', { setup: () => deploy({ vgpus: 1 }) }],

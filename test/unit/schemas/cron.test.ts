@@ -55,7 +55,8 @@ describe('expressions', () => {
     fc.assert(
       fc.property(fc.array(sign, { maxLength: 14 }), (signs) => {
         const cron = signs.join('');
-        if (cronFault(cron) === undefined) expect(dueTimes({ cron, time_zone: 'UTC' }).next(0 as Wall)).toBeGreaterThan(0);
+        if (cronFault(cron) === undefined)
+          expect(dueTimes({ cron, time_zone: 'UTC' }).next(0 as Wall)).toBeGreaterThan(0);
       }),
       { numRuns: 500 },
     );
@@ -101,6 +102,8 @@ describe('what was missed', () => {
     const last = every.last(wall('2026-01-01T00:00:00Z'), wall('2027-01-01T00:00:30Z'));
     expect([shown(last?.due), last?.earlier]).toEqual(['2027-01-01T00:00', mostCounted]);
     const december = dueTimes({ cron: '* * * 1 *', time_zone: 'UTC' });
-    expect(shown(december.last(wall('2026-01-01T00:00:00Z'), wall('2026-12-24T00:00:00Z'))?.due)).toBe('2026-01-31T23:59');
+    expect(shown(december.last(wall('2026-01-01T00:00:00Z'), wall('2026-12-24T00:00:00Z'))?.due)).toBe(
+      '2026-01-31T23:59',
+    );
   });
 });

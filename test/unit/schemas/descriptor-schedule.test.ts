@@ -17,7 +17,13 @@ describe('the schedule of a job', () => {
   });
 
   it('is a map with more, and reads back', () => {
-    const schedule = { cron: '0 3 * * *', time_zone: 'Europe/Berlin', concurrency: 'replace', starting_deadline: '1h', history: 3 };
+    const schedule = {
+      cron: '0 3 * * *',
+      time_zone: 'Europe/Berlin',
+      concurrency: 'replace',
+      starting_deadline: '1h',
+      history: 3,
+    };
     const spec = specOf(job(schedule));
     expect(spec.schedule).toEqual({ ...schedule, starting_deadline: 3_600_000 });
     const again = parseDescriptor(JSON.stringify(toDescriptor([{ spec }])), 'b.yaml');
@@ -40,7 +46,11 @@ describe('the schedule of a job', () => {
     ['a number', job(5), 'must be'],
     ['a service that goes on', { schedule: '@daily' }, 'only a one_shot service has a schedule'],
   ])('%s is an error', (_, service, message) => {
-    expect(errorsOf(service).map((problem) => problem.message).join()).toContain(message);
+    expect(
+      errorsOf(service)
+        .map((problem) => problem.message)
+        .join(),
+    ).toContain(message);
   });
 
   it('says file and line', () => {
@@ -54,7 +64,9 @@ describe('the schedule of a job', () => {
           cron: "@daily"
           time_zone: Europe/Berlim
 `;
-    expect(parseDescriptor(yaml, 'a.yaml').problems).toMatchObject([{ file: 'a.yaml', line: 9, code: 'DESCRIPTOR_INVALID' }]);
+    expect(parseDescriptor(yaml, 'a.yaml').problems).toMatchObject([
+      { file: 'a.yaml', line: 9, code: 'DESCRIPTOR_INVALID' },
+    ]);
     const bad = text(job('61 * * * *'));
     expect(parseDescriptor(bad, 'b.json').problems).toMatchObject([{ file: 'b.json', line: 1 }]);
   });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type Asked, followSchedule, type RunProgress, stateFor, suspend } from '../../../../reconciler/core/follow-schedule.ts';
+import {
+  type Asked,
+  followSchedule,
+  type RunProgress,
+  stateFor,
+  suspend,
+} from '../../../../reconciler/core/follow-schedule.ts';
 import type { ScheduleState } from '../../../../reconciler/core/runs.ts';
 import type { Mono, Now, Wall } from '../../../../schemas/ports.ts';
 import type { Schedule } from '../../../../schemas/spec.ts';
@@ -8,7 +14,8 @@ const minute = 60_000;
 const start = Date.UTC(2026, 0, 1, 0, 7);
 /** `n` minutes after 00:07. */
 const at = (n: number): Now => ({ mono: (5_000 + n * minute) as Mono, wall: (start + n * minute) as Wall });
-const clock = (state: ScheduleState | undefined, n = 0) => new Date(state?.runs[n]?.due ?? 0).toISOString().slice(11, 16);
+const clock = (state: ScheduleState | undefined, n = 0) =>
+  new Date(state?.runs[n]?.due ?? 0).toISOString().slice(11, 16);
 
 const usual: Schedule = { cron: '*/15 * * * *', time_zone: 'UTC', concurrency: 'skip', history: 3 };
 const asked = (changes: Partial<Asked> = {}): Asked => ({
@@ -36,7 +43,13 @@ describe('a schedule', () => {
   });
 
   it('begins a run at its time and ends it with how it ended', () => {
-    expect(running().current).toEqual({ due: at(8).wall, cause: 'due', started: at(8).wall, digest: 'd1', after: '1.5' });
+    expect(running().current).toEqual({
+      due: at(8).wall,
+      cause: 'due',
+      started: at(8).wall,
+      digest: 'd1',
+      after: '1.5',
+    });
     const { state, news } = followSchedule(running(), asked(), done, at(10));
     expect(state).not.toHaveProperty('current');
     expect(state.runs).toMatchObject([{ outcome: 'completed', exit_code: 0, node: 'pi1', ended: at(10).wall }]);
@@ -64,7 +77,9 @@ describe('the run before still goes on', () => {
     const { state, news } = followSchedule(running(), asked(), active, at(23));
     expect(state.current).toMatchObject({ due: at(8).wall, skipped: 1 });
     expect(state.skipped).toBe(1);
-    expect(news).toMatchObject([{ kind: 'run_skipped', message: expect.stringContaining('2026-01-01T00:15:00Z still goes on') }]);
+    expect(news).toMatchObject([
+      { kind: 'run_skipped', message: expect.stringContaining('2026-01-01T00:15:00Z still goes on') },
+    ]);
   });
 
   it('or that run is replaced', () => {
@@ -89,7 +104,12 @@ describe('the run before still goes on', () => {
 
   it('what fails after the next one was skipped is not tried again', () => {
     const skipped = followSchedule(running(), asked(), active, at(23)).state;
-    const { state } = followSchedule(skipped, asked(), { is: 'retrying', result: { outcome: 'failed', exit_code: 3 } }, at(25));
+    const { state } = followSchedule(
+      skipped,
+      asked(),
+      { is: 'retrying', result: { outcome: 'failed', exit_code: 3 } },
+      at(25),
+    );
     expect(state).not.toHaveProperty('current');
     expect(state.runs).toMatchObject([{ outcome: 'failed', exit_code: 3, skipped: 1 }]);
   });
