@@ -16,14 +16,13 @@ import {
   composeSnapshot,
   pathOfKey,
   type ReadFile,
-  readFile,
-  type SnapshotFile,
   type SourceSnapshot,
   selectPaths,
   type Where,
 } from './core/snapshot.ts';
 import { verdictEvents } from './core/verdict.ts';
 import type { Direct } from './direct.ts';
+import type { PlannedSource } from './planning.ts';
 import { createReadings } from './readings.ts';
 import { withEntry } from './records-keeper.ts';
 
@@ -34,14 +33,8 @@ export interface Acceptance {
     commit: string,
     signal: AbortSignal,
   ): Promise<{ problems: readonly Problem[]; changed: boolean }>;
-  /** What would be accepted of these files, without accepting it. */
-  judge(source: Source, snapshot: SourceSnapshot): Admission;
-  snapshotOf(source: Source, commit: string, signal: AbortSignal): Promise<SourceSnapshot>;
-  /** The snapshot that these files would make if they were the whole source. */
-  snapshotOfFiles(source: Source, files: readonly SnapshotFile[], signal: AbortSignal): Promise<SourceSnapshot>;
-  /** Entries of nodes.yaml of all sources but this one. */
-  listingsBeside(source: string): readonly Listing[];
-  heldOf(source: string): ReadonlySet<ServiceName>;
+  /** All that a revision of the source is judged by, for a dry run. */
+  planning(source: Source, signal: AbortSignal): Promise<PlannedSource>;
   /** Did the source claim a name in vain that nobody else has any more? */
   mayClaim(source: string): boolean;
   /** Looks up the ancestry of jobs that nobody wants any more. */
@@ -90,7 +83,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     return readings.readKept(source, whereOf(source), kept, signal);
   };
 
-  const snapshotOf: Acceptance['snapshotOf'] = async (source, commit, signal) => {
+  const snapshotOf = async (source: Source, commit: string, signal: AbortSignal): Promise<SourceSnapshot> => {
     const previous = keeper.now.sources[source.name];
     const where = whereOf(source);
     const tree = await source.git.tree(commit, source.path, signal);
@@ -101,25 +94,8 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     return composeSnapshot({ source: source.name, commit, previous, now, before });
   };
 
-  const snapshotOfFiles: Acceptance['snapshotOfFiles'] = async (source, files, signal) => {
-    const where = whereOf(source);
-    const now = selectPaths(files, where).map((file) => ({
-      path: file.path,
-      blob: file.blob,
-      reading: readFile(file, where),
-    }));
-    const before = await lastGood(source, signal);
-    return composeSnapshot({
-      source: source.name,
-      commit: 'working copy',
-      previous: keeper.now.sources[source.name],
-      now,
-      before,
-    });
-  };
-
   /** Those of a source that was not read yet are the ones that it had. */
-  const listingsBeside: Acceptance['listingsBeside'] = (name) =>
+  const listingsBeside = (name: string): readonly Listing[] =>
     deps.sources.flatMap((one) =>
       one.name === name ? [] : (said.get(one.name)?.listings ?? keeper.now.sources[one.name]?.listings ?? []),
     );
@@ -261,11 +237,21 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
 
   return {
     read,
-    judge,
-    snapshotOf,
-    snapshotOfFiles,
-    listingsBeside,
-    heldOf: (source) => said.get(source)?.held ?? new Set(),
+    async planning(source, signal) {
+      const { name, path } = source;
+      const before = await lastGood(source, signal);
+      const previous = keeper.now.sources[name];
+      return {
+        name,
+        path,
+        ...(previous && { previous }),
+        before,
+        approvals: keeper.now.approvals,
+        owners: Object.fromEntries(ownersBeside(name)),
+        held: [...(said.get(name)?.held ?? [])],
+        listingsBeside: listingsBeside(name),
+      };
+    },
     mayClaim,
     explain,
     holds: () => [...said.values()].flatMap((one) => one.holds),

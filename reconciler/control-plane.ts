@@ -27,6 +27,7 @@ import type {
   ServiceView,
   TokenView,
 } from '../schemas/views.ts';
+import type { SavedPlanning } from './saved-planning.ts';
 
 export interface VerbOptions {
   /** ms. */
@@ -76,6 +77,8 @@ export interface ControlPlane {
   /** Where a job could go. Changes nothing. Throws what is wrong with the job. */
   calculate(job: PlainJob): CalculateAnswer;
   plan(request: PlanRequest): Promise<PlanView>;
+  /** What `oakctl plan --offline` reads. No credential is in it. */
+  snapshot(): Promise<SavedPlanning>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
   createToken(request: {

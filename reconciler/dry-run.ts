@@ -5,31 +5,36 @@ import { sha256 } from '../schemas/digest.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
-import type { PlanChange, PlanView } from '../schemas/views.ts';
-import type { Acceptance } from './acceptance.ts';
-import type { Context } from './context.ts';
+import type { PlacementView, PlanChange, PlanView } from '../schemas/views.ts';
 import type { Action } from './core/action.ts';
+import { admit } from './core/admit.ts';
 import type { Listing, World } from './core/model.ts';
+import { createPlacements } from './core/placements.ts';
 import { planAll } from './core/plan.ts';
 import { seatsFor } from './core/seats.ts';
+import { composeSnapshot, readFile, selectPaths } from './core/snapshot.ts';
 import { verdictEvents } from './core/verdict.ts';
 import { ancestryKey, apply, cloneWorld } from './core/world.ts';
 import { orphanSlots, readDescriptors, resize } from './direct.ts';
-import { within } from './time-limit.ts';
+import type { Planning } from './planning.ts';
 
-const dryRunTimeout = 30_000;
 /** Will happen, one after the other: for a plan that is a change, not a hold. */
 const queued = 'UPDATE_QUEUED';
+/** What a plan calls the revision that a working copy would be. */
+const revision = 'working copy';
 
-/** What would happen: with `documents` as if deployed directly, or (`asSource`) as if they were the whole source. */
-export async function planRequest(context: Context, acceptance: Acceptance, request: PlanRequest): Promise<PlanView> {
-  const world = cloneWorld(context.world);
-  const told = request.asSource
-    ? await tellAsSource(context, acceptance, world, request)
-    : tellDirect(context, world, request);
-  const plan = planAll(world, { ...context.policy(), isDryRun: true }, context.deps.clock.now());
+/**
+ * What would happen: with `documents` as if deployed directly, or (`asSource`) as if they were the whole source. ProblemErrors: what
+ * is wrong with the documents, OWNED_BY_GIT, BAD_REQUEST without a source.
+ */
+export function planOf(planning: Planning, request: PlanRequest): PlanView {
+  const world = cloneWorld(planning.world);
+  const told = request.asSource ? tellAsSource(planning, world, request) : tellDirect(planning, world, request);
+  const policy = { ...planning.policy, isDryRun: true as const };
+  const placements = createPlacements(policy, planning.now);
+  const plan = planAll(world, policy, planning.now, placements.planned);
   const later = plan.holds.filter((hold) => hold.code === queued);
-  const changes = plan.actions.flatMap((action) => changeOf(context.world, action) ?? []);
+  const changes = plan.actions.flatMap((action) => changeOf(planning.world, action, placements.of(action)) ?? []);
   const begun = new Set(changes.map(({ subject }) => subject));
   // That a job waits for its schedule is worth a line when the schedule is new.
   const isKnown = (name: string): boolean =>
@@ -57,11 +62,11 @@ function distinct(holds: readonly Hold[]): Hold[] {
 
 type Told = Pick<PlanView, 'changes' | 'holds' | 'problems'>;
 
-function tellDirect(context: Context, world: World, request: PlanRequest): Told {
+function tellDirect({ limits, direct }: Planning, world: World, request: PlanRequest): Told {
   if (!request.documents) return { changes: [], holds: [], problems: [] };
-  const { services, warnings } = readDescriptors(request.documents, context.deps.settings);
+  const { services, warnings } = readDescriptors(request.documents, { limits });
   for (const { spec } of services) {
-    const old = context.keeper.now.direct[spec.name];
+    const old = direct[spec.name];
     const owner = world.desired.get(spec.name)?.source.name;
     if (owner !== undefined && owner !== directSource) {
       const hint = 'change it there and push, or: oakctl deploy --commit';
@@ -75,17 +80,13 @@ function tellDirect(context: Context, world: World, request: PlanRequest): Told 
   return { changes: [], holds: [], problems: warnings };
 }
 
-async function tellAsSource(
-  context: Context,
-  acceptance: Acceptance,
-  world: World,
-  request: PlanRequest,
-): Promise<Told> {
-  const [source] = context.deps.sources;
+function tellAsSource({ limits, policy, source }: Planning, world: World, request: PlanRequest): Told {
   if (!source)
     throw new ProblemError(
       problem('BAD_REQUEST', 'the cluster has no git source', { hint: 'plan without --as-source' }),
     );
+  const { name, previous, before } = source;
+  const where = { cluster: world.cluster, path: source.path, limits };
   const documents = request.documents ?? [];
   const files = documents.map(({ file, text, files: taken }) => ({
     path: file,
@@ -94,24 +95,29 @@ async function tellAsSource(
     mode: '100644',
     ...(taken && { files: taken }),
   }));
-  const snapshot = await within(context.deps.clock, dryRunTimeout, (signal) =>
-    acceptance.snapshotOfFiles(source, files, signal),
-  );
-  const verdict = acceptance.judge(source, snapshot);
-  const listings = [...acceptance.listingsBeside(source.name), ...verdict.listings];
-  const before = world.listed.byName;
-  const events = verdictEvents(world, { source: source.name, commit: 'working copy' }, verdict, {
-    previouslyHeld: acceptance.heldOf(source.name),
+  const now = selectPaths(files, where).map((file) => {
+    return { path: file.path, blob: file.blob, reading: readFile(file, where) };
+  });
+  const snapshot = composeSnapshot({ source: name, commit: revision, previous, now, before });
+  const verdict = admit(previous, snapshot, {
+    guard: policy.guard,
+    approvals: new Set(source.approvals),
+    owners: new Map(Object.entries(source.owners)),
+  });
+  const listings = [...source.listingsBeside, ...verdict.listings];
+  const listed = world.listed.byName;
+  const events = verdictEvents(world, { source: name, commit: revision }, verdict, {
+    previouslyHeld: new Set(source.held),
     listings,
   });
   for (const event of events) apply(world, event);
   // The working copy is taken for a child of what was accepted: what it leaves out may go.
   for (const copies of world.copies.values()) {
     for (const { job } of copies.values())
-      if (job?.source.name === source.name) world.ancestry.set(ancestryKey(job.source), true);
+      if (job?.source.name === name) world.ancestry.set(ancestryKey(job.source), true);
   }
   const holds: readonly Hold[] = verdict.holds.filter((hold) => hold.subject.startsWith('source/'));
-  return { changes: nodeChanges(before, world.listed.byName), holds, problems: snapshot.problems };
+  return { changes: nodeChanges(listed, world.listed.byName), holds, problems: snapshot.problems };
 }
 
 function nodeChanges(before: ReadonlyMap<string, Listing>, after: ReadonlyMap<string, Listing>): PlanChange[] {
@@ -135,15 +141,16 @@ function differences(old: Listing, now: Listing): string {
     .join('; ');
 }
 
-function changeOf(world: World, action: Action): PlanChange | undefined {
+function changeOf(world: World, action: Action, placement: PlacementView | undefined): PlanChange | undefined {
   const node = world.nodes.get(action.node)?.record.name ?? action.node;
   const copies = [...(world.copies.get(action.service)?.values() ?? [])].filter(
     (copy) => copy.instance === action.instance,
   );
+  const at = { subject: action.instance, node, detail: action.why };
   if (action.kind === 'start') {
     const replaces = copies.some((copy) => copy.job !== undefined);
-    return { action: replaces ? 'replace' : 'start', subject: action.instance, node, detail: action.why };
+    return { action: replaces ? 'replace' : 'start', ...at, ...(placement && { placement }) };
   }
-  if (action.kind === 'drop') return { action: 'remove', subject: action.instance, node, detail: action.why };
-  return action.want === 'stopped' ? { action: 'stop', subject: action.instance, node, detail: action.why } : undefined;
+  if (action.kind === 'drop') return { action: 'remove', ...at };
+  return action.want === 'stopped' ? { action: 'stop', ...at } : undefined;
 }

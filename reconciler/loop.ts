@@ -199,6 +199,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     approve: async (id, actor) => (await resume(id, actor)) ?? sync.approve(id, actor),
     sync: sync.now,
     plan: sync.plan,
+    snapshot: sync.snapshot,
     createToken: enrolment.tokens.create,
     tokens: enrolment.tokens.list,
     revokeToken: enrolment.tokens.revoke,

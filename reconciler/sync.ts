@@ -11,7 +11,9 @@ import { createAcceptance } from './acceptance.ts';
 import type { Context, Source } from './context.ts';
 import type { Policy } from './core/model.ts';
 import type { Direct } from './direct.ts';
-import { planRequest } from './dry-run.ts';
+import { planOf } from './dry-run.ts';
+import { takePlanning } from './planning.ts';
+import { type SavedPlanning, savePlanning } from './saved-planning.ts';
 import { within } from './time-limit.ts';
 
 export interface Sync {
@@ -22,6 +24,8 @@ export interface Sync {
   now(signal: AbortSignal): Promise<SyncAnswer>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
   plan(request: PlanRequest): Promise<PlanView>;
+  /** All that a plan rests on, for plans without us. Problems of the git port pass. */
+  snapshot(): Promise<SavedPlanning>;
   /** Finds out whether jobs that nobody wants any more came from older commits of their sources. */
   explain(): void;
   /** A name may be free that a source claimed in vain: reads such sources again. */
@@ -54,6 +58,8 @@ interface Progress {
 const firstBackoff = 5_000;
 const longestBackoff = 300_000;
 const passTimeout = 120_000;
+/** The mirror has what a dry run reads; only one that is damaged asks its remote. */
+const dryRunTimeout = 30_000;
 
 export function createSync(context: Context, direct: Direct): Sync {
   const { deps, keeper, journal } = context;
@@ -84,6 +90,9 @@ export function createSync(context: Context, direct: Direct): Sync {
     progress.set(source.name, made);
     return made;
   };
+
+  const planning = (whole: boolean) =>
+    within(deps.clock, dryRunTimeout, (signal) => takePlanning(context, acceptance, whole, signal));
 
   const schedule = (source: Source): void => {
     const p = progressOf(source);
@@ -245,7 +254,8 @@ export function createSync(context: Context, direct: Direct): Sync {
       await Promise.all(deps.sources.map((source) => pass(source, true)));
       return { approved: id };
     },
-    plan: (request) => planRequest(context, acceptance, request),
+    plan: async (request) => planOf(await planning(request.asSource === true), request),
+    snapshot: async () => savePlanning(await planning(true), deps.keys.fingerprint),
     explain() {
       acceptance.explain(abort.signal).catch((error: unknown) => {
         if (!abort.signal.aborted) deps.fatal(error instanceof Error ? error : new Error(String(error)));

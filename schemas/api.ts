@@ -15,6 +15,7 @@
  *   POST /v1/deploy                              DeployRequest -> DeployAnswer (after fsync; nothing waits for the outcome)
  *   POST /v1/delete                              {services?: string[], apps?: string[], actor?} -> {services: string[]}
  *   POST /v1/plan                                PlanRequest -> PlanView (changes nothing)
+ *   GET  /v1/snapshot                            ClusterSnapshot: what a plan rests on, for plans without a reconciler
  *   POST /v1/approve                             {id, actor?} -> {approved: string}
  *   POST /v1/nodes/:name/cordon                  CordonBody -> CordonAnswer; so are uncordon and drain (which waits for nothing)
  *   POST /v1/services/:name/scale                ScaleRequest -> VerbAnswer; so are stop, start and restart (VerbRequest)

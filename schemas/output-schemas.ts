@@ -3,6 +3,7 @@
  * command, with dashes. `<command>-watch` and `logs` describe one line: a stream has no end to close a list with.
  */
 import { type TSchema, Type } from 'typebox';
+import { ClusterSnapshotSchema } from './cluster-snapshot.ts';
 import { Descriptor } from './descriptor-schema.ts';
 import {
   AppSchema,
@@ -149,6 +150,10 @@ export const outputs = {
   scale: VerbSchema,
   'services inspect': ServiceSchema,
   'services ls': items(ServiceSchema),
+  snapshot: Type.Union([
+    ClusterSnapshotSchema,
+    Type.Object({ file: text, cluster: text, taken: Type.Number({ description: 'ms since 1970' }), bytes: count }),
+  ]),
   status: StatusSchema,
   start: VerbSchema,
   stop: Type.Union([Type.Object(stopped), VerbSchema]),

@@ -239,6 +239,36 @@ export const EventSchema = Type.Object({
   message: text(),
 });
 
+const PlacementScore = Type.Object({
+  spread: optional(
+    Type.Array(Type.Object({ label: text(), value: optional(text()), instances: count() }), {
+      description: 'instances of the service at its value of each label over which it is spread',
+    }),
+  ),
+  instances: count('instances of the service on the node, and recent failures of it there'),
+  promised: Type.Number({ description: 'percent of its memory or of its cores, whichever is more' }),
+  free: optional(Type.Number({ description: 'MB of memory that are not promised' })),
+});
+
+const PlacementSchema = Type.Object(
+  {
+    score: PlacementScore,
+    others: optional(
+      Type.Object(
+        {
+          fit: count('nodes that could have taken it, with the chosen one'),
+          next: optional(Type.Object({ node: text(), score: PlacementScore })),
+          unfit: Type.Array(Type.Object({ code: Type.Unsafe<HoldCode>(text()), nodes: count(), message: text() }), {
+            description: 'nodes that could not, by what was in the way',
+          }),
+        },
+        { description: 'absent where only this node was asked' },
+      ),
+    ),
+  },
+  { description: 'of what starts: how it came to its node, as it was before' },
+);
+
 export const PlanSchema = Type.Object({
   changes: Type.Array(
     Type.Object({
@@ -246,6 +276,7 @@ export const PlanSchema = Type.Object({
       subject: text('instance, or `node/<name>`'),
       node: optional(text()),
       detail: text(),
+      placement: optional(PlacementSchema),
     }),
   ),
   holds: Type.Array(HoldView),

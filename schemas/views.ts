@@ -1,7 +1,7 @@
 /** Views: what the API (api.ts) shows of a cluster and its plan, and the CLI prints. */
 import type { Problem } from './problem.ts';
 import type { Dialect } from './seed.ts';
-import type { CopyStatus, Hold, Want } from './status.ts';
+import type { CopyStatus, Hold, HoldCode, Want } from './status.ts';
 
 /** One line of a plan. */
 export interface PlanChange {
@@ -10,6 +10,34 @@ export interface PlanChange {
   readonly subject: string;
   readonly node?: string;
   readonly detail: string;
+  /** Of what starts: how it came to its node. */
+  readonly placement?: PlacementView;
+}
+
+/** What a choice of a node rests on, in this order; less is better, but for `free`. As it was before the choice. */
+export interface PlacementScore {
+  /** Instances of the service at the node's value of each label over which it is spread. */
+  readonly spread?: readonly { readonly label: string; readonly value?: string; readonly instances: number }[];
+  /** Instances of the service on the node, and recent failures of it there. */
+  readonly instances: number;
+  /** Percent of its memory or of its cores that is promised, whichever is more. */
+  readonly promised: number;
+  /** MB of memory that are not promised. Absent: nobody says how much it has. */
+  readonly free?: number;
+}
+
+/** How an instance came to a node. */
+export interface PlacementView {
+  readonly score: PlacementScore;
+  /** The rest is absent where only this node was asked: it belongs there, or was there before, or too much else had to be looked at. */
+  readonly others?: {
+    /** Nodes that could have taken it, with the chosen one. */
+    readonly fit: number;
+    /** The best of the others. */
+    readonly next?: { readonly node: string; readonly score: PlacementScore };
+    /** Nodes that could not, by the first thing that was in the way. */
+    readonly unfit: readonly { readonly code: HoldCode; readonly nodes: number; readonly message: string }[];
+  };
 }
 
 export interface PlanView {

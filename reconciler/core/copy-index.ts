@@ -28,6 +28,11 @@ function setCopy(index: Indexes, where: { service: ServiceName; node: NodeId; ke
   setIn(index.copiesOn, where.node, where.key, copy);
 }
 
+/** Puts a copy into both indexes as it is. */
+export function putCopy(index: Indexes, copy: Copy): void {
+  setCopy(index, { service: copy.service, node: copy.node, key: copyKey(copy.instance, copy.copy) }, copy);
+}
+
 function setIn(outer: Map<string, Map<string, Copy>>, name: string, key: string, copy?: Copy): void {
   const inner = outer.get(name) ?? new Map<string, Copy>();
   if (copy) inner.set(key, copy);

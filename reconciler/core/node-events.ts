@@ -120,7 +120,7 @@ export function setPart(world: World, id: NodeId, part: Part, at?: Mono): Set<Se
 }
 
 /** Counts anew what is reserved on the node, and plans what waits if something became free. */
-function reserve(world: World, id: NodeId): void {
+export function reserve(world: World, id: NodeId): void {
   const before = world.reserved.get(id);
   const documents = world.nodes.get(id)?.part.documents ?? {};
   const after = reservedBy(world.copiesOn.get(id)?.values() ?? [], documents);

@@ -5,6 +5,7 @@ import type { Now } from '../../schemas/ports.ts';
 import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
 import { labelOfVariable } from '../../schemas/variables.ts';
+import type { PlacementView } from '../../schemas/views.ts';
 import { type Candidate, candidateOf, type PlaceRequest, readOf, type Wish, withCopy } from './candidates.ts';
 import { type Chooser, createChooser } from './choose.ts';
 import type { Filter } from './filter.ts';
@@ -12,7 +13,7 @@ import { filters, runtimeFor, standingFilters } from './filters.ts';
 import type { Node, Policy, View } from './model.ts';
 import { uncounted } from './room.ts';
 import { createScene, labelValue, type Scene, type Surroundings } from './scene.ts';
-import { compareCandidates } from './score.ts';
+import { compareCandidates, scoreOf } from './score.ts';
 
 export type Placed =
   | {
@@ -28,6 +29,8 @@ export type Placed =
 /** Places the copies of one service one after the other: each sees what the ones before it took. */
 export interface Placer {
   place(request: PlaceRequest): Placed;
+  /** Takes the node that `place` chose for it in a plan of the same world, and says what it was chosen by. `others`: look at all. */
+  consider(request: PlaceRequest, chosen: NodeId, others: boolean): PlacementView;
   /** Every node that could take it, the best first; or why there is none. Takes nothing. */
   rank(request: PlaceRequest): { readonly nodes: readonly Node[] } | { readonly hold: Hold };
 }
@@ -76,7 +79,34 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
     return explain(byName(among), wish, scene);
   };
 
+  const take = (best: Candidate, wish: Wish): void => {
+    const { scene, chooser } = look();
+    scene.take(best, wish);
+    taken.set(best.id, withCopy(best, wish));
+    chooser.took(best.id);
+  };
+  const othersOf = (chosen: Candidate, wish: Wish): Pick<PlacementView, 'others'> => {
+    const { scene } = look();
+    const among = byName(all());
+    const [best, next, ...rest] = rankAmong(among, wish);
+    // It was chosen by another wish than that of a new copy: who else there was says nothing.
+    if (best?.id !== chosen.id) return {};
+    const unfit = [...sift(among, wish, scene)].map(([{ code, explain: say }, nodes]) => {
+      return { code, nodes: nodes.length, message: say(nodes, wish, scene) };
+    });
+    const second = next && { node: next.node.record.name, score: scoreOf(next, wish, scene) };
+    return { others: { fit: rest.length + (next ? 2 : 1), ...(second && { next: second }), unfit } };
+  };
+
   return {
+    consider(request, id, others) {
+      const wish = wishOf(request);
+      const chosen = at(id);
+      const score = scoreOf(chosen, wish, look().scene);
+      const view: PlacementView = { score, ...(others ? othersOf(chosen, wish) : {}) };
+      take(chosen, wish);
+      return view;
+    },
     rank(request) {
       const wish = wishOf(request);
       const direct = directProblem(view, wish);
@@ -92,10 +122,7 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
       const best = bestFor(wish);
       const runtime = best && runtimeFor(best.node, wish.run);
       if (!best || !runtime) return { kind: 'refused', hold: refuse(wish) };
-      const { scene, chooser } = look();
-      scene.take(best, wish);
-      taken.set(best.id, withCopy(best, wish));
-      chooser.took(best.id);
+      take(best, wish);
       return {
         kind: 'placed',
         node: best.id,

@@ -23,16 +23,20 @@ export function planOrder(view: Pick<View, 'desired'>, names: Iterable<ServiceNa
 }
 
 /** Plans every service that is wanted or has copies. `world` stays as it is. */
-export function planAll(world: View, policy: Policy, now: Now): Plan {
-  return foldPlans(cloneWorld(world), policy, now);
+export function planAll(world: View, policy: Policy, now: Now, planned?: Planned): Plan {
+  return foldPlans(cloneWorld(world), policy, now, planned);
 }
 
+/** Hears of the plan of each service with the world for which it was made, before it counts as done. */
+export type Planned = (view: View, service: ServiceName, plan: ServicePlan) => void;
+
 /** As {@link planAll}, on a world that becomes what the plan makes of it. */
-export function foldPlans(world: World, policy: Policy, now: Now): Plan {
+export function foldPlans(world: World, policy: Policy, now: Now, planned?: Planned): Plan {
   const services = new Map<ServiceName, ServicePlan>();
   for (const service of planOrder(world, [...world.desired.keys(), ...world.copies.keys()])) {
     const plan = planService(world, service, policy, now);
     services.set(service, plan);
+    planned?.(world, service, plan);
     apply(world, { kind: 'rollout', service, ...(plan.rollout ? { rollout: plan.rollout } : {}), at: now.mono });
     apply(world, { kind: 'schedule', service, ...(plan.schedule ? { state: plan.schedule } : {}) });
     apply(world, { kind: 'noticed', service, copies: plan.noticed ?? [], at: now.mono });

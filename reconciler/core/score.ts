@@ -1,4 +1,5 @@
 /** Which of the admitted nodes gets it: order of preference, the same for the same input. */
+import type { PlacementScore } from '../../schemas/views.ts';
 import type { Candidate, Wish } from './candidates.ts';
 import type { Policy } from './model.ts';
 import { compareRank, type Rank, rankWith } from './node-index.ts';
@@ -15,6 +16,26 @@ export function compareCandidates(a: Candidate, b: Candidate, wish: Wish, scene:
     scene.weight(a.id) - scene.weight(b.id) ||
     (policy.placement === 'best_fit' ? compareRank(rankOf(b), rankOf(a)) : compareRank(rankOf(a), rankOf(b)))
   );
+}
+
+/** What it is compared by, for people. */
+export function scoreOf(candidate: Candidate, wish: Wish, scene: Scene): PlacementScore {
+  const { facts, reserved, id } = candidate;
+  const { capacity, labels } = facts;
+  const share = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
+  const promised = Math.max(share(reserved.memory, capacity.memory), share(reserved.vcpus, capacity.cpu));
+  const free = capacity.memory - reserved.memory;
+  const spread = (wish.placement.spread ?? []).map(({ label }) => {
+    const value = labelValue(labels, label);
+    const instances = value === undefined ? 0 : scene.count(label, value, wish.instance);
+    return { label, ...(value !== undefined && { value }), instances };
+  });
+  return {
+    ...(spread.length > 0 && { spread }),
+    instances: scene.weight(id),
+    promised: Math.round(promised * 1000) / 10,
+    ...(Number.isFinite(free) && { free }),
+  };
 }
 
 /** How full the candidate is, with what was placed on it in this plan. */

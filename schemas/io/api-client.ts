@@ -20,6 +20,7 @@ import type {
 } from '../api.ts';
 import type { CordonBody } from '../api-bodies.ts';
 import type { ClusterEvent } from '../cluster-events.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { ExecConnection } from '../exec.ts';
 import type { IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer, TlsAnswer } from '../joining.ts';
 import type { Hold } from '../status.ts';
@@ -62,6 +63,8 @@ export interface ApiClient {
   move(instance: string, request: MoveRequest, signal: AbortSignal): Promise<SlotAnswer>;
   replicate(instance: string, request: ReplicateRequest, signal: AbortSignal): Promise<SlotAnswer>;
   plan(request: PlanRequest, signal: AbortSignal): Promise<PlanView>;
+  /** What `plan --offline` reads. */
+  snapshot(signal: AbortSignal): Promise<ClusterSnapshot>;
   approve(request: ApproveRequest, signal: AbortSignal): Promise<{ readonly approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
   createToken(
@@ -170,6 +173,7 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     replicate: (instance, request, signal) =>
       post(`/v1/instances/${encodeURIComponent(instance)}/replicate`, request, signal),
     plan: (request, signal) => post('/v1/plan', request, signal),
+    snapshot: (signal) => get('/v1/snapshot', signal),
     approve: (request, signal) => post('/v1/approve', request, signal),
     sync: (signal) => post('/v1/sync', {}, signal),
     createToken: (request, signal) => post('/v1/tokens', request, signal),

@@ -49,6 +49,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     calculate: (job) => ({ workers: [], job }),
     register: refuse,
     plan: refuse,
+    snapshot: refuse,
     approve: refuse,
     sync: refuse,
     createToken: refuse,

@@ -15,6 +15,7 @@ export function readRoutes(app: FastifyInstance, control: ControlPlane): void {
     const [subject = ''] = manyOf(query, 'subject');
     return control.why(subject);
   });
+  app.get('/v1/snapshot', async () => control.snapshot());
   app.get('/v1/holds', async () => ({ items: control.holds() }));
   app.get<ListRoute>('/v1/apps', async ({ query }) => ({ items: select(control.apps(), query, resolveApp) }));
   app.get<ListRoute>('/v1/services', async ({ query }) => ({
