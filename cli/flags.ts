@@ -2,6 +2,8 @@
 import { Flags } from '@oclif/core';
 import { parseDuration } from '../schemas/duration.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
+import { actorName } from './services/actor.ts';
+import type { Asker } from './services/commit-edit.ts';
 
 /** A duration as `90s`, `5m`, `2h` or seconds; the value is in ms. */
 export const durationFlag = Flags.custom<number>({
@@ -21,6 +23,20 @@ export const verbFlags = {
   for: durationFlag({ description: 'how long it holds on what git owns (default 1h)' }),
   reason: Flags.string({ description: 'why, for those who see the override' }),
 };
+
+/** Of verbs that can change the repository instead of deviating from it. */
+export const commitFlags = {
+  commit: Flags.boolean({
+    exclusive: ['for'],
+    description: 'change the file in your working copy of the repository, commit and push it, instead of an override',
+  }),
+  repo: Flags.string({ dependsOn: ['commit'], description: 'working copy for --commit (default: the one around here)' }),
+};
+
+/** Who asks for a commit, and why. */
+export function askerOf(flags: { readonly reason?: string | undefined; readonly repo?: string | undefined }): Asker {
+  return { actor: actorName(), reason: flags.reason, repository: flags.repo };
+}
 
 /** What these flags ask for. */
 export function verbRequest(flags: { readonly for?: number | undefined; readonly reason?: string | undefined }): {

@@ -8,7 +8,8 @@ import { durationFlag } from './flags.ts';
 import { createProgress } from './progress.ts';
 import type { OutputFormat } from './render/output.ts';
 import { progressLines, renderOutcomes } from './render/progress.ts';
-import { overrideNote } from './render/verbs.ts';
+import { commitText, overrideNote } from './render/verbs.ts';
+import type { CommitNote } from './services/commit-edit.ts';
 import { defaultTimeout } from './services/deploy.ts';
 import { exitCodeOfOutcomes, type ServiceOutcome, waitForOutcomes } from './services/outcome.ts';
 import { checkRestarted } from './services/restarted.ts';
@@ -26,6 +27,8 @@ export interface VerbWait {
 
 /** What a verb prints. */
 export interface VerbResult extends VerbAnswer {
+  /** Of a verb with --commit. */
+  readonly commit?: CommitNote;
   /** Empty when nobody waited. */
   readonly outcomes: readonly ServiceOutcome[];
 }
@@ -35,11 +38,12 @@ export abstract class VerbCommand extends BaseCommand {
   /** Says what was taken, waits, prints, and ends with the exit code of the outcome. `goal`: what counts as done beside settled. */
   protected async conclude(
     api: ApiClient,
-    answer: VerbAnswer,
+    answer: VerbAnswer & Pick<VerbResult, 'commit'>,
     how: VerbWait & { readonly text: string; readonly goal?: Outcome },
   ): Promise<void> {
     const started = performance.now();
     this.say(`${answer.service}: ${answer.changed ? how.text : `${how.text} already`}${overrideNote(answer.override)}`);
+    if (answer.commit) this.say(commitText(answer.commit));
     const progress = createProgress(process.stderr);
     const options = {
       timeout: how.timeout ?? defaultTimeout,

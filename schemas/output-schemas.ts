@@ -64,6 +64,17 @@ const ServiceOutcome = Type.Object({
   view: Type.Optional(ServiceSchema),
 });
 
+const CommitSchema = Type.Object(
+  {
+    source: text,
+    commit: text,
+    file: Type.String({ description: 'from the root of the repository' }),
+    line: Type.Integer({ minimum: 1 }),
+    changed: Type.Boolean({ description: 'false: the file said so already' }),
+  },
+  { description: 'with --commit' },
+);
+
 const SlotSchema = Type.Object({
   instance: text,
   node: Type.Optional(text),
@@ -77,6 +88,7 @@ const VerbSchema = Type.Object({
   instances: texts,
   after: Type.Optional(Type.String({ description: 'a restart: older copies, and this one, were to be replaced' })),
   override: Type.Optional(OverrideSchema),
+  commit: Type.Optional(CommitSchema),
   outcomes: Type.Array(ServiceOutcome, { description: 'empty with --detach' }),
 });
 
@@ -86,6 +98,7 @@ const cordonAnswer = Type.Object({
   node: text,
   changed: Type.Boolean({ description: 'false: it was so already' }),
   cordoned: Type.Optional(CordonView),
+  commit: Type.Optional(CommitSchema),
 });
 
 /** By command, as it is typed. */

@@ -1,4 +1,6 @@
 import { Args, Flags } from '@oclif/core';
+import type { ApiClient } from '../../schemas/io/api-client.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
 import { BaseCommand } from '../base-command.ts';
 import { verbFlags, verbRequest } from '../flags.ts';
 import { overrideNote } from '../render/verbs.ts';
@@ -13,6 +15,7 @@ export default class Move extends BaseCommand {
   static override flags = {
     to: Flags.string({ required: true, description: 'name, id or alias of a node' }),
     ...verbFlags,
+    commit: Flags.boolean({ hidden: true, description: 'refused: a descriptor does not say where one instance is' }),
     'accept-empty-volume': Flags.boolean({ description: 'leave its data behind: it starts with empty volumes there' }),
   };
   static override examples = [
@@ -23,6 +26,7 @@ export default class Move extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Move);
     const api = await this.connect(flags);
+    if (flags.commit) await this.refuseCommit(api, args.instance, flags.to);
     const data = flags['accept-empty-volume'] && { accept_empty_volume: true };
     const request = { ...verbRequest(flags), to: flags.to, ...data, actor: actorName() };
     const answer = await api.move(args.instance, request, this.signal);
@@ -30,5 +34,14 @@ export default class Move extends BaseCommand {
       name: answer.instance,
       text: () => `${answer.instance} moves to ${answer.node}${overrideNote(answer.override)}`,
     });
+  }
+  /** A `direct` constraint would bind all instances, and for good: nothing would replace them when that node is lost. */
+  private async refuseCommit(api: ApiClient, instance: string, to: string): Promise<never> {
+    const [view] = await api.instances([instance], this.signal);
+    const { file, line, name } = await api.service(view?.service ?? instance, this.signal);
+    const message = 'a descriptor says where a service may be, not where one of its instances is';
+    const hint = `without --commit it moves; to bind all of ${name} for good, write \`constraints: [{type: direct, node: ${to}}]\` there`;
+    const place = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
+    throw new ProblemError(problem('REFUSED', message, { ...place, subject: instance, hint }));
   }
 }

@@ -1,20 +1,21 @@
 import { Args } from '@oclif/core';
 import { usage } from '../base-command.ts';
-import { verbFlags, verbRequest } from '../flags.ts';
+import { askerOf, commitFlags, verbFlags, verbRequest } from '../flags.ts';
 import { actorName } from '../services/actor.ts';
 import { VerbCommand, waitFlags } from '../verb-command.ts';
 
 export default class Scale extends VerbCommand {
   static override description =
-    'run so many instances of a service, and wait for it: new ones get the next numbers, the highest go first. For what git owns it is an override';
+    'run so many instances of a service, and wait for it: new ones get the next numbers, the highest go first. For what git owns it is an override, or with --commit a commit';
   static override args = {
     service: Args.string({ required: true, description: 'name of a service' }),
     replicas: Args.string({ required: true, description: 'how many instances' }),
   };
-  static override flags = { ...verbFlags, ...waitFlags };
+  static override flags = { ...verbFlags, ...commitFlags, ...waitFlags };
   static override examples = [
     '<%= config.bin %> scale shop.default.web.default 5',
     '<%= config.bin %> scale web 5 --for 2h --reason "sale until noon"',
+    '<%= config.bin %> scale web 5 --commit --reason "it is always full"',
   ];
 
   async run(): Promise<void> {
@@ -23,8 +24,15 @@ export default class Scale extends VerbCommand {
       usage(`\`${args.replicas}\` is not a number from 0 to 10000`, 'oakctl scale web 3');
     const replicas = Number(args.replicas);
     const api = await this.connect(flags);
+    const text = `scaled to ${replicas}`;
+    if (flags.commit) {
+      const { commitScale } = await import('../services/commit-service.ts');
+      const asked = { service: args.service, replicas };
+      const committed = await commitScale(api, asked, askerOf(flags), this.signal);
+      return this.conclude(api, committed, { ...flags, text });
+    }
     const request = { ...verbRequest(flags), replicas, actor: actorName() };
     const answer = await api.scale(args.service, request, this.signal);
-    await this.conclude(api, answer, { ...flags, text: `scaled to ${replicas}` });
+    await this.conclude(api, answer, { ...flags, text });
   }
 }

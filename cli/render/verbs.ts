@@ -1,5 +1,6 @@
 /** What a verb did, for people. */
 import type { OverrideView } from '../../schemas/views.ts';
+import type { CommitNote } from '../services/commit-edit.ts';
 import { age } from './ages.ts';
 
 /** ` (override 1a2b3c4d, 1h left)`: what git owns is as it says again when that is over. */
@@ -7,4 +8,10 @@ export function overrideNote(override: OverrideView | undefined): string {
   if (!override) return '';
   const left = override.until === undefined ? '' : `, ${age(Math.max(0, override.until - Date.now()))} left`;
   return ` (override ${override.id}${left}; oakctl overrides rm ${override.id} ends it)`;
+}
+
+/** `app.yaml:4, commit 1a2b3c4 of main`, or that there was nothing to commit. */
+export function commitText({ file, line, commit, source, changed }: CommitNote): string {
+  const id = commit.slice(0, 7);
+  return `${file}:${line}: ${changed ? `pushed as ${id}` : `nothing to commit, it says so at ${id}`} (source ${source})`;
 }

@@ -4,7 +4,6 @@
  */
 import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import type { SimpleGit } from 'simple-git';
 import type { DocumentText } from '../../schemas/api.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
 import { referencedPath } from '../../schemas/descriptor-files.ts';
@@ -12,6 +11,7 @@ import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ServiceView, SourceView } from '../../schemas/views.ts';
 import type { Wanted } from './outcome.ts';
+import { commitFiles, findWorkingCopy, pushHead, requireBranch } from './working-copy.ts';
 
 export interface Committed {
   readonly source: string;
@@ -36,21 +36,15 @@ export async function commitDocuments(
   signal: AbortSignal,
 ): Promise<Committed> {
   const wanted = documents.flatMap(readWanted);
-  const { git, root, source, remote } = await findWorkingCopy(documents, options, signal);
-  await requireBranch(git, source.branch);
+  const holders = documents.filter(({ file }) => file !== 'stdin').map(({ file }) => dirname(resolve(file)));
+  const folders = options.repository === undefined ? [...holders.slice(0, 1), process.cwd()] : [options.repository];
+  const copy = await findWorkingCopy(folders, options.sources, signal);
+  await requireBranch(copy);
+  const { root, source } = copy;
   const files = await writeDocuments(documents, root, source.path);
-  await git.raw(['add', '--', ...files]);
-  const changed = (await git.raw(['status', '--porcelain', '--', ...files])).trim() !== '';
-  if (changed) {
-    const names = [...new Set(wanted.map(({ name }) => name))].join(', ');
-    await git.raw(['commit', '--quiet', '-m', `Deploy ${names}`, '--', ...files]).catch((error: Error) => {
-      throw refused('git commit failed', error);
-    });
-  }
-  await git.raw(['push', '--quiet', remote, `HEAD:refs/heads/${source.branch}`]).catch((error: Error) => {
-    throw refused(`git push to ${remote} failed`, error, '`git pull --rebase`, then again');
-  });
-  return { source: source.name, commit: (await git.revparse(['HEAD'])).trim(), changed, files, wanted };
+  const names = [...new Set(wanted.map(({ name }) => name))].join(', ');
+  const changed = await commitFiles(copy, files, `Deploy ${names}`);
+  return { source: source.name, commit: await pushHead(copy), changed, files, wanted };
 }
 
 /**
@@ -91,79 +85,6 @@ function readWanted(document: DocumentText): readonly Wanted[] {
   return services.map(({ spec }) => ({ name: spec.name, digest: spec.digest }));
 }
 
-interface WorkingCopy {
-  readonly git: SimpleGit;
-  readonly root: string;
-  readonly source: SourceView;
-  /** Name of the remote that is the source. */
-  readonly remote: string;
-}
-
-async function findWorkingCopy(
-  documents: readonly DocumentText[],
-  options: CommitOptions,
-  signal: AbortSignal,
-): Promise<WorkingCopy> {
-  const holders = documents.filter(({ file }) => file !== 'stdin').map(({ file }) => dirname(resolve(file)));
-  const folders = options.repository === undefined ? [...holders.slice(0, 1), process.cwd()] : [options.repository];
-  for (const folder of folders) {
-    const found = await openWorkingCopy(folder, options.sources, signal);
-    if (found) return found;
-  }
-  const urls = options.sources.map(({ url }) => url).join(', ');
-  throw new ProblemError(
-    problem('REFUSED', `${folders.join(' and ')}: no working copy of the cluster's repository`, {
-      hint: urls ? `run it inside a clone of ${urls}, or name one by \`--repo\`` : 'the cluster has no git source',
-    }),
-  );
-}
-
-/** The working copy around a folder if one of its remotes is a source. Git is stopped by the signal. */
-async function openWorkingCopy(
-  folder: string,
-  sources: readonly SourceView[],
-  signal: AbortSignal,
-): Promise<WorkingCopy | undefined> {
-  const { simpleGit } = await import('simple-git');
-  const git = simpleGit({ baseDir: folder, abort: signal, trimmed: true });
-  const root = await git.revparse(['--show-toplevel']).catch(() => undefined);
-  if (root === undefined) return undefined;
-  const inRoot = simpleGit({ baseDir: root, abort: signal, trimmed: true });
-  for (const { name, refs } of await inRoot.getRemotes(true)) {
-    for (const source of sources) {
-      if (await sameUrl(refs.push || refs.fetch, source.url)) return { git: inRoot, root, source, remote: name };
-    }
-  }
-  return undefined;
-}
-
-/** Same repository? Local ones by real path, others by their text without user, `.git` and slashes at the end. */
-export async function sameUrl(a: string, b: string): Promise<boolean> {
-  const [left, right] = await Promise.all([canonicalUrl(a), canonicalUrl(b)]);
-  return left === right;
-}
-
-async function canonicalUrl(url: string): Promise<string> {
-  const path = url.startsWith('file://') ? decodeURIComponent(new URL(url).pathname) : url;
-  if (path.startsWith('/')) return realpath(path).catch(() => path);
-  const scp = /^(?:[^@/]+@)?([^:/]+):(?!\/\/)(.+)$/.exec(url);
-  const bare = scp ? `${scp[1]}/${scp[2]}` : url.replace(/^[a-z+]+:\/\//, '').replace(/^[^@/]+@/, '');
-  return bare
-    .replace(/\/+$/, '')
-    .replace(/\.git$/, '')
-    .toLowerCase();
-}
-
-async function requireBranch(git: SimpleGit, branch: string): Promise<void> {
-  const current = await git.raw(['symbolic-ref', '--quiet', '--short', 'HEAD']).catch(() => 'no branch');
-  if (current.trim() === branch) return;
-  throw new ProblemError(
-    problem('REFUSED', `the working copy is on ${current.trim()}, the cluster follows ${branch}`, {
-      hint: `\`git switch ${branch}\` first`,
-    }),
-  );
-}
-
 /**
  * A file that lies in the working copy stays where it is; others go, by their name, to the folder that the cluster reads. What they
  * take in goes with them.
@@ -194,9 +115,4 @@ async function writeDocuments(documents: readonly DocumentText[], root: string, 
 function stdinName({ text, files = {} }: DocumentText): string {
   const app = parseDescriptor(text, 'stdin', { files }).services[0]?.spec.name.split('.')[0];
   return `${app ?? 'application'}.yaml`;
-}
-
-function refused(what: string, error: Error, hint?: string): ProblemError {
-  const said = error.message.trim().split('\n').slice(-3).join(' ');
-  return new ProblemError(problem('REFUSED', `${what}: ${said}`, hint ? { hint } : {}), { cause: error });
 }

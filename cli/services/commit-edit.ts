@@ -1,0 +1,130 @@
+/**
+ * Verbs by commit: one value of a file of the working copy is changed in place, committed with the user's identity, and pushed. What
+ * the user has not committed in that file is never mixed with it.
+ */
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import type { DocumentText } from '../../schemas/api.ts';
+import type { ApiClient } from '../../schemas/io/api-client.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { SourceView } from '../../schemas/views.ts';
+import { readFolder } from './documents.ts';
+import { withReferences } from './references.ts';
+import { commitFiles, findWorkingCopy, pushHead, requireBranch, type WorkingCopy } from './working-copy.ts';
+
+/** Where a cluster's repository is, and which part of it the cluster reads. */
+export interface Repository {
+  readonly copy: WorkingCopy;
+  readonly cluster: string;
+  /** Several clusters read this repository, each its own folder, and `common/`. */
+  readonly isShared: boolean;
+}
+
+/** Who asked for a commit, and why. */
+export interface Asker {
+  readonly actor: string;
+  readonly reason?: string | undefined;
+  /** The working copy; default: the one around this folder. */
+  readonly repository?: string | undefined;
+}
+
+/** What a verb wrote to the repository. */
+export interface CommitNote {
+  readonly source: string;
+  readonly commit: string;
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly line: number;
+  /** False: the file said so already. */
+  readonly changed: boolean;
+}
+
+/** The working copy of this source, on the branch that the cluster follows. REFUSED. `source`: absent: of any source. */
+export async function openRepository(
+  api: Pick<ApiClient, 'status'>,
+  source: string | undefined,
+  { repository }: Asker,
+  signal: AbortSignal,
+): Promise<Repository> {
+  const { sources, cluster } = await api.status(signal);
+  const chosen = source === undefined ? sources : sources.filter(({ name }) => name === source);
+  const copy = await findWorkingCopy([repository ?? process.cwd()], chosen, signal);
+  await requireBranch(copy);
+  const clusters = await stat(join(copy.root, copy.source.path, 'clusters')).catch(() => undefined);
+  return { copy, cluster, isShared: clusters?.isDirectory() ?? false };
+}
+
+/** Files that the cluster reads, as it names them. `first`: is looked at before all others. */
+export async function* filesOf(repository: Repository, first?: string): AsyncIterable<DocumentText> {
+  const { copy } = repository;
+  const { root } = copy;
+  if (first !== undefined && (await isFile(join(root, first)))) yield readDocument(copy, first);
+  for (const folder of rootsOf(repository)) {
+    if (!(await stat(join(root, folder)).catch(() => undefined))) continue;
+    for (const { file, text, files } of await readFolder(join(root, folder))) {
+      const path = posix.join(folder, file);
+      if (path !== first) yield { file: path, text, ...(files && { files }) };
+    }
+  }
+}
+
+/** The folders that the cluster reads, its own before what it shares with others. */
+export function rootsOf({ copy: { source }, cluster, isShared }: Repository): readonly string[] {
+  return (isShared ? [`clusters/${cluster}`, 'common'] : ['']).map((below) => posix.join(source.path, below));
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}
+
+/** One file of the repository, with what it takes in. */
+async function readDocument({ root }: WorkingCopy, file: string): Promise<DocumentText> {
+  const text = await readFile(join(root, file), 'utf8');
+  return withReferences({ file, text }, dirname(join(root, file)));
+}
+
+/** REFUSED when other clusters read the file, too: `line` of what would be changed for all of them. */
+export function requireOwn({ copy, cluster, isShared }: Repository, file: string, line: number): void {
+  if (!isShared || !file.startsWith(posix.join(copy.source.path, 'common/'))) return;
+  const message = `every cluster of the repository reads it: a commit would change more than ${cluster}`;
+  const hint = `change it there for all, or move it to clusters/${cluster}/; without --commit it is for this cluster alone`;
+  throw new ProblemError(problem('REFUSED', message, { file, line, hint }));
+}
+
+/** REFUSED while the file has changes that are not committed: they would go with ours. */
+export async function requireClean({ copy: { git } }: Repository, file: string): Promise<void> {
+  if ((await git.raw(['status', '--porcelain', '--', file])).trim() === '') return;
+  const hint = 'commit them, or `git stash` them, then again';
+  throw new ProblemError(problem('REFUSED', 'it has changes that are not committed', { file, hint }));
+}
+
+export interface Change {
+  readonly file: string;
+  readonly line: number;
+  readonly before: string;
+  readonly text: string;
+  /** First line of the message. */
+  readonly subject: string;
+}
+
+/** Writes, commits, pushes; pushes also what was committed before and did not get there. The file is as it was if git refuses. */
+export async function commitChange({ copy }: Repository, change: Change, asker: Asker): Promise<CommitNote> {
+  const { file, line, before, text, subject } = change;
+  const path = join(copy.root, file);
+  let changed = false;
+  if (text !== before) {
+    await writeFile(path, text);
+    changed = await commitFiles(copy, [file], messageOf(subject, asker)).catch(async (error: unknown) => {
+      await writeFile(path, before);
+      await copy.git.raw(['add', '--', file]);
+      throw error;
+    });
+  }
+  return { source: copy.source.name, commit: await pushHead(copy), file, line, changed };
+}
+
+/** Who and why stand in the message: git's author is whose working copy it is. */
+function messageOf(subject: string, { actor, reason }: Asker): string {
+  const why = reason === undefined ? [] : [reason.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim()];
+  return [subject, ...why, `Asked-by: ${actor}`].join('\n\n');
+}
