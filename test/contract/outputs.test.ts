@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
 import type { ProcessRow } from '../../cli/local/ps.ts';
 import type { DownReport, StopReport } from '../../cli/local/stop.ts';
 import type { UpReport } from '../../cli/local/up.ts';
+import type { CommitNote } from '../../cli/services/commit-edit.ts';
 import type { ContextRow } from '../../cli/services/contexts.ts';
 import type { Deployed } from '../../cli/services/deploy.ts';
 import type { Finding } from '../../cli/services/doctor.ts';
@@ -14,6 +15,7 @@ import type { Drained } from '../../cli/services/drain.ts';
 import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
 import type { VerbResult } from '../../cli/verb-command.ts';
+import { savePlanning } from '../../reconciler/saved-planning.ts';
 import type { CordonAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
@@ -25,14 +27,17 @@ import type {
   InstanceView,
   NodeView,
   OverrideView,
+  PlacementView,
   PlanView,
   ServiceView,
   TokenView,
 } from '../../schemas/views.ts';
 import { listenApi, type TestApi, testToken } from '../support/api-server.ts';
+import { aPolicy, at } from '../support/builders.ts';
 import { commandNames, runCommand } from '../support/commands.ts';
 import { curlApplication } from '../support/descriptors.ts';
 import { fakeControlPlane, fakeEvent, fakeInstance, fakeNode, fakeService } from '../support/fake-control-plane.ts';
+import { aFleet } from '../support/fleet.ts';
 
 const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
@@ -145,6 +150,16 @@ const node = fakeNode('pi1', {
   problems: [{ code: 'X', message: 'm' }],
 });
 
+const score = { spread: [{ label: 'zone', value: 'a', instances: 1 }], instances: 1, promised: 12.5, free: 800 };
+const placement: PlacementView = {
+  score,
+  others: { fit: 2, next: { node: 'pi2', score }, unfit: [{ code: 'NODES_CORDONED', nodes: 1, message: 'm' }] },
+};
+const snapshot = savePlanning(
+  { world: aFleet(1).world, policy: aPolicy(), now: at(0), limits: 'none', direct: {} },
+  'ab'.repeat(32),
+);
+
 let api: TestApi;
 let home: string;
 beforeAll(async () => {
@@ -160,11 +175,12 @@ beforeAll(async () => {
     }),
     remove: async () => ({ services: ['blog.default.web.default'] }),
     plan: async () => ({
-      changes: [{ action: 'start', subject: instance.name, node: 'pi1', detail: 'd' }],
+      changes: [{ action: 'start', subject: instance.name, node: 'pi1', detail: 'd', placement }],
       holds: [hold],
       settled: 2,
       problems: [{ ...wrong, severity: 'warning' }],
     }),
+    snapshot: async () => snapshot,
     move: async (name) => ({ instance: name, node: 'pi1' }),
     replicate: async (name) => ({ instance: name }),
     approve: async (id) => ({ approved: id }),
@@ -247,6 +263,7 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['scale', 'shop', '3'],
   ['services inspect', 'shop'],
   ['services ls'],
+  ['snapshot', '--out', 'NEW'],
   ['start', 'shop'],
   ['status'],
   ['sync'],
@@ -309,7 +326,7 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'events'>>().toEqualTypeOf<Items<ClusterEvent>>();
   expectTypeOf<Output<'instances ls'>>().toEqualTypeOf<Items<InstanceView>>();
   expectTypeOf<Output<'logs'>>().toEqualTypeOf<LogLine>();
-  expectTypeOf<Output<'nodes cordon'>>().toEqualTypeOf<Frozen<CordonAnswer>>();
+  expectTypeOf<Output<'nodes cordon'>>().toEqualTypeOf<Frozen<CordonAnswer & { commit?: CommitNote }>>();
   expectTypeOf<Output<'nodes drain'>>().toEqualTypeOf<Frozen<Drained>>();
   expectTypeOf<Output<'nodes inspect'>>().toEqualTypeOf<Frozen<NodeView>>();
   expectTypeOf<Output<'nodes token ls'>>().toEqualTypeOf<Items<TokenView>>();

@@ -1,0 +1,39 @@
+import { afterEach, expect, it } from 'vitest';
+import { setReplicas } from '../../cli/services/edit-service.ts';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { tell } from '../support/memory-story.ts';
+
+let cluster: MemoryCluster;
+const { service, settled, count, instancesOf } = tell(() => cluster);
+afterEach(async () => {
+  expect(cluster.fatal).toEqual([]);
+  await cluster.close();
+});
+
+it('a commit of the number of instances ends the override of it, restarts nothing, and holds over a restart', async () => {
+  cluster = await createMemoryCluster({});
+  const text = descriptor([{ microservice_name: 'web', replicas: 2 }]);
+  await cluster.push({ 'web.yaml': text });
+  await settled('web');
+  const { control } = cluster.reconciler;
+  await control.scale(service('web'), 4, { actor: 'ann' });
+  await count('web', 4);
+  const before = cluster.handles();
+  expect(control.overrides()).toHaveLength(1);
+
+  const edited = setReplicas({ file: 'web.yaml', text }, service('web'), 4).text;
+  await cluster.push({ 'web.yaml': edited });
+  await settled('web');
+  expect(control.overrides()).toEqual([]);
+  expect(cluster.handles()).toEqual(before);
+  await cluster.restartReconciler();
+  await cluster.clock.advance(7_200_000);
+  expect(instancesOf('web')).toHaveLength(4);
+  expect(cluster.handles()).toEqual(before);
+
+  const stopped = setReplicas({ file: 'web.yaml', text: edited }, service('web'), 0).text;
+  await cluster.push({ 'web.yaml': stopped });
+  await count('web', 0);
+  await cluster.push({ 'web.yaml': setReplicas({ file: 'web.yaml', text: stopped }, service('web'), 4).text });
+  await count('web', 4);
+});
