@@ -30,7 +30,10 @@ export const commitFlags = {
     exclusive: ['for'],
     description: 'change the file in your working copy of the repository, commit and push it, instead of an override',
   }),
-  repo: Flags.string({ dependsOn: ['commit'], description: 'working copy for --commit (default: the one around here)' }),
+  repo: Flags.string({
+    dependsOn: ['commit'],
+    description: 'working copy for --commit (default: the one around here)',
+  }),
 };
 
 /** Who asks for a commit, and why. */

@@ -186,10 +186,14 @@ export function parseSnapshot<T extends ClusterSnapshot>(
     const isOlder = typeof version === 'number' && version < snapshotVersion;
     const kind = isOlder ? 'an older' : 'another';
     const hint = isOlder ? `take a new one: ${takeOne}` : 'read it with the oakctl that wrote it, or take a new one';
-    return refuse(`it is of ${kind} version (${String(version)}), and this oakctl reads version ${snapshotVersion}`, hint);
+    return refuse(
+      `it is of ${kind} version (${String(version)}), and this oakctl reads version ${snapshotVersion}`,
+      hint,
+    );
   }
   const parsed = parseMessage<T>(ClusterSnapshotSchema, source, Number.MAX_SAFE_INTEGER);
-  if (!parsed.ok) return refuse(parsed.problem.message, 'it was changed or damaged: take a new one', parsed.problem.subject);
+  if (!parsed.ok)
+    return refuse(parsed.problem.message, 'it was changed or damaged: take a new one', parsed.problem.subject);
   if (cluster !== undefined && parsed.value.cluster !== cluster) {
     return refuse(`it is of the cluster ${parsed.value.cluster}, not of ${cluster}`, 'take one of that cluster');
   }

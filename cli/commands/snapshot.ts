@@ -5,7 +5,10 @@ export default class Snapshot extends BaseCommand {
   static override description =
     'save all that a plan rests on (nodes, what runs, what is wanted, policy; no credential), for `plan --offline`';
   static override flags = { out: Flags.string({ description: 'file to write; default: standard output' }) };
-  static override examples = ['<%= config.bin %> snapshot --out cluster.json', '<%= config.bin %> snapshot > cluster.json'];
+  static override examples = [
+    '<%= config.bin %> snapshot --out cluster.json',
+    '<%= config.bin %> snapshot > cluster.json',
+  ];
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Snapshot);

@@ -8,7 +8,10 @@ import { renderStop } from '../render/local.ts';
 import { actorName } from '../services/actor.ts';
 import { VerbCommand, type VerbWait, waitFlags } from '../verb-command.ts';
 
-type StopFlags = TargetFlags & VerbWait & Parameters<typeof verbRequest>[0] & Parameters<typeof askerOf>[0] & { readonly commit: boolean };
+type StopFlags = TargetFlags &
+  VerbWait &
+  Parameters<typeof verbRequest>[0] &
+  Parameters<typeof askerOf>[0] & { readonly commit: boolean };
 
 export default class Stop extends VerbCommand {
   static override description =
@@ -31,7 +34,8 @@ export default class Stop extends VerbCommand {
     const { args, flags } = await this.parse(Stop);
     if (flags.hard && !args.name) usage('--hard stops one worker', 'name it: `oakctl stop worker-1 --hard`');
     const isTimed = flags.for !== undefined || flags.reason !== undefined || flags.commit;
-    if (isTimed && !args.name) usage('--for, --reason and --commit stop a service', 'name it: `oakctl stop web --for 10m`');
+    if (isTimed && !args.name)
+      usage('--for, --reason and --commit stop a service', 'name it: `oakctl stop web --for 10m`');
     const { stopCluster, stopWorker } = await import('../local/stop.ts');
     const name = await chooseCluster(flags, process.env, this.home);
     const { hasWorker } = await import('../local/marker.ts');

@@ -7,7 +7,6 @@ import { dirname, join, posix } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
-import type { SourceView } from '../../schemas/views.ts';
 import { readFolder } from './documents.ts';
 import { withReferences } from './references.ts';
 import { commitFiles, findWorkingCopy, pushHead, requireBranch, type WorkingCopy } from './working-copy.ts';

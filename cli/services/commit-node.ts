@@ -94,7 +94,9 @@ interface Item {
 }
 
 function itemsOf(text: string): readonly Item[] {
-  const items = yamlDocuments(text).find((one) => Array.isArray(one)) as readonly { readonly node?: Item }[] | undefined;
+  const items = yamlDocuments(text).find((one) => Array.isArray(one)) as
+    | readonly { readonly node?: Item }[]
+    | undefined;
   return (items ?? []).map(({ node }) => node ?? {});
 }
 
@@ -112,10 +114,14 @@ function setCordon({ file, text }: DocumentText, index: number, cordon: boolean)
   const line = lineOf(text, index);
   if (isCordoned === cordon) return { text, line };
   const edited = editYaml(text, editOf(text, index, cordon));
-  const wanted = parseNodesFile(text, file).listings.map((one, at) => (at === listingAt(text, index) ? { ...one, cordon } : one));
+  const wanted = parseNodesFile(text, file).listings.map((one, at) =>
+    at === listingAt(text, index) ? { ...one, cordon } : one,
+  );
   if (edited && isSame(parseNodesFile(edited.text, file).listings, wanted)) return edited;
   const hint = `write \`cordon: ${cordon}\` there, commit and push`;
-  throw new ProblemError(problem('REFUSED', 'it cannot be changed in place without changing more', { file, line, hint }));
+  throw new ProblemError(
+    problem('REFUSED', 'it cannot be changed in place without changing more', { file, line, hint }),
+  );
 }
 
 /** Entries for custom orchestrators are no nodes. */
@@ -126,6 +132,7 @@ function listingAt(text: string, index: number): number {
 }
 
 function isSame(a: readonly object[], b: readonly object[]): boolean {
-  const sorted = (list: readonly object[]) => list.map((one) => Object.entries(one).sort(([x], [y]) => (x < y ? -1 : 1)));
+  const sorted = (list: readonly object[]) =>
+    list.map((one) => Object.entries(one).sort(([x], [y]) => (x < y ? -1 : 1)));
   return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
 }

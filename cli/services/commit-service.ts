@@ -35,7 +35,10 @@ export async function commitScale(
     const message = 'it has one instance on every node that matches: it has no number';
     throw new ProblemError(problem('REFUSED', message, { ...placeOf(view), subject: view.name }));
   }
-  const write = async (): Promise<Wish> => ({ replicas: asked.replicas, says: `Scale ${view.name} to ${asked.replicas}` });
+  const write = async (): Promise<Wish> => ({
+    replicas: asked.replicas,
+    says: `Scale ${view.name} to ${asked.replicas}`,
+  });
   return commitReplicas(api, { view, ends: 'scale', write }, asker, signal);
 }
 
@@ -49,7 +52,12 @@ export async function commitStop(api: Api, service: string, asker: Asker, signal
 }
 
 /** As many instances as the history of its file had last. NOT_FOUND when it had none. */
-export async function commitStart(api: Api, service: string, asker: Asker, signal: AbortSignal): Promise<CommittedVerb> {
+export async function commitStart(
+  api: Api,
+  service: string,
+  asker: Asker,
+  signal: AbortSignal,
+): Promise<CommittedVerb> {
   const view = await ownedByGit(api, service, signal);
   const write = async (repository: Repository, { document, now }: Found): Promise<Wish> => {
     const replicas = now === 0 ? await replicasBefore(repository, document.file, view.name) : now;

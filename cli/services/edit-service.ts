@@ -68,7 +68,13 @@ export function setReplicas(document: DocumentText, service: ServiceName, replic
   const place = placeIn(document, service);
   const { document: number, path, line } = place;
   if (place.replicas === replicas) return { text, line };
-  const edited = editYaml(text, { document: number, path, key: 'replicas', value: replicas, after: 'microservice_name' });
+  const edited = editYaml(text, {
+    document: number,
+    path,
+    key: 'replicas',
+    value: replicas,
+    after: 'microservice_name',
+  });
   const wanted = specsOf(document).map(({ spec }): ServiceSpec => {
     return spec.name === service ? { ...spec, replicas } : spec;
   });

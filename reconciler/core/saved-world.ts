@@ -164,7 +164,9 @@ export function restoreWorld(saved: SavedWorld, now: Mono): World {
   for (const [key, commit] of Object.entries(saved.heads)) world.heads.set(key, commit);
   for (const [key, is] of Object.entries(saved.ancestry)) world.ancestry.set(key, is);
   for (const [service, nodes] of Object.entries(saved.failures)) {
-    const failures = Object.entries(nodes).map(([id, { times, age }]) => [id, { times, at: (now - age) as Mono }] as const);
+    const failures = Object.entries(nodes).map(
+      ([id, { times, age }]) => [id, { times, at: (now - age) as Mono }] as const,
+    );
     world.failures.set(service, new Map(failures));
   }
   restoreNodes(world, saved, now);

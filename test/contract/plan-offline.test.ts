@@ -29,7 +29,14 @@ describe('plan --offline', () => {
     const fleet = aFleet(3);
     fleet.run(10_000);
     const source = { name: 'main', path: '', before: [], approvals: [], owners: {}, held: [], listingsBeside: [] };
-    const planning = { world: fleet.world, policy: aPolicy(), now: at(fleet.now()), limits: 'none', direct: {}, source } as const;
+    const planning = {
+      world: fleet.world,
+      policy: aPolicy(),
+      now: at(fleet.now()),
+      limits: 'none',
+      direct: {},
+      source,
+    } as const;
     fleet.world.recovering = false;
     snapshot = savePlanning(planning, 'ab'.repeat(32));
     file = path('cluster.json');
@@ -52,7 +59,9 @@ describe('plan --offline', () => {
     const differs = await plan(path('app.yaml'));
     expect(differs).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Offline: .* as it was at 20\d\d-/) });
     expect(differs.stdout).toMatch(/\+ start shop\.default\.web\.default\.instance\.0 on pi1: /);
-    expect(differs.stdout).toMatch(/0 of it there, 0% promised, \d+ MB free; 3 of 3 nodes fit, next pi2: 0 of it there/);
+    expect(differs.stdout).toMatch(
+      /0 of it there, 0% promised, \d+ MB free; 3 of 3 nodes fit, next pi2: 0 of it there/,
+    );
     const held = await plan(path('big.yaml'));
     expect(held).toMatchObject({ code: 1, stdout: expect.stringMatching(/NO_CAPACITY.*needs 99999 MB, largest free/) });
     const source = await plan(path('repository'), '--as-source');

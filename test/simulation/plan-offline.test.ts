@@ -8,12 +8,13 @@ import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/
 import { tell } from '../support/memory-story.ts';
 
 const one = (name: string, more: object = {}): string => descriptor([{ microservice_name: name, ...more }]);
-const texts = (files: Readonly<Record<string, string>>) => Object.entries(files).map(([file, text]) => ({ file, text }));
+const texts = (files: Readonly<Record<string, string>>) =>
+  Object.entries(files).map(([file, text]) => ({ file, text }));
 
 /** A plan of a snapshot is the plan that the reconciler would have made at that moment. */
 describe('plan --offline', () => {
   let cluster: MemoryCluster;
-  const { service, settled, node } = tell(() => cluster);
+  const { service, settled, count, node } = tell(() => cluster);
   const nodes = '- node: {hostname: worker-1, labels: {disk: ssd}}\n- node: {hostname: worker-2, cordon: true}\n';
   const files = {
     'nodes.yaml': nodes,
@@ -30,7 +31,10 @@ describe('plan --offline', () => {
       { ...files, 'web.yaml': one('web', { replicas: 5, code: 'oakctl/test:2', memory: 3000 }) },
       { ...files, 'web.yaml': '{"sla_version": ' },
       { 'README.md': 'nothing' },
-      { 'nodes.yaml': '- node: {hostname: worker-1}\n', 'new.yaml': one('new', { replicas: 2, constraints: [{ type: 'label', label: 'disk', in: ['ssd'] }] }) },
+      {
+        'nodes.yaml': '- node: {hostname: worker-1}\n',
+        'new.yaml': one('new', { replicas: 2, constraints: [{ type: 'label', label: 'disk', in: ['ssd'] }] }),
+      },
     ].map((folder): PlanRequest => ({ documents: texts(folder), asSource: true })),
     { documents: texts({ 'cache.yaml': one('cache', { replicas: 4 }) }) },
     { documents: texts({ 'big.yaml': one('big', { memory: 9_999 }) }) },
@@ -68,13 +72,14 @@ describe('plan --offline', () => {
     cluster = await createMemoryCluster({ workers: 4 });
     await compare();
     await cluster.push(files);
-    await settled('web', 'db', 'all');
+    await settled('web', 'db');
+    await count('all', 3);
     const { control } = cluster.reconciler;
     await control.deploy({ documents: texts({ 'cache.yaml': one('cache', { replicas: 2 }) }) });
     await settled('cache');
     const calm = await compare();
-    expect(calm[0]).toMatchObject({ changes: [], holds: [], problems: [] });
-    expect(calm.flatMap(({ changes }) => changes).length).toBeGreaterThan(10);
+    expect(calm[0]).toMatchObject({ changes: [], problems: [] });
+    expect(calm.flatMap(({ changes }) => changes).length).toBeGreaterThan(5);
 
     await control.scale(service('web'), 5, { actor: 'ann' });
     await control.stop(service('all'), { actor: 'ann' });
@@ -111,7 +116,7 @@ describe('plan --offline', () => {
           others: {
             fit: 2,
             next: { node: used, score: { instances: 0, promised: 50, free: 3072 } },
-            unfit: [{ code: 'NODES_CORDONED', nodes: 1, message: '1 cordoned (worker-2)' }],
+            unfit: [{ code: 'NODES_CORDONED', nodes: 1, message: '1 node cordoned (worker-2)' }],
           },
         },
       },

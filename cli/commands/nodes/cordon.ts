@@ -6,7 +6,8 @@ import { commitText } from '../../render/verbs.ts';
 import { actorName } from '../../services/actor.ts';
 
 export default class NodesCordon extends BaseCommand {
-  static override description = 'place nothing new on a node; what runs there goes on. `nodes uncordon` ends it. With --commit in nodes.yaml';
+  static override description =
+    'place nothing new on a node; what runs there goes on. `nodes uncordon` ends it. With --commit in nodes.yaml';
   static override args = { node: Args.string({ required: true, description: 'name, id or alias of a node' }) };
   static override flags = {
     reason: Flags.string({ description: 'why, for those who look at the node' }),

@@ -6,7 +6,8 @@ import { commitText } from '../../render/verbs.ts';
 import { actorName } from '../../services/actor.ts';
 
 export default class NodesUncordon extends BaseCommand {
-  static override description = 'let a node take instances again, after `nodes cordon` or `nodes drain`. With --commit in nodes.yaml, too';
+  static override description =
+    'let a node take instances again, after `nodes cordon` or `nodes drain`. With --commit in nodes.yaml, too';
   static override args = { node: Args.string({ required: true, description: 'name, id or alias of a node' }) };
   static override flags = {
     reason: Flags.string({ dependsOn: ['commit'], description: 'why, for the message of the commit' }),

@@ -90,7 +90,8 @@ function api(): ApiClient {
 }
 
 const asker = (more: object = {}) => ({ actor: 'ann@desk', repository: copy.folder, ...more });
-const scale = (replicas: number, more: object = {}) => commitScale(api(), { service: web, replicas }, asker(more), never);
+const scale = (replicas: number, more: object = {}) =>
+  commitScale(api(), { service: web, replicas }, asker(more), never);
 const cordon = (node: string, is: boolean) => commitCordon(api(), { node, cordon: is }, asker(), never);
 const text = (file: string) => readFile(join(copy.folder, file), 'utf8');
 const head = () => copy.git('rev-parse', 'HEAD');
@@ -140,9 +141,7 @@ describe('scale --commit', () => {
     await copy.push({ 'apps/front.yaml': other, 'apps/else.yaml': shop.replaceAll('shop', 'blog') });
     const done = await scale(4);
     expect(done.commit).toMatchObject({ file: 'apps/front.yaml', line: 9 });
-    expect(await text('apps/front.yaml')).toBe(
-      other.replace('# in front\n', '# in front\n        replicas: 4\n'),
-    );
+    expect(await text('apps/front.yaml')).toBe(other.replace('# in front\n', '# in front\n        replicas: 4\n'));
   });
 
   it('is refused while the file has changes of the user', async () => {
@@ -196,10 +195,16 @@ describe('scale --commit', () => {
   });
 
   it('is refused for what all clusters of a repository share, with file and line', async () => {
-    await copy.push({ 'common/shop.yaml': shop, 'clusters/edge/nodes.yaml': nodesText, 'clusters/far/shop.yaml': shop });
+    await copy.push({
+      'common/shop.yaml': shop,
+      'clusters/edge/nodes.yaml': nodesText,
+      'clusters/far/shop.yaml': shop,
+    });
     service = { ...service, file: 'common/shop.yaml' };
     await expect(scale(5)).rejects.toMatchObject({
-      problems: [{ code: 'REFUSED', file: 'common/shop.yaml', line: 5, hint: expect.stringContaining('clusters/edge/') }],
+      problems: [
+        { code: 'REFUSED', file: 'common/shop.yaml', line: 5, hint: expect.stringContaining('clusters/edge/') },
+      ],
     });
     await copy.git('mv', 'common/shop.yaml', 'clusters/edge/shop.yaml');
     await copy.git('commit', '--quiet', '-m', 'move');
@@ -255,7 +260,11 @@ describe('stop and start --commit', () => {
 describe('nodes cordon and uncordon --commit', () => {
   it('change one line of nodes.yaml, however the entry is written; twice is once', async () => {
     await copy.push({ 'nodes.yaml': nodesText });
-    expect(await cordon('pi1', true)).toMatchObject({ node: 'pi1', changed: true, commit: { file: 'nodes.yaml', line: 4 } });
+    expect(await cordon('pi1', true)).toMatchObject({
+      node: 'pi1',
+      changed: true,
+      commit: { file: 'nodes.yaml', line: 4 },
+    });
     let now = nodesText.replace('hostname: pi1\n', 'hostname: pi1\n    cordon: true\n');
     expect(await text('nodes.yaml')).toBe(now);
     expect(await cordon('pi1', true)).toMatchObject({ changed: false });

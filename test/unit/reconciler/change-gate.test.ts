@@ -14,6 +14,7 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   why: true,
   calculate: true,
   plan: true,
+  snapshot: true,
   tokens: true,
   identity: true,
   overrides: true,

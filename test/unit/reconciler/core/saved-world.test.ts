@@ -22,14 +22,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     replicas: fc.oneof(fc.nat(4), fc.constant('every' as const)),
     version: fc.integer({ min: 1, max: 3 }),
   }),
-  fc.record({ kind: fc.constantFrom('kill' as const, 'cut' as const, 'revive' as const), node: fc.integer({ min: 1, max: 4 }) }),
+  fc.record({
+    kind: fc.constantFrom('kill' as const, 'cut' as const, 'revive' as const),
+    node: fc.integer({ min: 1, max: 4 }),
+  }),
   fc.record({ kind: fc.constant('run' as const), ms: fc.constantFrom(1_000, 4_000, 15_000) }),
 );
 
 function take(fleet: Fleet, one: Step): void {
   if (one.kind === 'run') fleet.run(one.ms);
   else if (one.kind === 'want') {
-    const run = aRun(`app:${one.version}`, { memory: 100, ports: [{ host: 8080 + one.service, container: 80, protocol: 'tcp' }] });
+    const run = aRun(`app:${one.version}`, {
+      memory: 100,
+      ports: [{ host: 8080 + one.service, container: 80, protocol: 'tcp' }],
+    });
     fleet.want(wanted(aService({ name: names[one.service] ?? '', run, replicas: one.replicas })));
   } else fleet[one.kind](one.node);
 }
@@ -39,13 +45,21 @@ const onDisk = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
 /** What is in a map, whatever its order. */
 const sorted = (value: unknown): unknown =>
-  value instanceof Map ? [...value].map(([key, one]) => [key, sorted(one)]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)) : value;
+  value instanceof Map
+    ? [...value].map(([key, one]) => [key, sorted(one)]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))
+    : value;
 
 /** Nodes without what only the loop reads. */
 function planned(world: World): World {
   const nodes = [...world.nodes].map(([id, { online: _online, reported: _reported, record, ...node }]) => {
     const { id: _id, name, ordinal, joined, cordon, dialect } = record;
-    return [id, { ...node, record: { id, name, ordinal, joined, serial: 0, ...(cordon && { cordon }), ...(dialect && { dialect }) } }] as const;
+    return [
+      id,
+      {
+        ...node,
+        record: { id, name, ordinal, joined, serial: 0, ...(cordon && { cordon }), ...(dialect && { dialect }) },
+      },
+    ] as const;
   });
   return { ...world, nodes: new Map(nodes) };
 }
