@@ -35,6 +35,7 @@ export default class Move extends BaseCommand {
       text: () => `${answer.instance} moves to ${answer.node}${overrideNote(answer.override)}`,
     });
   }
+
   /** A `direct` constraint would bind all instances, and for good: nothing would replace them when that node is lost. */
   private async refuseCommit(api: ApiClient, instance: string, to: string): Promise<never> {
     const [view] = await api.instances([instance], this.signal);

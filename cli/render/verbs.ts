@@ -10,8 +10,8 @@ export function overrideNote(override: OverrideView | undefined): string {
   return ` (override ${override.id}${left}; oakctl overrides rm ${override.id} ends it)`;
 }
 
-/** `app.yaml:4, commit 1a2b3c4 of main`, or that there was nothing to commit. */
+/** `app.yaml:4: committed as 1a2b3c4 (source main)`, or that there was nothing to commit. */
 export function commitText({ file, line, commit, source, changed }: CommitNote): string {
   const id = commit.slice(0, 7);
-  return `${file}:${line}: ${changed ? `pushed as ${id}` : `nothing to commit, it says so at ${id}`} (source ${source})`;
+  return `${file}:${line}: ${changed ? `committed as ${id}` : `nothing to commit, it says so at ${id}`} (source ${source})`;
 }

@@ -263,7 +263,7 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['scale', 'shop', '3'],
   ['services inspect', 'shop'],
   ['services ls'],
-  ['snapshot', '--out', 'NEW'],
+  ['snapshot', '--out', 'SNAPSHOT'],
   ['start', 'shop'],
   ['status'],
   ['sync'],
@@ -278,6 +278,7 @@ describe('the output of', () => {
       TOKEN: join(home, 'token'),
       APP: join(home, 'app.yaml'),
       NEW: join(home, 'new'),
+      SNAPSHOT: join(home, 'snapshot.json'),
     };
     expectFits(command, JSON.parse(await print(command, ...args.map((arg) => files[arg] ?? arg))));
   });
