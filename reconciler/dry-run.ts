@@ -38,7 +38,7 @@ export function planOf(planning: Planning, request: PlanRequest): PlanView {
   const begun = new Set(changes.map(({ subject }) => subject));
   // That a job waits for its schedule is worth a line when the schedule is new.
   const isKnown = (name: string): boolean =>
-    context.world.schedules.get(name)?.rule === plan.services.get(name)?.schedule?.rule;
+    planning.world.schedules.get(name)?.rule === plan.services.get(name)?.schedule?.rule;
   const held = plan.holds.filter(
     ({ code, subject }) =>
       code !== queued && !(code === 'IN_PROGRESS' && begun.has(subject)) && !(code === 'SCHEDULED' && isKnown(subject)),

@@ -83,6 +83,14 @@ const Copy = Type.Object({
   notice: optional(age),
 });
 
+const Ended = Type.Object({
+  due: Type.Number(),
+  cause: text,
+  started: Type.Number(),
+  digest: text,
+  ended: Type.Number(),
+});
+
 const World = Type.Object({
   cluster: text,
   fence: Fence,
@@ -92,6 +100,16 @@ const World = Type.Object({
   held: map(Hold),
   rollouts: map(Type.Object({ digest: text, phase: text, started: Type.Number() })),
   rolloutSeen: map(Type.Object({ digest: text, age })),
+  schedules: map(
+    Type.Object({
+      rule: text,
+      source: text,
+      since: Type.Number(),
+      from: Type.Number(),
+      runs: Type.Array(Ended),
+      skipped: count,
+    }),
+  ),
   tombstones: map(text),
   homes: map(text),
   ancestry: map(Type.Boolean()),

@@ -13,6 +13,7 @@ import type { Deviation } from './deviations.ts';
 import type { Copy, Desired, Fence, Listing, Node, NodeRecord, Rollout, RolloutSeen, World } from './model.ts';
 import { reserve } from './node-events.ts';
 import { indexNode } from './node-index.ts';
+import type { ScheduleState } from './runs.ts';
 import { apply, createWorld } from './world.ts';
 
 /** ms before the moment of saving. */
@@ -59,6 +60,7 @@ export interface SavedWorld {
   readonly held: Named<Hold>;
   readonly rollouts: Named<Rollout>;
   readonly rolloutSeen: Named<Omit<RolloutSeen, 'at'> & { readonly age: Age }>;
+  readonly schedules: Named<ScheduleState>;
   readonly tombstones: Named<CopyId>;
   readonly homes: Named<NodeId>;
   readonly ancestry: Named<boolean>;
@@ -79,6 +81,7 @@ export const members = {
   held: 'saved',
   rollouts: 'saved',
   rolloutSeen: 'saved',
+  schedules: 'saved',
   tombstones: 'saved',
   homes: 'saved',
   ancestry: 'saved',
@@ -114,6 +117,7 @@ export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
     held: named(world.held),
     rollouts: named(world.rollouts),
     rolloutSeen: changed(world.rolloutSeen, ({ at, ...seen }) => ({ ...seen, age: now - at })),
+    schedules: named(world.schedules),
     tombstones: named(world.tombstones),
     homes: named(world.homes),
     ancestry: named(world.ancestry),
@@ -159,6 +163,7 @@ export function restoreWorld(saved: SavedWorld, now: Mono): World {
   for (const [key, rollout] of Object.entries(saved.rollouts)) world.rollouts.set(key, rollout);
   for (const [key, { age, ...seen }] of Object.entries(saved.rolloutSeen))
     world.rolloutSeen.set(key, { ...seen, at: (now - age) as Mono });
+  for (const [key, state] of Object.entries(saved.schedules)) world.schedules.set(key, state);
   for (const [key, copy] of Object.entries(saved.tombstones)) world.tombstones.set(key, copy);
   for (const [key, node] of Object.entries(saved.homes)) world.homes.set(key, node);
   for (const [key, commit] of Object.entries(saved.heads)) world.heads.set(key, commit);

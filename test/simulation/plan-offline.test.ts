@@ -21,6 +21,7 @@ describe('plan --offline', () => {
     'web.yaml': one('web', { replicas: 3, environment: ['WHERE=here'] }),
     'db.yaml': one('db', { volumes: [{ name: 'data', mount_path: '/data' }] }),
     'all.yaml': one('all', { replicas: 'every' }),
+    'nightly.yaml': one('nightly', { one_shot: true, schedule: { cron: '* * * * *' } }),
   };
 
   /** What people may ask: nothing, a working copy as it is, changed, broken and empty, and direct deployments. */
