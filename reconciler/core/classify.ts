@@ -76,7 +76,7 @@ export function seeCopies(
 }
 
 /** A node that has not reported since it came back counts as silent: its copies are known by what they were. */
-function knowledgeOf(node: Node, policy: Policy, now: Now): Presence {
+export function knowledgeOf(node: Node, policy: Policy, now: Now): Presence {
   const presence = presenceOf(node, policy, now);
   return node.stale && presence.state === 'online' ? { state: 'suspect' } : presence;
 }

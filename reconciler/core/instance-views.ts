@@ -4,6 +4,7 @@ import { type CopyId, compareCopyIds, instanceName, type NodeId, type ServiceNam
 import type { RunSpec } from '../../schemas/spec.ts';
 import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
 import type { CopyView, InstanceView } from '../../schemas/views.ts';
+import { knowledgeOf } from './classify.ts';
 import { healthOf } from './health.ts';
 import type { Copy, Desired, Node } from './model.ts';
 import { isSeed } from './node-facts.ts';
@@ -135,7 +136,7 @@ function missingReason(input: ViewInput, service: ServiceName, instance: string)
 
 function seeCopy(input: ViewInput, copy: Copy, desired: Desired | undefined): SeenCopy {
   const node = input.view.nodes.get(copy.node);
-  const presence = node ? presenceOf(node, input.policy, input.now).state : 'lost';
+  const presence = node ? knowledgeOf(node, input.policy, input.now).state : 'lost';
   const age = copy.since === undefined ? undefined : Math.max(0, input.now.mono - copy.since);
   const want = wantOf(copy, node);
   const seen = {

@@ -67,6 +67,7 @@ function activity(input: ViewInput, seen: SeenCopy): string {
   const name = nodeName(input, seen.copy.node);
   const heard = seen.node?.heard;
   if (seen.presence === 'suspect') {
+    if (seen.node?.stale) return `${name} is back and has not reported it yet`;
     return heard === undefined ? `${name} is silent` : `${name} is silent for ${formatAge(input.now.mono - heard)}`;
   }
   const since = seen.age === undefined ? '' : ` for ${formatAge(seen.age)}`;

@@ -1,6 +1,6 @@
 /** records/ on disk: one JSON document under lowdb, over the durable file. */
 import { type Adapter, Low } from 'lowdb';
-import { createDurableFiles } from '../../schemas/io/durable-files.ts';
+import { createDurableFiles, type DurableFs } from '../../schemas/io/durable-files.ts';
 import type { Log } from '../../schemas/io/log.ts';
 import { parseMessage } from '../../schemas/parse.ts';
 import type { Files } from '../../schemas/ports.ts';
@@ -13,6 +13,8 @@ export interface RecordsStoreOptions {
   /** The records folder. Lock it first (lockFolder): one process writes here. */
   readonly folder: string;
   readonly log?: Log;
+  /** Default: the machine's own. */
+  readonly fs?: DurableFs;
 }
 
 const fileName = 'records.json';
@@ -26,9 +28,10 @@ interface Waiting {
  * Saves are written in order. Calls that come while a write is under way share the next one: it holds the newest records, and
  * each caller hears of it when it is on disk. Errors: FILE_DAMAGED from load, FILE_UNWRITABLE from save.
  */
-export function createRecordsStore({ folder, log }: RecordsStoreOptions): RecordsStore {
+export function createRecordsStore({ folder, log, fs }: RecordsStoreOptions): RecordsStore {
   const files = createDurableFiles({
     folder,
+    ...(fs && { fs }),
     damaged: (file, what) => log?.('error', 'records are damaged; the previous version is used', { file, what }),
   });
   const db = new Low<Records>(createAdapter(files, folder), emptyRecords);

@@ -16,7 +16,9 @@ export interface FakeRuntimeOptions {
   readonly clock: Clock;
   readonly name?: RuntimeName;
   /** ms that calls take; default 0: they still settle asynchronously. */
-  readonly delays?: Partial<Record<FakeCall, number>>;
+  readonly delays?: Partial<Record<FakeCall, number | (() => number)>>;
+  /** Asked at each call: will it be carried out even if its caller leaves, as engines do? */
+  readonly goesOn?: () => boolean;
   /** Address of published ports. */
   readonly ip?: string;
   /** ms by which the event of an end comes before the list shows it, as in real engines. */
@@ -68,6 +70,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   let handles = 0;
   let active = 0;
   let peak = 0;
+  let cuts = 0;
 
   const emit = (kind: RuntimeEvent['kind'], { instance, copy }: CopyKey): void => {
     if (engine !== 'up') return;
@@ -84,7 +87,25 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     signal.throwIfAborted();
     calls.push(`${kind} ${subject}`.trim());
     if (engine === 'hung') return forever(signal);
-    await wait(clock, delays[kind] ?? 0, signal);
+    const delay = delays[kind] ?? 0;
+    const ms = typeof delay === 'function' ? delay() : delay;
+    const goesOn = ms > 0 && options.goesOn?.();
+    if (goesOn)
+      return detached(
+        clock,
+        ms,
+        signal,
+        lifeOf(() => answer(kind, subject, signal, work)),
+      );
+    await wait(clock, ms, signal);
+    return answer(kind, subject, signal, work);
+  };
+  /** What a call does when its time has come; nothing, if the machine lost power since. */
+  const lifeOf = <T>(work: () => T | Promise<T>): (() => T | Promise<T>) => {
+    const life = cuts;
+    return () => (life === cuts ? work() : new Promise<never>(() => undefined));
+  };
+  const answer = <T>(kind: FakeCall, subject: string, signal: AbortSignal, work: () => T): T | Promise<T> => {
     if (engine === 'down') throw failure('RUNTIME_UNAVAILABLE', subject);
     const scripted = scripts.find((entry) => entry.call === kind && entry.left > 0 && subject.includes(entry.part));
     if (scripted?.script === 'hang') return forever(signal);
@@ -148,6 +169,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       engine = state;
     },
     powerCut() {
+      cuts += 1;
       for (const { copy } of entries.values()) {
         if (copy.state === 'running') change(copy, { state: 'exited', exitCode: 137, addresses: [] }, ['health']);
       }
@@ -232,6 +254,14 @@ function failure(code: ProblemCode, subject: string): ProblemError {
 function forever(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/** Rejects when the caller leaves, and does the work all the same. */
+function detached<T>(clock: Clock, ms: number, signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    clock.after(ms, () => void Promise.resolve().then(work).then(resolve, reject));
   });
 }
 

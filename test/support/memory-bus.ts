@@ -9,8 +9,13 @@ import { mayPublish, mayReceive, maySubscribe, type Principal, parseTopic, rows 
 export type Fate = (to: string, message: BusMessage) => readonly number[];
 
 export interface MemoryBroker {
-  /** A bus for one client. The principal decides what it may do. */
-  client(id: string, who: Principal): Bus;
+  /**
+   * A bus for one client. The principal decides what it may do. `tag` tells clients of one id apart, whose connections end each
+   * other: a cloned machine.
+   */
+  client(id: string, who: Principal, tag?: string): Bus;
+  /** A broker that lies: delivers what nobody published to a client that is connected. */
+  inject(tag: string, message: BusMessage): void;
   /** The process of the client died: its will is sent, its bus stays silent for ever. */
   kill(id: string): void;
   /** The link of the client is cut (no will until `patience` ms later) or restored. */
@@ -33,6 +38,7 @@ const refusedFor = 5_000;
 
 interface Client {
   readonly id: string;
+  readonly tag: string;
   readonly who: Principal;
   options?: BusOptions;
   will?: Will | undefined;
@@ -60,7 +66,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
 
   const deliver = (client: Client, message: BusMessage): void => {
     if (!mayReceive(client.who, message.topic)) return;
-    for (const delay of broker.fate(client.id, message)) {
+    for (const delay of broker.fate(client.tag, message)) {
       clock.after(delay, () => {
         if (client.state === 'connected') client.handlers?.message(message);
       });
@@ -85,6 +91,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
     clock.after(ms, () => {
       if (client.state !== 'waiting') return;
       if (!broker.admits(client.id)) return connect(client, refusedFor);
+      for (const other of clients.values()) if (other.id === client.id && other !== client) takeOver(other);
       client.state = 'connected';
       const will = client.options?.will;
       client.will = typeof will === 'function' ? will() : will;
@@ -105,6 +112,11 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
     client.state = state;
     if (wasConnected) client.handlers?.disconnected(reason);
   };
+  const takeOver = (other: Client): void => {
+    if (other.state !== 'connected') return;
+    disconnect(other, 'waiting', 'taken over');
+    connect(other, refusedFor);
+  };
 
   const broker: MemoryBroker = {
     retained,
@@ -112,11 +124,15 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
     denied,
     fate: () => [1],
     admits: () => true,
-    client(id, who) {
-      const old = clients.get(id);
+    inject(tag, message) {
+      const client = clients.get(tag);
+      if (client?.state === 'connected') client.handlers?.message(message);
+    },
+    client(id, who, tag = id) {
+      const old = clients.get(tag);
       if (old) disconnect(old, 'dead', 'taken over');
-      const client: Client = { id, who, state: 'new' };
-      clients.set(id, client);
+      const client: Client = { id, tag, who, state: 'new' };
+      clients.set(tag, client);
       return {
         open(options, handlers) {
           client.options = options;

@@ -2,8 +2,7 @@
  * One reconciler and some agents, the real loops and the real decisions, in one process on virtual time. Only the ports are fakes:
  * clock, broker, engine, files, git and streams.
  */
-import { type Agent, createAgent } from '../../agent/loop.ts';
-import type { Authority } from '../../agent/ports.ts';
+import type { AgentDeps, Authority } from '../../agent/ports.ts';
 import type { ReconcilerDeps, Source } from '../../reconciler/context.ts';
 import { emptyRecords, type Records } from '../../reconciler/core/records.ts';
 import { createReconciler, type Reconciler } from '../../reconciler/loop.ts';
@@ -12,11 +11,11 @@ import type { Grant } from '../../schemas/grants.ts';
 import { verifyMessage } from '../../schemas/io/signatures.ts';
 import { parseClusterSettings } from '../../schemas/settings.ts';
 import { createFakeGit, type FakeGit } from './fake-git.ts';
-import { createFakeRuntime } from './fake-runtime.ts';
+import type { FakeRuntimeOptions } from './fake-runtime.ts';
 import { createMemoryBroker, type MemoryBroker } from './memory-bus.ts';
 import { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
 import { createMemoryKeys } from './memory-keys.ts';
-import type { MemoryNode } from './memory-node.ts';
+import { createMemoryNode, type MemoryNode } from './memory-node.ts';
 import { createMemoryStreams } from './memory-streams.ts';
 import { createMortalProcess, type Disk, type MortalProcess } from './mortal-process.ts';
 import { createSeededRandom, createVirtualClock, type VirtualClock } from './virtual-clock.ts';
@@ -47,6 +46,8 @@ export interface MemoryCluster {
     how?: { readonly key?: number },
   ): Promise<{ readonly reconciler: Reconciler; readonly fatal: readonly string[] }>;
   join(name: string): Promise<MemoryNode>;
+  /** Another machine with the identity of this one, at the broker under a tag of its own. It is not started. */
+  clone(node: MemoryNode, tag: string): MemoryNode;
   /** As `join`, by seed 000's registration, and with an agent that is its own authority. */
   joinLocal(name: string): Promise<MemoryNode>;
   /** Pushes these files and waits until the reconciler has read them. */
@@ -56,6 +57,18 @@ export interface MemoryCluster {
   /** Engine handles of what runs, by instance: they change at a restart. */
   handles(): Map<string, string>;
   close(): Promise<void>;
+}
+
+/** What stands between the loops and their ports: how a simulator hurts them, and looks at them. */
+export interface Wiring {
+  readonly clock?: VirtualClock;
+  readonly keys?: Keys;
+  readonly verify?: AgentDeps['verify'];
+  /** At each start of a reconciler. */
+  reconciler?(deps: ReconcilerDeps, process: MortalProcess): ReconcilerDeps;
+  /** At each start of an agent. */
+  agent?(deps: AgentDeps, node: { readonly name: string; readonly tag: string }): AgentDeps;
+  engine?(tag: string): Partial<FakeRuntimeOptions>;
 }
 
 /** A cluster with `workers` joined nodes and a git source that nobody pushed to yet. */
@@ -69,15 +82,17 @@ export async function createMemoryCluster(options: {
   readonly sources?: readonly string[];
   /** The broker is not the reconciler's own. */
   readonly shared?: boolean;
+  readonly wiring?: Wiring;
 }): Promise<MemoryCluster> {
-  const clock = createVirtualClock();
+  const { wiring = {} } = options;
+  const clock = wiring.clock ?? createVirtualClock();
   const random = createSeededRandom(options.seed ?? 1);
   const broker = createMemoryBroker(clock);
   const gits = new Map((options.sources ?? ['fleet']).map((name) => [name, createFakeGit()]));
   const [git] = gits.values();
   if (!git) throw new Error('no source');
   const streams = createMemoryStreams();
-  const keys = createMemoryKeys('test');
+  const keys = wiring.keys ?? createMemoryKeys('test');
   const log: string[] = [];
   const fatal: string[] = [];
   const nodes: MemoryNode[] = [];
@@ -134,7 +149,7 @@ export async function createMemoryCluster(options: {
         broker.kill(id);
       },
     };
-    const reconciler = await createReconciler(deps);
+    const reconciler = await createReconciler(wiring.reconciler?.(deps, process) ?? deps);
     reconciler.start();
     return reconciler;
   };
@@ -143,51 +158,33 @@ export async function createMemoryCluster(options: {
     return createProcess('reconciler', { disk, state, keys, process: current, ends: fatal });
   };
 
-  const createNode = (name: string, id: string, ip: string, authority: Authority): MemoryNode => {
-    const runtime = createFakeRuntime({ clock, ip });
-    const files = createMemoryFiles();
-    let agent: Agent | undefined;
-    return {
-      name,
-      id,
-      ip,
-      runtime,
-      files,
-      get running() {
-        return agent !== undefined;
+  const createNode = (name: string, id: string, ip: string, authority: Authority, tag = id): MemoryNode =>
+    createMemoryNode(
+      { name, id, ip, authority, tag },
+      {
+        get grants() {
+          return options.grants?.get(name) ?? [];
+        },
+        clock,
+        random,
+        bus: () => broker.client(id, { kind: 'node', id }, tag),
+        kill: broker.kill,
+        verify:
+          wiring.verify ??
+          ((topic, message) =>
+            verifyMessage({ cluster: 'test', keys: { [keys.kid]: keys.publicKey } }, topic, message)),
+        streams: streams.opener(id),
+        boot: () => `boot-${processes}`,
+        onConnected: () => {
+          if (authority === 'cluster') return;
+          const renewed = cluster.reconciler.control.register({ id, name, ip, port: 0 }, `1.${id}`);
+          renewed.catch((error: unknown) => fatal.push(String(error)));
+        },
+        trace: (event) => void log.push(`${clock.now().mono} ${name} ${JSON.stringify(event)}`),
+        ...(wiring.engine && { engine: wiring.engine(tag) }),
+        ...(wiring.agent && { wire: (deps) => wiring.agent?.(deps, { name, tag }) ?? deps }),
       },
-      kill(withCopies = false) {
-        broker.kill(id);
-        agent?.halt();
-        agent = undefined;
-        if (withCopies) for (const copy of runtime.copies.values()) runtime.vanish(copy);
-      },
-      async start() {
-        agent = createAgent({
-          grants: options.grants?.get(name) ?? [],
-          identity: { id, name, cluster: 'test' },
-          authority,
-          profile: { ip, labels: {}, arch: 'amd64', version: '0.1.0', beat: 5_000, boot: `boot-${processes}` },
-          clock,
-          random,
-          bus: broker.client(id, { kind: 'node', id }),
-          runtimes: [runtime],
-          files,
-          verify: (topic, message) =>
-            verifyMessage({ cluster: 'test', keys: { [keys.kid]: keys.publicKey } }, topic, message),
-          usage: () => ({ cpu: 1, memory: 10, capacity: { cpu: 2, memory: 4_096 } }),
-          streams: streams.opener(id),
-          onConnected: () => {
-            if (authority === 'cluster') return;
-            const renewed = cluster.reconciler.control.register({ id, name, ip, port: 0 }, `1.${id}`);
-            renewed.catch((error: unknown) => fatal.push(String(error)));
-          },
-          trace: (event) => void log.push(`${clock.now().mono} ${name} ${JSON.stringify(event)}`),
-        });
-        await agent.start();
-      },
-    };
-  };
+    );
 
   const invite = async (): Promise<{ token: string; ip: string }> => {
     const { token } = await cluster.reconciler.control.createToken({});
@@ -241,6 +238,7 @@ export async function createMemoryCluster(options: {
       const { id } = await cluster.reconciler.control.join({ token, name, ip, version: '0.1.0' }, ip);
       return addNode(createNode(name, id, ip, 'cluster'));
     },
+    clone: ({ name, id, ip }, tag) => createNode(name, id, ip, 'cluster', tag),
     async joinLocal(name) {
       const { token, ip } = await invite();
       const { id } = await cluster.reconciler.control.register({ id: '', name, ip, port: 0 }, token);

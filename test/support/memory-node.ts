@@ -1,11 +1,16 @@
-import type { FakeRuntime } from './fake-runtime.ts';
-import type { MemoryFiles } from './memory-files.ts';
+import { type Agent, createAgent } from '../../agent/loop.ts';
+import type { AgentDeps, Authority } from '../../agent/ports.ts';
+import type { Bus, Clock, Random } from '../../schemas/ports.ts';
+import { createFakeRuntime, type FakeRuntime, type FakeRuntimeOptions } from './fake-runtime.ts';
+import { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
 
 /** A node of the memory cluster: its agent, engine and disk. */
 export interface MemoryNode {
   readonly name: string;
   readonly id: string;
   readonly ip: string;
+  /** At the broker: the id, but for the clone of another node. */
+  readonly tag: string;
   readonly runtime: FakeRuntime;
   readonly files: MemoryFiles;
   /** Ends the agent without a word; copies live on unless `withCopies`. */
@@ -13,4 +18,74 @@ export interface MemoryNode {
   /** Starts an agent on what is on its disk. */
   start(): Promise<void>;
   readonly running: boolean;
+}
+
+/** What a node needs of its cluster. */
+export interface NodeSite extends Pick<AgentDeps, 'grants' | 'verify'> {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Connects to the broker. */
+  bus(tag: string): Bus;
+  kill(tag: string): void;
+  readonly streams: AgentDeps['streams'];
+  readonly boot: () => string;
+  readonly onConnected?: () => void;
+  readonly trace: AgentDeps['trace'];
+  readonly engine?: Partial<FakeRuntimeOptions>;
+  /** Stands between the agent and its ports; called at each start. */
+  readonly wire?: (deps: AgentDeps) => AgentDeps;
+}
+
+/** Who a node is. */
+export interface NodeIdentity {
+  readonly name: string;
+  readonly id: string;
+  readonly ip: string;
+  readonly authority: Authority;
+  readonly tag?: string;
+}
+
+/** A node whose agent has not started. */
+export function createMemoryNode({ name, id, ip, authority, tag = id }: NodeIdentity, site: NodeSite): MemoryNode {
+  const { clock, random } = site;
+  const runtime = createFakeRuntime({ clock, ip, ...site.engine });
+  const files = createMemoryFiles();
+  let agent: Agent | undefined;
+  return {
+    name,
+    id,
+    ip,
+    tag,
+    runtime,
+    files,
+    get running() {
+      return agent !== undefined;
+    },
+    kill(withCopies = false) {
+      site.kill(tag);
+      agent?.halt();
+      agent = undefined;
+      if (withCopies) for (const copy of runtime.copies.values()) runtime.vanish(copy);
+    },
+    async start() {
+      const deps: AgentDeps = {
+        grants: site.grants ?? [],
+        identity: { id, name, cluster: 'test' },
+        authority,
+        profile: { ip, labels: {}, arch: 'amd64', version: '0.1.0', beat: 5_000, boot: site.boot() },
+        clock,
+        random,
+        bus: site.bus(tag),
+        runtimes: [runtime],
+        files,
+        verify: site.verify,
+        usage: () => ({ cpu: 1, memory: 10, capacity: { cpu: 2, memory: 4_096 } }),
+        streams: site.streams,
+        ...(site.onConnected && { onConnected: site.onConnected }),
+        trace: site.trace,
+      };
+      agent = createAgent(site.wire ? site.wire(deps) : deps);
+      await agent.start();
+    },
+  };
 }

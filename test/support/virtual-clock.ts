@@ -10,45 +10,54 @@ export interface VirtualClock extends Clock {
   jumpWall(ms: number): void;
   /** Lets pending promises settle without moving time. */
   settle(): Promise<void>;
+  /** Timers that are set. */
+  pending(): number;
 }
 
-/** Virtual time from 0; the wall clock starts at a fixed date. */
-export function createVirtualClock(): VirtualClock {
+interface Timer {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+  cancelled: boolean;
+}
+
+/**
+ * Virtual time from 0; the wall clock starts at a fixed date. `rounds`: turns of the event loop in which promises settle; one is
+ * enough where nothing under test takes a turn of its own.
+ */
+export function createVirtualClock({ rounds = 3 }: { readonly rounds?: number } = {}): VirtualClock {
   let mono = 0;
   let offset = Date.UTC(2026, 0, 1);
   let order = 0;
-  const timers = new Map<number, { at: number; run: () => void }>();
+  let live = 0;
+  const timers = createHeap();
 
   const now = (): Now => ({ mono: mono as Mono, wall: (mono + offset) as Wall });
   const settle = async (): Promise<void> => {
     // Promise chains of the code under test are short; macrotasks flush chains of any length that need no timer.
-    for (let round = 0; round < 3; round += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let round = 0; round < rounds; round += 1) await new Promise<void>((resolve) => setImmediate(resolve));
   };
-  const nextDue = (limit: number): [number, { at: number; run: () => void }] | undefined => {
-    let best: [number, { at: number; run: () => void }] | undefined;
-    for (const entry of timers) {
-      if (
-        entry[1].at <= limit &&
-        (!best || entry[1].at < best[1].at || (entry[1].at === best[1].at && entry[0] < best[0]))
-      ) {
-        best = entry;
-      }
+  const nextDue = (limit: number): Timer | undefined => {
+    for (let first = timers.first(); first; first = timers.first()) {
+      if (!first.cancelled) return first.at <= limit ? first : undefined;
+      timers.take();
     }
-    return best;
+    return undefined;
   };
   const advance = async (ms: number): Promise<void> => {
     const target = mono + ms;
     await settle();
     for (let due = nextDue(target); due; due = nextDue(target)) {
-      timers.delete(due[0]);
-      mono = Math.max(mono, due[1].at);
-      due[1].run();
-      if (!timersAt(mono)) await settle();
+      timers.take();
+      live -= 1;
+      due.cancelled = true;
+      mono = Math.max(mono, due.at);
+      due.run();
+      if (!nextDue(mono)) await settle();
     }
     mono = target;
     await settle();
   };
-  const timersAt = (at: number): boolean => [...timers.values()].some((timer) => timer.at <= at);
 
   return {
     now,
@@ -56,9 +65,13 @@ export function createVirtualClock(): VirtualClock {
     advance,
     after(ms, run) {
       order += 1;
-      const id = order;
-      timers.set(id, { at: mono + Math.max(0, ms), run });
-      return () => void timers.delete(id);
+      const timer: Timer = { at: mono + Math.max(0, ms), order, run, cancelled: false };
+      timers.add(timer);
+      live += 1;
+      return () => {
+        if (!timer.cancelled) live -= 1;
+        timer.cancelled = true;
+      };
     },
     async until(check, limit = 120_000, what = 'the condition') {
       const start = mono;
@@ -66,12 +79,51 @@ export function createVirtualClock(): VirtualClock {
       while (!check()) {
         if (mono - start >= limit) throw new Error(`${what} did not hold within ${limit} virtual ms`);
         const due = nextDue(start + limit);
-        await advance(due ? Math.max(1, Math.min(50, due[1].at - mono)) : 50);
+        await advance(due ? Math.max(1, Math.min(50, due.at - mono)) : 50);
       }
       return mono - start;
     },
     jumpWall(ms) {
       offset += ms;
+    },
+    pending: () => live,
+  };
+}
+
+/** Timers by time, then by the order in which they were set. */
+function createHeap(): { first(): Timer | undefined; take(): void; add(timer: Timer): void } {
+  const heap: Timer[] = [];
+  const isBefore = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+  const swap = (a: number, b: number): void => {
+    [heap[a], heap[b]] = [heap[b] as Timer, heap[a] as Timer];
+  };
+  const sink = (at: number): void => {
+    for (let i = at; ; ) {
+      let least = i;
+      for (const child of [2 * i + 1, 2 * i + 2]) {
+        if (child < heap.length && isBefore(heap[child] as Timer, heap[least] as Timer)) least = child;
+      }
+      if (least === i) return;
+      swap(i, least);
+      i = least;
+    }
+  };
+  return {
+    first: () => heap[0],
+    take() {
+      const last = heap.pop();
+      if (!last || heap.length === 0) return;
+      heap[0] = last;
+      sink(0);
+    },
+    add(timer) {
+      heap.push(timer);
+      for (let i = heap.length - 1; i > 0; ) {
+        const parent = (i - 1) >> 1;
+        if (!isBefore(heap[i] as Timer, heap[parent] as Timer)) return;
+        swap(i, parent);
+        i = parent;
+      }
     },
   };
 }

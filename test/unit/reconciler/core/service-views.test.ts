@@ -90,6 +90,17 @@ describe('a service that is not settled', () => {
     });
   });
 
+  it('does not believe the last word of a node that is back and has not reported since', () => {
+    c.want([0]);
+    c.copy(0);
+    c.node(1, { stale: true });
+    expect(c.service()).toMatchObject({
+      outcome: 'progressing',
+      healthy: 0,
+      message: `0 of 1 healthy; ${web}.instance.0: pi1 is back and has not reported it yet`,
+    });
+  });
+
   it('shows the update while the old copies still serve', () => {
     c.want([0, 1]);
     c.copy(0, { id: '3.9' });

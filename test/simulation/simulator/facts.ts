@@ -1,0 +1,110 @@
+/** What is true in a simulated world, as nobody in it can know it: the rules compare with this. */
+import type { Part } from '../../../schemas/assignment.ts';
+import type { FakeRuntime } from '../../support/fake-runtime.ts';
+import type { SimDisk } from './disk.ts';
+
+/** A process that can die at every call to a disk. */
+export interface MortalLife {
+  alive: boolean;
+  /** Calls to a disk until it dies; undefined: it lives on. */
+  countdown: number | undefined;
+}
+
+/** One machine with an agent; a clone is a machine of its own with the same id. */
+export interface Machine {
+  readonly tag: string;
+  readonly id: string;
+  readonly name: string;
+  readonly disk: SimDisk;
+  readonly runtime: FakeRuntime;
+  life: MortalLife;
+  /** The ledger as the agent said that it is on disk; undefined while nothing is known of it. */
+  ledger: Part | undefined;
+  /** The one before it, and when it was replaced: for a moment the agent may go by either. */
+  previous: { readonly ledger: Part | undefined; readonly until: number };
+  /** The highest pair that the agent said it has, since its disk was last wiped. */
+  highest: readonly [number, number];
+  /** When something last went wrong with its engine or disk: its agent may not know yet what runs. */
+  hurtAt: number;
+  /** Its state was wiped, and nothing was written since. */
+  wiped: boolean;
+  isCut: boolean;
+}
+
+export interface Facts {
+  readonly machines: Map<string, Machine>;
+  /** `<instance>` -> `<machine> <copy>` -> when that copy was last seen running. */
+  readonly ran: Map<string, Map<string, number>>;
+  /** The reconciler process that runs, if one does. */
+  brain: { readonly life: MortalLife; readonly startedAt: number } | undefined;
+  /** When the reconciler's connection to the broker was made; undefined: there is none. */
+  connectedAt: number | undefined;
+  /** Node id -> when the reconciler last got a live message of it, in this process. */
+  readonly heard: Map<string, number>;
+  /** Faults that last, by name. */
+  readonly troubles: Set<string>;
+  /** When something last went wrong, anywhere. */
+  troubledAt: number;
+  /** The reconciler that the cluster shows is the one that runs. */
+  isReady: boolean;
+  /** Commits in the order in which they were pushed. */
+  readonly commits: string[];
+  /** What was answered to people, by direct service; undefined: its end. While a request is under way there is no entry. */
+  readonly answered: Map<string, { readonly code: string; readonly replicas: number } | undefined>;
+  /** Node id -> whether it is cordoned, as it was answered. */
+  readonly cordoned: Map<string, boolean>;
+}
+
+export function createFacts(): Facts {
+  return {
+    machines: new Map(),
+    ran: new Map(),
+    brain: undefined,
+    connectedAt: undefined,
+    heard: new Map(),
+    troubles: new Set(),
+    troubledAt: 0,
+    isReady: false,
+    commits: [],
+    answered: new Map(),
+    cordoned: new Map(),
+  };
+}
+
+/** Notes that a copy runs, or ran until now. */
+export function noteRan(facts: Facts, machine: string, instance: string, copy: string, now: number): void {
+  const copies = facts.ran.get(instance) ?? new Map<string, number>();
+  facts.ran.set(instance, copies);
+  copies.set(`${machine} ${copy}`, now);
+}
+
+/** Did a copy of this instance, other than this one, run not longer ago than `within` ms? */
+export function ranElsewhere(
+  facts: Facts,
+  instance: string,
+  not: { readonly machine: string; readonly copy: string },
+  now: number,
+  within: number,
+): boolean {
+  for (const [machine, copies] of runningOf(facts, instance)) {
+    if (copies.some((copy) => machine !== not.machine || copy !== not.copy)) return true;
+  }
+  const except = `${not.machine} ${not.copy}`;
+  return [...(facts.ran.get(instance) ?? [])].some(([key, at]) => key !== except && now - at <= within);
+}
+
+/** Copies of an instance that run now, by machine. */
+export function runningOf(facts: Facts, instance: string): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { tag, runtime } of facts.machines.values()) {
+    const copies = [...runtime.copies.values()].filter(
+      (copy) => copy.instance === instance && copy.state === 'running',
+    );
+    if (copies.length > 0)
+      found.set(
+        tag,
+        copies.map(({ copy }) => copy),
+      );
+  }
+  return found;
+}

@@ -1,0 +1,86 @@
+/** The end of all trouble: what was broken is mended, what was asked for a time ends, and then everything must come as wanted. */
+import type { ControlPlane } from '../../../reconciler/control-plane.ts';
+import { quietNetwork, type World } from './faults.ts';
+import { foreign, fullName } from './names.ts';
+import type { Wish } from './person.ts';
+import { fixed } from './wishes.ts';
+
+const actor = 'person';
+
+/** Ends all faults; nothing new happens. */
+export function mend(world: World): void {
+  const { cluster, facts, hands, disk, person } = world;
+  cluster.broker.fate = quietNetwork;
+  cluster.git.unreachable = false;
+  cluster.git.hanging = false;
+  disk.full = false;
+  for (const machine of facts.machines.values()) {
+    machine.disk.full = false;
+    machine.runtime.engine('up');
+    if (machine.isCut) cluster.broker.heal(machine.tag);
+    machine.isCut = false;
+  }
+  cluster.broker.heal('reconciler');
+  hands.mendAll();
+  facts.troubles.clear();
+  facts.troubledAt = cluster.clock.now().mono;
+  for (const [name, wish] of person.direct) person.deploy(name, sound(wish));
+  for (const [name, wish] of person.git) if (!fixed.has(name)) person.git.set(name, sound(wish));
+  person.push();
+  for (const { id, name } of cluster.nodes) {
+    facts.cordoned.delete(id);
+    person.insist(
+      `cordon ${name}`,
+      (control) => control.uncordon(id, actor),
+      () => facts.cordoned.set(id, false),
+    );
+  }
+}
+
+/** Another version: one that failed while everything was broken is not tried again. */
+function sound(wish: Wish): Wish {
+  return { ...wish, code: 'oakctl/test:9' };
+}
+
+/** What people do when they come back: they end what they asked for a time, and approve what waits for them. */
+export function tidy({ facts, person, cluster }: World): void {
+  if (!facts.isReady) return;
+  const { control } = cluster.reconciler;
+  const ids = new Set(control.holds().flatMap(({ id }) => id ?? []));
+  for (const id of ids) person.tell(`approve ${id}`, (on: ControlPlane) => on.approve(id, actor));
+  for (const { id } of control.overrides()) person.tell(`end ${id}`, (on) => on.removeOverride(id, actor));
+}
+
+/** What is not as wanted, from the engines and from the reconciler; empty once all is well. */
+export function differences(world: World): string[] {
+  const { facts, person, cluster } = world;
+  if (!facts.isReady) return ['the reconciler starts'];
+  const wrong = person.open.map((key) => `${key} has no answer`);
+  const running = new Map<string, string[]>();
+  for (const { runtime } of facts.machines.values()) {
+    for (const copy of runtime.copies.values()) {
+      if (copy.state !== 'running' || copy.instance === foreign) continue;
+      const { code = '' } = runtime.runOf(copy) ?? {};
+      running.set(copy.instance, [...(running.get(copy.instance) ?? []), code]);
+    }
+  }
+  const views = new Map(cluster.reconciler.control.services().map((view) => [view.name, view]));
+  const wanted = [
+    ...[...person.git].map(([name, wish]) => [fullName('git', name), wish] as const),
+    ...[...person.direct].map(([name, wish]) => [fullName('direct', name), wish] as const),
+  ];
+  let total = 0;
+  for (const [name, { replicas, code }] of wanted) {
+    const count = replicas === 'every' ? cluster.nodes.length : replicas;
+    const mine = [...running].filter(([instance]) => instance.startsWith(`${name}.instance.`));
+    total += mine.length;
+    if (mine.length !== count) wrong.push(`${name}: ${mine.length} of ${count} instances run`);
+    for (const [instance, codes] of mine)
+      if (codes.length !== 1 || codes[0] !== code) wrong.push(`${instance} runs ${codes.join()}, wanted is ${code}`);
+    const outcome = views.get(name)?.outcome;
+    if (outcome !== 'settled') wrong.push(`${name} is ${outcome}: ${views.get(name)?.message ?? ''}`);
+  }
+  if (running.size !== total) wrong.push(`${running.size - total} instances run that nobody wants`);
+  if (wrong.length === 0) return wrong;
+  return [...wrong, ...cluster.reconciler.control.holds().map((hold) => `${hold.code} ${hold.message}`)];
+}

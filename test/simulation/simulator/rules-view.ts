@@ -1,0 +1,130 @@
+/** What the reconciler shows is what is, within the time that news take. */
+import type { BusMessage } from '../../../schemas/ports.ts';
+import type { ServiceView } from '../../../schemas/views.ts';
+import { runningOf } from './facts.ts';
+import type { RuleDeps } from './rules.ts';
+import type { WireRules } from './rules-wire.ts';
+
+export interface ViewRules {
+  heard(message: BusMessage): void;
+  look(): void;
+}
+
+/** ms, as the settings of the simulated cluster and the agents' beat make them. */
+const suspectAfter = 12_500;
+const lostAfter = 15_000;
+/** News of an end take so long at most. */
+const newsTake = 90_000;
+/** More copies of one instance than an update needs are gone after this. */
+const surplusFor = 20_000;
+
+export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
+  const { facts, witness, now } = deps;
+  /** Instances with too many copies, and since when. */
+  const crowded = new Map<string, number>();
+
+  const lookAtNodes = (): void => {
+    const cluster = deps.cluster();
+    for (const { id, name, state, cordoned } of cluster?.reconciler.control.nodes() ?? []) {
+      if (id === undefined) continue;
+      const heard = facts.heard.get(id);
+      const silence = heard === undefined ? Number.POSITIVE_INFINITY : now() - heard;
+      if (state === 'online' && silence > suspectAfter + 1_100)
+        witness.broken(
+          'retained is not fresh',
+          `${name} is shown as online, ${silence} ms after its last live message`,
+        );
+      const isDeaf = facts.connectedAt === undefined || now() - facts.connectedAt < lostAfter;
+      if (state === 'lost' && (isDeaf || (heard !== undefined && silence < lostAfter)))
+        witness.broken(
+          'nobody is lost too soon',
+          `${name} is shown as lost, ${silence} ms after its last live message`,
+        );
+      const asked = facts.cordoned.get(id);
+      if (asked !== undefined && asked !== (cordoned !== undefined))
+        witness.broken('I12 what was answered stays', `${name} was answered as ${asked ? '' : 'not '}cordoned`);
+    }
+  };
+  /** At most the copy that is wanted and the one before it, on nodes that are there. */
+  const lookAtPromises = (): void => {
+    const online = new Set(
+      deps
+        .cluster()
+        ?.reconciler.control.nodes()
+        .flatMap(({ id, state }) => (id !== undefined && state === 'online' ? [id] : [])),
+    );
+    const counts = new Map<string, number>();
+    for (const [node, jobs] of wire.promised) {
+      if (!online.has(node)) continue;
+      for (const job of jobs) {
+        if (job.want === 'run') counts.set(job.instance, (counts.get(job.instance) ?? 0) + 1);
+      }
+    }
+    for (const instance of crowded.keys()) if ((counts.get(instance) ?? 0) <= 2) crowded.delete(instance);
+    for (const [instance, count] of counts) {
+      if (count <= 2) continue;
+      const since = crowded.get(instance) ?? now();
+      crowded.set(instance, since);
+      if (now() - since > surplusFor && !facts.troubles.has('full disk of the reconciler'))
+        witness.broken(
+          'P5 never more than wanted and surge',
+          `${instance} is to run ${count} times on nodes that are there`,
+        );
+    }
+  };
+  const lookAtServices = (services: readonly ServiceView[]): void => {
+    for (const { name, outcome, digest, instances } of services) {
+      if (outcome !== 'settled') continue;
+      for (const instance of instances) {
+        // Its node is away, nobody else may have it, and the service does not wait for it.
+        if (instance.status === 'lost' || instance.status === 'missing') continue;
+        if (instance.digest !== digest)
+          witness.broken('P7 success is true', `${name} is settled, and ${instance.name} has another digest`);
+        const ran = [...(facts.ran.get(instance.name)?.values() ?? [])].some((at) => now() - at < newsTake);
+        if (!ran && runningOf(facts, instance.name).size === 0)
+          witness.broken('P7 success is true', `${name} is settled, and ${instance.name} does not run anywhere`);
+      }
+    }
+    const shown = new Map(services.map((service) => [service.name, service]));
+    for (const [name, wish] of facts.answered) {
+      const service = shown.get(name);
+      // What is on its way out has no slots that are wanted.
+      const isThere = service !== undefined && service.slots > 0;
+      if (wish && (!isThere || service.image !== wish.code || service.slots !== wish.replicas))
+        witness.broken(
+          'I12 what was answered stays',
+          `${name} was deployed as ${wish.replicas} of ${wish.code}, shown is ${service?.slots ?? 'none'} of ${service?.image ?? ''}`,
+        );
+      if (!wish && isThere)
+        witness.broken('I12 what was answered stays', `${name} was deleted, and is ${service.outcome}`);
+    }
+  };
+  const lookAtBounds = (): void => {
+    const cluster = deps.cluster();
+    if (!cluster) return;
+    const timers = cluster.clock.pending();
+    if (timers > 2_000) witness.broken('I8 bounds', `${timers} timers are set`);
+    for (const { disk, name } of facts.machines.values())
+      if (disk.count() > 6) witness.broken('I8 bounds', `${disk.count()} files are on the disk of ${name}`);
+    const rows = cluster.broker.retained.size;
+    if (rows > 3 * cluster.nodes.length + 1) witness.broken('I8 bounds', `${rows} rows are retained`);
+    for (const end of cluster.fatal) witness.broken('no bugs', `the reconciler gave up: ${end.split('\n')[0]}`);
+    for (const denied of cluster.broker.denied) witness.broken('P9 only what is its own', denied);
+  };
+
+  return {
+    heard({ topic, payload, retained }) {
+      const [, node, row] = topic.split('/');
+      if (retained || payload === '' || node === undefined) return;
+      if (row === 'online' && !payload.includes('"online":true')) return;
+      facts.heard.set(node, now());
+    },
+    look() {
+      lookAtBounds();
+      if (!facts.isReady) return;
+      lookAtNodes();
+      lookAtPromises();
+      lookAtServices(deps.cluster()?.reconciler.control.services() ?? []);
+    },
+  };
+}

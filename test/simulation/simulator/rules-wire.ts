@@ -1,0 +1,157 @@
+/** What is said over MQTT: pairs that only grow, one meaning per pair, and nothing taken from a node that is well. */
+import type { AssignmentMessage, ControlMessage, InstancesMessage } from '../../../schemas/messages.ts';
+import { type Machine, ranElsewhere } from './facts.ts';
+import { serviceOf } from './names.ts';
+import type { RuleDeps } from './rules.ts';
+import type { DiskRules } from './rules-disk.ts';
+
+type Jobs = AssignmentMessage['jobs'];
+
+export interface WireRules {
+  published(topic: string, payload: string): void;
+  reported(machine: Machine, topic: string, payload: string): void;
+  /** The last assignment of each node that this process of the reconciler published. */
+  readonly promised: ReadonlyMap<string, Jobs>;
+}
+
+/** ms within which another copy must have run before one is taken away: losing a node takes so long at most. */
+const recently = 60_000;
+
+/** ms after trouble with an engine in which its copies may be unknown to everybody. */
+const unseen = 45_000;
+
+export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
+  const { facts, witness, now, anchors } = deps;
+  const owners = new Map<number, string>();
+  /** `<node> <epoch>.<gen>` -> hash. */
+  const pairs = new Map<string, string>();
+  const lastGen = new Map<string, number>();
+  /** Copy id -> what it stands for. */
+  const copies = new Map<string, string>();
+  const lastJobs = new Map<string, Jobs>();
+  let by = '';
+  let promised = new Map<string, Jobs>();
+
+  const checkPair = (message: AssignmentMessage | ControlMessage): void => {
+    const owner = owners.get(message.epoch);
+    if (owner !== undefined && owner !== message.by)
+      witness.broken('I3 one process per epoch', `epoch ${message.epoch} of ${owner} is used by ${message.by}`);
+    owners.set(message.epoch, message.by);
+    if ((disk.durable?.epoch ?? 0) < message.epoch)
+      witness.broken('I12 epochs are on disk first', `epoch ${message.epoch}, on disk is ${disk.durable?.epoch}`);
+    if (message.by !== by) {
+      by = message.by;
+      promised = new Map();
+    }
+    const key = `${message.node} ${message.epoch}.${message.gen}`;
+    const hash = pairs.get(key);
+    if (hash !== undefined && hash !== message.hash)
+      witness.broken(
+        'I3 one meaning per pair',
+        `${key} stands for ${hash.slice(0, 8)} and ${message.hash.slice(0, 8)}`,
+      );
+    pairs.set(key, message.hash);
+    const speech = `${message.by} ${message.node}`;
+    const gen = lastGen.get(speech) ?? 0;
+    if (hash === undefined && message.gen <= gen && 'command' in message)
+      witness.broken('gens grow', `control ${key} comes after ${gen}`);
+    lastGen.set(speech, Math.max(gen, message.gen));
+  };
+  const control = (message: ControlMessage): void => {
+    const { job, command } = message;
+    witness.saw(`reconciler ${command} ${job.name}/${job.copy} ${job.want ?? ''} to ${nameOf(message.node)}`);
+    const isNew = job.copy === `${message.epoch}.${message.gen}`;
+    if (command !== 'deploy') return;
+    const what = `${message.node} ${job.name} ${job.digest}`;
+    const known = copies.get(job.copy);
+    if (known !== undefined && known !== what)
+      witness.broken('one copy per id', `${job.copy} is ${known}, and ${what}`);
+    copies.set(job.copy, what);
+    if (isNew) newCopy(message);
+  };
+  /** A slot whose copy is on a silent node is missing only once that node is lost, and not while most nodes are silent. */
+  const newCopy = ({ job }: ControlMessage): void => {
+    const cluster = deps.cluster();
+    if (!cluster) return;
+    const nodes = cluster.reconciler.control.nodes();
+    const states = new Map(nodes.map((node) => [node.id ?? '', node.state]));
+    const holders = [...promised].filter(([, jobs]) =>
+      jobs.some((one) => one.instance === job.name && one.want === 'run' && one.copy !== job.copy),
+    );
+    const held = holders.map(([id]) => states.get(id));
+    const none = held.length > 0 && !held.includes('online');
+    if (none && held.includes('suspect'))
+      witness.broken('a silent node is not lost', `${job.name} is started anew while its node is suspect`);
+    const silent = nodes.filter(({ state }) => state === 'suspect' || state === 'lost').length;
+    if (none && nodes.length >= 3 && silent > nodes.length / 2)
+      witness.broken(
+        'I7 mass loss replaces nothing',
+        `${job.name} is replaced while ${silent} of ${nodes.length} are silent`,
+      );
+    if (anchors.has(serviceOf(job.name)) && held.includes('online') && isCalm())
+      witness.broken(
+        'P4 unchanged is not replaced',
+        `${job.name} gets another copy, and nothing was wrong for a minute`,
+      );
+  };
+  const isCalm = (): boolean =>
+    facts.troubles.size === 0 &&
+    now() - facts.troubledAt > 60_000 &&
+    [...facts.machines.values()].every(({ life, isCut }) => life.alive && !isCut);
+  const assignment = (message: AssignmentMessage): void => {
+    const { node, jobs } = message;
+    witness.saw(`reconciler assigns ${jobs.length} jobs to ${nameOf(node)} at ${message.epoch}.${message.gen}`);
+    const machine = facts.machines.get(node);
+    for (const job of machine ? (lastJobs.get(node) ?? []) : []) {
+      if (!machine || job.want !== 'run' || !anchors.has(serviceOf(job.instance))) continue;
+      const next = jobs.find((one) => one.instance === job.instance && one.copy === job.copy);
+      if (next?.want === 'run' || machine.wiped) continue;
+      // What nobody can see counts for less than what is newer.
+      if (facts.troubles.has(`engine of ${machine.name}`) || now() - machine.hurtAt < unseen) continue;
+      if (machine.runtime.copies.get(`${job.instance}/${job.copy}`)?.state !== 'running') continue;
+      if (!ranElsewhere(facts, job.instance, { machine: node, copy: job.copy }, now(), recently))
+        witness.broken(
+          'P1 I6 nothing is removed for no reason',
+          `${job.instance}/${job.copy} is taken from ${machine.name}`,
+        );
+    }
+    lastJobs.set(node, jobs);
+    promised.set(node, jobs);
+  };
+  const nameOf = (node: string): string => facts.machines.get(node)?.name ?? node;
+
+  return {
+    get promised() {
+      return promised;
+    },
+    published(topic, payload) {
+      const row = topic.split('/')[2];
+      if (payload === '' || (row !== 'assignment' && row !== 'controls'))
+        return witness.saw(`reconciler publishes ${topic}`, { quiet: true, more: payload });
+      const message = JSON.parse(payload) as AssignmentMessage | ControlMessage;
+      checkPair(message);
+      if ('command' in message) control(message);
+      else assignment(message);
+    },
+    reported(machine, topic, payload) {
+      const isReport = topic.includes('/instances/');
+      witness.saw(`${machine.name} publishes ${topic.split('/')[2]}`, { quiet: true, more: payload });
+      if (!isReport) return;
+      const message = JSON.parse(payload) as InstancesMessage;
+      const { epoch, gen } = message;
+      const pair = `${epoch}.${gen}`;
+      witness.saw(`${machine.name} reports ${message.copies.length} copies at ${pair}`);
+      const [highEpoch, highGen] = machine.highest;
+      if (epoch < highEpoch || (epoch === highEpoch && gen < highGen))
+        witness.broken('I1 agents do not go back', `${machine.name} has ${pair} after ${highEpoch}.${highGen}`);
+      machine.highest = [epoch, gen];
+      if (epoch === 0 || message.hash === '') return;
+      const hash = pairs.get(`${machine.id} ${pair}`);
+      if (hash !== message.hash)
+        witness.broken(
+          'I2 only what was signed',
+          `${machine.name} has ${message.hash.slice(0, 8)} at ${pair}, said was ${hash?.slice(0, 8)}`,
+        );
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** What must hold at every step, whatever happens: DESIGN's promises, and I1 to I12 of its reference on reliability. */
+import type { AgentEvent } from '../../../agent/ports.ts';
+import type { Records } from '../../../reconciler/core/records.ts';
+import type { BusMessage } from '../../../schemas/ports.ts';
+import type { MemoryCluster } from '../../support/memory-cluster.ts';
+import type { Facts, Machine } from './facts.ts';
+import { createDiskRules } from './rules-disk.ts';
+import { createEngineRules } from './rules-engine.ts';
+import { createViewRules } from './rules-view.ts';
+import { createWireRules } from './rules-wire.ts';
+import type { Witness } from './witness.ts';
+
+export interface RuleDeps {
+  readonly facts: Facts;
+  readonly witness: Witness;
+  readonly now: () => number;
+  /** Services whose digest, number and place nobody ever changes. */
+  readonly anchors: ReadonlySet<string>;
+  /** Undefined while it is being made. */
+  readonly cluster: () => MemoryCluster | undefined;
+}
+
+export interface Rules {
+  /** The reconciler publishes. */
+  published(topic: string, payload: string): void;
+  /** The reconciler gets a message. */
+  heard(message: BusMessage): void;
+  /** An agent publishes. */
+  reported(machine: Machine, topic: string, payload: string): void;
+  agentEvent(machine: Machine, event: AgentEvent): void;
+  /** An engine is asked for a change. */
+  begins(machine: Machine, kind: EngineCall, key: { readonly instance: string; readonly copy: string }): void;
+  /** These records are on disk, as far as whoever saved them knows. */
+  saved(records: Records): void;
+  /** Now and then: compares what the reconciler shows with what is. */
+  look(): void;
+}
+
+export type EngineCall = 'create' | 'start' | 'stop' | 'remove';
+
+export function createRules(deps: RuleDeps): Rules {
+  const disk = createDiskRules(deps);
+  const wire = createWireRules(deps, disk);
+  const engine = createEngineRules(deps);
+  const view = createViewRules(deps, wire);
+  return {
+    published: wire.published,
+    heard: view.heard,
+    reported: wire.reported,
+    agentEvent(machine, event) {
+      deps.witness.saw(textOf(machine, event), { quiet: true });
+      engine.agentEvent(machine, event);
+    },
+    begins: engine.begins,
+    saved: disk.saved,
+    look: view.look,
+  };
+}
+
+function textOf({ name }: Machine, event: AgentEvent): string {
+  if (event.kind === 'judged')
+    return `${name} ${event.outcome} ${event.message} ${event.fence.epoch}.${event.fence.gen} ${event.why ?? ''}`;
+  if (event.kind === 'ledger_saved') return `${name} ledger ${event.part.fence.epoch}.${event.part.fence.gen}`;
+  if ('step' in event) return `${name} ${event.kind} ${event.step.kind} ${event.step.instance}/${event.step.copy}`;
+  if (event.kind === 'status')
+    return `${name} status ${event.report.instance}/${event.report.copy} ${event.report.status}`;
+  return `${name} ${event.kind}`;
+}
