@@ -1,7 +1,8 @@
 /** What verbs on services share: the answer is said, then the outcome waited for as after a deployment. */
 import { Flags } from '@oclif/core';
-import type { VerbAnswer } from '../schemas/api.ts';
+import type { SlotAnswer, VerbAnswer } from '../schemas/api.ts';
 import type { ApiClient } from '../schemas/io/api-client.ts';
+import { parseInstanceName } from '../schemas/names.ts';
 import type { Outcome } from '../schemas/views.ts';
 import { BaseCommand } from './base-command.ts';
 import { durationFlag } from './flags.ts';
@@ -11,7 +12,8 @@ import { progressLines, renderOutcomes } from './render/progress.ts';
 import { commitText, overrideNote } from './render/verbs.ts';
 import type { CommitNote } from './services/commit-edit.ts';
 import { defaultTimeout } from './services/deploy.ts';
-import { exitCodeOfOutcomes, type ServiceOutcome, waitForOutcomes } from './services/outcome.ts';
+import { exitCodeOfOutcomes, type ServiceOutcome, type Wanted, waitForOutcomes } from './services/outcome.ts';
+import { checkPlaced } from './services/placed.ts';
 import { checkRestarted } from './services/restarted.ts';
 
 export const waitFlags = {
@@ -33,6 +35,11 @@ export interface VerbResult extends VerbAnswer {
   readonly outcomes: readonly ServiceOutcome[];
 }
 
+/** What a verb on one instance prints. */
+interface SlotResult extends SlotAnswer {
+  readonly outcomes: readonly ServiceOutcome[];
+}
+
 /** Base of verbs on one service. */
 export abstract class VerbCommand extends BaseCommand {
   /** Says what was taken, waits, prints, and ends with the exit code of the outcome. `goal`: what counts as done beside settled. */
@@ -44,16 +51,8 @@ export abstract class VerbCommand extends BaseCommand {
     const started = performance.now();
     this.say(`${answer.service}: ${answer.changed ? how.text : `${how.text} already`}${overrideNote(answer.override)}`);
     if (answer.commit) this.say(commitText(answer.commit));
-    const progress = createProgress(process.stderr);
-    const options = {
-      timeout: how.timeout ?? defaultTimeout,
-      interval: 100,
-      ...(how.goal ? { goal: how.goal } : {}),
-      progress: (now: Parameters<typeof progressLines>[0]) => progress.show(progressLines(now, this.paint('err'))),
-    };
     const wanted = [{ name: answer.service, digest: answer.digest }];
-    const reached = how.detach ? [] : await waitForOutcomes(api, wanted, options, this.signal);
-    progress.end();
+    const reached = how.detach ? [] : await this.reach(api, wanted, how);
     const outcomes = reached.map((outcome) => checkRestarted(outcome, answer));
     const value: VerbResult = { ...answer, outcomes };
     await this.printOne(how.output, value, {
@@ -61,5 +60,43 @@ export abstract class VerbCommand extends BaseCommand {
       text: () => (how.detach ? '' : renderOutcomes(outcomes, performance.now() - started, this.paint())),
     });
     this.exit(exitCodeOfOutcomes(outcomes));
+  }
+
+  /** As `conclude`, of one instance: the service is to settle, and the instance to be where it was told to be. */
+  protected async concludeSlot(
+    api: ApiClient,
+    answer: SlotAnswer,
+    how: VerbWait & { readonly text: string },
+  ): Promise<void> {
+    const started = performance.now();
+    this.say(`${answer.instance} ${how.text}${overrideNote(answer.override)}`);
+    const service = parseInstanceName(answer.instance)?.service;
+    const view = how.detach || service === undefined ? undefined : await api.service(service, this.signal);
+    const reached = view ? await this.reach(api, [{ name: view.name, digest: view.digest }], how) : [];
+    const outcomes = reached.map((outcome) => checkPlaced(outcome, answer));
+    const value: SlotResult = { ...answer, outcomes };
+    await this.printOne(how.output, value, {
+      name: answer.instance,
+      text: () => (how.detach ? '' : renderOutcomes(outcomes, performance.now() - started, this.paint())),
+    });
+    this.exit(exitCodeOfOutcomes(outcomes));
+  }
+
+  /** Waits for the outcome, and shows on stderr what it waits for. */
+  private async reach(
+    api: ApiClient,
+    wanted: readonly Wanted[],
+    how: Pick<VerbWait, 'timeout'> & { readonly goal?: Outcome },
+  ): Promise<readonly ServiceOutcome[]> {
+    const progress = createProgress(process.stderr);
+    const options = {
+      timeout: how.timeout ?? defaultTimeout,
+      interval: 100,
+      ...(how.goal ? { goal: how.goal } : {}),
+      progress: (now: Parameters<typeof progressLines>[0]) => progress.show(progressLines(now, this.paint('err'))),
+    };
+    const reached = await waitForOutcomes(api, wanted, options, this.signal);
+    progress.end();
+    return reached;
   }
 }

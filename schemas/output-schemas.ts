@@ -79,6 +79,7 @@ const SlotSchema = Type.Object({
   instance: text,
   node: Type.Optional(text),
   override: Type.Optional(OverrideSchema),
+  outcomes: Type.Array(ServiceOutcome, { description: 'empty with --detach' }),
 });
 
 const VerbSchema = Type.Object({

@@ -1,14 +1,13 @@
 import { Args, Flags } from '@oclif/core';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
-import { BaseCommand } from '../base-command.ts';
 import { verbFlags, verbRequest } from '../flags.ts';
-import { overrideNote } from '../render/verbs.ts';
 import { actorName } from '../services/actor.ts';
+import { VerbCommand, waitFlags } from '../verb-command.ts';
 
-export default class Move extends BaseCommand {
+export default class Move extends VerbCommand {
   static override description =
-    'move an instance to another node: it is healthy there before it stops here; for what git owns an override';
+    'move an instance to another node: it is healthy there before it stops here; for what git owns an override; waits like `deploy`';
   static override args = {
     instance: Args.string({ required: true, description: 'instance, e.g. web.default.web.default.instance.0' }),
   };
@@ -16,6 +15,7 @@ export default class Move extends BaseCommand {
     to: Flags.string({ required: true, description: 'name, id or alias of a node' }),
     ...verbFlags,
     commit: Flags.boolean({ hidden: true, description: 'refused: a descriptor does not say where one instance is' }),
+    ...waitFlags,
     'accept-empty-volume': Flags.boolean({ description: 'leave its data behind: it starts with empty volumes there' }),
   };
   static override examples = [
@@ -30,10 +30,7 @@ export default class Move extends BaseCommand {
     const data = flags['accept-empty-volume'] && { accept_empty_volume: true };
     const request = { ...verbRequest(flags), to: flags.to, ...data, actor: actorName() };
     const answer = await api.move(args.instance, request, this.signal);
-    await this.printOne(flags.output, answer, {
-      name: answer.instance,
-      text: () => `${answer.instance} moves to ${answer.node}${overrideNote(answer.override)}`,
-    });
+    await this.concludeSlot(api, answer, { ...flags, text: `moves to ${answer.node}` });
   }
 
   /** A `direct` constraint would bind all instances, and for good: nothing would replace them when that node is lost. */

@@ -1,17 +1,18 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand } from '../base-command.ts';
 import { verbFlags, verbRequest } from '../flags.ts';
-import { overrideNote } from '../render/verbs.ts';
 import { actorName } from '../services/actor.ts';
+import { VerbCommand, waitFlags } from '../verb-command.ts';
 
-export default class Replicate extends BaseCommand {
-  static override description = 'run one more instance like this one; for what git owns an override';
+export default class Replicate extends VerbCommand {
+  static override description =
+    'run one more instance like this one; for what git owns an override; waits like `deploy`';
   static override args = {
     instance: Args.string({ required: true, description: 'instance, e.g. web.default.web.default.instance.0' }),
   };
   static override flags = {
     to: Flags.string({ description: 'name, id or alias of a node (default: the best one)' }),
     ...verbFlags,
+    ...waitFlags,
   };
   static override examples = [
     '<%= config.bin %> replicate shop.default.web.default.instance.0',
@@ -23,10 +24,7 @@ export default class Replicate extends BaseCommand {
     const api = await this.connect(flags);
     const request = { ...verbRequest(flags), actor: actorName(), ...(flags.to === undefined ? {} : { to: flags.to }) };
     const answer = await api.replicate(args.instance, request, this.signal);
-    await this.printOne(flags.output, answer, {
-      name: answer.instance,
-      text: () =>
-        `${answer.instance} is added${answer.node === undefined ? '' : ` on ${answer.node}`}${overrideNote(answer.override)}`,
-    });
+    const where = answer.node === undefined ? '' : ` on ${answer.node}`;
+    await this.concludeSlot(api, answer, { ...flags, text: `is added${where}` });
   }
 }

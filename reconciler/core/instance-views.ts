@@ -38,7 +38,7 @@ export interface Slot {
   readonly slot: number;
   readonly instance: string;
   readonly wanted: boolean;
-  /** The node that it was told to be on, and the copy up to which it is to be replaced. */
+  /** The node that it was told to be on or belongs to, and the copy up to which it is to be replaced. */
   readonly place?: NodeId;
   readonly after?: CopyId;
   /** It belongs to a node that is lost: nobody else can take it, and nobody waits for it. */
@@ -71,7 +71,7 @@ export function slotsOf(input: ViewInput, service: ServiceName): readonly Slot[]
       slot,
       instance: instanceName(service, slot),
       wanted: wanted.has(slot),
-      ...optional('place', wanted.get(slot)?.to),
+      ...optional('place', wanted.get(slot)?.to ?? wanted.get(slot)?.bound),
       ...optional('after', wanted.get(slot)?.after),
       absent: isAbsent(input, wanted.get(slot)),
       copies: copies.filter(({ copy }) => copy.slot === slot).sort((a, b) => compareCopies(a, b, desired?.spec.digest)),
