@@ -6,6 +6,7 @@ import type { InstanceName } from '../schemas/names.ts';
 import type { Clock } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
 import type { ActualCopy } from './core/copy.ts';
+import { afterEnd } from './core/members.ts';
 import { forgiven, keyText, lostSight, observed } from './core/memory.ts';
 import { withDeadline } from './deadline.ts';
 import type { AgentEvent } from './ports.ts';
@@ -54,6 +55,8 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
   const doubted = new Set<InstanceName>();
   /** Copies that ended by an event and run by the last list, with the number of lists since. */
   const ended = new Map<string, number>();
+  /** Of these, those whose end is in our picture already. */
+  const believed = new Set<string>();
   let settled = false;
   let listing = false;
   let failures = 0;
@@ -110,6 +113,9 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
       for (const key of newer) doubt(key.slice(0, key.lastIndexOf('/')));
       if (newer.size > 0) again = 'now';
     }
+    // The list is behind an event that we believed: it knows nothing of the end yet.
+    const behind = [...believed].filter((key) => view.get(key)?.state === 'running' && ours.has(key));
+    for (const key of behind) newer.add(key);
     if (before !== 'unknown') for (const key of newer) keepOurs(view, ours, key);
     const now = clock.now().mono;
     for (const key of new Set([...ours.keys(), ...view.keys()])) {
@@ -118,10 +124,26 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
     state.actual.set(name, view);
     settleDoubts(newer);
     for (const [key, times] of ended) {
-      const isOpen = view.get(key)?.state === 'running' && !newer.has(key) && times + 1 < endedRetry.times;
-      if (isOpen) ended.set(key, times + 1);
-      else ended.delete(key);
+      const isOpen = behind.includes(key) || (view.get(key)?.state === 'running' && !newer.has(key));
+      if (isOpen && times + 1 < endedRetry.times) ended.set(key, times + 1);
+      else forgetEnd(key);
     }
+  };
+  const forgetEnd = (key: string): void => {
+    ended.delete(key);
+    believed.delete(key);
+  };
+  /** The engine says how it ended: there is no need to wait until its list shows it. */
+  const believeEnd = (key: string, exitCode: number): void => {
+    const copies = state.actual.get(name);
+    const found = copies === undefined || copies === 'unknown' ? undefined : copies.get(key);
+    // Soon after a step it may be the end before it: the next list tells.
+    if (copies === 'unknown' || found?.state !== 'running' || state.busy.has(key) || touchedAt.has(key)) return;
+    const end = afterEnd(found, exitCode);
+    believed.add(key);
+    copies?.set(key, end);
+    remember(state, key, (memory) => observed(memory, end, clock.now().mono));
+    changed();
   };
   /** Copies that this list says nothing about: steps ended since it began, or are under way. */
   const touchedSince = (begun: number): Set<string> => {
@@ -167,7 +189,12 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
     start() {
       list();
       runtime.watch((event) => {
-        if (event.kind === 'ended') ended.set(keyText(event), -1);
+        const key = keyText(event);
+        if (event.kind === 'started') forgetEnd(key);
+        if (event.kind === 'ended') {
+          ended.set(key, -1);
+          if (event.exitCode !== undefined) believeEnd(key, event.exitCode);
+        }
         look(event.kind === 'started' || event.kind === 'removed' ? 'lazy' : 'now');
       }, signal);
       signal.addEventListener('abort', () => cancel(), { once: true });
@@ -176,7 +203,7 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
     touched(key) {
       touches += 1;
       touchedAt.set(key, touches);
-      ended.delete(key);
+      forgetEnd(key);
     },
     doubt,
     settled: () => settled,

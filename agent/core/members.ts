@@ -90,6 +90,11 @@ export function afterStep(copies: Map<string, ActualCopy>, step: Step): void {
   }
 }
 
+/** What an end that the engine tells of makes of a copy, until the engine's list shows it. */
+export function afterEnd(found: ActualCopy, exitCode: number): ActualCopy {
+  return { ...withoutHealth(found), state: 'exited', exitCode, since: 0, addresses: [] };
+}
+
 type Building = Extract<Step, { kind: 'create' | 'start' }>;
 
 function created({ instance, copy, runtime, digest }: Building): ActualCopy {

@@ -28,6 +28,11 @@ export interface LogLine {
 /** Something happened to a copy; look again. Only a hint, streams of engines stop silently. */
 export interface RuntimeEvent extends CopyKey {
   readonly kind: 'started' | 'ended' | 'health' | 'removed';
+  /**
+   * How it ended, where the runtime says so. Such an end is acted upon before `list` shows it: a `start` that comes right then has
+   * to wait until the runtime is done with the end.
+   */
+  readonly exitCode?: number;
 }
 
 /** A command that runs inside a copy. */

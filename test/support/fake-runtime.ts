@@ -72,9 +72,13 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   let peak = 0;
   let cuts = 0;
 
-  const emit = (kind: RuntimeEvent['kind'], { instance, copy }: CopyKey): void => {
+  /** Ends that were told, and that the list does not show yet. */
+  const ending = new Map<string, () => void>();
+
+  const emit = (kind: RuntimeEvent['kind'], { instance, copy }: CopyKey, exitCode?: number): void => {
     if (engine !== 'up') return;
-    for (const listener of listeners) listener({ kind, instance, copy });
+    for (const listener of listeners)
+      listener({ kind, instance, copy, ...(exitCode === undefined ? {} : { exitCode }) });
   };
   const change = (key: CopyKey, next: Partial<ActualCopy>, drop: readonly (keyof ActualCopy)[] = []): void => {
     const entry = entries.get(keyOf(key));
@@ -157,9 +161,16 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     },
     exit(key, code) {
       const end = (): void => change(key, { state: 'exited', exitCode: code, addresses: [] }, ['health']);
-      if (endedLag > 0) clock.after(endedLag, end);
-      else end();
-      emit('ended', key);
+      if (endedLag === 0) end();
+      else {
+        const cancel = clock.after(endedLag, () => ending.get(keyOf(key))?.());
+        ending.set(keyOf(key), () => {
+          cancel();
+          ending.delete(keyOf(key));
+          end();
+        });
+      }
+      emit('ended', key, code);
     },
     health(key, health) {
       change(key, { health });
@@ -210,6 +221,8 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       }),
     start: (key, signal) =>
       stepCall('start', keyOf(key), signal, () => {
+        // As an engine, which ends one before it starts the next.
+        ending.get(keyOf(key))?.();
         const entry = found(key);
         if (entry.copy.state === 'running') return;
         assertPortsFree(entry);

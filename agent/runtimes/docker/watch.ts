@@ -88,7 +88,10 @@ export function readEvent(owner: Owner, line: string): RuntimeEvent | undefined 
   const kind = kinds[message?.Action?.split(':')[0] ?? ''];
   if (!attributes?.['name'] || !kind) return undefined;
   const owned = ownership(owner, [attributes['name']], attributes);
-  return owned.kind === 'ours' ? { kind, instance: owned.instance, copy: owned.copy } : undefined;
+  if (owned.kind !== 'ours') return undefined;
+  const { instance, copy } = owned;
+  const code = Number(attributes['exitCode'] || Number.NaN);
+  return { kind, instance, copy, ...(kind === 'ended' && Number.isInteger(code) && { exitCode: code }) };
 }
 
 interface EngineEvent {

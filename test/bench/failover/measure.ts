@@ -106,6 +106,8 @@ async function crashed(site: Site, note: Note): Promise<void> {
   );
   try {
     const pid = await firstPid(site, subject.label);
+    // A crash in the moment after the start is another matter.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
     const again = counter.next('start', 1);
     const work = async (): Promise<void> => {
       process.kill(pid, 'SIGKILL');
@@ -168,7 +170,7 @@ async function upAndDown(
   try {
     const measured = await deployAndDelete(fleet, counter, fleet.service, count);
     await withBare(site, async (bare) => {
-      await bare.start(count);
+      note(`bare-start-${count}`, await bare.start(count));
       note(`bare-remove-${count}`, await bare.remove());
     });
     return measured;

@@ -42,6 +42,46 @@ describe('restarts in place', () => {
     expect(rig.runtime.calls.filter((call) => call === 'list').length - lists).toBeLessThan(3);
   });
 
+  test('an end that the engine tells of is believed at once, and once', async () => {
+    const rig = createRig({ endedLag: 400, delays: { list: 100 } });
+    await rig.boot();
+    const once = container('job:1', { one_shot: true });
+    rig.assign(
+      partOf({ epoch: 1, gen: 1, by }, [
+        [jobOf(web, '1.1', v1), v1],
+        [jobOf(db, '1.2', once), once],
+      ]),
+    );
+    await rig.clock.advance(5_000);
+    const starts = () => steps(rig).filter((call) => call === `start ${web}/1.1`).length;
+    rig.runtime.exit({ instance: web, copy: '1.1' }, 1);
+    rig.runtime.exit({ instance: db, copy: '1.2' }, 0);
+    await rig.clock.advance(60);
+    expect(starts()).toBe(2);
+    expect(rig.status('1.2')).toBe('completed');
+    const seen = new Set<string | undefined>();
+    for (let tick = 0; tick < 100; tick += 1) {
+      await rig.clock.advance(100);
+      seen.add(rig.status('1.1')).add(rig.status('1.2'));
+    }
+    expect(seen).toEqual(new Set(['running', 'completed']));
+    expect(starts()).toBe(2);
+    expect(rig.report()?.copies.find(({ copy }) => copy === '1.1')?.restarts).toBe(1);
+  });
+
+  test('an end that nobody else sees is not believed for long', async () => {
+    const rig = createRig({ endedLag: 3_600_000 });
+    await rig.boot();
+    const once = container('job:1', { one_shot: true });
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', once), once]]));
+    await rig.clock.advance(5_000);
+    rig.runtime.exit({ instance: web, copy: '1.1' }, 0);
+    await rig.clock.advance(100);
+    expect(rig.status('1.1')).toBe('completed');
+    await rig.clock.advance(40_000);
+    expect(rig.status('1.1')).toBe('running');
+  });
+
   test('ten minutes of running are forgiveness', async () => {
     const rig = await started();
     rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1), v1]]));

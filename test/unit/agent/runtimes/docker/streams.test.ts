@@ -107,6 +107,14 @@ describe('events of the engine', () => {
     expect(readEvent(owner, line(action))).toEqual({ kind, instance: key.instance, copy: key.copy });
   });
 
+  it('of an end say how it ended', () => {
+    const at = { instance: key.instance, copy: key.copy };
+    expect(readEvent(owner, line('die', { exitCode: '137' }))).toEqual({ kind: 'ended', ...at, exitCode: 137 });
+    expect(readEvent(owner, line('die', { exitCode: '0' }))).toEqual({ kind: 'ended', ...at, exitCode: 0 });
+    expect(readEvent(owner, line('die', { exitCode: '' }))).toEqual({ kind: 'ended', ...at });
+    expect(readEvent(owner, line('start', { exitCode: '137' }))).toEqual({ kind: 'started', ...at });
+  });
+
   it.each([
     ['of another action', line('exec_start')],
     ['of another name', line('start', { name: 'copied' })],
