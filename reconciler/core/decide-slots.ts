@@ -1,8 +1,9 @@
-/** All slots of a wanted service: first what runs and what is on its way, then what is missing, then the next to update. */
+/** All instances of a wanted service: first what runs and what is on its way, then what is missing, then the next to update. */
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import { allPrepared, createBudget, createNotice } from './availability.ts';
+import type { Bucket, Filed } from './buckets.ts';
 import { type Canary, canaryHold } from './canary.ts';
 import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
 import {
@@ -19,10 +20,10 @@ import { holdOf } from './health.ts';
 import type { Desired, Policy, Rollout, RolloutSeen, View } from './model.ts';
 import { awayHold, massLossHold } from './node-holds.ts';
 import { createPlacer, type Placer } from './place.ts';
-import { massLoss, presenceOf } from './presence.ts';
-import { goesOn } from './rollout.ts';
+import { presenceOf } from './presence.ts';
+import { massLoss } from './signs.ts';
 import { placeMissing, placeUpdate, targetOfMissing } from './start.ts';
-import { deadlineOf, failureOf } from './timeout.ts';
+import { deadlineOf } from './timeout.ts';
 import { atHome, lostHome, lostHomeHold } from './volumes.ts';
 
 export interface SlotsContext {
@@ -40,6 +41,8 @@ export interface SlotsContext {
   readonly awaited?: Awaited;
   /** False while copies of another version run that must not run beside the target. */
   readonly mayStart: boolean;
+  /** The update does not wait any longer for this copy of the target. */
+  readonly isOver: (target: Seen) => boolean;
 }
 
 export interface Decided {
@@ -53,32 +56,31 @@ export interface Decided {
   readonly wakeAt?: Mono;
 }
 
-/** Decides every slot; starts come in slot order. */
-export function decideSlots(context: SlotsContext, slots: readonly SlotState[]): Decided {
+/** Decides every instance by its bucket; starts come in slot order. */
+export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Decided {
   const { view, desired, policy, now, canary } = context;
   const { name } = desired.spec;
   const placer = createPlacer(view, name, policy, now);
-  const isMissing = (slot: SlotState): boolean => !slot.target && decideSlot(name, slot, free).verdict === 'missing';
-  const free = rulesOf(context, () => undefined);
-  const missing = slots.filter(isMissing).map((slot) => ({ slot, part: startMissing(context, slot, placer) }));
+  const inBucket = (...buckets: readonly Bucket[]): SlotState[] =>
+    filed.flatMap(({ bucket, slot }) => (buckets.includes(bucket) ? [slot] : []));
+  const missing = inBucket('lost', 'missing').map((slot) => ({ slot, part: startMissing(context, slot, placer) }));
   const nowhere = missing.filter(({ part }) => part.actions.length === 0).map(({ slot }) => slot.slot);
 
+  const slots = filed.map(({ slot }) => slot);
   const rules = rulesOf(context, stopRule(context, slots, new Set(nowhere)));
-  const decisions = slots.map((slot) => ({ slot, decision: decideSlot(name, slot, rules) }));
-  const having = (verdict: Decision['verdict']) => decisions.filter(({ decision }) => decision.verdict === verdict);
-  const outdated = having('outdated').map(({ slot }) => slot);
-  const updates = updateNext(context, outdated, having('updating').length, placer);
+  const decisions = filed.map((one) => decideSlot(name, one, rules));
+  const counted = (as: Decision['counts']): number => decisions.filter(({ counts }) => counts === as).length;
+  const updates = updateNext(context, inBucket('outdated'), counted('updating'), placer);
 
-  const all = [...decisions.map(({ decision }) => decision), ...missing.map(({ part }) => part), updates];
+  const all = [...decisions, ...missing.map(({ part }) => part), updates];
   const wakeAt = earliest(canary?.passesAt, ...all.map((part) => part.wakeAt));
-  const settled = decisions.filter(({ decision, slot }) => decision.verdict === 'settled' && isProven(slot));
   const excused = missing.filter(({ part }) => part.excused).length;
   return {
     actions: all.flatMap((part) => part.actions),
     holds: all.flatMap((part) => part.holds),
-    settled: settled.length,
-    open: slots.length - settled.length - excused,
-    noticed: decisions.flatMap(({ decision }) => decision.noticed ?? []),
+    settled: counted('settled'),
+    open: filed.length - counted('settled') - excused,
+    noticed: decisions.flatMap(({ noticed }) => noticed ?? []),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
 }
@@ -105,8 +107,7 @@ function orderRule(
   nowhere: ReadonlySet<number>,
 ): Rules['waitsToStop'] {
   if (context.desired.spec.update.order === 'recreate') {
-    const { isOver } = rulesOf(context, () => undefined);
-    const ready = allPrepared(slots, isOver);
+    const ready = allPrepared(slots, context.isOver);
     return (slot) => (ready ? undefined : waitsForImages(slot));
   }
   const limit = limitOf(context);
@@ -117,24 +118,17 @@ function orderRule(
 function rulesOf(context: SlotsContext, waitsToStop: Rules['waitsToStop']): Rules {
   const { desired, policy, now, rollout, seen, mayStart } = context;
   const { spec, source } = desired;
-  const on = goesOn(desired, rollout);
   return {
     now,
     source,
     mayStart,
     waitsToStop,
     notice: createNotice(spec.update, policy, now),
-    isOver: (target: Seen) => on && failureOf(target, spec, seen, now) !== undefined,
     deadline: (target: Seen) => {
       const deadline = rollout.phase === 'settled' ? undefined : deadlineOf(target, spec, seen);
       return deadline !== undefined && deadline > now.mono ? deadline : undefined;
     },
   };
-}
-
-/** Healthy, or done before its node went away. */
-function isProven({ target, done }: SlotState): boolean {
-  return target ? target.healthy : done !== undefined;
 }
 
 interface Part {
@@ -167,7 +161,7 @@ function startMissing(context: SlotsContext, missing: SlotState, placer: Placer)
     return { actions: [], holds: [awayHold(slot.instance, bound)], excused: true };
   }
   if ((slot.lost.length > 0 || mayRunUnseen(context)) && massLoss(view, policy, now)) {
-    return { actions: [], holds: [massLossHold(slot.instance, view, policy, now)] };
+    return { actions: [], holds: [massLossHold(slot.instance, view, now)] };
   }
   if (context.awaited) {
     const { message } = context.awaited;
@@ -188,7 +182,7 @@ function unbound({ bound: _home, ...slot }: SlotState): SlotState {
  * a copy of the slot on one of them, most likely.
  */
 function mayRunUnseen({ view, rollout }: SlotsContext): boolean {
-  return rollout.phase !== 'progressing' && [...view.nodes.values()].some((node) => node.heard === undefined);
+  return rollout.phase !== 'progressing' && view.signs.unheard.size > 0;
 }
 
 /** Begins as many updates as may be under way at once: what is not healthy first, then by slot. */

@@ -1,28 +1,18 @@
-/** What to do about one slot. Every slot ends as wanted, with an action, or with a hold that says why not. */
+/** What to do about one instance, by its bucket. Every instance ends as wanted, with an action, or with a hold that says why not. */
 import { type CopyId, compareCopyIds } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { JobSource } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import type { Notice } from './availability.ts';
+import type { Filed, WithTarget } from './buckets.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
 import { holdOf, isPrepared, isUp, seconds } from './health.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 
-export type Verdict =
-  /** The target runs and is healthy. */
-  | 'settled'
-  /** A target copy is on its way. */
-  | 'updating'
-  /** Only another digest runs: wants its turn. */
-  | 'outdated'
-  /** Nothing runs that we know of: wants a place. */
-  | 'missing'
-  /** Wait, the hold says for what. */
-  | 'waiting';
-
 export interface Decision {
-  readonly verdict: Verdict;
+  /** What it counts as: as wanted; one of those that may be on their way at once; or neither. */
+  readonly counts: 'settled' | 'updating' | 'neither';
   readonly actions: readonly Action[];
   readonly holds: readonly Hold[];
   /** Goes on for a moment, off the list of healthy copies, before it is stopped. */
@@ -30,10 +20,9 @@ export interface Decision {
   readonly wakeAt?: Mono;
 }
 
-/** How failed target copies are treated: `isOver` says that one will not become healthy and that the update goes on. */
 export interface Rules {
   readonly now: Now;
-  readonly isOver: (target: Seen) => boolean;
+  /** When a copy on its way will have failed. */
   readonly deadline: (target: Seen) => Mono | undefined;
   /** The source that the service belongs to. */
   readonly source: JobSource;
@@ -44,12 +33,43 @@ export interface Rules {
   readonly mayStart: boolean;
 }
 
-/** Decides a slot without placing anything: `outdated` and `missing` are the caller's to go on with. */
-export function decideSlot(service: string, slot: SlotState, rules: Rules): Decision {
-  const drops = slot.extra.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
-  const decision = slot.target ? decideTarget(service, slot, slot.target, rules) : decideWithout(slot, rules);
-  const claims = slot.target ? claim(service, slot.target, decision.actions, rules.source) : [];
+/** Decides without placing anything: `outdated`, `lost` and `missing` are the caller's to go on with. */
+export function decideSlot(service: string, filed: Filed, rules: Rules): Decision {
+  const { extra, target } = filed.slot;
+  const drops = extra.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
+  const decision = decideBucket(service, filed, rules);
+  const claims = target ? claim(service, target, decision.actions, rules.source) : [];
   return { ...decision, actions: [...drops, ...decision.actions, ...claims] };
+}
+
+function decideBucket(service: string, filed: Filed, rules: Rules): Decision {
+  switch (filed.bucket) {
+    case 'settled':
+    case 'done':
+      return { counts: 'settled', actions: [], holds: [] };
+    case 'relieved':
+      return relieve(service, filed.slot, rules);
+    case 'starting':
+      return wait(service, filed.slot, rules);
+    case 'failed':
+      return goOn(service, filed.slot, rules);
+    case 'prepared':
+      return swap(service, filed.slot, rules);
+    case 'stopped':
+      return revert(service, filed.slot, rules);
+    case 'silent':
+      return waitForNode(filed.slot, rules);
+    case 'unread':
+      return {
+        counts: 'neither',
+        actions: [],
+        holds: filed.slot.unread.slice(0, 1).map((copy) => unreadHold(filed.slot.instance, copy)),
+      };
+    case 'outdated':
+    case 'lost':
+    case 'missing':
+      return { counts: 'neither', actions: [], holds: [] };
+  }
 }
 
 /** A copy that another source started is taken over as it is: only its job says from now on whose it is. */
@@ -59,43 +79,42 @@ function claim(service: string, target: Seen, planned: readonly Action[], source
   return [{ ...want(service, target, target.job.want, `it belongs to ${source.name} now`), source }];
 }
 
-function decideWithout(slot: SlotState, { now }: Rules): Decision {
-  const none = { actions: [], holds: [] };
-  if (slot.done && !slot.current) return { verdict: 'settled', ...none };
-  const [silent] = slot.silent;
-  if (slot.current && !silent) return { verdict: 'outdated', ...none };
-  if (silent) {
-    const wakeAt = earliest(...slot.silent.map(({ presence }) => presence.changesAt));
-    const hold = silentHold(slot.instance, silent, now.mono);
-    return { verdict: 'waiting', actions: [], holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
-  }
-  const [unread] = slot.unread;
-  if (unread) return { verdict: 'waiting', actions: [], holds: [unreadHold(slot.instance, unread)] };
-  return { verdict: 'missing', ...none };
+/** Silent for now: it is told what to do when it is back, or replaced when it is lost. */
+function waitForNode({ instance, silent }: SlotState, { now }: Rules): Decision {
+  const wakeAt = earliest(...silent.map(({ presence }) => presence.changesAt));
+  const holds = silent.slice(0, 1).map((seen) => silentHold(instance, seen, now.mono));
+  return { counts: 'neither', actions: [], holds, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 
-function decideTarget(service: string, slot: SlotState, target: Seen, rules: Rules): Decision {
-  const { current } = slot;
-  if (target.healthy) {
-    const left = current && leave(current, rules);
-    if (left) return left;
-    const actions = current ? [drop(service, current, 'its replacement is healthy')] : [];
-    return { verdict: 'settled', actions, holds: [] };
-  }
-  if (target.job.want === 'stopped') return revert(service, target, current, rules);
-  if (target.job.want === 'prepared') return swap(service, slot, target, rules);
-  const hold = holdOf(target.copy, target.node.record.name, (target.settlesAt ?? rules.now.mono) - rules.now.mono);
-  const wakeAt = earliest(target.settlesAt, rules.deadline(target));
-  const given = current && (isCancelled(current, target) || rules.isOver(target));
-  const left = current && given && leave(current, rules);
+/** The replacement is healthy: the copy before it goes. */
+function relieve(service: string, { current }: WithTarget['slot'], rules: Rules): Decision {
+  const left = current && leave(current, rules);
   if (left) return left;
-  const why = rules.isOver(target) ? 'the update goes on without waiting' : 'it was cancelled';
-  return {
-    verdict: rules.isOver(target) ? 'settled' : 'updating',
-    actions: given ? [drop(service, current, why)] : [],
-    holds: [hold],
-    ...(wakeAt === undefined ? {} : { wakeAt }),
-  };
+  const actions = current ? [drop(service, current, 'its replacement is healthy')] : [];
+  return { counts: 'settled', actions, holds: [] };
+}
+
+/** On its way up. */
+function wait(service: string, { target, current }: WithTarget['slot'], rules: Rules): Decision {
+  const given = current && isCancelled(current, target) ? current : undefined;
+  const left = given && leave(given, rules);
+  if (left) return left;
+  const actions = given ? [drop(service, given, 'it was cancelled')] : [];
+  return { counts: 'updating', actions, ...waiting(target, rules) };
+}
+
+/** It may still come, but nothing waits for it: the copy before it goes. */
+function goOn(service: string, { target, current }: WithTarget['slot'], rules: Rules): Decision {
+  const left = current && leave(current, rules);
+  if (left) return left;
+  const actions = current ? [drop(service, current, 'the update goes on without waiting')] : [];
+  return { counts: 'neither', actions, ...waiting(target, rules) };
+}
+
+function waiting(target: Seen, { now, deadline }: Rules): Pick<Decision, 'holds' | 'wakeAt'> {
+  const wakeAt = earliest(target.settlesAt, deadline(target));
+  const hold = holdOf(target.copy, target.node.record.name, (target.settlesAt ?? now.mono) - now.mono);
+  return { holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 
 /** The newer copy was on its way when the older digest became the target again. */
@@ -108,41 +127,41 @@ function leave(current: Seen, { notice, now }: Rules): Decision | undefined {
   const until = notice(current);
   if (until === undefined) return undefined;
   const hold = progress(current, `stops in ${seconds(until - now.mono)}`);
-  return { verdict: 'updating', actions: [], holds: [hold], noticed: current, wakeAt: until };
+  return { counts: 'updating', actions: [], holds: [hold], noticed: current, wakeAt: until };
 }
 
 /** Back to a copy that was stopped for another one. */
-function revert(service: string, target: Seen, current: Seen | undefined, { mayStart }: Rules): Decision {
+function revert(service: string, { target, current }: WithTarget['slot'], { mayStart }: Rules): Decision {
   const makeRoom = current ? [drop(service, current, 'the copy before it runs again')] : [];
-  if (!mayStart) return { verdict: 'updating', actions: makeRoom, holds: [waitsForOthers(target)] };
+  if (!mayStart) return { counts: 'updating', actions: makeRoom, holds: [waitsForOthers(target)] };
   const run = want(service, target, 'run', 'it is wanted again');
   const hold = progress(target, 'starts again');
-  return { verdict: 'updating', actions: [...makeRoom, run], holds: [hold] };
+  return { counts: 'updating', actions: [...makeRoom, run], holds: [hold] };
 }
 
 /** Stop before start: once the new copy is prepared the old one stops, then the new one runs. */
-function swap(service: string, slot: SlotState, target: Seen, rules: Rules): Decision {
-  const { current } = slot;
+function swap(service: string, slot: WithTarget['slot'], rules: Rules): Decision {
+  const { target, current } = slot;
   const [silent] = slot.silent;
   const runs = current?.job.want === 'run';
-  if (silent) return { verdict: 'updating', actions: [], holds: [silentHold(slot.instance, silent, rules.now.mono)] };
+  if (silent) return { counts: 'updating', actions: [], holds: [silentHold(slot.instance, silent, rules.now.mono)] };
   if (runs && !isPrepared(target.copy)) {
     const wakeAt = rules.deadline(target);
     const hold = holdOf(target.copy, target.node.record.name);
-    return { verdict: 'updating', actions: [], holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
+    return { counts: 'updating', actions: [], holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
   }
   const queued = runs ? rules.waitsToStop(slot) : undefined;
-  if (queued) return { verdict: 'updating', actions: [], holds: [queued] };
+  if (queued) return { counts: 'updating', actions: [], holds: [queued] };
   const left = current && runs && leave(current, rules);
   if (left) return left;
   const stop = current && runs ? [want(service, current, 'stopped', 'its replacement is prepared')] : [];
   // One node stops before it starts by itself; two nodes know nothing of each other.
   if (current && current.node.record.id !== target.node.record.id && (runs || isUp(current.copy))) {
-    return { verdict: 'updating', actions: stop, holds: [progress(current, 'stops, for its replacement,')] };
+    return { counts: 'updating', actions: stop, holds: [progress(current, 'stops, for its replacement,')] };
   }
-  if (!rules.mayStart) return { verdict: 'updating', actions: stop, holds: [waitsForOthers(target)] };
+  if (!rules.mayStart) return { counts: 'updating', actions: stop, holds: [waitsForOthers(target)] };
   const start = want(service, target, 'run', runs ? 'it is prepared' : 'nothing else runs');
-  return { verdict: 'updating', actions: [...stop, start], holds: [progress(target, 'starts')] };
+  return { counts: 'updating', actions: [...stop, start], holds: [progress(target, 'starts')] };
 }
 
 function waitsForOthers(target: Seen): Hold {

@@ -1,10 +1,15 @@
-/** The plan of one service: what is done now, what waits and why. The same input gives the same plan. */
+/**
+ * The plan of one service: what is done now, what waits and why. The same input gives the same plan. In this order: its copies are
+ * seen and sorted by slot (classify.ts); each instance goes into one bucket (buckets.ts); what is missing is placed (place.ts),
+ * each bucket is decided (decide.ts), and as many updates begin as may (decide-slots.ts); what is surplus leaves (surplus.ts).
+ */
 import type { ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
 import type { ServicePlan } from './action.ts';
 import { createNotice, type Notice, onlyRuns } from './availability.ts';
 import { bury } from './buried.ts';
+import { classify } from './buckets.ts';
 import { canaryOf } from './canary.ts';
 import { earliest, type Seen, type SlotState, seeCopies, survey } from './classify.ts';
 import { copyKey } from './copy-index.ts';
@@ -13,12 +18,12 @@ import { type Decided, decideSlots, type SlotsContext } from './decide-slots.ts'
 import { awaitedBy } from './dependencies.ts';
 import type { Desired, Policy, Rollout, View } from './model.ts';
 import { planScheduled } from './plan-scheduled.ts';
-import { afterFailure, afterSlots, courseOf, rolloutHolds, targetOf } from './rollout.ts';
+import { afterFailure, afterSlots, courseOf, goesOn, rolloutHolds, targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
 import { planStopped } from './stopped.ts';
 import { judgeMoves } from './stuck-moves.ts';
 import { removeSurplus, type Surplus } from './surplus.ts';
-import { countWaiting } from './timeout.ts';
+import { countWaiting, failureOf } from './timeout.ts';
 import { planUnwanted } from './unwanted.ts';
 import { wantedOf } from './wanted.ts';
 
@@ -51,22 +56,29 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
   const { spec } = desired;
   const wanted = wantedSlots(view, desired);
   const all = seeCopies(view, spec.name, policy, now, spec.update.settle);
-  const { living: copies, buried } = bury(all, view.tombstones.get(spec.name));
+  const { living, buried } = bury(all, view.tombstones.get(spec.name));
   const course = courseOf(view, desired, wanted.length, now);
-  const first = survey(wanted, copies, targetOf(desired, course.rollout));
+  const first = survey(wanted, living, targetOf(desired, course.rollout));
   const failed = afterFailure(course, first.slots, desired, now);
   const target = targetOf(desired, failed);
-  const { slots, surplus } = failed === course.rollout ? first : survey(wanted, copies, target);
+  const surveyed = failed === course.rollout ? first : survey(wanted, living, target);
+  const { slots } = surveyed;
   const canary = canaryOf(view, desired, failed, slots, now);
   const rollout: Rollout = canary === 'passed' ? { ...failed, canary } : failed;
+  const isOver = (one: Seen): boolean =>
+    goesOn(desired, rollout) && failureOf(one, spec, course.seen, now) !== undefined;
+  const buckets = classify(surveyed, isOver);
+
   const awaited = awaitedBy(view, desired, rollout, policy, now);
-  const context = { view, desired, policy, now, rollout, seen: course.seen, target, ...(awaited ? { awaited } : {}) };
-  const decided = decideSlots(
-    { ...context, mayStart: mayStart(context, all.seen), ...(canary && canary !== 'passed' ? { canary } : {}) },
-    slots,
-  );
+  const context: SlotsContext = {
+    ...{ view, desired, policy, now, rollout, seen: course.seen, target, isOver },
+    mayStart: mayStart({ view, desired, target }, all.seen),
+    ...(awaited ? { awaited } : {}),
+    ...(canary && canary !== 'passed' ? { canary } : {}),
+  };
+  const decided = decideSlots(context, buckets.wanted);
   const leaving = {
-    copies: surplus,
+    copies: buckets.surplus.flatMap(({ copies }) => copies),
     notice: noticeOf(desired, wanted.length, policy, now),
     keep: keptSurplus(desired, slots, decided),
   };
