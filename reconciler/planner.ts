@@ -8,13 +8,12 @@ import type { Mono } from '../schemas/ports.ts';
 import { isProblemError } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { Context } from './context.ts';
-import type { Action, ServicePlan } from './core/action.ts';
+import type { ServicePlan } from './core/action.ts';
 import type { StuckMove } from './core/deviations.ts';
 import type { Rollout } from './core/model.ts';
-import { planOrder } from './core/plan.ts';
-import { planService, waitsForNodes } from './core/plan-service.ts';
+import { type Carried, carryOut, takeDirty } from './core/plan.ts';
+import { planService } from './core/plan-service.ts';
 import { hasVolumes } from './core/volumes.ts';
-import { apply } from './core/world.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { withEntry } from './records-keeper.ts';
 
@@ -59,7 +58,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     running = true;
     try {
       do {
-        for (const name of takeDirty()) planOne(name);
+        for (const name of takeDirty(world)) planOne(name);
         await keeper.saved();
         dispatcher.flush();
       } while (world.dirty.size > 0 && !stopped);
@@ -74,12 +73,6 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     }
   };
 
-  const takeDirty = (): ServiceName[] => {
-    const names = planOrder(world, world.dirty);
-    world.dirty.clear();
-    return names;
-  };
-
   const planOne = (name: ServiceName): void => {
     before(name);
     const now = deps.clock.now();
@@ -87,13 +80,9 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     note(name, plan);
     if (isForgotten(name, plan)) plans.delete(name);
     else plans.set(name, plan);
-    recordRollout(name, plan.rollout, now.mono);
+    recordRollout(name, plan.rollout);
     recordSchedule(name, plan);
-    apply(world, { kind: 'noticed', service: name, copies: plan.noticed ?? [], at: now.mono });
-    for (const action of plan.actions) promise(action, now.mono);
-    apply(world, { kind: 'waiting', service: name, waits: waitsForNodes(plan), for: plan.waitsFor ?? [] });
-    // Who waits looks again; what waits itself frees nobody, so circles come to rest.
-    if (!plan.waitsFor) for (const waiter of world.awaited.get(name) ?? []) world.dirty.add(waiter);
+    for (const carried of carryOut(world, name, plan, now.mono)) tell(carried);
     setWake(name, plan.wakeAt, now.mono);
     if (plan.stuck) gaveUp(plan.stuck);
   };
@@ -101,9 +90,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   const isForgotten = (name: ServiceName, plan: ServicePlan): boolean =>
     !world.desired.has(name) && plan.holds.length === 0 && plan.actions.length === 0 && !world.copies.has(name);
 
-  const promise = (action: Action, at: Mono): void => {
-    const promised = apply(world, { kind: 'promised', action, at });
-    if (!promised) return;
+  const tell = ({ action, promised }: Carried): void => {
     if (action.kind === 'start' && hasVolumes(action.run) && keeper.now.homes[action.instance] !== action.node) {
       keeper.change({ homes: withEntry(keeper.now.homes, action.instance, action.node) });
     }
@@ -115,11 +102,10 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
       journal.add('instance_stopped', action.instance, `${action.why}; ${action.copy} on ${node}`);
   };
 
-  const recordRollout = (name: ServiceName, rollout: Rollout | undefined, at: Mono): void => {
+  const recordRollout = (name: ServiceName, rollout: Rollout | undefined): void => {
     const old = keeper.now.rollouts[name];
     if (old === rollout || (old && rollout && canonicalJson(old) === canonicalJson(rollout))) return;
     keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, rollout) });
-    apply(world, { kind: 'rollout', service: name, ...(rollout ? { rollout } : {}), at });
     if (!rollout || old?.phase === rollout.phase) return;
     if (rollout.phase === 'settled')
       journal.add('service_settled', name, `${rollout.digest.slice(0, 10)} runs and is healthy`);
@@ -132,7 +118,6 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     const old = keeper.now.schedules[name];
     if (old === schedule || (old && schedule && canonicalJson(old) === canonicalJson(schedule))) return;
     keeper.change({ schedules: withEntry(keeper.now.schedules, name, schedule) });
-    apply(world, { kind: 'schedule', service: name, ...(schedule ? { state: schedule } : {}) });
     for (const { kind, message } of news) journal.add(kind, name, message);
   };
 

@@ -19,16 +19,23 @@ export const emptyPart: Part = { fence: { epoch: 0, gen: 0, by: '' }, jobs: [], 
 
 /** Jobs by instance, then copy; documents only of digests in use. Every part that is kept or sent has this shape. */
 export function normalisePart(part: Part): Part {
-  const jobs = [...part.jobs].sort((a, b) =>
-    a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : compareCopyIds(a.copy, b.copy),
-  );
+  const jobs = [...part.jobs].sort(compareJobs);
+  return { fence: part.fence, jobs, documents: documentsOf(jobs, part.documents) };
+}
+
+function compareJobs(a: Job, b: Job): number {
+  return a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : compareCopyIds(a.copy, b.copy);
+}
+
+/** Those of the documents that the jobs use, by digest. */
+function documentsOf(jobs: readonly Job[], all: Part['documents']): Part['documents'] {
   const used = [...new Set(jobs.map((job) => job.digest))].sort();
   const documents: Record<string, RunSpec> = {};
   for (const digest of used) {
-    const document = part.documents[digest];
+    const document = all[digest];
     if (document) documents[digest] = document;
   }
-  return { fence: part.fence, jobs, documents };
+  return documents;
 }
 
 /** Lower-case hex SHA-256 over RFC 8785 of jobs (sorted) and documents. The fence is not in it. */
@@ -55,19 +62,18 @@ export type PartChange =
   | { readonly kind: 'upsert'; readonly job: Job; readonly document: RunSpec }
   | { readonly kind: 'drop'; readonly instance: InstanceName; readonly copy: string };
 
-/** The part after one change, under the fence of the control that carries it. */
+/** The part after one change, under the fence of the control that carries it. Of a normalised part; the answer is one, too. */
 export function changePart(part: Part, change: PartChange, fence: Fence): Part {
-  const others = part.jobs.filter((job) =>
-    change.kind === 'upsert'
-      ? job.instance !== change.job.instance || job.copy !== change.job.copy
-      : job.instance !== change.instance || job.copy !== change.copy,
-  );
-  if (change.kind === 'drop') return normalisePart({ fence, jobs: others, documents: part.documents });
-  return normalisePart({
-    fence,
-    jobs: [...others, change.job],
-    documents: { ...part.documents, [change.job.digest]: change.document },
-  });
+  const { instance, copy } = change.kind === 'upsert' ? change.job : change;
+  const jobs = part.jobs.filter((job) => job.instance !== instance || job.copy !== copy);
+  if (change.kind === 'drop') return { fence, jobs, documents: documentsOf(jobs, part.documents) };
+  const { job, document } = change;
+  const isMore = jobs.length === part.jobs.length;
+  const behind = jobs.findIndex((other) => compareJobs(other, job) > 0);
+  jobs.splice(behind < 0 ? jobs.length : behind, 0, job);
+  // One more of what is there already needs no other documents.
+  if (isMore && part.documents[job.digest]) return { fence, jobs, documents: part.documents };
+  return { fence, jobs, documents: documentsOf(jobs, { ...part.documents, [job.digest]: document }) };
 }
 
 /** What became of a control or an assignment at the agent. */

@@ -9,7 +9,7 @@ import type { Node, Policy, Reserved, View } from './model.ts';
 import { cordonOf } from './node-facts.ts';
 import { type Facts, factsOf } from './node-index.ts';
 import { sizeOfDocument } from './part-size.ts';
-import { type Presence, presenceOf } from './presence.ts';
+import { knowledgeOf, type Presence } from './presence.ts';
 
 /** What wants a place. */
 export interface PlaceRequest {
@@ -62,6 +62,7 @@ const nothing: Reserved = {
   storage: 0,
   bandwidth_in: 0,
   bandwidth_out: 0,
+  copies: 0,
   ports: new Map(),
 };
 /** The node as it is in the world. */
@@ -70,7 +71,7 @@ export function candidateOf(view: View, node: Node, policy: Policy, now: Now): C
   return {
     node,
     id,
-    state: presenceOf(node, policy, now).state,
+    state: knowledgeOf(node, policy, now).state,
     cordon: cordonOf(node, policy),
     facts: view.index.spots.get(id)?.facts ?? factsOf(node),
     overcommit: policy.cpuOvercommit,
@@ -107,6 +108,7 @@ export function withCopy(candidate: Candidate, wish: Wish): Candidate {
       storage: reserved.storage + (needs?.storage ?? 0),
       bandwidth_in: reserved.bandwidth_in + (needs?.bandwidth_in ?? 0),
       bandwidth_out: reserved.bandwidth_out + (needs?.bandwidth_out ?? 0),
+      copies: reserved.copies + 1,
       ports: reserved.ports,
     },
     size: candidate.size + addedBytes(candidate, wish),

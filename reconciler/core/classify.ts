@@ -6,7 +6,7 @@ import type { RunSpec } from '../../schemas/spec.ts';
 import { isLeaving } from './drain.ts';
 import { type Health, healthOf } from './health.ts';
 import type { Copy, Node, Policy, View } from './model.ts';
-import { type Presence, presenceOf } from './presence.ts';
+import { knowledgeOf, type Presence } from './presence.ts';
 import type { WantedSlot } from './slots.ts';
 
 /** A promised copy with what its node says about it. */
@@ -73,12 +73,6 @@ export function seeCopies(
     } else if (!node.adopted && presence.state !== 'lost') unread.push(copy);
   }
   return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread };
-}
-
-/** A node that has not reported since it came back counts as silent: its copies are known by what they were. */
-export function knowledgeOf(node: Node, policy: Policy, now: Now): Presence {
-  const presence = presenceOf(node, policy, now);
-  return node.stale && presence.state === 'online' ? { state: 'suspect' } : presence;
 }
 
 /** Sorts the copies into the wanted slots. Input order does not matter. */

@@ -53,15 +53,20 @@ export function indexJobs(
 ): Set<ServiceName> {
   const changed = new Set<ServiceName>();
   const jobs = new Map(parts.after.jobs.map((job) => [copyKey(job.instance, job.copy), job]));
-  for (const [key, copy] of [...(index.copiesOn.get(node) ?? [])]) {
-    if (!copy.job || jobs.has(key)) continue;
+  const there = index.copiesOn.get(node);
+  const gone = there ? [...there].filter(([key, copy]) => copy.job && !jobs.has(key)) : [];
+  for (const [key, copy] of gone) {
+    if (!copy.job) continue;
     const { job, ...rest } = copy;
     const leaving = parts.before.documents[job.digest];
     const left = { ...rest, ...(leaving ? { leaving } : {}) };
     setCopy(index, { service: copy.service, node, key }, copy.report ? left : undefined);
     changed.add(copy.service);
   }
-  for (const [key, job] of jobs) if (indexJob(index, node, key, job, at)) changed.add(serviceOf(job.instance));
+  for (const [key, job] of jobs) {
+    const isKnown = there?.get(key)?.job === job;
+    if (!isKnown && indexJob(index, node, key, job, at)) changed.add(serviceOf(job.instance));
+  }
   return changed;
 }
 
@@ -170,9 +175,10 @@ export function forgetCopies(index: Indexes, node: NodeId): Set<ServiceName> {
 
 /** What the copies of a node reserve on it. `documents`: of the node's part. */
 export function reservedBy(copies: Iterable<Copy>, documents: Part['documents']): Reserved {
-  const sum = { memory: 0, vcpus: 0, vgpus: 0, storage: 0, bandwidth_in: 0, bandwidth_out: 0 };
+  const sum = { memory: 0, vcpus: 0, vgpus: 0, storage: 0, bandwidth_in: 0, bandwidth_out: 0, copies: 0 };
   const ports = new Map<string, InstanceName>();
   for (const copy of copies) {
+    sum.copies += 1;
     const run = occupiedBy(copy, documents);
     if (!run) continue;
     sum.memory += run.memory ?? 0;
@@ -198,7 +204,7 @@ function occupiedBy({ job, report, leaving }: Copy, documents: Part['documents']
   return documents[job.digest];
 }
 
-const amounts = ['memory', 'vcpus', 'vgpus', 'storage', 'bandwidth_in', 'bandwidth_out'] as const;
+const amounts = ['memory', 'vcpus', 'vgpus', 'storage', 'bandwidth_in', 'bandwidth_out', 'copies'] as const;
 
 /** Is there less in `after` than in `before`, so that something that waits may fit now? */
 export function frees(before: Reserved | undefined, after: Reserved): boolean {

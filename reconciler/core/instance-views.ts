@@ -4,11 +4,10 @@ import { type CopyId, compareCopyIds, instanceName, type NodeId, type ServiceNam
 import type { RunSpec } from '../../schemas/spec.ts';
 import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
 import type { CopyView, InstanceView } from '../../schemas/views.ts';
-import { knowledgeOf } from './classify.ts';
 import { healthOf } from './health.ts';
 import type { Copy, Desired, Node } from './model.ts';
 import { isSeed } from './node-facts.ts';
-import { type Presence, presenceOf } from './presence.ts';
+import { knowledgeOf, type Presence, presenceOf } from './presence.ts';
 import { endOfCopy } from './schedule-views.ts';
 import { type WantedSlot, wantedSlots } from './slots.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';

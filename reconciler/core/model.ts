@@ -13,6 +13,7 @@ import type { Hold } from '../../schemas/status.ts';
 import type { Cordon, Deviation, Override, Renewals, Seats } from './deviations.ts';
 import type { NodeIndex } from './node-index.ts';
 import type { ScheduleState } from './runs.ts';
+import type { Signs } from './signs.ts';
 
 /** What the sources want of one service, merged. One full name has one source. */
 export interface Desired {
@@ -195,8 +196,12 @@ export interface World {
   readonly shunnedBy: Map<ServiceName, Set<ServiceName>>;
   /** Bytes of each node's part on the wire. */
   readonly sizes: Map<NodeId, number>;
+  /** When nodes count as silent. */
+  readonly signs: Signs;
   /** Nodes as placement looks them up. */
   readonly index: NodeIndex;
+  /** Services with slots that were given a place. */
+  readonly seated: Set<ServiceName>;
   /** Services with an instance on every node. */
   readonly everywhere: Set<ServiceName>;
   /** Where copies of a service failed lately: a few nodes each, see failures.ts. */
@@ -217,6 +222,8 @@ export interface Reserved {
   readonly storage: number;
   readonly bandwidth_in: number;
   readonly bandwidth_out: number;
+  /** Copies on the node, of whatever size. */
+  readonly copies: number;
   /** `<protocol>/<port>` -> instance that holds it on the node's address. */
   readonly ports: ReadonlyMap<string, InstanceName>;
 }

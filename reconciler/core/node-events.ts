@@ -1,5 +1,5 @@
 /** What messages of nodes do to the world. A retained message gives content, never freshness. */
-import { emptyPart, type Part } from '../../schemas/assignment.ts';
+import { emptyPart, normalisePart, type Part } from '../../schemas/assignment.ts';
 import type { InformationMessage } from '../../schemas/messages.ts';
 import type { NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
@@ -11,7 +11,9 @@ import { isUnwritable } from './node-facts.ts';
 import { indexNode, rankNode } from './node-index.ts';
 import { sizeAfter } from './part-size.ts';
 import { beatOf } from './presence.ts';
+import { noteSigns } from './signs.ts';
 import { hasVolumes } from './volumes.ts';
+import { wantedOf } from './wanted.ts';
 import type { WorldEvent } from './world-event.ts';
 
 type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
@@ -21,10 +23,12 @@ export function nodeKnown(world: World, record: NodeRecord): void {
   const known = world.nodes.get(record.id);
   world.nodes.set(record.id, known ? { ...known, record } : { record, aliases: [], part: emptyPart, adopted: false });
   world.names.set(record.name, record.id);
+  noteSigns(world, record.id);
   reserve(world, record.id);
   rematchNode(world, record.id);
   indexNode(world, record.id);
   dirtyNode(world, record.id);
+  dirtySeated(world, record.id);
 }
 
 /** Revoked or removed: nothing of it counts any more. */
@@ -36,10 +40,12 @@ export function nodeForgotten(world: World, id: NodeId): void {
   world.reserved.delete(id);
   world.sizes.delete(id);
   forgetFailures(world, id);
+  noteSigns(world, id);
   indexNode(world, id);
   if (world.listed.byName.size > 0) rematch(world, world.listed.byName.values());
   dirtyAll(world, services);
   dirtyWaiting(world);
+  dirtySeated(world, id);
 }
 
 /** Two agents speak for it, or only one any more. */
@@ -58,6 +64,7 @@ export function informationCame(world: World, event: Of<'information'>): void {
   const old = before.information;
   const information = old ? sharing(old, event.message) : event.message;
   world.nodes.set(event.node, { ...nodeOf(world, event.node, before), information });
+  noteSigns(world, event.node);
   if (old?.ip !== information.ip) rematchNode(world, event.node);
   const { listing } = nodeOf(world, event.node, before);
   if (old && listing === before.listing && samePlacement(old, information)) return;
@@ -91,6 +98,7 @@ export function onlineCame(world: World, event: Of<'online'>): void {
   if (!before || isOldWill(before, message.session)) return;
   const gone = { at, ...(message.reason === undefined ? {} : { reason: message.reason }) };
   world.nodes.set(id, { ...before, online: message, gone: before.gone ?? gone });
+  noteSigns(world, id);
   dirtyNode(world, id);
 }
 
@@ -99,7 +107,7 @@ export function ledgerRead(world: World, id: NodeId, part: Part): void {
   const node = world.nodes.get(id);
   if (!node || node.adopted) return;
   world.nodes.set(id, { ...node, adopted: true });
-  setPart(world, id, part);
+  setPart(world, id, normalisePart(part));
   // Records that were lost are made good by what runs.
   for (const { instance, digest } of part.jobs) {
     const run = part.documents[digest];
@@ -147,6 +155,14 @@ export function dirtyWaiting(world: World): void {
   dirtyAll(world, world.everywhere);
 }
 
+/** Plans what was told to go to the node: whether that counts may have changed. */
+function dirtySeated(world: World, id: NodeId): void {
+  for (const service of world.seated) {
+    const seats = Object.values(wantedOf(world, service)?.seats ?? {});
+    if (seats.some(({ to }) => to === id)) world.dirty.add(service);
+  }
+}
+
 export function dirtyAll(world: World, services: Iterable<ServiceName>): void {
   for (const service of services) world.dirty.add(service);
 }
@@ -167,6 +183,7 @@ function hear(
   // An agent reports every change while it is connected: only a lost connection or a new process makes its last report old.
   const old = stale || gone !== undefined || (node.reported && node.reported.session !== event.message.session);
   world.nodes.set(event.node, { ...rest, heard: event.at, ...(old ? { stale: true } : {}) });
+  noteSigns(world, event.node);
   const silent = node.heard === undefined || gone !== undefined || event.at - node.heard > 2 * beatOf(node);
   if (silent) dirtyNode(world, event.node);
   return node;

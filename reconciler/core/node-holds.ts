@@ -3,8 +3,8 @@ import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Seen } from './classify.ts';
 import { seconds } from './health.ts';
-import type { Copy, Node, Policy, View } from './model.ts';
-import { silence } from './presence.ts';
+import type { Copy, Node, View } from './model.ts';
+import { silence } from './signs.ts';
 
 /** Its copy may well run: nobody knows until the node speaks or is given up. */
 export function silentHold(subject: string, { node, presence }: Seen, now: Mono): Hold {
@@ -26,8 +26,8 @@ export function unreadHold(subject: string, copy: Copy): Hold {
 }
 
 /** Half of the cluster at once is more likely a network than a fleet of dead machines. */
-export function massLossHold(subject: string, view: View, policy: Policy, now: Now): Hold {
-  const { silent, known } = silence(view, policy, now);
+export function massLossHold(subject: string, view: View, now: Now): Hold {
+  const { silent, known } = silence(view, now);
   return {
     code: 'MASS_LOSS',
     subject,

@@ -70,7 +70,7 @@ export function indexNode(world: World, id: NodeId): void {
   if (!node) return;
   const facts = factsOf(node);
   const base = { id, facts, group: groupOf(node, facts, index.keys), address: addressOf(node), aliases: node.aliases };
-  putIn(index, { ...base, ...rankOf(world, node, facts) });
+  putIn(index, spotWith(base, rankOf(world, node, facts)));
   addTo(index.addresses, base.address, id);
   for (const alias of base.aliases) addTo(index.aliases, alias, id);
 }
@@ -86,7 +86,7 @@ export function rankNode(world: World, id: NodeId): void {
   }
   const ranked = index.groups.get(spot.group);
   if (ranked) removeRanked(ranked, spot);
-  putIn(index, { ...spot, ...rankOf(world, node, spot.facts) });
+  putIn(index, spotWith(spot, rankOf(world, node, spot.facts)));
 }
 
 /** The service speaks of labels: from now on they tell classes apart. */
@@ -119,6 +119,12 @@ export function factsOf(node: Node): Facts {
 
 const noCapacity: Capacity = { cpu: 0, memory: 0 };
 const allCapacity: Capacity = { cpu: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY };
+
+/** The spot with this rank. All spots are made here, so that all have one shape. */
+export function spotWith({ id, facts, group, address, aliases }: Omit<Spot, keyof Rank>, rank: Rank): Spot {
+  const { name, fill, jobs, free } = rank;
+  return { name, fill, jobs, free, id, facts, group, address, aliases };
+}
 
 /** Steps in which nodes count as equally full. */
 const steps = 64;

@@ -38,6 +38,7 @@ export function sizeOfDocument(run: RunSpec): number {
 }
 
 function notIn({ documents }: Part, other: Part): RunSpec[] {
+  if (documents === other.documents) return [];
   return Object.entries(documents).flatMap(([digest, run]) => (other.documents[digest] ? [] : [run]));
 }
 

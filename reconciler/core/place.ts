@@ -8,9 +8,10 @@ import { labelOfVariable } from '../../schemas/variables.ts';
 import type { PlacementView } from '../../schemas/views.ts';
 import { type Candidate, candidateOf, type PlaceRequest, readOf, type Wish, withCopy } from './candidates.ts';
 import { type Chooser, createChooser } from './choose.ts';
-import type { Filter } from './filter.ts';
+import { byName, explain, sift } from './explain.ts';
 import { filters, runtimeFor, standingFilters } from './filters.ts';
 import type { Node, Policy, View } from './model.ts';
+import { labelsIn, type NodeIndex } from './node-index.ts';
 import { uncounted } from './room.ts';
 import { createScene, labelValue, type Scene, type Surroundings } from './scene.ts';
 import { compareCandidates, scoreOf } from './score.ts';
@@ -73,14 +74,19 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
     if (chosen === 'unsuited') return rankAmong(all(), wish)[0];
     return chosen === 'none' ? undefined : chosen;
   };
+  /** The last refusal of an instance that has no copy anywhere: until something is placed, others like it hear the same. */
+  let refusal: { readonly like: Wish; readonly hold: Hold } | undefined;
+  const isUnbound = ({ only, releases, yields, instance }: Wish): boolean =>
+    !only && !releases && !yields && look().scene.isNew(instance);
   const refuse = (wish: Wish): Hold => {
     const { scene } = look();
     const among = wish.only ? [...wish.only].filter((id) => view.nodes.has(id)).map(at) : all();
-    return explain(byName(among), wish, scene);
+    return explain(among, wish, scene);
   };
 
   const take = (best: Candidate, wish: Wish): void => {
     const { scene, chooser } = look();
+    refusal = undefined;
     scene.take(best, wish);
     taken.set(best.id, withCopy(best, wish));
     chooser.took(best.id);
@@ -119,9 +125,16 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
       const wish = wishOf(request);
       const direct = directProblem(view, wish);
       if (direct) return { kind: 'refused', hold: direct };
+      if (refusal && isLike(refusal.like, wish) && isUnbound(wish)) {
+        return { kind: 'refused', hold: { ...refusal.hold, subject: wish.instance } };
+      }
       const best = bestFor(wish);
       const runtime = best && runtimeFor(best.node, wish.run);
-      if (!best || !runtime) return { kind: 'refused', hold: refuse(wish) };
+      if (!best || !runtime) {
+        const hold = refuse(wish);
+        if (isUnbound(wish)) refusal = { like: wish, hold };
+        return { kind: 'refused', hold };
+      }
       take(best, wish);
       return {
         kind: 'placed',
@@ -134,8 +147,8 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
   };
 }
 
-function byName(candidates: readonly Candidate[]): readonly Candidate[] {
-  return [...candidates].sort((a, b) => (a.node.record.name < b.node.record.name ? -1 : 1));
+function isLike(a: Wish, b: Wish): boolean {
+  return a.run === b.run && a.placement === b.placement && a.needs === b.needs;
 }
 
 /** Nodes that it names; undefined when it names none, and any will do. */
@@ -149,6 +162,16 @@ function nodesCalled({ names, index }: View, name: string): NodeId[] {
   return [...new Set([...(own === undefined ? [] : [own]), ...(index.aliases.get(name) ?? [])])];
 }
 
+/** Nodes of every kind that there is, as far as the wish can tell them apart. */
+function* samplesFor(index: NodeIndex, wish: Wish): Iterable<NodeId> {
+  const isTold = wish.placement.nodes.length === 0 && labelsIn(wish).every((label) => index.keys.has(label));
+  if (!isTold) return yield* index.spots.keys();
+  for (const { chunks } of index.groups.values()) {
+    const sample = chunks[0]?.items[0];
+    if (sample) yield sample.id;
+  }
+}
+
 function surroundingsOf({ index }: View, at: (id: NodeId) => Candidate): Surroundings {
   const known = new Map<string, Set<string>>();
   let asked: Wish['run'] | undefined;
@@ -160,7 +183,7 @@ function surroundingsOf({ index }: View, at: (id: NodeId) => Candidate): Surroun
       const found = known.get(label) ?? new Set<string>();
       if (known.has(label)) return found;
       known.set(label, found);
-      for (const id of index.spots.keys()) {
+      for (const id of samplesFor(index, wish)) {
         const candidate = at(id);
         const value = labelValue(candidate.facts.labels, label);
         const isNew = value !== undefined && !found.has(value);
@@ -169,19 +192,6 @@ function surroundingsOf({ index }: View, at: (id: NodeId) => Candidate): Surroun
       return found;
     },
   };
-}
-
-/** By the first filter that turned each away. */
-function sift(among: readonly Candidate[], wish: Wish, scene: Scene): ReadonlyMap<Filter, Candidate[]> {
-  const refused = new Map<Filter, Candidate[]>();
-  for (const candidate of among) {
-    const filter = filters.find((one) => !one.admits(candidate, wish, scene));
-    if (!filter) continue;
-    const before = refused.get(filter);
-    if (before) before.push(candidate);
-    else refused.set(filter, [candidate]);
-  }
-  return refused;
 }
 
 function besideOf({ facts }: Candidate, { needs, variables }: Wish): Pick<Job, 'reserves' | 'variables'> {
@@ -217,6 +227,7 @@ function directProblem(view: View, { placement, instance }: PlaceRequest): Hold 
       'give each cluster its own folder below clusters/',
     );
   }
+  if (placement.nodes.length === 0) return undefined;
   for (const name of placement.nodes) {
     const called = nodesCalled(view, name);
     if (called.length > 1) {
@@ -226,27 +237,10 @@ function directProblem(view: View, { placement, instance }: PlaceRequest): Hold 
     }
   }
   const known = placement.nodes.filter((name) => nodesCalled(view, name).length > 0);
-  if (placement.nodes.length === 0 || known.length > 0) return undefined;
+  if (known.length > 0) return undefined;
   const expected = placement.nodes.filter((name) => view.expected.has(name));
   if (expected.length > 0) {
     return say('NODES_AWAY', `${expected.join(', ')}: in nodes.yaml, and never seen`, 'oakctl nodes token');
   }
   return say('DIRECT_NODE_UNKNOWN', `nobody knows ${placement.nodes.join(', ')}`, 'oakctl nodes ls');
-}
-
-/** One hold: the last filter in the way gives the code and comes first in the sentence. */
-function explain(among: readonly Candidate[], wish: Wish, scene: Scene): Hold {
-  const subject = wish.instance;
-  if (among.length === 0) {
-    return {
-      code: 'NO_NODE',
-      subject,
-      message: 'the cluster has no node that could take it',
-      hint: 'oakctl nodes token',
-    };
-  }
-  const refused = sift(among, wish, scene);
-  const inTheWay = filters.filter((filter) => refused.has(filter)).reverse();
-  const message = inTheWay.map((filter) => filter.explain(refused.get(filter) ?? [], wish, scene)).join('; ');
-  return { code: inTheWay[0]?.code ?? 'NO_NODE', subject, message };
 }

@@ -7,6 +7,7 @@ import type { Now } from '../../schemas/ports.ts';
 import type { Schedule } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action, ServicePlan } from './action.ts';
+import { classify } from './buckets.ts';
 import { bury } from './buried.ts';
 import { earliest, type Seen, seeCopies, survey, type Target } from './classify.ts';
 import { copyKey } from './copy-index.ts';
@@ -22,7 +23,7 @@ import { type WantedSlot, wantedSlots } from './slots.ts';
 import { planStopped } from './stopped.ts';
 
 type Copies = ReturnType<typeof seeCopies>;
-type Job = Omit<SlotsContext, 'rollout' | 'seen' | 'target' | 'mayStart'>;
+type Job = Omit<SlotsContext, 'rollout' | 'seen' | 'target' | 'mayStart' | 'isOver'>;
 
 /** Plans one service that has this schedule. */
 export function planScheduled(view: View, desired: Desired, schedule: Schedule, policy: Policy, now: Now): ServicePlan {
@@ -102,7 +103,7 @@ function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copie
   const stays = slots.map((slot) => (present.some(({ copy }) => copy.slot === slot.slot) ? withoutSeat(slot) : slot));
   const unread = copies.unread.filter((copy) => isOf(current, copy) || isUp(copy));
   const found = survey(stays, { seen: [...own.seen, ...old.silent], unread }, target);
-  const decided = decideSlots(context, found.slots);
+  const decided = decideSlots(context, classify(found, context.isOver).wanted);
   const isWaiting = decided.holds.some(({ code }) => code === 'DEPENDENCY_WAITING');
   return {
     actions: [...old.actions, ...decided.actions, ...dropSurplus(name, present, wanted, open)],
@@ -136,7 +137,8 @@ function contextOf(job: Job, target: Target): SlotsContext {
   };
   const awaited = awaitedBy(view, desired, rollout, policy, now);
   const seen = { digest: target.digest, at: now.mono };
-  return { ...job, rollout, seen, target, mayStart: true, ...(awaited ? { awaited } : {}) };
+  const isOver = (): boolean => false;
+  return { ...job, rollout, seen, target, isOver, mayStart: true, ...(awaited ? { awaited } : {}) };
 }
 
 interface Cleared {

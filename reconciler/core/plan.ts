@@ -5,8 +5,8 @@ import type { Hold } from '../../schemas/status.ts';
 import type { Action, ServicePlan } from './action.ts';
 import { earliest } from './classify.ts';
 import type { Policy, View, World } from './model.ts';
-import { planService } from './plan-service.ts';
-import { apply, cloneWorld } from './world.ts';
+import { planService, waitsForNodes } from './plan-service.ts';
+import { apply, cloneWorld, type Promised } from './world.ts';
 
 export interface Plan {
   readonly services: ReadonlyMap<ServiceName, ServicePlan>;
@@ -17,9 +17,35 @@ export interface Plan {
 }
 
 /** Services in the order in which they are planned: higher priority first, then by name. */
-export function planOrder(view: Pick<View, 'desired'>, names: Iterable<ServiceName>): ServiceName[] {
-  const priority = (name: ServiceName): number => view.desired.get(name)?.spec.priority ?? 0;
-  return [...new Set(names)].sort((a, b) => priority(b) - priority(a) || (a < b ? -1 : a > b ? 1 : 0));
+function planOrder(view: Pick<View, 'desired'>, names: Iterable<ServiceName>): ServiceName[] {
+  return [...new Set(names)].sort((a, b) => compareTurns(view, a, b));
+}
+
+function compareTurns({ desired }: Pick<View, 'desired'>, a: ServiceName, b: ServiceName): number {
+  const order = (desired.get(b)?.spec.priority ?? 0) - (desired.get(a)?.spec.priority ?? 0);
+  return order || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/**
+ * Takes what is dirty, service by service in the order of a pass over everything. What the plan of one makes dirty has its turn in the same
+ * pass if it comes later, as it would there; else it stays dirty for the next one.
+ */
+export function* takeDirty(world: Pick<World, 'desired' | 'dirty'>): Iterable<ServiceName> {
+  const { dirty } = world;
+  let queue = planOrder(world, dirty);
+  dirty.clear();
+  for (let turn = 0, known = 0; turn < queue.length; turn += 1) {
+    const name = queue[turn] as ServiceName;
+    yield name;
+    if (dirty.size === known) continue;
+    const later = [...dirty].filter((one) => compareTurns(world, one, name) > 0);
+    for (const one of later) dirty.delete(one);
+    if (later.length > 0) {
+      queue = planOrder(world, [...queue.slice(turn + 1), ...later]);
+      turn = -1;
+    }
+    known = dirty.size;
+  }
 }
 
 /** Plans every service that is wanted or has copies. `world` stays as it is. */
@@ -37,10 +63,7 @@ export function foldPlans(world: World, policy: Policy, now: Now, planned?: Plan
     const plan = planService(world, service, policy, now);
     services.set(service, plan);
     planned?.(world, service, plan);
-    apply(world, { kind: 'rollout', service, ...(plan.rollout ? { rollout: plan.rollout } : {}), at: now.mono });
-    apply(world, { kind: 'schedule', service, ...(plan.schedule ? { state: plan.schedule } : {}) });
-    apply(world, { kind: 'noticed', service, copies: plan.noticed ?? [], at: now.mono });
-    for (const action of plan.actions) apply(world, { kind: 'promised', action, at: now.mono });
+    carryOut(world, service, plan, now.mono);
   }
   const plans = [...services.values()];
   const wakeAt = earliest(...plans.map((plan) => plan.wakeAt));
@@ -51,4 +74,29 @@ export function foldPlans(world: World, policy: Policy, now: Now, planned?: Plan
     settled: plans.reduce((sum, plan) => sum + plan.settled, 0),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+}
+
+/** An action that counts, and what it made of its node. */
+export interface Carried {
+  readonly action: Action;
+  readonly promised: Promised;
+}
+
+/**
+ * Lets the plan of one service count: from now on the world is as it says. Who waits for the service is dirty then. Answers what the
+ * nodes have to be told.
+ */
+export function carryOut(world: World, service: ServiceName, plan: ServicePlan, at: Mono): readonly Carried[] {
+  apply(world, { kind: 'rollout', service, ...(plan.rollout ? { rollout: plan.rollout } : {}), at });
+  apply(world, { kind: 'schedule', service, ...(plan.schedule ? { state: plan.schedule } : {}) });
+  apply(world, { kind: 'noticed', service, copies: plan.noticed ?? [], at });
+  // Before the actions: what they free may be what it waits for itself.
+  apply(world, { kind: 'waiting', service, waits: waitsForNodes(plan), for: plan.waitsFor ?? [] });
+  const carried = plan.actions.flatMap((action): Carried[] => {
+    const promised = apply(world, { kind: 'promised', action, at });
+    return promised ? [{ action, promised }] : [];
+  });
+  // Who waits looks again; what waits itself frees nobody, so circles come to rest.
+  if (!plan.waitsFor) for (const waiter of world.awaited.get(service) ?? []) world.dirty.add(waiter);
+  return carried;
 }

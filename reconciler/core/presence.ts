@@ -1,6 +1,6 @@
 /** Is a node there? Decided from signs of life and time alone; nothing else in the core compares times of nodes. */
 import type { Mono, Now } from '../../schemas/ports.ts';
-import type { Node, NodeClass, Policy, View } from './model.ts';
+import type { Node, NodeClass, Policy } from './model.ts';
 
 export interface Presence {
   readonly state: 'online' | 'suspect' | 'lost';
@@ -12,8 +12,6 @@ export interface Presence {
 const defaultBeat = 5_000;
 /** A beat may come this share of a beat late without being missed. */
 const jitter = 0.5;
-/** Fewer nodes than this never count as a mass. */
-const leastMass = 3;
 
 /** The node's beat in ms. */
 export function beatOf(node: Pick<Node, 'information'>): number {
@@ -37,31 +35,24 @@ export function presenceOf(node: Node, policy: Policy, now: Now): Presence {
     const joinedAgo = Math.max(0, now.wall - node.record.joined);
     return silent(Math.max(policy.graceUntil, now.mono + lostAfter - joinedAgo), now);
   }
-  const suspectAt = node.gone ? node.gone.at : node.heard + (2 + jitter) * beatOf(node);
+  const silentAt = suspectAt(node) as Mono;
   const lostAt = Math.max(node.heard + lostAfter, policy.graceUntil);
-  if (now.mono < suspectAt) return { state: 'online', changesAt: suspectAt as Mono };
+  if (now.mono < silentAt) return { state: 'online', changesAt: silentAt };
   return silent(lostAt, now);
+}
+
+/** From when on the node is not online if nothing more is heard of it; undefined for one that was never heard, and is not now. */
+export function suspectAt(node: Pick<Node, 'heard' | 'gone' | 'information'>): Mono | undefined {
+  if (node.heard === undefined) return undefined;
+  return node.gone ? node.gone.at : ((node.heard + (2 + jitter) * beatOf(node)) as Mono);
 }
 
 function silent(lostAt: number, now: Now): Presence {
   return now.mono < lostAt ? { state: 'suspect', changesAt: lostAt as Mono } : { state: 'lost' };
 }
 
-/** More than the policy's share of at least three nodes is silent: probably it is us, or the network. */
-export function massLoss(view: Pick<View, 'nodes'>, policy: Policy, now: Now): boolean {
-  const { silent, known } = silence(view, policy, now);
-  return known >= leastMass && silent > policy.massLoss * known;
-}
-
-/** How many nodes are known, and how many of them are suspect or lost. */
-export function silence(
-  view: Pick<View, 'nodes'>,
-  policy: Policy,
-  now: Now,
-): { readonly silent: number; readonly known: number } {
-  const nodes = [...view.nodes.values()];
-  return {
-    silent: nodes.filter((node) => presenceOf(node, policy, now).state !== 'online').length,
-    known: nodes.length,
-  };
+/** As {@link presenceOf}, but one that has not reported since it came back counts as silent: what is on it is old news. */
+export function knowledgeOf(node: Node, policy: Policy, now: Now): Presence {
+  const presence = presenceOf(node, policy, now);
+  return node.stale && presence.state === 'online' ? { state: 'suspect' } : presence;
 }

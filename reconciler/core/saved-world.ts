@@ -14,6 +14,7 @@ import type { Copy, Desired, Fence, Listing, Node, NodeRecord, Rollout, RolloutS
 import { reserve } from './node-events.ts';
 import { indexNode } from './node-index.ts';
 import type { ScheduleState } from './runs.ts';
+import { noteSigns } from './signs.ts';
 import { apply, createWorld } from './world.ts';
 
 /** ms before the moment of saving. */
@@ -98,6 +99,8 @@ export const members = {
   sizes: 'built anew',
   index: 'built anew',
   everywhere: 'built anew',
+  seated: 'built anew',
+  signs: 'built anew',
   dirty: 'of the loop alone',
   waiting: 'of the loop alone',
   awaited: 'of the loop alone',
@@ -209,6 +212,7 @@ function restoreNodes(world: World, { nodes, copies, listings }: SavedWorld, now
   apply(world, { kind: 'listings', listings, removed: [] });
   for (const { record } of nodes) {
     indexNode(world, record.id);
+    noteSigns(world, record.id);
     reserve(world, record.id);
   }
 }

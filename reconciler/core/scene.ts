@@ -22,6 +22,8 @@ export interface Scene {
   count(label: string, value: string, instance: InstanceName): number;
   /** The least of these counts, over all values that the wish could go to. */
   fewest(label: string, wish: Wish): number;
+  /** It has no copy anywhere, and nothing of it was placed. */
+  isNew(instance: InstanceName): boolean;
   /** Who has the port on the node's address. */
   portHolder(node: Node, key: string): InstanceName | undefined;
   /** The wish got this place. */
@@ -40,11 +42,13 @@ interface Place {
   readonly facts: { readonly labels: Candidate['facts']['labels'] };
 }
 
+/** Instances by where they are: by the node's value of a label, and by node where there is none. */
 interface Occupied {
-  readonly rule: ApartRule;
-  /** Domain -> instances in it. */
-  readonly domains: Map<string, InstanceName[]>;
+  readonly byValue: Map<string, InstanceName[]>;
+  readonly byNode: Map<NodeId, InstanceName[]>;
 }
+
+const nowhere: readonly never[] = [];
 
 /** What only a look at all nodes can tell. */
 export interface Surroundings {
@@ -64,6 +68,7 @@ export function createScene(
   const weights = new Map<NodeId, number>(penaltiesOf(view, service, now.mono));
   const standing = [...(view.copies.get(service)?.values() ?? [])].filter(({ job }) => job && job.want !== 'stopped');
   for (const { node } of standing) weights.set(node, (weights.get(node) ?? 0) + 1);
+  const known = lazily(() => new Set([...(view.copies.get(service)?.values() ?? [])].map(({ instance }) => instance)));
   const homes = lazily(() => homesOf(standing));
   /** Instances per value, by label. */
   const tallies = new Map<string, Map<string, number>>();
@@ -71,11 +76,14 @@ export function createScene(
   const taken = new Map<string, InstanceName>();
   const isLost = (node: Node): boolean => presenceOf(node, policy, now).state === 'lost';
   const count = (label: string, value: string, instance: InstanceName): number => {
-    const counts = tallies.get(label) ?? tally(label);
-    tallies.set(label, counts);
-    const own = homes().get(instance) ?? [];
-    const mine = own.filter((id) => valueAt(id, label) === value).length;
-    return (counts.get(value) ?? 0) - mine;
+    let counts = tallies.get(label);
+    if (!counts) {
+      counts = tally(label);
+      tallies.set(label, counts);
+    }
+    let others = counts.get(value) ?? 0;
+    for (const id of homes().get(instance) ?? nowhere) if (valueAt(id, label) === value) others -= 1;
+    return others;
   };
   const valueAt = (id: NodeId, label: string): string | undefined => {
     const node = view.nodes.get(id);
@@ -86,23 +94,29 @@ export function createScene(
     for (const { node } of standing) increase(counts, valueAt(node, label));
     return counts;
   };
-  const rules = lazily(() => rulesOf(view, service).map((rule) => ({ rule, domains: occupied(view, rule, isLost) })));
+  const rules = lazily(() => rulesOf(view, service).map((rule) => ({ rule, places: occupied(view, rule, isLost) })));
 
   return {
     weight: (id) => weights.get(id) ?? 0,
     heavy: () => weights.keys(),
     neighbour(candidate, { instance }) {
-      for (const { rule, domains } of rules()) {
-        const found = domains.get(domainOf(candidate, rule.label))?.find((other) => other !== instance);
-        if (found !== undefined) return { instance: found, ...(rule.label === undefined ? {} : { label: rule.label }) };
+      for (const { rule, places } of rules()) {
+        for (const found of occupantsOf(places, candidate, rule.label)) {
+          if (found === instance) continue;
+          return { instance: found, ...(rule.label === undefined ? {} : { label: rule.label }) };
+        }
       }
       return undefined;
     },
     count,
     fewest(label, wish) {
-      const values = [...surroundings.values(label, wish)];
-      return Math.min(...values.map((value) => count(label, value, wish.instance)));
+      let fewest = Number.POSITIVE_INFINITY;
+      for (const value of surroundings.values(label, wish)) {
+        fewest = Math.min(fewest, count(label, value, wish.instance));
+      }
+      return fewest;
     },
+    isNew: (instance) => !known().has(instance),
     portHolder(node, key) {
       const address = addressOf(node);
       for (const id of surroundings.at(address)) {
@@ -113,10 +127,11 @@ export function createScene(
     },
     take({ id, node, facts }, { instance, ports }) {
       weights.set(id, (weights.get(id) ?? 0) + 1);
+      known().add(instance);
       for (const [label, counts] of tallies) increase(counts, labelValue(facts.labels, label));
       for (const key of ports) taken.set(`${addressOf(node)} ${key}`, instance);
-      for (const { rule, domains } of rules()) {
-        if (rule.services.includes(service)) occupy(domains, domainOf({ id, facts }, rule.label), instance);
+      for (const { rule, places } of rules()) {
+        if (rule.services.includes(service)) occupy(places, { id, facts }, rule.label, instance);
       }
     },
   };
@@ -145,32 +160,38 @@ function rulesOf(view: View, service: ServiceName): ApartRule[] {
   return [...own, ...theirs];
 }
 
-function occupied(view: View, rule: ApartRule, isLost: (node: Node) => boolean): Occupied['domains'] {
-  const domains: Occupied['domains'] = new Map();
+function occupied(view: View, rule: ApartRule, isLost: (node: Node) => boolean): Occupied {
+  const places: Occupied = { byValue: new Map(), byNode: new Map() };
   for (const service of rule.services) {
     for (const copy of [...(view.copies.get(service)?.values() ?? [])].sort(byInstance)) {
       const node = view.nodes.get(copy.node);
       if (!node || isLost(node)) continue;
-      occupy(domains, domainOf({ id: copy.node, facts: { labels: labelsOf(node) } }, rule.label), copy.instance);
+      occupy(places, { id: copy.node, facts: { labels: labelsOf(node) } }, rule.label, copy.instance);
     }
   }
-  return domains;
+  return places;
 }
 
 function byInstance(a: Copy, b: Copy): number {
   return a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : 0;
 }
 
-function occupy(domains: Occupied['domains'], domain: string, instance: InstanceName): void {
-  const known = domains.get(domain);
+function occupy(places: Occupied, { id, facts }: Place, label: string | undefined, instance: InstanceName): void {
+  const value = label === undefined ? undefined : labelValue(facts.labels, label);
+  if (value === undefined) addTo(places.byNode, id, instance);
+  else addTo(places.byValue, value, instance);
+}
+
+function addTo(map: Map<string, InstanceName[]>, key: string, instance: InstanceName): void {
+  const known = map.get(key);
   if (known) known.push(instance);
-  else domains.set(domain, [instance]);
+  else map.set(key, [instance]);
 }
 
 /** A node without the label is a place of its own. */
-function domainOf({ id, facts }: Place, label: string | undefined): string {
+function occupantsOf(places: Occupied, { id, facts }: Place, label: string | undefined): readonly InstanceName[] {
   const value = label === undefined ? undefined : labelValue(facts.labels, label);
-  return value === undefined ? `node ${id}` : `label ${value}`;
+  return (value === undefined ? places.byNode.get(id) : places.byValue.get(value)) ?? nowhere;
 }
 
 /** The node's value of a label. */

@@ -20,7 +20,9 @@ import {
   setPart,
 } from './node-events.ts';
 import { cloneNodeIndex, createNodeIndex, indexLabels } from './node-index.ts';
+import { cloneSigns, createSigns } from './signs.ts';
 import { hasVolumes } from './volumes.ts';
+import { wantedOf } from './wanted.ts';
 import type { WorldEvent } from './world-event.ts';
 
 /** What a promised action made of its node's part: all that a control needs. */
@@ -63,7 +65,9 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     shunnedBy: new Map(),
     sizes: new Map(),
     failures: new Map(),
+    signs: createSigns(),
     index: createNodeIndex(),
+    seated: new Set(),
     everywhere: new Set(),
   };
 }
@@ -99,7 +103,9 @@ export function cloneWorld(world: Readonly<World>): World {
     shunnedBy: new Map([...world.shunnedBy].map(([name, by]) => [name, new Set(by)])),
     sizes: new Map(world.sizes),
     failures: new Map(world.failures),
+    signs: cloneSigns(world.signs),
     index: cloneNodeIndex(world.index),
+    seated: new Set(world.seated),
     everywhere: new Set(world.everywhere),
   };
 }
@@ -139,10 +145,12 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
     if (desired?.spec.replicas === 'every') world.everywhere.add(service);
     else world.everywhere.delete(service);
     put(world.desired, service, desired);
+    seat(world, service);
     world.dirty.add(service);
   },
   deviation: (world, { service, deviation }) => {
     put(world.deviations, service, deviation);
+    seat(world, service);
     world.dirty.add(service);
   },
   held: (world, { service, hold }) => {
@@ -243,6 +251,8 @@ function dirtyUnwanted(world: World, source: string): void {
 /** Keeps the index of who must be kept apart from whom. */
 function shun(world: World, service: ServiceName, next: Desired | undefined): void {
   for (const other of shunnedServices(world.desired.get(service))) {
+    // Who was kept away by a rule that is gone may find a place now.
+    if (world.waiting.has(other)) world.dirty.add(other);
     const by = world.shunnedBy.get(other);
     by?.delete(service);
     if (by?.size === 0) world.shunnedBy.delete(other);
@@ -251,6 +261,12 @@ function shun(world: World, service: ServiceName, next: Desired | undefined): vo
     const by = world.shunnedBy.get(other) ?? new Set();
     world.shunnedBy.set(other, by.add(service));
   }
+}
+
+/** Keeps the index of who was given a place. */
+function seat(world: World, service: ServiceName): void {
+  if (wantedOf(world, service)?.seats) world.seated.add(service);
+  else world.seated.delete(service);
 }
 
 function shunnedServices(desired: Desired | undefined): ServiceName[] {

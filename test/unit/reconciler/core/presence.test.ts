@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Node } from '../../../../reconciler/core/model.ts';
-import { massLoss, presenceOf } from '../../../../reconciler/core/presence.ts';
+import { presenceOf } from '../../../../reconciler/core/presence.ts';
+import { createSigns, massLoss, noteSigns, silence } from '../../../../reconciler/core/signs.ts';
 import { emptyPart } from '../../../../schemas/assignment.ts';
 import { aNodeRecord, aPolicy, at, information } from '../../../support/builders.ts';
 
@@ -61,7 +63,9 @@ describe('presence', () => {
 describe('mass loss', () => {
   const nodes = (silent: number, online: number) => {
     const all = [...Array(silent).fill(at(0).mono), ...Array(online).fill(at(50_000).mono)];
-    return { nodes: new Map(all.map((heard, n) => [`node${n}`, node({ heard })])) };
+    const view = { nodes: new Map(all.map((heard, n) => [`node${n}`, node({ heard })])), signs: createSigns() };
+    for (const id of view.nodes.keys()) noteSigns(view, id);
+    return view;
   };
   it.each([
     [1, 1, false],
@@ -72,5 +76,31 @@ describe('mass loss', () => {
     [3, 2, true],
   ])('%i silent and %i online: %s', (silent, online, expected) => {
     expect(massLoss(nodes(silent, online), policy, at(50_000))).toBe(expected);
+  });
+
+  it('counts what a look at all nodes counts, at any moment and whatever is heard', () => {
+    const life = fc.record({
+      id: fc.integer({ min: 1, max: 9 }).map((n) => `node${n}`),
+      heard: fc.option(fc.nat(30_000), { nil: undefined }),
+      gone: fc.option(fc.nat(30_000), { nil: undefined }),
+      beat: fc.constantFrom(500, 5_000),
+      isForgotten: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(life, { maxLength: 60 }), fc.array(fc.nat(60_000), { minLength: 1 }), (lives, moments) => {
+        const view = { nodes: new Map<string, Node>(), signs: createSigns() };
+        for (const { id, heard, gone, beat, isForgotten } of lives) {
+          const { heard: _heard, ...base } = node({ information: information(1, 1, { beat }) });
+          const sign = heard === undefined ? {} : { heard: at(heard).mono };
+          if (isForgotten) view.nodes.delete(id);
+          else view.nodes.set(id, { ...base, ...sign, ...(gone === undefined ? {} : { gone: { at: at(gone).mono } }) });
+          noteSigns(view, id);
+        }
+        for (const ms of moments) {
+          const online = [...view.nodes.values()].filter((one) => presenceOf(one, policy, at(ms)).state === 'online');
+          expect(silence(view, at(ms))).toEqual({ silent: view.nodes.size - online.length, known: view.nodes.size });
+        }
+      }),
+    );
   });
 });

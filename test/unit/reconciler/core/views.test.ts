@@ -97,6 +97,7 @@ describe('nodes', () => {
       storage: 0,
       bandwidth_in: 0,
       bandwidth_out: 0,
+      copies: 0,
       ports: new Map(),
     });
     expect(nodeViews(c.input())).toEqual([
