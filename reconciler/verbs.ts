@@ -34,6 +34,12 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
     ...more,
   });
 
+  /** Runs a job now that has a schedule. */
+  const run = async (desired: Desired, actor: string, again: boolean): Promise<VerbAnswer> => {
+    const { name } = desired.spec;
+    if (!world.schedules.has(name)) refuse('UNAVAILABLE', name, 'it has not been planned yet: try again in a moment');
+    return answer(desired, await schedules.ask(name, { actor, again }));
+  };
   const scaleDirect = async (desired: Desired, replicas: number, actor: string): Promise<VerbAnswer> => {
     const { name } = desired.spec;
     if (desired.slots.length === replicas) return answer(desired, false);
@@ -88,8 +94,7 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
     async start(service, actor) {
       const desired = desiredOf(service);
       const stopped = overrides.ofKind(service, 'stop');
-      if (stopped.length === 0)
-        return answer(desired, desired.spec.schedule ? await schedules.ask(service, { actor, again: false }) : false);
+      if (stopped.length === 0) return desired.spec.schedule ? run(desired, actor, false) : answer(desired, false);
       await overrides.end(stopped, `started by ${actor}`);
       journal.add('service_started', service, `by ${actor}`);
       return answer(desiredOf(service), true);
@@ -101,7 +106,7 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
       if (desired.spec.schedule) {
         if (instance !== undefined)
           refuse('REFUSED', instance, 'the instances of a run begin together', `oakctl restart ${service}`);
-        return answer(desired, await schedules.ask(service, { actor, again: true }));
+        return run(desired, actor, true);
       }
       const slots = instance === undefined ? slotsOf(desired) : [slotIn(desired, instance, slotsOf(desired))];
       const pending = desired.renew ?? {};

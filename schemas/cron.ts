@@ -7,12 +7,12 @@ import type { Schedule } from './spec.ts';
 export interface DueTimes {
   /** The first one after this moment; undefined: there is none. */
   next(after: Wall): Wall | undefined;
-  /** The last one in (after, until], and how many there were before it ({@link mostCounted} at most). */
+  /** The last one in (after, until], and how many there were before it: counted up to {@link mostCounted}. */
   last(after: Wall, until: Wall): { readonly due: Wall; readonly earlier: number } | undefined;
 }
 
-/** More due times than this are not counted one by one. */
-export const mostCounted = 1_000;
+/** More due times than this are not counted one by one: nobody waits for that. */
+export const mostCounted = 100;
 
 const fields = [
   { name: 'minute', range: '0-59' },
@@ -112,5 +112,7 @@ function lastBetween(next: (after: number) => Wall | undefined, due: Wall, until
 }
 
 function createCron(cron: string, time_zone: string): Cron {
-  return new Cron(nicknames[cron] ?? cron, { timezone: time_zone, mode: '5-part', paused: true });
+  // When the clock is changed, a fixed time comes once a day; wildcards and steps mean every such minute that there is.
+  const options = { timezone: time_zone, mode: '5-part', fixedTimeRule: 'no-wildcard', paused: true } as const;
+  return new Cron(nicknames[cron] ?? cron, options);
 }

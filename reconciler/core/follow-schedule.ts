@@ -1,5 +1,5 @@
 /** The next state of a schedule: which run ends, which begins, what is skipped. Due times are wall times. */
-import { dueTimes } from '../../schemas/cron.ts';
+import { dueTimes, mostCounted } from '../../schemas/cron.ts';
 import { formatDuration } from '../../schemas/duration.ts';
 import type { CopyId } from '../../schemas/names.ts';
 import type { Mono, Now, Wall } from '../../schemas/ports.ts';
@@ -151,10 +151,8 @@ function whyNot(
 
 function lateText(late: number, earlier: number): string {
   if (late <= punctual) return '';
-  const more =
-    earlier >= 1
-      ? `; ${earlier} before it ${earlier === 1 ? 'was' : 'were'} missed and ${earlier === 1 ? 'is' : 'are'} not made up for`
-      : '';
+  const many = earlier === mostCounted ? `at least ${earlier}` : String(earlier);
+  const more = earlier === 0 ? '' : `; of ${many} before it nothing is made up for`;
   return `, ${formatAge(late)} late${more}`;
 }
 

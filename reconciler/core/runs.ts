@@ -43,7 +43,7 @@ export interface ScheduleState {
   readonly suspended?: true;
   /** The last one first, bounded. */
   readonly runs: readonly EndedRun[];
-  /** Due times that had no run, since the schedule is what it is. */
+  /** Due times that had no run, since the schedule is what it is; of a long absence at least so many. */
   readonly skipped: number;
 }
 

@@ -81,12 +81,52 @@ describe('the night in which the clock is changed', () => {
       '2026-10-25T00:30',
       '2026-10-26T01:30',
     ]);
+    expect(following('30 2,14 * * *', 'Europe/Berlin', '2026-10-24T13:00:00Z', 2)).toEqual([
+      '2026-10-25T00:30',
+      '2026-10-25T13:30',
+    ]);
     expect(following('30 * * * *', 'Europe/Berlin', '2026-10-24T23:45:00Z', 3)).toEqual([
       '2026-10-25T00:30',
       '2026-10-25T01:30',
       '2026-10-25T02:30',
     ]);
   });
+});
+
+describe('around every change of the clock', () => {
+  /** Moments at which the offset of a zone changed, in these years, to the hour. */
+  function changesOf(zone: string): number[] {
+    const format = new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'longOffset' });
+    const offset = (at: number) => format.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value;
+    const found: number[] = [];
+    const hour = 3_600_000;
+    for (let day = Date.UTC(2025, 0, 1); day < Date.UTC(2027, 0, 1); day += 24 * hour) {
+      if (offset(day) === offset(day + 24 * hour)) continue;
+      for (let at = day; at < day + 24 * hour; at += hour) if (offset(at) !== offset(at + hour)) found.push(at);
+    }
+    return found;
+  }
+
+  it.each(['Europe/Berlin', 'Australia/Lord_Howe', 'Antarctica/Troll', 'Africa/Cairo', 'America/New_York'])(
+    '%s: each due time comes after the one before, from wherever one looks',
+    (time_zone) => {
+      const changes = changesOf(time_zone);
+      expect(changes.length).toBeGreaterThanOrEqual(4);
+      for (const cron of ['*/20 * * * *', '30 2 * * *', '0 0 * * *', '30 * * * *', '30 2,14 * * *', '15 1-3 * * *']) {
+        const times = dueTimes({ cron, time_zone });
+        for (const change of changes) {
+          let at = (change - 4 * 3_600_000) as Wall;
+          for (let count = 0; count < 25; count += 1) {
+            const next = times.next(at) ?? at;
+            expect(next, `${cron} after ${shown(at)}`).toBeGreaterThan(at);
+            if (next - at > 2_000)
+              expect(times.next(((at + next) / 2) as Wall), `${cron} after ${shown(at)}`).toBe(next);
+            at = next;
+          }
+        }
+      }
+    },
+  );
 });
 
 describe('what was missed', () => {

@@ -122,7 +122,7 @@ describe('nobody was there', () => {
     const late = followSchedule(begin(), asked(), undefined, at(130));
     expect(late.state.current).toMatchObject({ due: at(128).wall, cause: 'catch_up', started: at(130).wall });
     expect(late.state.skipped).toBe(8);
-    expect(late.news.at(-1)?.message).toContain('2 min late; 8 before it were missed');
+    expect(late.news.at(-1)?.message).toContain('2 min late; of 8 before it nothing is made up for');
     expect(news).toHaveLength(1);
     expect(next).toBe(at(143).wall);
   });
