@@ -51,7 +51,18 @@ const AgentFile = Type.Object(
       Type.Object(
         {
           docker: Type.Optional(
-            Type.Object({ socket: Type.Optional(Type.String({ pattern: '^/', maxLength: 255 })) }, closed),
+            Type.Object(
+              {
+                socket: Type.Optional(Type.String({ pattern: '^/', maxLength: 255 })),
+                network: Type.Optional(
+                  Type.Enum(['cluster', 'engine'], {
+                    description:
+                      'The network of containers: one of the cluster, made by the agent (default), or the default bridge of the engine.',
+                  }),
+                ),
+              },
+              closed,
+            ),
           ),
           process: Type.Optional(Type.Object({ allow: Type.Boolean() }, closed)),
         },

@@ -11,11 +11,12 @@ import type { Log } from '../schemas/io/log.ts';
 import { createMqttBus, type MqttBusOptions } from '../schemas/io/mqtt-bus.ts';
 import { createProcessLog } from '../schemas/io/process-log.ts';
 import { verifyMessage } from '../schemas/io/signatures.ts';
-import type { NodePolicy } from '../schemas/policy.ts';
+import { type NodePolicy, withoutPaths } from '../schemas/policy.ts';
 import type { Clock, Files, Random } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
+import { configOfEnvironment } from './environment.ts';
 import { loadOrJoin } from './join.ts';
 import { type Agent, createAgent } from './loop.ts';
 import { createUsageMeter } from './metrics/usage.ts';
@@ -30,21 +31,23 @@ import { brokerOf, endpointOf, withoutTls } from './trust.ts';
 export interface AgentOptions {
   /** Holds agent.yaml; state/ is made in it. */
   readonly folder: string;
+  /** Where agent.yaml is missing, these variables say what it would. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
  * Runs until the signal aborts; copies go on running. Throws SETTINGS_INVALID, FOLDER_LOCKED, FILE_DAMAGED and what joining
  * throws. A node that has joined needs nobody to start: neither reconciler nor broker.
  */
-export async function runAgent({ folder }: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { config, warnings } = await readConfig(folder);
+export async function runAgent({ folder, environment }: AgentOptions, signal: AbortSignal): Promise<void> {
+  const { config, warnings } = await readConfig(folder, environment);
   const { log } = createProcessLog({ agent: config.name });
   for (const warning of warnings) log('warn', 'settings', { problem: warning });
   const state = join(folder, 'state');
   const lock = await lockFolder(state);
   try {
     const parts = { clock: createSystemClock(), random: createSystemRandom(), files: openFiles(state, log), log };
-    const host = { ...(await readPolicy(join(folder, 'policy.yaml'))), folder };
+    const host = { ...(await policyOf(folder)), folder };
     const become = config.authority === 'local' ? becomeLocal : becomeNode;
     const node = await become(config, parts, signal);
     const agent = await wire(config, node, state, { ...parts, host });
@@ -54,6 +57,16 @@ export async function runAgent({ folder }: AgentOptions, signal: AbortSignal): P
   } finally {
     await lock.release();
   }
+}
+
+/** What the node grants, as far as this process can look after it. */
+async function policyOf(folder: string): Promise<Pick<HostRules, 'policy' | 'problems'>> {
+  const file = join(folder, 'policy.yaml');
+  const read = await readPolicy(file);
+  // Set in the image.
+  if (process.env['OAKCTL_CONTAINER'] === undefined) return read;
+  const { policy, problems } = withoutPaths(read.policy, file);
+  return { policy, problems: [...read.problems, ...problems] };
 }
 
 interface Parts {
@@ -200,15 +213,22 @@ async function bootId(): Promise<string> {
   }
 }
 
-async function readConfig(folder: string): Promise<{ config: AgentConfig; warnings: readonly Problem[] }> {
+async function readConfig(
+  folder: string,
+  environment: AgentOptions['environment'],
+): Promise<{ config: AgentConfig; warnings: readonly Problem[] }> {
   const file = join(folder, 'agent.yaml');
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (environment && cause.code === 'ENOENT') return undefined;
     const hint = 'write api, token and ip of the node into it';
     throw new ProblemError(problem('SETTINGS_INVALID', 'the folder has no readable agent.yaml', { file, hint }), {
       cause,
     });
   });
-  const { config, problems } = parseAgentConfig(text, file, hostname());
+  const { config, problems } =
+    text === undefined
+      ? await configOfEnvironment(environment ?? {}, hostname())
+      : parseAgentConfig(text, file, hostname());
   if (!config) throw new ProblemError(problems);
   return { config, warnings: problems };
 }

@@ -47,6 +47,7 @@ export function createInspection(
     const sources = sync.views();
     return {
       cluster: world.cluster,
+      ...(deps.settings.location !== undefined && { location: deps.settings.location }),
       fingerprint: deps.keys.fingerprint,
       version: oakctlVersion,
       epoch: world.fence.epoch,

@@ -9,8 +9,9 @@ import type { Log } from '../schemas/io/log.ts';
 import { createProcessLog } from '../schemas/io/process-log.ts';
 import { replaceSynced } from '../schemas/io/twin-file.ts';
 import type { Clock } from '../schemas/ports.ts';
-import { ProblemError, problem } from '../schemas/problem.ts';
+import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
+import type { EnvironmentSettings } from '../schemas/settings-environment.ts';
 import { createApi } from './api/server.ts';
 import { createStreams } from './api/streams.ts';
 import { openLink } from './broker/link.ts';
@@ -28,18 +29,23 @@ export interface ReconcilerOptions {
   readonly folder: string;
   /** As `insecure_outside_loopback_i_know_the_risk: true` in cluster.yaml. */
   readonly insecure?: boolean;
+  /** What the environment says; cluster.yaml may then be absent. */
+  readonly given?: EnvironmentSettings;
 }
 
 /** Runs until the signal aborts. FOLDER_LOCKED, SETTINGS_INVALID, PORT_TAKEN, RIVAL_RECONCILER and what the parts throw. */
-export async function runReconciler({ folder, insecure }: ReconcilerOptions, signal: AbortSignal): Promise<void> {
-  const settings = await readSettings(folder, insecure);
+export async function runReconciler(options: ReconcilerOptions, signal: AbortSignal): Promise<void> {
+  const { folder, given } = options;
+  const settings = await readSettings(options);
   const { logger, log } = createProcessLog({ cluster: settings.cluster });
+  const warnings = given?.warnings ?? [];
+  for (const warning of warnings) log('warn', 'settings', { problem: warning });
   const lock = await lockFolder(join(folder, 'records'));
   const clock = createSystemClock();
   // Last of all: whatever still waits for its time must not keep the process.
   const running: { close(): Promise<void> }[] = [{ close: async () => clock.stop() }, { close: lock.release }];
   try {
-    const ended = await start(folder, settings, { clock, log, logger }, running);
+    const ended = await start(folder, settings, { clock, log, logger, warnings }, running);
     await ended(signal);
   } finally {
     // The last opened goes first; one that fails must not keep the others open.
@@ -53,13 +59,15 @@ interface Rim {
   readonly clock: Clock;
   readonly log: Log;
   readonly logger: Logger;
+  /** What was asked for and is not carried out, for the status. */
+  readonly warnings: readonly Problem[];
 }
 
 /** Opens the parts in order, adding each to `running`. Returns how to wait for the end. */
 async function start(
   folder: string,
   settings: ClusterSettings,
-  { clock, log, logger }: Rim,
+  { clock, log, logger, warnings }: Rim,
   running: { close(): Promise<void> }[],
 ): Promise<(signal: AbortSignal) => Promise<void>> {
   const random = createSystemRandom();
@@ -101,7 +109,7 @@ async function start(
     streams,
     mqtt: link.agents,
     authority: security.pin,
-    conditions: () => [...security.conditions(), ...link.conditions()],
+    conditions: () => [...warnings, ...security.conditions(), ...link.conditions()],
     log,
     bus: link.bus,
     ...(link.shared && { shared: { ...link.shared, url: () => url } }),
@@ -182,18 +190,19 @@ function createNodeAccess(
   };
 }
 
-async function readSettings(folder: string, insecure = false): Promise<ClusterSettings> {
+async function readSettings({ folder, insecure = false, given }: ReconcilerOptions): Promise<ClusterSettings> {
   const file = join(folder, 'cluster.yaml');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (given && cause.code === 'ENOENT') return undefined;
     const hint = 'oakctl up makes a cluster on this machine; or write cluster.yaml by hand';
     throw new ProblemError(problem('SETTINGS_INVALID', 'the folder has no readable cluster.yaml', { file, hint }), {
       cause,
     });
-  }
-  const { settings, problems } = parseClusterSettings(text, file, { insecure });
+  });
+  const { settings, problems } =
+    text === undefined
+      ? parseClusterSettings(JSON.stringify(given?.values), 'the environment', { insecure })
+      : parseClusterSettings(text, file, { insecure, ...(given && { values: given.values }) });
   if (!settings) throw new ProblemError(problems);
   return settings;
 }

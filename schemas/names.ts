@@ -11,6 +11,28 @@ export const appNamePattern = /^[a-zA-Z0-9]([-a-zA-Z0-9]{0,28}[a-zA-Z0-9])?$/;
 /** Clusters and nodes. */
 export const nodeNamePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 
+/** The nearest name of a cluster or node to a text that is none; undefined when nothing of it can stay. */
+export function spelledAsName(text: string): string | undefined {
+  const plain = text.normalize('NFKD').replace(/\p{M}/gu, '');
+  const name = plain
+    .replace(/[^A-Za-z0-9_-]+/g, '_')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 63)
+    .replace(/[_-]+$/, '');
+  return nodeNamePattern.test(name) ? name : undefined;
+}
+
+/** What is wrong with a location: free text, or `latitude,longitude[,radius in metres]`. */
+export function locationFault(text: string): string | undefined {
+  if (text.length > 255) return `it has ${text.length} characters, at most 255 are kept`;
+  if (/\p{Cc}/u.test(text)) return 'it holds control characters';
+  if (!/^[-+\d.,\s]+$/.test(text) || !text.includes(',')) return undefined;
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  const [latitude = Number.NaN, longitude = Number.NaN, radius = 0] = numbers;
+  const isPlace = Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 && radius >= 0 && numbers.length <= 3;
+  return isPlace ? undefined : `\`${text}\` is no place: latitude up to 90, longitude up to 180, radius in m`;
+}
+
 /** Keys of node labels, wherever they are written. */
 export const labelKeyPattern = /^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$/;
 

@@ -40,6 +40,21 @@ export function parsePolicy(
   return findings.failed() ? { problems: findings.problems } : { policy: { grants }, problems: findings.problems };
 }
 
+/**
+ * What is left of a policy for an agent that does not see the paths of its host, because it runs in a container: where a path leads
+ * cannot be looked up there, and what cannot be looked up is not granted.
+ */
+export function withoutPaths(
+  { grants }: NodePolicy,
+  file: string,
+): { readonly policy: NodePolicy; readonly problems: readonly Problem[] } {
+  const kept = grants.map(({ devices: _, mounts: __, privileged: ___, ...rest }) => rest);
+  const loses = grants.some(({ devices, mounts, privileged }) => devices?.length || mounts?.length || privileged);
+  const message = 'this agent runs in a container and sees no folders of the host: mounts and devices are not granted';
+  const problems = loses ? [problem('POLICY_INVALID', message, { file, severity: 'warning' })] : [];
+  return { policy: { grants: kept }, problems };
+}
+
 type Written = NonNullable<PolicyFile['grants']>[number];
 
 function toGrant(written: Written, path: Path, findings: Findings): Grant {

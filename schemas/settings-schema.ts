@@ -70,18 +70,20 @@ const tls = Type.Union(
 /** Says in its name what it does. */
 export const insecureSetting = 'insecure_outside_loopback_i_know_the_risk';
 
+/** Remotes of git; none that git would take for an option. */
+export const remotePattern = '^[^-\\s][^\\s]*$';
+export const branchPattern = '^[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}$';
+
 const SourceFile = Type.Object(
   {
     name: Type.String({ pattern: nodeName, description: 'Name of the source.' }),
     url: Type.String({
       minLength: 1,
       maxLength: 2048,
-      pattern: '^[^-\\s][^\\s]*$',
+      pattern: remotePattern,
       description: 'Remote URL or path.',
     }),
-    branch: Type.Optional(
-      Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}$', description: 'Branch, tag or commit.' }),
-    ),
+    branch: Type.Optional(Type.String({ pattern: branchPattern, description: 'Branch, tag or commit.' })),
     path: Type.Optional(Type.String({ maxLength: 1024, description: 'Folder inside the repository.' })),
     poll: Type.Optional(durationSchema('Time between two looks at the remote')),
   },
@@ -92,6 +94,9 @@ const SourceFile = Type.Object(
 export const ClusterFile = Type.Object(
   {
     cluster: Type.String({ pattern: nodeName, description: 'Name of the cluster.' }),
+    location: Type.Optional(
+      Type.String({ maxLength: 255, description: 'Where it is: free text, or `latitude,longitude[,radius in m]`.' }),
+    ),
     sources: Type.Optional(Type.Array(SourceFile, { maxItems: 64, description: 'Git repositories to follow.' })),
     api: Type.Optional(endpoint('The HTTP API.', 10_100)),
     mqtt: Type.Optional(MqttFile),

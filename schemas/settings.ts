@@ -6,9 +6,11 @@ import type { TSchema } from 'typebox';
 import { isLoopback } from './addresses.ts';
 import { parseDuration } from './duration.ts';
 import { createFindings, type Findings } from './findings.ts';
+import { locationFault } from './names.ts';
 import { violations } from './parse.ts';
 import { type Problem, problem } from './problem.ts';
 import { type ExternalBroker, externalBroker } from './settings-broker.ts';
+import { besideEnvironment } from './settings-environment.ts';
 import { ClusterFile, insecureSetting, RepositoryFile } from './settings-schema.ts';
 import { directSource } from './spec.ts';
 import { parseYaml } from './yaml.ts';
@@ -44,6 +46,7 @@ export type TlsSettings =
 
 export interface ClusterSettings {
   readonly cluster: string;
+  readonly location?: string;
   readonly sources: readonly SourceSettings[];
   readonly api: Endpoint;
   /** Where the embedded broker listens; it does not with `external`. */
@@ -91,20 +94,25 @@ export const settingsDefaults = {
   limits: 'none',
 } as const satisfies Record<string, unknown>;
 
-/** Parses cluster.yaml; what is `given` on the command line counts as written there. `settings` is there unless there is an error among the problems (SETTINGS_INVALID, ...). */
+/**
+ * Parses cluster.yaml; what is `given` on the command line or in the environment counts as written there. `settings` is there unless
+ * there is an error among the problems (SETTINGS_INVALID, ...).
+ */
 export function parseClusterSettings(
   text: string,
   file: string,
-  given: { readonly insecure?: boolean } = {},
+  given: { readonly insecure?: boolean; readonly values?: ClusterFile } = {},
 ): { readonly settings?: ClusterSettings; readonly problems: readonly Problem[] } {
   const read = readSettings<ClusterFile>(ClusterFile, text, file);
   if (!read.value) return { problems: read.problems };
-  const { value, findings } = read;
+  const { findings } = read;
+  const value = given.values ? besideEnvironment(read.value, given.values, findings) : read.value;
   const insecure = given.insecure || (value[insecureSetting] ?? false);
   const external = externalBroker(value.mqtt, value.broker, { allowed: insecure, setting: insecureSetting }, findings);
   const { host = settingsDefaults.mqtt.host, port = settingsDefaults.mqtt.port } = value.mqtt ?? {};
   const settings: ClusterSettings = {
     cluster: value.cluster,
+    ...(value.location !== undefined && { location: value.location }),
     sources: (value.sources ?? []).map((source) => ({
       name: source.name,
       url: source.url,
@@ -223,6 +231,8 @@ function poolsOf(written: ClusterFile['pools']): ClusterSettings['pools'] {
 }
 
 function checkCluster(settings: ClusterSettings, findings: Findings): void {
+  const place = settings.location === undefined ? undefined : locationFault(settings.location);
+  if (place) findings.error('SETTINGS_INVALID', ['location'], place);
   const seen = new Set<string>();
   settings.sources.forEach((source, index) => {
     const at = ['sources', index];

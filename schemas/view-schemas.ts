@@ -200,6 +200,7 @@ export const SourceSchema = Type.Object({
 
 export const StatusSchema = Type.Object({
   cluster: text(),
+  location: optional(text('where it is: free text, or latitude,longitude[,radius in m]')),
   fingerprint: text("SHA-256 of the cluster's public key"),
   version: text(),
   epoch: count(),

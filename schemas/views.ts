@@ -253,6 +253,8 @@ export interface SourceView {
 
 export interface ClusterStatus {
   readonly cluster: string;
+  /** Where it is: free text, or `latitude,longitude[,radius in m]`. */
+  readonly location?: string;
   readonly fingerprint: string;
   readonly version: string;
   readonly epoch: number;

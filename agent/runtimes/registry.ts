@@ -11,7 +11,7 @@ import type { Runtime, RuntimeInfo } from './runtime.ts';
 /** What the agent's configuration says about runtimes. */
 export interface RuntimeSettings {
   /** Absent: no containers on this node. */
-  readonly docker?: { readonly socket?: string };
+  readonly docker?: { readonly socket?: string; readonly network?: 'cluster' | 'engine' };
   /** Absent, or not allowed: no processes on this node. */
   readonly process?: { readonly allow: boolean };
 }

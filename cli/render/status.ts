@@ -11,6 +11,7 @@ export function renderStatus(status: ClusterStatus, url: string, paint: Paint): 
   const healthy = `${status.instances.healthy} of ${status.instances.wanted} healthy`;
   return [
     `${paint.strong(status.cluster)}  ${status.phase} at ${url}, oakctl ${status.version}, epoch ${status.epoch}`,
+    ...(status.location === undefined ? [] : [`location   ${status.location}`]),
     `nodes      ${words(status.nodes, paint)}`,
     `services   ${words(status.services, paint)}`,
     `instances  ${healthy}`,

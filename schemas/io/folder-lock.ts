@@ -100,6 +100,17 @@ function listen(server: Server, address: string): Promise<void> {
   });
 }
 
+/** Who holds a folder, as seen through the socket file in it: also across containers that share it. Locks nothing. */
+export async function lockHolder(folder: string): Promise<Holder | 'nobody' | 'silent'> {
+  const short = await shortPath(folder, join(folder, socketName)).catch(() => undefined);
+  if (!short) return 'nobody';
+  try {
+    return await askHolder(short.path);
+  } finally {
+    await short.handle?.close();
+  }
+}
+
 /** Who listens there; `nobody` when the address is free or its process is gone; `silent` when it does not say in time. */
 function askHolder(address: string): Promise<Holder | 'nobody' | 'silent'> {
   return new Promise((resolve) => {

@@ -41,7 +41,7 @@ import { aFleet } from '../support/fleet.ts';
 
 const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
-const withoutOutput = ['agent', 'completion', 'exec', 'reconciler'];
+const withoutOutput = ['agent', 'completion', 'exec', 'reconciler', 'systemd'];
 /** Made by `up` on a real machine: their types are compared below, and the e2e level runs them. */
 const local = ['down', 'ps', 'stop', 'up'];
 /** Need a cluster that speaks TLS. */

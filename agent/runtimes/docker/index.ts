@@ -9,13 +9,15 @@ import { openSession } from './exec.ts';
 import { ensureImage } from './image.ts';
 import { type Owner, ownerFilter } from './labels.ts';
 import { demultiplex } from './logs.ts';
-import { ensureNetwork, networkName } from './network.ts';
+import { defaultNetwork, ensureNetwork, networkName } from './network.ts';
 import { type Listed, readSummary, type Summary, withInspected } from './state.ts';
 import { watchEngine } from './watch.ts';
 
 export interface DockerRuntimeDeps extends Owner {
   /** Unix socket of the engine; default /var/run/docker.sock. */
   readonly socket?: string;
+  /** `engine`: no network is made, containers are on the engine's default bridge. Default: on one of the cluster's own. */
+  readonly network?: 'cluster' | 'engine';
   /** Address on which ports are published. */
   readonly ip: string;
   /** What the node's owner lets containers do on it; default nothing. */
@@ -31,8 +33,9 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor
   const socket = deps.socket ?? defaultSocket;
   const owner: Owner = { cluster: deps.cluster, node: deps.node };
   const engine = createEngine(socket);
-  const network = createNetworkGuard(engine, deps.cluster);
-  const place = { ...owner, ip: deps.ip, network: networkName(deps.cluster) };
+  const isShared = deps.network === 'engine';
+  const network = isShared ? async () => undefined : createNetworkGuard(engine, deps.cluster);
+  const place = { ...owner, ip: deps.ip, network: isShared ? defaultNetwork : networkName(deps.cluster) };
   const access = createAccess({ grants: deps.grants ?? [], own: [...(deps.own ?? []), socket] });
   const containers = createContainers(engine, place, access, network);
   const told = new Set<string>();

@@ -4,6 +4,9 @@ import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { type Engine, limits, statusOf } from './engine.ts';
 import { labels } from './labels.ts';
 
+/** The bridge that every engine has. */
+export const defaultNetwork = 'bridge';
+
 /** Name of the network of a cluster. */
 export function networkName(cluster: string): string {
   return `oakctl-${cluster.slice(0, 12)}`;

@@ -4,7 +4,7 @@ import { parseDescriptor, toDescriptor } from '../../../schemas/descriptor.ts';
 import { referencedPath } from '../../../schemas/descriptor-files.ts';
 import { type Grant, missingGrant } from '../../../schemas/grants.ts';
 import { grantableCapabilities, hostPathFault, neverMounted, usualCapabilities } from '../../../schemas/host-access.ts';
-import { parsePolicy } from '../../../schemas/policy.ts';
+import { parsePolicy, withoutPaths } from '../../../schemas/policy.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -289,5 +289,21 @@ describe('policy.yaml', () => {
     const { policy, problems } = parsePolicy(text, 'policy.yaml');
     expect(policy).toBeUndefined();
     expect(problems[0]).toMatchObject({ code, file: 'policy.yaml' });
+  });
+});
+
+describe('a policy for an agent that does not see its host', () => {
+  it('keeps what needs no path, and says what is lost', () => {
+    const grants: Grant[] = [
+      { app: '*', mounts: [{ path: '/srv' }], devices: ['/dev/ttyUSB0'], caps: ['NET_ADMIN'] },
+      { app: 'shop.default', network: 'host', privileged: true },
+    ];
+    const { policy, problems } = withoutPaths({ grants }, 'policy.yaml');
+    expect(policy.grants).toEqual([
+      { app: '*', caps: ['NET_ADMIN'] },
+      { app: 'shop.default', network: 'host' },
+    ]);
+    expect(problems).toMatchObject([{ code: 'POLICY_INVALID', severity: 'warning', file: 'policy.yaml' }]);
+    expect(withoutPaths(policy, 'policy.yaml')).toEqual({ policy, problems: [] });
   });
 });
