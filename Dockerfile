@@ -20,7 +20,7 @@ RUN command -v git >/dev/null || { \
       apt-get install -y --no-install-recommends ca-certificates git openssh-client && \
       rm -rf /var/lib/apt/lists/*; \
     }
-# ssh wants a name for every user. The agent may run as another user of this group.
+# ssh wants a name for its user, and the shell of others is named below. The agent is another user of this group.
 RUN echo 'oakctl:x:10001:10001::/var/lib/oakctl:/bin/false' >> /etc/passwd && \
     mkdir -p /var/lib/oakctl /run/oakctl && \
     chown 10001:10001 /var/lib/oakctl /run/oakctl && \
@@ -31,6 +31,7 @@ ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/var/lib/oakctl \
     OAKCTL_HOME=/var/lib/oakctl \
     OAKCTL_CONTAINER=yes \
+    SHELL=/bin/sh \
     NODE_ENV=production
 USER 10001:10001
 WORKDIR /var/lib/oakctl

@@ -1,6 +1,6 @@
 // `image-context.mjs <folder>`: everything that goes into the image, and the files to build and run it with, in a new folder. The
 // build of the image runs it, too, unless its context is such a folder.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt, ensureInstalled, root } from './prepare.mjs';
@@ -28,6 +28,8 @@ const take = (path, useless) => {
 const read = (file) => JSON.parse(readFileSync(join(from, file), 'utf8'));
 mkdirSync(to, { recursive: true });
 for (const path of ['package.json', ...read('package.json').files]) take(path, /\.(map|tsbuildinfo|built)$/);
+
+chmodSync(join(to, 'dist/cli/bin/oakctl.js'), 0o755);
 
 // The packages that the lock file has for production, without what is for people and compilers. Those inside another come with it.
 for (const [path, { dev }] of Object.entries(read('package-lock.json').packages)) {

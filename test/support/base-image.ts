@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-const applets = ['sh', 'env', 'echo', 'mkdir', 'chown', 'chmod', 'ln', 'mv', 'cat', 'id', 'sleep'];
+const applets = ['sh', 'echo', 'mkdir', 'chown', 'chmod', 'ln', 'mv', 'cat', 'id', 'sleep'];
 
 /** Imports the image as `tag`; `folder` is filled, and may be removed afterwards. Needs a static busybox. */
 export async function importBase(tag: string, folder: string): Promise<void> {
@@ -17,6 +17,7 @@ export async function importBase(tag: string, folder: string): Promise<void> {
     await put(folder, library.slice(1), library);
   }
   for (const name of applets) await symlink('busybox', join(folder, 'bin', name));
+  await symlink('/bin/busybox', join(folder, 'usr/bin/env'));
   await symlink('git', join(folder, 'usr/bin/git-upload-pack'));
   for (const empty of ['etc', 'tmp', 'run', 'var/lib']) await mkdir(join(folder, empty), { recursive: true });
   const archive = `${folder}.tar`;

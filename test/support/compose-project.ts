@@ -99,7 +99,8 @@ export function createProject(workshop: Workshop, name: string, variables: NodeJ
     docker,
     async up(...overrides) {
       last = overrides;
-      await done(compose(overrides, 'up', '--build', '-d'));
+      const ran = await compose(overrides, 'up', '--build', '-d');
+      if (ran.code !== 0) throw failure(ran, (await compose(overrides, 'logs', '--tail=20', '--no-color')).text);
       fingerprint = (JSON.parse(await project.oakctl('status', '-o', 'json')) as { fingerprint: string }).fingerprint;
     },
     oakctl: async (...args) => (await done(compose(last, 'exec', '-T', 'reconciler', 'oakctl', ...args))).stdout.trim(),
@@ -136,5 +137,9 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, c
 async function done(running: Promise<Ran>): Promise<Ran> {
   const ran = await running;
   if (ran.code === 0) return ran;
-  throw new Error(`ended with ${ran.code}:\n${ran.text.slice(-4_000)}`);
+  throw failure(ran);
+}
+
+function failure({ code, text }: Ran, more = ''): Error {
+  return new Error(`ended with ${code}:\n${text.slice(-4_000)}\n${more.slice(-4_000)}`);
 }
