@@ -10,9 +10,10 @@
 ARG BASE=node:20-bookworm-slim
 
 FROM ${BASE} AS build
-COPY . /src
+COPY . /out
 # A context that has its packages was made by image:context, and is complete.
-RUN if [ -d /src/node_modules ]; then mv /src /out; else cd /src && node cli/bin/image-context.mjs /out; fi
+RUN test -d /out/node_modules || \
+      { cd /out && node cli/bin/image-context.mjs /image && cd / && rm -rf /out && mv /image /out; }
 
 FROM ${BASE}
 RUN command -v git >/dev/null || { \

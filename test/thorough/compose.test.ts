@@ -35,6 +35,7 @@ await describeWithEngine('in containers', () => {
     beforeAll(async () => {
       images = await buildTestImages();
       workshop = await openWorkshop();
+      opened.push(workshop);
       ip = `127.0.${await ownAddresses()}.201`;
       webPort = await ownPort(182);
       variables = {
@@ -48,7 +49,10 @@ await describeWithEngine('in containers', () => {
         WORKER_IP: ip,
       };
     });
-    afterAll(() => workshop?.close());
+    const opened: { close(): Promise<void> }[] = [];
+    afterAll(async () => {
+      for (const one of opened.reverse()) await one.close();
+    });
 
     /** Pushes, and waits until the page says what the image says. */
     async function publish(project: ComposeProject, image: string, page: string): Promise<InstanceView> {
@@ -107,8 +111,9 @@ await describeWithEngine('in containers', () => {
       const local = 'override-local-repository.yml';
       beforeAll(() => {
         project = createProject(workshop, unique('oakctl-compose'), variables);
+        opened.push(project);
       });
-      afterAll(() => project?.close());
+      afterAll(() => opened.pop()?.close());
 
       it.skipIf(!hasSudo)('gets what is exported through sudo -E, and says so where it does not', () => {
         const env = { ...process.env, ...workshop.env, ...variables };
@@ -192,8 +197,9 @@ await describeWithEngine('in containers', () => {
       const name = unique('oakctl-six');
       beforeAll(() => {
         project = createProject(workshop, name, { ...variables, IPV4_PREFIX: v4, IPV6_PREFIX: v6 });
+        opened.push(project);
       });
-      afterAll(() => project?.close());
+      afterAll(() => opened.pop()?.close());
 
       it('has the addresses that the file says, listens on both, and runs what is pushed', async () => {
         await project.up(...overrides);

@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import { isProblemError } from '../../../../schemas/problem.ts';
 import { BaseCommand } from '../../../base-command.ts';
 import { durationFlag } from '../../../flags.ts';
 import { actorName } from '../../../services/actor.ts';
@@ -8,6 +9,10 @@ export default class NodesTokenCreate extends BaseCommand {
   static override flags = {
     name: Flags.string({ description: 'only for a node of this name' }),
     ttl: durationFlag({ description: 'how long it is good for: 1h, at most 30d; default 1h' }),
+    'unless-joined': Flags.boolean({
+      dependsOn: ['name'],
+      description: 'print no token, and succeed, if a node of that name has joined already',
+    }),
     uses: Flags.integer({ min: 1, description: 'how many nodes may join with it; default 1' }),
   };
   static override examples = ['<%= config.bin %> nodes token create --name edge-7 --ttl 1h'];
@@ -16,7 +21,11 @@ export default class NodesTokenCreate extends BaseCommand {
     const { flags } = await this.parse(NodesTokenCreate);
     const { name, ttl, uses } = flags;
     const request = { ...(name && { name }), ...(ttl && { ttl }), ...(uses && { uses }), actor: actorName() };
-    const answer = await (await this.connect(flags)).createToken(request, this.signal);
+    const answer = await (await this.connect(flags)).createToken(request, this.signal).catch((error: unknown) => {
+      if (flags['unless-joined'] && isProblemError(error) && error.problem.code === 'NAME_TAKEN') return undefined;
+      throw error;
+    });
+    if (!answer) return this.say(`${name} has joined already: no token is needed.`);
     await this.printOne(flags.output, answer, { name: answer.id, text: ({ token }) => token });
     this.say(`Good until ${new Date(answer.expires).toISOString()}; it goes into the node's agent.yaml as \`token\`.`);
   }
