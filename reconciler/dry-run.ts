@@ -13,6 +13,7 @@ import { createPlacements } from './core/placements.ts';
 import { planAll } from './core/plan.ts';
 import { seatsFor } from './core/seats.ts';
 import { composeSnapshot, readFile, selectPaths } from './core/snapshot.ts';
+import { tokenOf } from './core/token.ts';
 import { verdictEvents } from './core/verdict.ts';
 import { ancestryKey, apply, cloneWorld } from './core/world.ts';
 import { orphanSlots, readDescriptors, resize } from './direct.ts';
@@ -52,6 +53,7 @@ export function planOf(planning: Planning, request: PlanRequest): PlanView {
     holds: distinct([...told.holds, ...held]),
     settled: plan.settled,
     problems: told.problems,
+    token: tokenOf(planning.world, plan),
   };
 }
 

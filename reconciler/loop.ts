@@ -25,6 +25,7 @@ import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
 import { createOffice } from './office.ts';
 import { createOverrides } from './overrides.ts';
+import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { openRecords } from './records-keeper.ts';
 import { createResume } from './resume.ts';
@@ -189,7 +190,10 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const inspection = createInspection(context, sync, office, enrolment.conditions);
   const control: ControlPlane = gateChanges(office, {
     ...inspection,
-    deploy: direct.deploy,
+    async deploy(request) {
+      requirePlan(context, request);
+      return direct.deploy(request);
+    },
     async remove(names, actor) {
       const removed = await direct.remove(names, actor);
       overrides.forget(removed.services);

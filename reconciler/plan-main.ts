@@ -9,6 +9,7 @@ import { restorePlanning, type SavedPlanning } from './saved-planning.ts';
 export interface OfflinePlan {
   readonly plan: PlanView;
   readonly cluster: string;
+  readonly fingerprint: string;
   /** ms since 1970: when the snapshot was taken. */
   readonly taken: number;
 }
@@ -23,6 +24,6 @@ export function planOffline(
 ): OfflinePlan {
   const saved = parseSnapshot<SavedPlanning>(snapshot.text, snapshot.file, snapshot.cluster);
   if (!saved.ok) throw new ProblemError(saved.problem);
-  const { cluster, taken } = saved.value;
-  return { plan: planOf(restorePlanning(saved.value), request), cluster, taken };
+  const { cluster, fingerprint, taken } = saved.value;
+  return { plan: planOf(restorePlanning(saved.value), request), cluster, fingerprint, taken };
 }

@@ -39,16 +39,16 @@ export interface PlannedSource {
   readonly listingsBeside: readonly Listing[];
 }
 
-/** As it is now. `source`: with the first source, whose last good files are read from its mirror; problems of the git port pass. */
-export async function takePlanning(
-  context: Context,
-  acceptance: Acceptance,
-  source: boolean,
-  signal: AbortSignal,
-): Promise<Planning> {
+/** As it is now, with the first source, whose last good files are read from its mirror. Problems of the git port pass. */
+export async function takePlanning(context: Context, acceptance: Acceptance, signal: AbortSignal): Promise<Planning> {
+  const [first] = context.deps.sources;
+  const source = first && (await acceptance.planning(first, signal));
+  return planningNow(context, source);
+}
+
+/** As it is now, at once: for plans of what is deployed directly. */
+export function planningNow(context: Context, source?: PlannedSource): Planning {
   const { deps, keeper, world } = context;
-  const [first] = deps.sources;
-  const read = source && first ? await acceptance.planning(first, signal) : undefined;
   const direct = Object.entries(keeper.now.direct).map(([name, { slots, counter, seats }]) => {
     return [name, { slots, counter, ...(seats && { seats }) }] as const;
   });
@@ -58,6 +58,6 @@ export async function takePlanning(
     now: deps.clock.now(),
     limits: deps.settings.limits,
     direct: Object.fromEntries(direct),
-    ...(read && { source: read }),
+    ...(source && { source }),
   };
 }

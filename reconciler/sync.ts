@@ -12,7 +12,7 @@ import type { Context, Source } from './context.ts';
 import type { Policy } from './core/model.ts';
 import type { Direct } from './direct.ts';
 import { planOf } from './dry-run.ts';
-import { takePlanning } from './planning.ts';
+import { planningNow, takePlanning } from './planning.ts';
 import { type SavedPlanning, savePlanning } from './saved-planning.ts';
 import { within } from './time-limit.ts';
 
@@ -91,8 +91,7 @@ export function createSync(context: Context, direct: Direct): Sync {
     return made;
   };
 
-  const planning = (whole: boolean) =>
-    within(deps.clock, dryRunTimeout, (signal) => takePlanning(context, acceptance, whole, signal));
+  const planning = () => within(deps.clock, dryRunTimeout, (signal) => takePlanning(context, acceptance, signal));
 
   const schedule = (source: Source): void => {
     const p = progressOf(source);
@@ -254,8 +253,8 @@ export function createSync(context: Context, direct: Direct): Sync {
       await Promise.all(deps.sources.map((source) => pass(source, true)));
       return { approved: id };
     },
-    plan: async (request) => planOf(await planning(request.asSource === true), request),
-    snapshot: async () => savePlanning(await planning(true), deps.keys.fingerprint),
+    plan: async (request) => planOf(request.asSource ? await planning() : planningNow(context), request),
+    snapshot: async () => savePlanning(await planning(), deps.keys.fingerprint),
     explain() {
       acceptance.explain(abort.signal).catch((error: unknown) => {
         if (!abort.signal.aborted) deps.fatal(error instanceof Error ? error : new Error(String(error)));

@@ -19,7 +19,11 @@ const DocumentText = Type.Object(
 
 /** POST /v1/deploy */
 export const DeployBody = Type.Object(
-  { documents: Type.Array(DocumentText, { minItems: 1, maxItems: 1000 }), actor },
+  {
+    documents: Type.Array(DocumentText, { minItems: 1, maxItems: 1000 }),
+    actor,
+    plan: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}\\.[0-9a-f]{16}$' })),
+  },
   closed,
 );
 

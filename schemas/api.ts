@@ -56,6 +56,8 @@ export interface DeployRequest {
   readonly documents: readonly DocumentText[];
   /** Who asks, for records and events. */
   readonly actor?: string;
+  /** Token of the plan that is carried out: REFUSED when the plan of these documents would be another one by now. */
+  readonly plan?: string;
 }
 
 export interface DeployAnswer {

@@ -37,6 +37,7 @@ export const problemCodes = {
   SETTINGS_INVALID: 'oakctl.yaml, cluster.yaml or agent.yaml breaks the schema',
   POLICY_INVALID: "a node's policy.yaml breaks the schema, or others may write it: nothing is granted",
   SNAPSHOT_INVALID: 'a file is no snapshot of a cluster, is not whole, or is of another version or cluster',
+  PLAN_INVALID: 'a file is no plan that `oakctl plan --out` wrote, is not whole, or is of another version',
   UNKNOWN_FIELD: 'a key that no schema knows',
   FIELD_NOT_SERVED: 'a field that exists but that this version does not carry out',
   FIELD_IGNORED: 'a field that Oakestra accepts and ignores; oakctl says so',

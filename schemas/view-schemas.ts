@@ -283,6 +283,7 @@ export const PlanSchema = Type.Object({
   holds: Type.Array(HoldView),
   settled: count('instances that are as wanted'),
   problems: Type.Array(ProblemView),
+  token: optional(text('stands for what the plan rests on and says; `deploy --plan` compares it')),
 });
 
 export const DeployedService = Type.Object({

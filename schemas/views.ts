@@ -46,6 +46,8 @@ export interface PlanView {
   /** Instances that are as wanted. */
   readonly settled: number;
   readonly problems: readonly Problem[];
+  /** Stands for what the plan rests on and says: `<of the accepted commits>.<of the state and the changes>`. */
+  readonly token?: string;
 }
 
 /** How a service is doing with what is wanted of it. `settled`: the wanted digest runs and is healthy on every slot. */

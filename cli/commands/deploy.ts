@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import type { DocumentText } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
-import { BaseCommand } from '../base-command.ts';
+import { BaseCommand, usage } from '../base-command.ts';
 import { durationFlag } from '../flags.ts';
 import { createProgress } from '../progress.ts';
 import { renderProblems } from '../render/problems.ts';
@@ -16,26 +16,34 @@ export default class Deploy extends BaseCommand {
     'run what a descriptor asks for, and wait until it runs (0), failed (1), took too long (3), was refused (4) or was rolled back (6)';
   static override strict = false;
   static override args = {
-    file: Args.string({ required: true, description: 'file or folder, or - for standard input' }),
+    file: Args.string({ description: 'file or folder, or - for standard input' }),
   };
   static override flags = {
     commit: Flags.boolean({
       description: 'write it to the working copy of the repository, commit and push, instead of deploying directly',
     }),
     repo: Flags.string({
-      dependsOn: ['commit'],
-      description: 'working copy for --commit (default: around the file, or here)',
+      description: 'working copy for --commit (default: around the file, or here), or for --plan of one',
+    }),
+    plan: Flags.string({
+      exclusive: ['commit'],
+      description: 'carry out what `plan --out` wrote, unless commit or state have moved on; instead of files',
     }),
     timeout: durationFlag({ description: 'how long to wait at most (default 11m)' }),
     detach: Flags.boolean({ char: 'd', description: 'do not wait for the outcome' }),
   };
-  static override usage = 'deploy FILE... [--commit] [--detach] [--timeout <duration>]';
+  static override usage = 'deploy FILE... [--commit] | --plan <file> [--detach] [--timeout <duration>]';
   static override examples = ['<%= config.bin %> deploy app.yaml', 'cat app.yaml | <%= config.bin %> deploy -'];
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Deploy);
     const started = performance.now();
-    const documents = await readDocuments(argv as string[], process.stdin);
+    const paths = argv as string[];
+    if (flags.repo !== undefined && !flags.commit && flags.plan === undefined)
+      usage('--repo goes with --commit or --plan');
+    if (flags.plan === undefined && paths.length === 0) usage('what is to be deployed?', 'oakctl deploy app.yaml');
+    if (flags.plan !== undefined && paths.length > 0)
+      usage('a plan has its files in it', `oakctl deploy --plan ${flags.plan}`);
     const api = await this.connect(flags);
     const progress = createProgress(process.stderr);
     const wait: WaitOptions | undefined = flags.detach
@@ -45,9 +53,7 @@ export default class Deploy extends BaseCommand {
           interval: 100,
           progress: (outcomes) => progress.show(progressLines(outcomes, this.paint('err'))),
         };
-    const done = flags.commit
-      ? await this.commit(api, documents, flags.repo, wait)
-      : await deployDirectly(api, { documents, actor: actorName() }, wait, this.signal);
+    const done = await this.carryOut(api, paths, flags, wait);
     progress.end();
     if (done.warnings.length > 0) this.say(renderProblems(done.warnings, this.paint('err')));
     await this.printOne(flags.output, done, {
@@ -58,6 +64,30 @@ export default class Deploy extends BaseCommand {
     for (const { name, verdict, message } of done.outcomes)
       if (verdict === 'unconfirmed') this.say(`warning: ${name} is not confirmed: ${message}`);
     this.exit(exitCodeOfOutcomes(done.outcomes));
+  }
+
+  private async carryOut(
+    api: ApiClient,
+    paths: readonly string[],
+    flags: { readonly plan?: string | undefined; readonly commit: boolean; readonly repo?: string | undefined },
+    wait: WaitOptions | undefined,
+  ): Promise<Deployed> {
+    const actor = actorName();
+    if (flags.plan === undefined) {
+      const documents = await readDocuments(paths, process.stdin);
+      return flags.commit
+        ? this.commit(api, documents, flags.repo, wait)
+        : deployDirectly(api, { documents, actor }, wait, this.signal);
+    }
+    const { pushPlanned, readPlan, requireSame } = await import('../services/plan-file.ts');
+    const file = await readPlan(flags.plan);
+    await requireSame(api, file, this.signal);
+    const { request, plan } = file;
+    if (!request.asSource)
+      return deployDirectly(api, { documents: request.documents ?? [], actor, plan: plan.token }, wait, this.signal);
+    const wanted = await pushPlanned(api, file, flags.repo, this.signal);
+    const outcomes = wait ? await waitForOutcomes(api, wanted, wait, this.signal) : [];
+    return { services: wanted.map((one) => ({ ...one, change: 'updated' as const })), warnings: [], outcomes };
   }
 
   private async commit(

@@ -1,10 +1,14 @@
 import { Args, Flags } from '@oclif/core';
 import type { PlanRequest } from '../../schemas/api.ts';
+import type { ApiClient } from '../../schemas/io/api-client.ts';
 import type { PlanView } from '../../schemas/views.ts';
 import { BaseCommand } from '../base-command.ts';
 import { planExitCodes } from '../exit-codes.ts';
 import { differs, renderPlan } from '../render/plan.ts';
 import { planRequest } from '../services/plan.ts';
+import type { PlannedFor } from '../services/plan-file.ts';
+
+type Planned = PlannedFor & { readonly plan: PlanView };
 
 export default class Plan extends BaseCommand {
   static override description =
@@ -22,39 +26,52 @@ export default class Plan extends BaseCommand {
       description: 'plan here, for the cluster as it was when the snapshot was taken; connects to nothing',
     }),
     snapshot: Flags.string({ dependsOn: ['offline'], description: 'what `oakctl snapshot` wrote' }),
+    out: Flags.string({ description: 'file to write the plan to, for `deploy --plan`' }),
     cluster: Flags.string({ dependsOn: ['offline'], description: 'the cluster that the snapshot must be of' }),
   };
-  static override usage = 'plan [FILE... | FOLDER] [--offline --snapshot <file>]';
+  static override usage = 'plan [FILE... | FOLDER] [--out <file>] [--offline --snapshot <file>]';
   static override examples = [
     '<%= config.bin %> plan',
     '<%= config.bin %> plan app.yaml',
     '<%= config.bin %> plan .',
+    '<%= config.bin %> plan app.yaml --out plan.json',
     '<%= config.bin %> plan . --offline --snapshot cluster.json',
   ];
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Plan);
     const request = await planRequest(argv as string[], flags['as-source'], process.stdin);
-    const plan = flags.offline
+    const { plan, ...of } = flags.offline
       ? await this.planHere(request, flags.snapshot ?? '', flags.cluster)
-      : await (await this.connect(flags)).plan(request, this.signal);
+      : await this.planThere(request, await this.connect(flags));
     if (request.asSource) this.say(`As if ${argv[0]} were the head of the repository:`);
     await this.printOne(flags.output, plan, {
       name: plan.changes.map(({ subject }) => subject).join('\n'),
       text: (value) => renderPlan(value, this.paint()),
     });
+    if (flags.out !== undefined) {
+      const { writePlan } = await import('../services/plan-file.ts');
+      await writePlan(flags.out, { ...of, request, plan, folder: (argv as string[])[0] });
+      this.say(`${flags.out}: to be carried out by \`oakctl deploy --plan ${flags.out}\``);
+    }
     const failed = plan.problems.some(({ severity }) => severity !== 'warning');
     this.exit(failed ? planExitCodes.failed : differs(plan) ? planExitCodes.differs : planExitCodes.same);
   }
 
+  private async planThere(request: PlanRequest, api: ApiClient): Promise<Planned> {
+    const plan = await api.plan(request, this.signal);
+    const { cluster, fingerprint } = await api.status(this.signal);
+    return { plan, cluster, fingerprint };
+  }
+
   /** The same planner, on a snapshot. */
-  private async planHere(request: PlanRequest, file: string, cluster: string | undefined): Promise<PlanView> {
+  private async planHere(request: PlanRequest, file: string, cluster: string | undefined): Promise<Planned> {
     const { readSnapshot } = await import('../services/snapshot.ts');
     const { planOffline } = await import('../../reconciler/plan-main.ts');
     const text = await readSnapshot(file);
     const offline = planOffline({ file, text, ...(cluster !== undefined && { cluster }) }, request);
     this.say(`Offline: ${offline.cluster} as it was at ${new Date(offline.taken).toISOString()}`);
-    return offline.plan;
+    return offline;
   }
 
   protected override failureCode(): number {

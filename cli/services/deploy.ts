@@ -1,5 +1,5 @@
 /** Deploying directly: send, then wait for the outcome. */
-import type { DeployAnswer, DocumentText } from '../../schemas/api.ts';
+import type { DeployAnswer, DeployRequest } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, type Problem, ProblemError } from '../../schemas/problem.ts';
 import { type ServiceOutcome, type WaitOptions, waitForOutcomes } from './outcome.ts';
@@ -17,7 +17,7 @@ export interface Deployed {
 /** Records the descriptors and, with `wait`, waits for what becomes of each service. OWNED_BY_GIT with a hint to commit instead. */
 export async function deployDirectly(
   api: Pick<ApiClient, 'deploy' | 'services'>,
-  request: { readonly documents: readonly DocumentText[]; readonly actor: string },
+  request: DeployRequest & { readonly actor: string },
   wait: WaitOptions | undefined,
   signal: AbortSignal,
 ): Promise<Deployed> {

@@ -89,13 +89,17 @@ export async function commitFiles({ git }: WorkingCopy, files: readonly string[]
 }
 
 /** Pushes where there is something to push to, and answers the head. REFUSED when the remote refuses. */
-export async function pushHead({ git, remote, source }: WorkingCopy): Promise<string> {
-  if (remote !== undefined) {
-    await git.raw(['push', '--quiet', remote, `HEAD:refs/heads/${source.branch}`]).catch((error: Error) => {
-      throw refused(`git push to ${remote} failed`, error, '`git pull --rebase`, then again');
-    });
-  }
-  return (await git.revparse(['HEAD'])).trim();
+export async function pushHead(copy: WorkingCopy): Promise<string> {
+  await pushCommit(copy, 'HEAD');
+  return (await copy.git.revparse(['HEAD'])).trim();
+}
+
+/** As {@link pushHead}, for one commit. */
+export async function pushCommit({ git, remote, source }: WorkingCopy, commit: string): Promise<void> {
+  if (remote === undefined) return;
+  await git.raw(['push', '--quiet', remote, `${commit}:refs/heads/${source.branch}`]).catch((error: Error) => {
+    throw refused(`git push to ${remote} failed`, error, '`git pull --rebase`, then again');
+  });
 }
 
 function refused(what: string, error: Error, hint?: string): ProblemError {

@@ -94,6 +94,38 @@ describe('plan --offline', () => {
     expect(await runCommand('plan', args)).toMatchObject({ code: 2, stdout: '' });
   });
 
+  it('writes what deploy --plan carries out, and refuses when the cluster says something else by now', async () => {
+    const out = path('plan.json');
+    const written = await plan(path('app.yaml'), '--out', out);
+    expect(written).toMatchObject({ code: 1, stderr: expect.stringContaining(`oakctl deploy --plan ${out}`) });
+    const { request, plan: said } = JSON.parse(await readFile(out, 'utf8'));
+    expect(request.documents).toMatchObject([{ text: service('web', ', replicas: 2') }]);
+    const deployed: unknown[] = [];
+    let token: string = said.token;
+    const live = await listenApi({
+      plan: async () => ({ changes: [], holds: [], settled: 2, problems: [], token }),
+      deploy: async (asked) => {
+        deployed.push(asked);
+        return { services: [], warnings: [] };
+      },
+    });
+    const target = ['--api', live.url, '--token-file', path('token')];
+    expect(await runCommand('deploy', ['--plan', out, ...target])).toMatchObject({ code: 0 });
+    expect(deployed).toMatchObject([{ documents: request.documents, plan: said.token }]);
+    token = token.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
+    const late = await runCommand('deploy', ['--plan', out, ...target]);
+    expect(late).toMatchObject({ code: 4, stderr: expect.stringMatching(/the state is another.*no more: start shop/) });
+    expect(deployed).toHaveLength(1);
+    await live.close();
+  });
+
+  it.each([[[]], [['app.yaml', '--plan', 'p.json']], [['app.yaml', '--repo', '.']]])(
+    'deploy %j is a usage error',
+    async (args) => {
+      expect(await runCommand('deploy', args)).toMatchObject({ code: 2, stdout: '' });
+    },
+  );
+
   it('reads what snapshot wrote, for its owner only', async () => {
     const target = ['--api', api.url, '--token-file', path('token')];
     const written = path('written.json');
