@@ -12,6 +12,7 @@ import type { RunSpec } from '../schemas/spec.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import type { Action } from './core/action.ts';
+import { createOutbox } from './outbox.ts';
 import type { SeedDesk } from './seed/desk.ts';
 
 /** What became of one promised action: the part before and after, and the copy it is about. */
@@ -26,7 +27,7 @@ export interface Promised {
 export interface Dispatcher {
   /** Queues the control of a promised action; `flush` sends. */
   queue(promised: Promised): void;
-  /** Sends queued controls in order, then the assignment of every node that got one. */
+  /** Sends queued controls in order, each node's before its assignment. */
   flush(): void;
   /** Stamps the node's part with a new pair of this process and publishes it: after adoption, or after a foreign pair. */
   restamp(node: NodeId): void;
@@ -34,6 +35,8 @@ export interface Dispatcher {
   republish(node: NodeId): void;
   /** Clears all retained rows of a node. */
   clear(node: NodeId): void;
+  /** Says nothing more. */
+  stop(): void;
 }
 
 type Unsigned<T> = Omit<T, 'kid' | 'sig'>;
@@ -41,8 +44,8 @@ type Unsigned<T> = Omit<T, 'kid' | 'sig'>;
 /** `seeds`: who speaks to the nodes that are not told like this. */
 export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves' | 'changed' | 'flush'>): Dispatcher {
   const { deps, world } = context;
-  let controls: { node: NodeId; message: Unsigned<ControlMessage> }[] = [];
-  const touched = new Set<NodeId>();
+  /** Controls of what was promised and is not on disk yet, in order. */
+  const promises = new Map<NodeId, Unsigned<ControlMessage>[]>();
 
   const sendAssignment = (node: NodeId): void => {
     const part = world.nodes.get(node)?.part;
@@ -62,26 +65,26 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
     deps.bus.publish(on, canonicalJson(signMessage(deps.keys, on, message)), { qos: 1, retain: true });
   };
 
-  // What was promised to the node since the last flush is not on disk yet: the flush sends its assignment.
-  const republish = (node: NodeId): void => {
-    if (!touched.has(node)) sendAssignment(node);
-  };
+  const outbox = createOutbox(deps, (node, controls) => {
+    for (const control of controls) deps.bus.publish(topic(node, 'controls'), control, { qos: 1, retain: false });
+    // What was promised to the node since the last flush is not on disk yet: the flush sends its assignment.
+    if (!promises.has(node)) sendAssignment(node);
+  });
 
   return {
     queue(promised) {
       if (seeds.serves(promised.node)) return seeds.changed(promised.node);
-      controls.push({ node: promised.node, message: controlOf(world.cluster, promised) });
-      touched.add(promised.node);
+      const before = promises.get(promised.node) ?? [];
+      promises.set(promised.node, [...before, controlOf(world.cluster, promised)]);
     },
     flush() {
-      const sending = controls;
-      controls = [];
-      for (const { node, message } of sending) {
-        const on = topic(node, 'controls');
-        deps.bus.publish(on, canonicalJson(signMessage(deps.keys, on, message)), { qos: 1, retain: false });
+      const kept = [...promises];
+      promises.clear();
+      for (const [node, controls] of kept) {
+        const sign = (control: Unsigned<ControlMessage>): string =>
+          canonicalJson(signMessage(deps.keys, topic(node, 'controls'), control));
+        outbox.decided(node, controls.map(sign));
       }
-      for (const node of touched) sendAssignment(node);
-      touched.clear();
       seeds.flush();
     },
     restamp(id) {
@@ -89,14 +92,15 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
       if (!node?.adopted || seeds.serves(id)) return;
       world.fence = { ...world.fence, gen: world.fence.gen + 1 };
       world.nodes.set(id, { ...node, part: { ...node.part, fence: world.fence } });
-      republish(id);
+      outbox.repeated(id);
     },
-    republish,
+    republish: outbox.repeated,
     clear(node) {
       for (const row of ['assignment', 'instances', 'online'] as const) {
         deps.bus.publish(topic(node, row, 0), '', { qos: 1, retain: true });
       }
     },
+    stop: outbox.stop,
   };
 }
 

@@ -283,6 +283,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
         await sync.stop();
         await planner.stop();
       } finally {
+        dispatcher.stop();
         await context.deps.bus.close();
       }
     },

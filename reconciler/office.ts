@@ -205,6 +205,7 @@ function takePart(options: OfficeOptions, shared: NonNullable<ReconcilerDeps['sh
       publish(on, payload, how) {
         if (open) deps.bus.publish(on, payload, how);
       },
+      pending: () => deps.bus.pending(),
       async close() {
         closed = true;
         cancelBeat();

@@ -64,6 +64,8 @@ export interface Bus {
   open(options: BusOptions, handlers: BusHandlers): void;
   /** Fire and forget: QoS 1 is retried by the adapter within one connection; an empty payload clears a retained row. */
   publish(topic: string, payload: string, options: { readonly qos: 0 | 1; readonly retain: boolean }): void;
+  /** QoS 1 messages that the broker has not acknowledged; 0 while disconnected. Who has much to say waits for it to fall. */
+  pending(): number;
   /** Publishes `last` (if any), then disconnects cleanly so that the will is not sent. */
   close(last?: { readonly topic: string; readonly payload: string }): Promise<void>;
 }

@@ -57,6 +57,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
   let ready = false;
   let closed = false;
   let attempts = 0;
+  let unacknowledged = 0;
   let cancel = (): void => undefined;
 
   const attempt = (): void => {
@@ -76,6 +77,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
           return;
         }
         ready = true;
+        unacknowledged = 0;
         cancel = clock.after(stableAfter, () => {
           attempts = 0;
         });
@@ -129,10 +131,14 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
         lost(client, `the broker does not read: ${backlog(client)} bytes wait`);
         return;
       }
-      client.publish(topic, payload, { qos: how.qos, retain: how.retain }, (error) => {
+      const current = client;
+      if (how.qos === 1) unacknowledged += 1;
+      current.publish(topic, payload, { qos: how.qos, retain: how.retain }, (error) => {
+        if (how.qos === 1 && client === current) unacknowledged -= 1;
         if (error) log?.('debug', 'publish dropped', { topic, reason: error.message });
       });
     },
+    pending: () => (ready ? unacknowledged : 0),
     async close(last) {
       if (closed) return;
       closed = true;

@@ -139,6 +139,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
           client.handlers = handlers;
           connect(client, 1);
         },
+        pending: () => 0,
         publish(topic, payload, options) {
           if (client.state !== 'connected') return;
           if (!mayPublish(who, topic) || (options.retain && !isMarked(topic))) {

@@ -9,7 +9,7 @@ export interface Watched {
   /** ms from each decision to start a copy until the reconciler had its first report. */
   readonly controls: readonly number[];
   /** Decided, and not reported yet. */
-  open(): number;
+  open(): readonly string[];
   /** Nodes that were given up. */
   lost(): number;
   close(): void;
@@ -32,7 +32,7 @@ export function watchEvents(cluster: FleetCluster): Watched {
     }
   };
   void follow();
-  return { controls, open: () => decided.size, lost: () => lost, close: () => abort.abort() };
+  return { controls, open: () => [...decided].map(([name, at]) => `${name} ${new Date(at).toISOString()}`), lost: () => lost, close: () => abort.abort() };
 }
 
 const replicas = 3;

@@ -96,10 +96,11 @@ async function measure(options: FleetOptions, parts: Parts): Promise<FleetResult
   const costs = await meter(pids, () => wait(minutes * 60_000));
   busy.abort();
   await work;
-  await eventually(() => watched.open() === 0, { timeout: 30_000 }).catch(() => undefined);
+  await eventually(() => watched.open().length === 0, { timeout: 30_000 }).catch(() => undefined);
   const controls = watched.controls.slice(before.controls).sort(ascending);
   const beats = probing.beats.slice(before.beats).sort(ascending);
   const unanswered = watched.open();
+  if (unanswered.length > 0) narrate(`never reported: ${unanswered.join(', ')}`);
 
   const herd = Math.min(options.herd, agents - probes);
   narrate(`a herd of ${herd}`);
@@ -123,7 +124,7 @@ async function measure(options: FleetOptions, parts: Parts): Promise<FleetResult
     up,
     controls,
     beats,
-    unanswered,
+    unanswered: unanswered.length,
     reconciler: ours ?? none,
     brokerCost: brokers ?? none,
     simulator: simulators.reduce(together, none),
