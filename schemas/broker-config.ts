@@ -2,7 +2,7 @@
  * Configuration of brokers that are not ours, made from the topic table: who may do what on them is what the embedded broker allows.
  * Pure text; passwords come in as the lines that the broker reads.
  */
-import { mostParts, officeTopic, operatorTopic, type Row, rows } from './topics.ts';
+import { mostParts, officeTopic, operatorTopic, type Row, reservedUsers, rows } from './topics.ts';
 
 export interface BrokerConfig {
   readonly cluster: string;
@@ -69,6 +69,10 @@ export function mosquittoAccess({ cluster, reconcilers }: BrokerConfig): string 
     '# Made by `oakctl broker config mosquitto` from the topic table. What is not here is denied.',
     ...reconcilers.flatMap((user) => ['', `user ${user}`, ...office, ...ofReconcilers]),
     '',
+    '# Whoever has the API token: plain controls',
+    `user ${reservedUsers.operator}`,
+    `topic write ${operatorTopic(cluster)}`,
+    '',
     '# Every node: its own rows',
     ...ofNodes,
   ]);
@@ -97,7 +101,7 @@ export function natsConfig({ cluster, host, port, folder, tls }: BrokerConfig): 
 export interface BrokerUser {
   readonly name: string;
   readonly password: string;
-  readonly kind: 'reconciler' | 'node';
+  readonly kind: 'reconciler' | 'operator' | 'node';
 }
 
 /**
@@ -129,8 +133,9 @@ function natsPermissions(cluster: string, { name, kind }: BrokerUser): { publish
   const up = allRows().filter((row) => rows[row].direction === 'up');
   const down = allRows().filter((row) => rows[row].direction === 'down');
   if (kind === 'node') return { publish: up.map(subject), subscribe: [...down.map(subject), natsDeliveries] };
-  const office = officeTopic(cluster).replaceAll('/', '.');
   const operators = operatorTopic(cluster).replaceAll('/', '.');
+  if (kind === 'operator') return { publish: [operators], subscribe: [natsDeliveries] };
+  const office = officeTopic(cluster).replaceAll('/', '.');
   return {
     publish: [...allRows().map(subject), office],
     subscribe: [...up.map(subject), office, operators, natsDeliveries],

@@ -11,13 +11,15 @@ import { mosquittoPasswordLine, saltBytes } from '../../schemas/io/mosquitto-pas
 import type { Clock, Random } from '../../schemas/ports.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import type { ExternalBroker } from '../../schemas/settings-broker.ts';
-import { isReconcilerUser } from '../../schemas/topics.ts';
+import { isReconcilerUser, reservedUsers } from '../../schemas/topics.ts';
 import type { NodeAccess } from './messages.ts';
 
 export interface CredentialsOptions {
   readonly credentials: NonNullable<ExternalBroker['credentials']>;
   readonly cluster: string;
   readonly reconciler: { readonly name: string; readonly password: string };
+  /** Of the user that speaks for operators. */
+  readonly operatorPassword: string;
   readonly passwordOf: (node: string, serial: number) => string;
   readonly clock: Clock;
   readonly random: Random;
@@ -25,7 +27,7 @@ export interface CredentialsOptions {
 }
 
 export interface CredentialsFile {
-  /** These nodes and the reconcilers, and nobody else. The file follows at once, in the background. */
+  /** These nodes, the operator and the reconcilers, and nobody else. The file follows at once, in the background. */
   setNodes(nodes: readonly NodeAccess[]): void;
   conditions(): readonly Problem[];
   /** Resolves once what was begun is done. */
@@ -103,7 +105,7 @@ async function writeUsers(options: CredentialsOptions, nodes: readonly NodeAcces
 
 /** Lines that are right stay as they are, salt included: an unchanged list is an unchanged file. */
 async function mosquittoText(options: CredentialsOptions, nodes: readonly NodeAccess[], old: string): Promise<string> {
-  const { reconciler, passwordOf, random } = options;
+  const { reconciler, operatorPassword, passwordOf, random } = options;
   const before = new Map(old.split('\n').map((line) => [line.split(':', 1)[0] ?? '', line]));
   const line = (name: string, password: string): Promise<string> => {
     const salt = Buffer.from(before.get(name)?.split('$')[3] ?? '', 'base64');
@@ -111,15 +113,17 @@ async function mosquittoText(options: CredentialsOptions, nodes: readonly NodeAc
   };
   const others = [...before].flatMap(([name, text]) => (isOther(name, reconciler.name) ? [text] : []));
   const own = await line(reconciler.name, reconciler.password);
-  const lines = [own, ...others];
+  const lines = [own, await line(reservedUsers.operator, operatorPassword), ...others];
   for (const { id, serial } of nodes) lines.push(await line(id, passwordOf(id, serial)));
   return `${lines.join('\n')}\n`;
 }
 
-function natsText({ cluster, reconciler, passwordOf }: CredentialsOptions, nodes: readonly NodeAccess[], old: string) {
+function natsText(options: CredentialsOptions, nodes: readonly NodeAccess[], old: string): string {
+  const { cluster, reconciler, operatorPassword, passwordOf } = options;
   const others = old.split('\n').filter((line) => isOther(/\{user: "([^"]+)"/.exec(line)?.[1] ?? '', reconciler.name));
   const users = nodes.map(({ id, serial }) => ({ name: id, password: passwordOf(id, serial), kind: 'node' as const }));
-  return natsUsers(cluster, [{ ...reconciler, kind: 'reconciler' as const }, ...users], others);
+  const operator = { name: reservedUsers.operator, password: operatorPassword, kind: 'operator' as const };
+  return natsUsers(cluster, [{ ...reconciler, kind: 'reconciler' as const }, operator, ...users], others);
 }
 
 /** Another reconciler that stands by: its entry is its own. */

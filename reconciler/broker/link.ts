@@ -29,7 +29,7 @@ export interface LinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Of the user `operator` of the embedded broker; an external one has its own. */
+  /** Of the user `operator` of the broker. */
   readonly operatorPassword: string;
   readonly tls?: TlsKeeper;
   /** The embedded broker ended by itself, and is started again. */
@@ -66,15 +66,15 @@ async function startOwn({ mqtt }: ClusterSettings, options: LinkOptions): Promis
 }
 
 async function linkTo(external: ExternalBroker, cluster: string, options: LinkOptions): Promise<BrokerLink> {
-  const { keys, clock, random, log } = options;
+  const { keys, clock, random, log, operatorPassword } = options;
   const { url, username, credentials } = external;
   const password = (await readSetting(external.passwordFile, 'mqtt.password_file')).trim();
   const ca = external.ca === undefined ? undefined : await readSetting(external.ca, 'mqtt.ca');
   const trust = ca !== undefined && { ca };
   const reconciler = { name: username, password };
   const passwordOf = keys.credential;
-  const file =
-    credentials && createCredentialsFile({ credentials, cluster, reconciler, passwordOf, clock, random, log });
+  const users = { reconciler, operatorPassword, passwordOf };
+  const file = credentials && createCredentialsFile({ credentials, cluster, ...users, clock, random, log });
   return {
     bus: createMqttBus({ url, ...trust, username, password, clientId: username, clock, random, log }),
     agents: { ...addressOf(url), url, ...trust },

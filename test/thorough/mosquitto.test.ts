@@ -6,6 +6,7 @@ import { descriptor, fullName } from '../support/descriptors.ts';
 import { eventually, steadily } from '../support/eventually.ts';
 import { unique } from '../support/machine.ts';
 import { hasMosquitto, startMosquitto, type TestMosquitto } from '../support/mosquitto.ts';
+import { createHands } from '../support/seed-hands.ts';
 
 const shop = unique('shop');
 const web = fullName(shop, 'web');
@@ -57,7 +58,7 @@ cpu_overcommit: 16
       .split('\n')
       .map((line) => line.split(':')[0]);
     const ids = (await cluster.nodes()).map(({ id }) => id);
-    expect(names.sort()).toEqual([...ids, 'reconciler'].sort());
+    expect(names.sort()).toEqual([...ids, 'operator', 'reconciler'].sort());
     expect((await cluster.status()).conditions).toEqual([]);
   });
 
@@ -87,6 +88,21 @@ cpu_overcommit: 16
     expect((await cluster.instances()).map(({ copy, restarts }) => [copy, restarts])).toEqual(before);
   });
 
+  it('takes the plain controls of an operator who has the API token, and of nobody else', async () => {
+    const endpoints = JSON.parse(await readFile(join(cluster.folder, 'endpoints.json'), 'utf8')) as { api: string };
+    const hands = createHands({ api: endpoints.api, mqtt: new URL(mosquitto.url).host });
+    const token = (await readFile(join(cluster.folder, 'api-token'), 'utf8')).trim();
+    const [node] = await cluster.nodes();
+    const control = { command: 'replicate', job: { id: 1, name: web }, worker: node?.name };
+    try {
+      await expect(hands.publish('operator', 'guessed', 'clusters/test/controls', control)).rejects.toThrow();
+      await hands.publish('operator', token, 'clusters/test/controls', control);
+      await cluster.settled({ [web]: 4 });
+    } finally {
+      hands.close();
+    }
+  });
+
   it('cuts a revoked node, which does not come back', async () => {
     const [gone] = await cluster.nodes();
     await cluster.post(`nodes/${gone?.name}/revoke`, {});
@@ -96,7 +112,7 @@ cpu_overcommit: 16
     });
     const refused = (): boolean => new RegExp(`${gone?.id}.*(not authori[sz]ed|disconnect)`, 'i').test(mosquitto.log());
     await eventually(refused, { timeout: 60_000, what: 'the refusal' });
-    await cluster.settled({ [web]: 3 });
+    await cluster.settled({ [web]: 4 });
     await steadily(async () => {
       const now = (await cluster.nodes()).find(({ id }) => id === gone?.id);
       return now?.state !== 'online';

@@ -21,6 +21,7 @@ function create(credentials: Partial<NonNullable<ExternalBroker['credentials']>>
     credentials: { file, format: 'mosquitto', ...credentials },
     cluster: 'test',
     reconciler: { name: 'reconciler', password: 'r' },
+    operatorPassword: 'o',
     passwordOf: (node, serial) => `${serial}.${node}`,
     clock,
     random: createSystemRandom(),
@@ -51,9 +52,11 @@ it('follows the list of nodes, keeps lines that are right and those of other rec
   const tell = ['/bin/sh', '-c', `echo told >> ${told}`];
   const credentials = create({ reload: { kind: 'run', argv: tell } });
   credentials.setNodes([a, b]);
-  await eventually(async () => expect(await names()).toEqual(['reconciler', 'reconciler-2', a.id, b.id]));
-  const [, other, lineOfA = ''] = await lines();
+  await eventually(async () => expect(await names()).toEqual(['reconciler', 'operator', 'reconciler-2', a.id, b.id]));
+  const [, operator = '', other, lineOfA = ''] = await lines();
   expect(other).toBe(standby);
+  const saltOfOperator = Buffer.from(operator.split('$')[3] ?? '', 'base64');
+  expect(operator).toBe(await mosquittoPasswordLine('operator', 'o', saltOfOperator));
   const salt = Buffer.from(lineOfA.split('$')[3] ?? '', 'base64');
   expect(lineOfA).toBe(await mosquittoPasswordLine(a.id, `1.${a.id}`, salt));
   expect((await stat(file)).mode & 0o777).toBe(0o640);
@@ -61,8 +64,8 @@ it('follows the list of nodes, keeps lines that are right and those of other rec
   await eventually(async () => (await count()) === 1);
 
   credentials.setNodes([a]);
-  await eventually(async () => (await names()).length === 3);
-  expect((await lines())[2]).toBe(lineOfA);
+  await eventually(async () => (await names()).length === 4);
+  expect((await lines())[3]).toBe(lineOfA);
   await eventually(async () => (await count()) === 2);
   const again = create({ reload: { kind: 'run', argv: tell } });
   again.setNodes([a]);
@@ -95,7 +98,7 @@ it('says that the file cannot be written, and never leaves half of one', async (
   await writeFile(join(folder, 'pid'), '-1\n');
   await eventually(async () => {
     await clock.advance(5_000);
-    expect(await names()).toEqual(['reconciler', a.id]);
+    expect(await names()).toEqual(['reconciler', 'operator', a.id]);
     expect(credentials.conditions()[0]?.message).toContain('holds no process id');
   });
 });
@@ -103,7 +106,7 @@ it('says that the file cannot be written, and never leaves half of one', async (
 it('lists the users of NATS, never none', async () => {
   const credentials = create({ format: 'nats' });
   credentials.setNodes([]);
-  await eventually(async () => expect((await readFile(file, 'utf8')).match(/\{user: "/g)).toHaveLength(1));
+  await eventually(async () => expect((await readFile(file, 'utf8')).match(/\{user: "/g)).toHaveLength(2));
   credentials.setNodes([b]);
   await eventually(async () =>
     expect(await readFile(file, 'utf8')).toContain(`{user: "${b.id}", password: "2.${b.id}"`),

@@ -24,7 +24,8 @@ describe('the configuration of Mosquitto', () => {
 
   it('gives each reconciler its rows and each node its own', () => {
     const list = mosquittoAccess({ ...config, reconcilers: ['reconciler', 'standby'] });
-    expect(list.match(/^user .*/gm)).toEqual(['user reconciler', 'user standby']);
+    expect(list.match(/^user .*/gm)).toEqual(['user reconciler', 'user standby', 'user operator']);
+    expect(list).toMatch(/^user operator\ntopic write clusters\/edge\/controls\n\n#/m);
     expect(list.match(/^topic readwrite clusters\/edge\/reconciler$/gm)).toHaveLength(2);
     expect(list).toContain('pattern write nodes/%u/instances/63\n');
     expect(list).not.toContain('instances/64');
@@ -45,11 +46,15 @@ describe('the configuration of NATS', () => {
     expect(natsConfig(config)).toContain('listen: "127.0.0.1:1883"');
     const users = natsUsers('edge', [
       { name: 'reconciler', password: 'p"1', kind: 'reconciler' },
+      { name: 'operator', password: 'p3', kind: 'operator' },
       { name: 'aaaaaaaaaaaaaaaa', password: 'p2', kind: 'node' },
     ]);
     expect(users).toContain('password: "p\\"1"');
     expect(users).toContain(
       '{user: "aaaaaaaaaaaaaaaa", password: "p2", permissions: {publish: {allow: ["nodes.aaaaaaaaaaaaaaaa.information", "nodes.aaaaaaaaaaaaaaaa.instances.*", "nodes.aaaaaaaaaaaaaaaa.online"]}, subscribe: {allow: ["nodes.aaaaaaaaaaaaaaaa.assignment.*", "nodes.aaaaaaaaaaaaaaaa.controls", "nodes.aaaaaaaaaaaaaaaa.requests", "$MQTT.sub.>"]}}}',
+    );
+    expect(users).toContain(
+      '{user: "operator", password: "p3", permissions: {publish: {allow: ["clusters.edge.controls"]}, subscribe: {allow: ["$MQTT.sub.>"]}}}',
     );
     expect(users).toContain('"clusters.edge.reconciler"');
   });
