@@ -32,7 +32,12 @@ export function watchEvents(cluster: FleetCluster): Watched {
     }
   };
   void follow();
-  return { controls, open: () => [...decided].map(([name, at]) => `${name} ${new Date(at).toISOString()}`), lost: () => lost, close: () => abort.abort() };
+  return {
+    controls,
+    open: () => [...decided].map(([name, at]) => `${name} ${new Date(at).toISOString()}`),
+    lost: () => lost,
+    close: () => abort.abort(),
+  };
 }
 
 const replicas = 3;
