@@ -47,6 +47,8 @@ cpu_overcommit: 16
     await takeDown(cluster);
     await mosquitto.close();
   });
+  const allOnline = (): Promise<unknown> =>
+    eventually(async () => (await cluster.nodes()).every(({ state }) => state === 'online'), { timeout: 60_000 });
   const mqttUrl = (): string => mosquitto.url;
 
   it('joins its nodes, whose passwords the broker has, and runs what is pushed', async () => {
@@ -62,6 +64,23 @@ cpu_overcommit: 16
     expect((await cluster.status()).conditions).toEqual([]);
   });
 
+  it('takes the plain controls of an operator who has the API token, and of nobody else', async () => {
+    const endpoints = JSON.parse(await readFile(join(cluster.folder, 'endpoints.json'), 'utf8')) as { api: string };
+    const hands = createHands({ api: endpoints.api, mqtt: new URL(mosquitto.url).host });
+    const token = (await readFile(join(cluster.folder, 'api-token'), 'utf8')).trim();
+    const say = (command: string, name: string, password = token): Promise<void> =>
+      hands.publish('operator', password, 'clusters/test/controls', { command, job: { id: 1, name } });
+    try {
+      await expect(say('replicate', web, 'guessed')).rejects.toThrow();
+      await say('replicate', web);
+      await cluster.settled({ [web]: 3 });
+      await say('delete', `${web}.instance.2`);
+      await cluster.settled({ [web]: 2 });
+    } finally {
+      hands.close();
+    }
+  });
+
   it('updates what is pushed again', async () => {
     await cluster.repository.push({ 'shop.yaml': descriptor(shop, serve('two', 2)) });
     await cluster.oakctl('sync');
@@ -72,7 +91,7 @@ cpu_overcommit: 16
     const before = (await cluster.instances()).map(({ copy, restarts }) => [copy, restarts]);
     await mosquitto.kill();
     await mosquitto.start();
-    await eventually(async () => (await cluster.nodes()).every(({ state }) => state === 'online'), { timeout: 60_000 });
+    await allOnline();
     await cluster.settled({ [web]: 2 });
     expect((await cluster.instances()).map(({ copy, restarts }) => [copy, restarts])).toEqual(before);
     await cluster.repository.push({ 'shop.yaml': descriptor(shop, serve('two', 3)) });
@@ -88,21 +107,6 @@ cpu_overcommit: 16
     expect((await cluster.instances()).map(({ copy, restarts }) => [copy, restarts])).toEqual(before);
   });
 
-  it('takes the plain controls of an operator who has the API token, and of nobody else', async () => {
-    const endpoints = JSON.parse(await readFile(join(cluster.folder, 'endpoints.json'), 'utf8')) as { api: string };
-    const hands = createHands({ api: endpoints.api, mqtt: new URL(mosquitto.url).host });
-    const token = (await readFile(join(cluster.folder, 'api-token'), 'utf8')).trim();
-    const [node] = await cluster.nodes();
-    const control = { command: 'replicate', job: { id: 1, name: web }, worker: node?.name };
-    try {
-      await expect(hands.publish('operator', 'guessed', 'clusters/test/controls', control)).rejects.toThrow();
-      await hands.publish('operator', token, 'clusters/test/controls', control);
-      await cluster.settled({ [web]: 4 });
-    } finally {
-      hands.close();
-    }
-  });
-
   it('cuts a revoked node, which does not come back', async () => {
     const [gone] = await cluster.nodes();
     await cluster.post(`nodes/${gone?.name}/revoke`, {});
@@ -112,7 +116,7 @@ cpu_overcommit: 16
     });
     const refused = (): boolean => new RegExp(`${gone?.id}.*(not authori[sz]ed|disconnect)`, 'i').test(mosquitto.log());
     await eventually(refused, { timeout: 60_000, what: 'the refusal' });
-    await cluster.settled({ [web]: 4 });
+    await cluster.settled({ [web]: 3 });
     await steadily(async () => {
       const now = (await cluster.nodes()).find(({ id }) => id === gone?.id);
       return now?.state !== 'online';
