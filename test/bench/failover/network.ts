@@ -13,6 +13,7 @@ import { containersBelow, killNow, systemPath, unmountBelow } from '../../suppor
 
 const run = promisify(execFile);
 const prefix = 'oakf';
+const links = '/sys/class/net';
 
 /** What everything of the bench in process `pid` is called. Short: it is the name of an interface, too. */
 export const markOf = (pid: number): string => `${prefix}${pid}`;
@@ -83,7 +84,7 @@ export async function removeTraces(mark: string): Promise<void> {
   const what = `the end of all processes of ${mark}`;
   await eventually(
     async () => {
-      const pids = [...(await containersBelow(folder)), ...(await inside())];
+      const pids = [...(await containersBelow(folder)), ...(await inside()), ...(await membersOf(mark))];
       for (const pid of pids) killNow(pid);
       return pids.length === 0;
     },
@@ -91,22 +92,29 @@ export async function removeTraces(mark: string): Promise<void> {
   );
   await unmountBelow(folder);
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  // Before the namespace with its other end, which goes on in the background.
+  if (existsSync(`${links}/${mark}`)) await ip('link', 'del', mark);
   for (const name of namespaces) await ip('netns', 'del', name);
-  if (existsSync(`/sys/class/net/${mark}`)) await ip('link', 'del', mark);
   await removeGroups(mark);
 }
 
 /** Copies the logs of all processes into a folder that stays. */
 export async function keepLogs(mark: string, kept: string): Promise<void> {
   const folder = folderOf(mark);
-  for (const entry of await readdir(folder).catch(() => [])) {
+  for (const entry of await namesIn(folder)) {
     await cp(join(folder, entry, 'log'), join(kept, mark, `${entry}.log`)).catch(() => undefined);
   }
 }
 
 /** What benches left that ended without a chance to clean up. */
 export async function removeEarlier(): Promise<readonly string[]> {
-  const named = [...(await namespaceNames()), ...(await readdir(tmpdir()))];
+  const groups = await Promise.all((await groupRoots()).map(namesIn));
+  const named = [
+    ...(await namespaceNames()),
+    ...(await namesIn(tmpdir())),
+    ...(await namesIn(links)),
+    ...groups.flat(),
+  ];
   const marks = new Set(named.flatMap((name) => new RegExp(`^${prefix}\\d+(?=-|$)`).exec(name)?.[0] ?? []));
   const removed: string[] = [];
   for (const mark of marks) {
@@ -129,13 +137,43 @@ async function namespaceNames(): Promise<string[]> {
 
 /** Those of containers whose engine did not live to remove them. */
 async function removeGroups(mark: string): Promise<void> {
+  const groups = (await groupRoots()).map((root) => join(root, mark));
+  const gone = async (): Promise<boolean> => {
+    for (const group of groups) await removeGroup(group);
+    return !groups.some(existsSync);
+  };
+  // Who was killed is in its group until the kernel is done with it.
+  await eventually(gone, { timeout: 10_000, what: `the end of the control groups of ${mark}` });
+}
+
+/** Who is in one of them: also what was just being started when its engine died, and is nobody's child. */
+async function membersOf(mark: string): Promise<number[]> {
+  const pids: number[] = [];
+  const read = async (group: string): Promise<void> => {
+    const text = await readFile(join(group, 'cgroup.procs'), 'utf8').catch(() => '');
+    pids.push(...text.split('\n').filter(Boolean).map(Number));
+    for (const name of await foldersIn(group)) await read(join(group, name));
+  };
+  for (const root of await groupRoots()) await read(join(root, mark));
+  return [...new Set(pids)];
+}
+
+/** One for all, or one for each kind of resource. */
+async function groupRoots(): Promise<string[]> {
   const root = '/sys/fs/cgroup';
-  const places = ['', ...(await readdir(root).catch(() => []))];
-  for (const place of places) await removeGroup(join(root, place, mark));
+  return [root, ...(await namesIn(root)).map((name) => join(root, name))];
+}
+
+function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
 }
 
 async function removeGroup(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) if (entry.isDirectory()) await removeGroup(join(folder, entry.name));
+  for (const name of await foldersIn(folder)) await removeGroup(join(folder, name));
   await rmdir(folder).catch(() => undefined);
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
