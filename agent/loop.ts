@@ -6,6 +6,7 @@ import type { Part } from '../schemas/assignment.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import { agentFilters, parseTopic, topic } from '../schemas/topics.ts';
+import { createContact } from './contact.ts';
 import { converge } from './core/converge.ts';
 import { forgiven, keyText, wakeAt } from './core/memory.ts';
 import { createExecutor } from './executor.ts';
@@ -60,7 +61,18 @@ export function createAgent(deps: AgentDeps): Agent {
   const { grants = [] } = deps;
   const executor = createExecutor({ runtimes, observers, state, clock, random, grants, trace, changed }, life.signal);
   const requests = createRequests({ ledger, state, runtimes, streams: deps.streams, trace }, life.signal);
-  const reporter = createReporter({ ...deps, session, state, ledger, ready });
+  const contact = createContact({
+    ...deps,
+    session,
+    ledger,
+    boot: deps.profile.boot,
+    uptime: deps.uptime ?? (() => clock.now().mono),
+    changed: () => changed(),
+    ask: () => reporter.beatNow(),
+    refused: (on, why) => trace({ kind: 'message_refused', topic: on, why }),
+    trouble: (problem) => trace({ kind: 'ledger_problem', problem }),
+  });
+  const reporter = createReporter({ ...deps, session, state, ledger, ready, contact });
   const inbox = createInbox({
     ...deps,
     ledger,
@@ -68,6 +80,7 @@ export function createAgent(deps: AgentDeps): Agent {
     trouble: (subject, found) => noteTrouble(state, subject, found),
     applied: (previous) => {
       follow(state, previous, ledger.part());
+      contact.followed(previous);
       executor.supersede(ledger.part());
       pump();
       reporter.soon('always');
@@ -77,6 +90,7 @@ export function createAgent(deps: AgentDeps): Agent {
   const pump = (): void => {
     if (life.signal.aborted || !ledger.known()) return;
     const now = clock.now();
+    state.limits = contact.limits();
     for (const step of converge(ledger.part(), state.actual, state, now)) executor.begin(step);
     forget(state, ledger.part(), now.mono);
     cancelWake();
@@ -84,12 +98,15 @@ export function createAgent(deps: AgentDeps): Agent {
     cancelWake = wake === undefined ? () => undefined : clock.after(wake - now.mono, changed);
   };
   const receive = (message: BusMessage): void => {
-    if (parseTopic(message.topic)?.row === 'requests') requests.take(message);
+    const row = parseTopic(message.topic)?.row;
+    if (row === 'requests') requests.take(message);
+    else if (row === 'lease' && authority === 'cluster') contact.take(message);
     else inbox.take(message);
   };
   const halt = (): void => {
     life.abort(new DOMException('the agent stops', 'AbortError'));
     inbox.close();
+    contact.close();
     reporter.close();
     cancelWake();
   };
@@ -106,6 +123,7 @@ export function createAgent(deps: AgentDeps): Agent {
       const damage = await readLedger();
       if (damage) trace({ kind: 'ledger_problem', problem: damage });
       noteTrouble(state, 'ledger', damage);
+      await contact.load();
       const { jobs } = ledger.part();
       trace({ kind: 'started', node: identity.id, session, jobs: jobs.length });
       const notBefore = (clock.now().mono + firstWord) as Mono;
@@ -135,6 +153,7 @@ export function createAgent(deps: AgentDeps): Agent {
     async stop(reason) {
       halt();
       await inbox.idle();
+      await contact.stop();
       await bus.close(authority === 'local' ? undefined : reporter.goodbye(reason));
     },
     halt,

@@ -19,6 +19,7 @@ import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { configOfEnvironment } from './environment.ts';
 import { loadOrJoin } from './join.ts';
 import { type Agent, createAgent } from './loop.ts';
+import { createUptime } from './metrics/uptime.ts';
 import { createUsageMeter } from './metrics/usage.ts';
 import { readPolicy } from './policy-file.ts';
 import type { AgentDeps, AgentIdentity, Streams } from './ports.ts';
@@ -197,6 +198,7 @@ async function wire(
     grants,
     files,
     usage: createUsageMeter(config.capacity),
+    uptime: createUptime(),
     ...hooks,
     trace: createTrace(log),
   });

@@ -85,6 +85,8 @@ export interface AgentDeps {
   /** Was this message signed by the pinned keys, for this topic? */
   verify(topic: string, message: object): boolean;
   usage(): Usage;
+  /** ms since the machine booted, its sleep included. Default: the clock, which may not count sleep. */
+  uptime?(): number;
   readonly streams: Streams;
   trace(event: AgentEvent): void;
   /** The connection to the broker stands, for the first time or again. */

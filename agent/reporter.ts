@@ -9,6 +9,7 @@ import type { Bus, Clock, Mono, Will } from '../schemas/ports.ts';
 import { runSpecFields } from '../schemas/run-spec.ts';
 import type { CopyStatus } from '../schemas/status.ts';
 import { rows, topic } from '../schemas/topics.ts';
+import type { Contact } from './contact.ts';
 import { keyText } from './core/memory.ts';
 import { report } from './core/report.ts';
 import type { Ledger } from './ledger.ts';
@@ -33,6 +34,8 @@ export interface ReporterDeps {
   /** What the node's owner lets services do on it. */
   readonly grants?: readonly Grant[];
   usage(): Usage;
+  /** Which beats ask for an answer, and how often. */
+  readonly contact: Pick<Contact, 'asks' | 'interval' | 'sent'>;
   /** Did every engine answer, or fail to, once? Before that there is nothing to report. */
   ready(): boolean;
   trace(event: AgentEvent): void;
@@ -49,6 +52,8 @@ export interface Reporter {
   disconnected(): void;
   /** Something may have changed: instances follow within 50 ms, and only if something did; `always` sends them anyway. */
   soon(always?: 'always'): void;
+  /** A beat at once; the next one follows it. */
+  beatNow(): void;
   close(): void;
 }
 
@@ -74,6 +79,7 @@ export function createReporter(deps: ReporterDeps): Reporter {
   const sendInformation = (): void => {
     beatSeq += 1;
     lastProblems = problemsText(state);
+    if (connected) deps.contact.sent(beatSeq);
     publish('information', deps.authority === 'local' ? loadOf(deps.usage()) : informationOf(deps, beatSeq));
   };
   const sendInstances = (): void => {
@@ -113,7 +119,11 @@ export function createReporter(deps: ReporterDeps): Reporter {
   };
   const beat = (): void => {
     if (connected) sendInformation();
-    cancelBeat = clock.after(profile.beat, beat);
+    nextBeat();
+  };
+  const nextBeat = (): void => {
+    cancelBeat();
+    cancelBeat = clock.after(deps.contact.interval(profile.beat), beat);
   };
   const online = (): OnlineMessage => ({ v: messageVersion, online: true, boot: profile.boot, session });
   const offline = (reason: string): Will => ({
@@ -137,6 +147,7 @@ export function createReporter(deps: ReporterDeps): Reporter {
       connected = false;
     },
     soon,
+    beatNow: beat,
     close() {
       connected = false;
       pending = true;
@@ -162,7 +173,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     capacity,
     arch: profile.arch,
     runtimes: [...state.runtimes.values()].map(({ name, version }) => ({ name, version: version.slice(0, 64) })),
-    fields: [...runSpecFields],
+    fields: [...runSpecFields, 'away'],
     labels: { ...profile.labels },
     ...(deps.grants?.length && { grants: [...deps.grants] }),
     ...(profile.location !== undefined && { location: profile.location }),
@@ -174,6 +185,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     epoch,
     gen,
     by,
+    ...(deps.contact.asks() && { lease: true as const }),
     ...(problems.length > 0 && {
       problems: problems.map(({ code, message }) => ({ code, message: message.slice(0, 1024) })),
     }),

@@ -3,7 +3,7 @@ import type { InstanceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import type { ActualCopy } from './core/copy.ts';
-import { blankMemory, type CopyMemory } from './core/memory.ts';
+import { blankMemory, type CopyMemory, type Limit } from './core/memory.ts';
 import type { Step } from './core/step.ts';
 import type { RuntimeInfo } from './runtimes/runtime.ts';
 
@@ -14,6 +14,7 @@ export interface AgentState {
   readonly busy: Map<string, Step>;
   readonly stale: Set<InstanceName>;
   readonly images: Map<string, Mono>;
+  limits: ReadonlyMap<string, Limit>;
   /** Runtimes that answered at least once. */
   readonly runtimes: Map<RuntimeName, RuntimeInfo>;
   /** What keeps the agent from its work, by subject. */
@@ -27,6 +28,7 @@ export function createState(runtimes: readonly RuntimeName[]): AgentState {
     busy: new Map(),
     stale: new Set(),
     images: new Map(),
+    limits: new Map(),
     runtimes: new Map(),
     problems: new Map(),
   };

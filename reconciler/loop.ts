@@ -20,6 +20,7 @@ import { createDuplicates } from './duplicates.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';
+import { createLeases } from './leases.ts';
 import { createLogReader } from './log-reader.ts';
 import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
@@ -122,7 +123,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   });
   const losses = createLossMemory(context, () => connected);
   const enrolment = createEnrolment(context, dispatcher);
-  const observer = createObserver(context, dispatcher, adoption, seeds, enrolment.forgotten);
+  const leases = createLeases(context);
+  const observer = createObserver(context, { dispatcher, adoption, seeds, leases, unknown: enrolment.forgotten });
   const duplicates = createDuplicates(context);
   const registration = createRegistration(context, enrolment.admission, seeds);
   const cordons = createCordons(context);
@@ -183,6 +185,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     if (keeper.trouble) saveAgain();
     overrides.tick();
     schedules.tick();
+    leases.tick();
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
@@ -254,6 +257,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       const listings = deps.sources.flatMap(({ name }) => keeper.now.sources[name]?.listings ?? []);
       if (listings.length > 0) context.apply({ kind: 'listings', listings, removed: [] });
       for (const [instance, node] of Object.entries(keeper.now.homes)) context.apply({ kind: 'home', instance, node });
+      leases.load();
       direct.load();
       overrides.load();
       schedules.load();

@@ -13,6 +13,7 @@ import type { Adoption } from './adoption.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { Leases } from './leases.ts';
 import type { SeedDesk } from './seed/desk.ts';
 
 export interface Observer {
@@ -26,14 +27,19 @@ export interface Observer {
 const repeatAfter = 5_000;
 const complaintEvery = 60_000;
 
-export function createObserver(
-  context: Context,
-  dispatcher: Dispatcher,
-  adoption: Adoption,
-  seeds: Pick<SeedDesk, 'serves' | 'information'>,
-  unknown: (node: NodeId) => void,
-): Observer {
+/** Whom it tells of what came. */
+export interface Listeners {
+  readonly dispatcher: Dispatcher;
+  readonly adoption: Adoption;
+  readonly seeds: Pick<SeedDesk, 'serves' | 'information'>;
+  readonly leases: Pick<Leases, 'answer'>;
+  /** A live message of a node that is in no record. */
+  unknown(node: NodeId): void;
+}
+
+export function createObserver(context: Context, listeners: Listeners): Observer {
   const { deps, world, journal } = context;
+  const { dispatcher, adoption, seeds, leases, unknown } = listeners;
   const states = new Map<NodeId, NodeState>();
   const timers = new Map<NodeId, { readonly at: number; cancel(): void }>();
   const complained = new Map<string, number>();
@@ -133,6 +139,7 @@ export function createObserver(
       if (!parsed.ok) return parsed.problem.message;
       context.apply({ kind: 'information', node, message: parsed.value, retained, at });
       if (!retained) compareWithReport(node, parsed.value, at);
+      if (!retained && parsed.value.lease) leases.answer(node, parsed.value);
       return undefined;
     },
     instances: (node: NodeId, text: string, retained: boolean, at: Mono) => {

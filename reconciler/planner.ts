@@ -13,7 +13,6 @@ import type { StuckMove } from './core/deviations.ts';
 import type { Rollout } from './core/model.ts';
 import { type Carried, carryOut, takeDirty } from './core/plan.ts';
 import { planService } from './core/plan-service.ts';
-import { hasVolumes } from './core/volumes.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { withEntry } from './records-keeper.ts';
 
@@ -91,7 +90,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     !world.desired.has(name) && plan.holds.length === 0 && plan.actions.length === 0 && !world.copies.has(name);
 
   const tell = ({ action, promised }: Carried): void => {
-    if (action.kind === 'start' && hasVolumes(action.run) && keeper.now.homes[action.instance] !== action.node) {
+    if (action.kind === 'start' && action.placed && keeper.now.homes[action.instance] !== action.node) {
       keeper.change({ homes: withEntry(keeper.now.homes, action.instance, action.node) });
     }
     dispatcher.queue({ action, ...promised });

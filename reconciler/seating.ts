@@ -90,6 +90,8 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     seatOf: (desired: Desired, instance: InstanceName) => Seat | undefined,
   ): Promise<SlotAnswer> => {
     const desired = countable(service, service);
+    if (desired.spec.exclusive && desired.slots.length > 0)
+      refuse('REFUSED', service, 'it is exclusive: one copy of it runs, and no further instance');
     const counter = counterOf(service, desired);
     const instance = instanceName(service, counter);
     const seat = seatOf(desired, instance);

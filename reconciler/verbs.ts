@@ -58,6 +58,8 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
       const desired = desiredOf(service);
       if (desired.spec.replicas === 'every')
         refuse('REFUSED', service, 'it has one instance on every node that matches: it has no number');
+      if (desired.spec.exclusive && replicas > 1)
+        refuse('REFUSED', service, `it is exclusive: one copy of it runs, not ${replicas}`);
       if (desired.source.name === directSource) {
         if (how.for !== undefined)
           refuse('BAD_REQUEST', service, 'it is deployed directly: its number changes for good, without `--for`');

@@ -125,7 +125,7 @@ function changeOf(part: Part, control: ControlMessage): PartChange | 'incomplete
   if (!job.want || !job.digest || !job.runtime || !job.source) return 'incomplete';
   const document = (control.document as RunSpec | undefined) ?? part.documents[job.digest];
   if (!document || digestOf(document) !== job.digest) return 'incomplete';
-  const { want, digest, runtime, source, copy, name, reserves, variables } = job;
-  const beside = { ...(reserves && { reserves }), ...(variables && { variables }) };
+  const { want, digest, runtime, source, copy, name, reserves, variables, away } = job;
+  const beside = { ...(reserves && { reserves }), ...(variables && { variables }), ...(away && { away }) };
   return { kind: 'upsert', job: { instance: name, copy, want, digest, runtime, source, ...beside }, document };
 }

@@ -8,9 +8,6 @@ import type { Path } from './yaml.ts';
 /** Without these the service would not be what was asked for: refused while set. */
 const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
   secrets: 'secrets are not served by this version',
-  exclusive: 'exclusive services are not served by this version',
-  on_disconnect: 'on_disconnect is not served by this version: lost copies are replaced',
-  on_return: 'on_return is not served by this version: the replacement stays',
   vm_images: 'virtual machines are not served by this version',
   microserviceID: 'existing services are not edited by id: a service is known by its name',
 };

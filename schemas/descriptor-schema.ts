@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { Files, Host, Limits, Volumes } from './descriptor-container-schema.ts';
+import { Exclusive, OnDisconnect, OnReturn } from './descriptor-disconnect-schema.ts';
 import { Addresses, Constraint, Spread } from './descriptor-placement-schema.ts';
 import { ScheduleField } from './descriptor-schedule-schema.ts';
 import { amount, closed, ignored, later, name, optional, text, words } from './descriptor-words.ts';
@@ -132,9 +133,9 @@ export const Microservice = Type.Object(
       spread: Spread,
       volumes: Volumes,
       secrets: later('Secrets.'),
-      exclusive: later('At most one owner.'),
-      on_disconnect: later('What happens on a silent node.'),
-      on_return: later('Which copy stays when a lost node returns.'),
+      exclusive: Exclusive,
+      on_disconnect: OnDisconnect,
+      on_return: OnReturn,
       schedule: ScheduleField,
       depends_on: Type.Array(Type.String({ minLength: 1, maxLength: 127, description: 'A service.' }), {
         maxItems: 64,

@@ -1,5 +1,6 @@
 /** One microservice of a valid descriptor as a service spec: defaults filled in, what cannot be carried out said. */
 import { toDependencies } from './descriptor-depends.ts';
+import { checkDisconnect, toDisconnect } from './descriptor-disconnect.ts';
 import { toFiles } from './descriptor-files.ts';
 import { checkGrants, toHost } from './descriptor-host.ts';
 import { type Application, type DescriptorOptions, descriptorDefaults } from './descriptor-parsed.ts';
@@ -50,10 +51,12 @@ export function toServiceSpec(
     priority: service.priority ?? priority,
     ...toDependencies(application, service, path, findings),
     ...toSchedule(service, path, findings),
+    ...toDisconnect(service, path, findings),
     ...(application.application_desc ? { description: application.application_desc } : {}),
   };
   checkGrants(spec.name, run, path, findings);
   checkVolumes(run, spec.update, path, findings);
+  checkDisconnect(service, spec, path, findings);
   const bytes = new TextEncoder().encode(canonicalJson(run)).length;
   if (bytes > maxJobBytes) {
     findings.error(
@@ -186,7 +189,7 @@ function toNeeds(service: Microservice): Needs {
 }
 
 function toUpdate(service: Microservice, run: RunSpec, path: Path, findings: Findings): UpdatePolicy {
-  const isSingle = (run.ports?.length ?? 0) + (run.volumes?.length ?? 0) > 0;
+  const isSingle = service.exclusive === true || (run.ports?.length ?? 0) + (run.volumes?.length ?? 0) > 0;
   const written = service.update ?? {};
   const usual = descriptorDefaults.update;
   const { order, strategy } = written;

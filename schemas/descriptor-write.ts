@@ -1,4 +1,5 @@
 /** Services as a descriptor again: what `validate -o yaml` prints. */
+import { fromDisconnect } from './descriptor-disconnect.ts';
 import { fromPlacement } from './descriptor-placement.ts';
 import { formatDuration } from './duration.ts';
 import { parseServiceName } from './names.ts';
@@ -61,6 +62,7 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
     replicas: spec.replicas,
     priority: spec.priority,
     update: writeUpdate(update),
+    ...fromDisconnect(spec),
     ...(spec.depends_on ? { depends_on: [...spec.depends_on] } : {}),
     ...(spec.schedule ? { schedule: writeSchedule(spec.schedule) } : {}),
     ...(constraints.length > 0 ? { constraints: [...constraints] } : {}),

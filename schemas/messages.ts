@@ -19,6 +19,14 @@ const copyId = Type.String({ pattern: '^[0-9]{1,15}\\.[0-9]{1,15}$' });
 export const Fence = Type.Object({ epoch: count, gen: count, by: text(64) });
 export type Fence = Static<typeof Fence>;
 
+/** How a copy depends on contact with the reconciler. */
+const Away = Type.Object({
+  /** ms without contact after which its agent stops it. */
+  stop_after: Type.Integer({ minimum: 1, maximum: 365 * 86_400_000 }),
+  /** It runs only on a lease that names it, and that ends after as long. */
+  exclusive: Type.Optional(Type.Literal(true)),
+});
+
 /** A copy in an assignment: what is wanted of it. */
 export const Job = Type.Object({
   instance: text(160),
@@ -37,6 +45,8 @@ export const Job = Type.Object({
   ),
   /** Values of the variables in its environment, as they were when the copy was placed. Not in the digest. */
   variables: Type.Optional(Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f]{1,128}$' }), text(255))),
+  /** Absent: it runs on whether anybody is in reach or not. Not in the digest. */
+  away: Type.Optional(Away),
 });
 export type Job = Static<typeof Job>;
 
@@ -86,6 +96,7 @@ export const ControlMessage = Type.Object({
     source: Type.Optional(Job.properties.source),
     reserves: Job.properties.reserves,
     variables: Job.properties.variables,
+    away: Job.properties.away,
   }),
   /** The run spec, unless the part already holds it. */
   document: Type.Optional(Type.Unknown()),
@@ -126,7 +137,7 @@ export const InformationMessage = Type.Object({
   level: Type.Optional(Type.Union([Type.Literal('normal'), Type.Literal('restricted'), Type.Literal('tainted')])),
   arch: text(32),
   runtimes: Type.Array(Type.Object({ name: text(32), version: text(64) }), { maxItems: 16 }),
-  /** Members of a run spec that this agent understands; a spec with another one is not sent to it. */
+  /** Members of a run spec (and `away` of a job) that this agent understands; a spec with another one is not sent to it. */
   fields: Type.Array(text(32), { maxItems: 64 }),
   labels: Labels,
   /** What its owner lets services do on it; absent: nothing beyond containers of their own. */
@@ -143,8 +154,29 @@ export const InformationMessage = Type.Object({
   by: text(64),
   /** Things that keep the agent from its work, e.g. an engine that does not answer. */
   problems: Type.Optional(Type.Array(Type.Object({ code: text(64), message: text(1024) }), { maxItems: 16 })),
+  /** It has copies that depend on contact: this beat wants an answer on the row `lease`. */
+  lease: Type.Optional(Type.Literal(true)),
 });
 export type InformationMessage = Static<typeof InformationMessage>;
+
+/**
+ * Down, the answer to a beat: it was heard. Everything in it counts from the moment at which that beat was sent, so that a delay
+ * only makes it shorter.
+ */
+export const LeaseMessage = Type.Object({
+  v: version,
+  epoch: count,
+  by: text(64),
+  /** `session` and `seq` of the beat. */
+  session: text(64),
+  beat: count,
+  /** Exclusive copies (`<instance>/<copy>`) that may run, and for how many ms. */
+  leases: Type.Array(Type.Object({ copy: text(192), ms: Type.Integer({ minimum: 1, maximum: 365 * 86_400_000 }) }), {
+    maxItems: 2048,
+  }),
+  ...Signed,
+});
+export type LeaseMessage = Static<typeof LeaseMessage>;
 
 /** One copy as its agent sees it. */
 export const CopyReport = Type.Object({

@@ -182,6 +182,19 @@ export interface Schedule {
   readonly history: number;
 }
 
+/** Which copy stays when the node of a replaced one returns and both are equally good. */
+export type OnReturn = 'replacement' | 'original' | 'longest_running';
+
+/** What becomes of an instance whose node is out of reach. Times in ms. */
+export interface Disconnect {
+  /** Its agent stops it once it was without contact for so long, and starts it again on contact. Absent: it goes on. */
+  readonly stop_after?: number;
+  /** It is replaced once its node was silent for so long. Absent: once its node is lost. */
+  readonly replace_after?: number | 'never';
+  /** Absent: the replacement. */
+  readonly on_return?: Exclude<OnReturn, 'replacement'>;
+}
+
 export interface ServiceSpec {
   readonly name: ServiceName;
   readonly run: RunSpec;
@@ -197,6 +210,9 @@ export interface ServiceSpec {
   readonly depends_on?: readonly ServiceName[];
   /** Only of one-shot services. Absent: it runs once. */
   readonly schedule?: Schedule;
+  readonly disconnect?: Disconnect;
+  /** At most one copy runs in the whole cluster, on a lease of so many ms. */
+  readonly exclusive?: { readonly lease: number };
   /** Free text of the application, for listings. */
   readonly description?: string;
 }

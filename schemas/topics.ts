@@ -6,6 +6,7 @@
  *   nodes/<id>/online             up    QoS 1 retained, will
  *   nodes/<id>/assignment/<part>  down  QoS 1 retained
  *   nodes/<id>/controls           down  QoS 1
+ *   nodes/<id>/lease              down  QoS 0, the answer to a beat
  *   nodes/<id>/requests           down  QoS 0
  *   clusters/<name>/controls      QoS 1, from operators to the reconciler
  *   clusters/<name>/reconciler    QoS 1 retained, will: who reconciles a cluster; among reconcilers only
@@ -18,6 +19,7 @@ export const rows = {
   online: { direction: 'up', qos: 1, retained: true, parted: false },
   assignment: { direction: 'down', qos: 1, retained: true, parted: true },
   controls: { direction: 'down', qos: 1, retained: false, parted: false },
+  lease: { direction: 'down', qos: 0, retained: false, parted: false },
   requests: { direction: 'down', qos: 0, retained: false, parted: false },
 } as const;
 export type Row = keyof typeof rows;

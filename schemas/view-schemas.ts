@@ -7,6 +7,7 @@ import type { EventKind } from './cluster-events.ts';
 import type { ProblemCode } from './problem.ts';
 import { ScheduleSchema } from './run-view-schemas.ts';
 import { copyStatuses, type HoldCode } from './status.ts';
+import { DisconnectView, ExclusiveView } from './view-disconnect-schema.ts';
 import type { Cause } from './views.ts';
 
 /** One of a few words. */
@@ -113,6 +114,8 @@ export const ServiceSchema = Type.Object({
   message: text('what it waits for, or why it failed'),
   holds: Type.Array(HoldView),
   overrides: Type.Array(OverrideSchema, { description: 'where it deviates from its source' }),
+  disconnect: optional(DisconnectView),
+  exclusive: optional(ExclusiveView),
   instances: Type.Array(InstanceSchema),
   schedule: optional(ScheduleSchema),
 });

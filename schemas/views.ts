@@ -1,6 +1,7 @@
 /** Views: what the API (api.ts) shows of a cluster and its plan, and the CLI prints. */
 import type { Problem } from './problem.ts';
 import type { Dialect } from './seed.ts';
+import type { OnReturn } from './spec.ts';
 import type { CopyStatus, Hold, HoldCode, Want } from './status.ts';
 
 /** One line of a plan. */
@@ -165,6 +166,14 @@ export interface ServiceView {
   readonly holds: readonly Hold[];
   /** Where it deviates from its source. */
   readonly overrides: readonly OverrideView[];
+  /** What becomes of instances whose node is out of reach; absent: as usual. Times in ms. */
+  readonly disconnect?: {
+    readonly stop_after?: number;
+    readonly replace_after?: number | 'never';
+    readonly on_return: OnReturn;
+  };
+  /** At most one copy runs, on a lease of so many ms; who has it, or had it last. */
+  readonly exclusive?: { readonly lease: number; readonly copy?: string; readonly node?: string };
   readonly instances: readonly InstanceView[];
   /** Of a job that has one. Its instances count only while a run is under way. */
   readonly schedule?: ScheduleView;

@@ -23,7 +23,7 @@ export const defaultGrace = 10_000;
 /** Steps to begin now. Pure; engines that do not answer get no step. */
 export function converge(ledger: Part, actual: Actual, memory: Memory, now: Now): Step[] {
   const room = stepsAtOnce - memory.busy.size;
-  if (room <= 0) return [];
+  if (room <= 0 && memory.limits.size === 0) return [];
   const moving = new Set<InstanceName>();
   for (const step of memory.busy.values()) if (step.kind !== 'prepare') moving.add(step.instance);
   const candidates: Step[] = [];
@@ -32,16 +32,19 @@ export function converge(ledger: Part, actual: Actual, memory: Memory, now: Now)
     const step = nextStep(members, memory, now);
     if (step) candidates.push(step);
   }
-  return withinRoom(candidates, room, memory);
+  return withinRoom(candidates, Math.max(0, room), memory);
 }
 
 const urgency: Record<Step['kind'], number> = { stop: 0, start: 1, create: 2, prepare: 3, remove: 4 };
 
 /** The most urgent first. One pull per image: who wants the same one waits for it and then finds it there. */
 function withinRoom(candidates: Step[], room: number, memory: Memory): Step[] {
+  // What may not run must not wait for what hangs.
+  const due = candidates.filter((step) => step.kind === 'stop' && memory.limits.get(keyText(step)) === 'stop');
   const pulls = new Set<string>();
   for (const step of memory.busy.values()) if (step.kind === 'prepare') pulls.add(imageOf(step));
-  return candidates
+  const others = candidates
+    .filter((step) => !due.includes(step))
     .sort((a, b) => urgency[a.kind] - urgency[b.kind])
     .filter((step) => {
       if (step.kind !== 'prepare') return true;
@@ -49,7 +52,8 @@ function withinRoom(candidates: Step[], room: number, memory: Memory): Step[] {
       pulls.add(imageOf(step));
       return true;
     })
-    .slice(0, room);
+    .slice(0, Math.max(0, room - due.length));
+  return [...due, ...others];
 }
 
 function imageOf(step: Extract<Step, { kind: 'prepare' }>): string {
@@ -59,9 +63,9 @@ function imageOf(step: Extract<Step, { kind: 'prepare' }>): string {
 /** Stops, then starts and what leads there, then removals: the first that is due. */
 function nextStep(members: readonly Member[], memory: Memory, now: Now): Step | undefined {
   const ready = members.filter((member) => isReady(member, memory, now));
-  const stop = ready.find((member) => mayNotRun(member) && isRunning(member));
+  const stop = ready.find((member) => mayNotRun(member, memory) && isRunning(member));
   if (stop) return stopOf(stop, memory);
-  const blocked = members.some((member) => mayNotRun(member) && mayRun(member));
+  const blocked = members.some((member) => mayNotRun(member, memory) && mayRun(member));
   for (const member of ready) {
     const step = forward(member, blocked, memory, now);
     if (step) return step;
@@ -92,8 +96,9 @@ function isWrong(member: Member): boolean {
   return !member.ahead && (!member.job || (member.found !== undefined && member.found.digest !== member.job.digest));
 }
 
-function mayNotRun(member: Member): boolean {
-  return isWrong(member) || (member.job !== undefined && member.job.want !== 'run');
+function mayNotRun(member: Member, { limits }: Pick<Memory, 'limits'>): boolean {
+  const isUnwanted = member.job !== undefined && member.job.want !== 'run';
+  return isWrong(member) || isUnwanted || limits.get(keyText(member)) === 'stop';
 }
 
 /** The step that brings a wanted copy nearer to `prepared` or `run`. */
@@ -109,7 +114,8 @@ function forward(member: Member, blocked: boolean, memory: Memory, now: Now): St
     const image = memory.images.get(imageKey(job.runtime, run.code));
     return { kind: image !== undefined && image > now.mono ? 'create' : 'prepare', ...aim };
   }
-  if (job.want === 'prepared' || blocked || !isStartable(found, run, memory)) return undefined;
+  if (job.want === 'prepared' || blocked || memory.limits.has(keyText(member))) return undefined;
+  if (!isStartable(found, run, memory)) return undefined;
   return { kind: 'start', ...aim };
 }
 

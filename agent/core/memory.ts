@@ -30,6 +30,9 @@ export interface CopyMemory {
   readonly grace?: number;
 }
 
+/** `hold`: it is not started, and goes on if it runs. `stop`: it must not run. */
+export type Limit = 'hold' | 'stop';
+
 export interface Memory {
   /** By {@link keyText}. */
   readonly copies: ReadonlyMap<string, CopyMemory>;
@@ -39,6 +42,8 @@ export interface Memory {
   readonly stale: ReadonlySet<InstanceName>;
   /** Images that were there a moment ago ({@link imageKey}), and until when that is believed. */
   readonly images: ReadonlyMap<string, Mono>;
+  /** Copies that may not do what their job says, for lack of contact with the reconciler, by {@link keyText}. */
+  readonly limits: ReadonlyMap<string, Limit>;
 }
 
 /** What the agent knows about a copy that it never touched. */

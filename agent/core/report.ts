@@ -26,7 +26,8 @@ export function report(ledger: Part, actual: Actual, memory: Memory, now: Now): 
 }
 
 function reportOf(member: Member, digest: string, copy: CopyMemory, memory: Memory, now: Now): CopyReport {
-  const { status, reason } = judge(member, copy, memory.busy.get(keyText(member)));
+  const limited = memory.limits.has(keyText(member)) ? lackOf(member) : undefined;
+  const { status, reason } = judge(member, copy, memory.busy.get(keyText(member)), limited);
   const { found } = member;
   const exitCode = found?.state === 'exited' ? found.exitCode : undefined;
   return {
@@ -57,17 +58,28 @@ function isSteady(status: CopyStatus): boolean {
   return status === 'running' || status === 'completed';
 }
 
-/** The status of one copy, with its reason where there is something to say. `step` is what is being done to it. */
-export function judge(member: Member, copy: CopyMemory, step: Step | undefined): Judgement {
+/**
+ * The status of one copy, with its reason where there is something to say. `step` is what is being done to it; `limited`: why it may
+ * not run, or not start, although it is wanted.
+ */
+export function judge(member: Member, copy: CopyMemory, step: Step | undefined, limited?: Reason): Judgement {
   if (member.engine === 'missing') return { status: 'failed', reason: missingRuntime(member) };
   if (member.engine === 'unknown') return { status: 'unknown', reason: silentEngine(member) };
   if (step?.kind === 'prepare') return { status: 'pulling', ...reasonOf(copy) };
   if (!member.job)
     return member.ahead && member.found ? running(member.found) : { status: 'stopping', ...reasonOf(copy) };
+  const isReady = member.found?.digest === member.job.digest && member.found.state !== 'running';
+  if (limited && isReady && step?.kind !== 'start') return { status: 'prepared', reason: limited };
   if (member.job.want === 'run') return wantedRunning(member, copy, step);
   if (member.found?.state === 'running') return { status: 'stopping', ...reasonOf(copy) };
   if (member.job.want === 'stopped') return { status: 'stopped' };
   return member.found ? { status: 'prepared' } : { status: copy.failure ? 'failed' : 'waiting', ...reasonOf(copy) };
+}
+
+function lackOf({ job }: Member): Reason {
+  return job?.away?.exclusive
+    ? { code: 'LEASE_WAITING', message: 'it is exclusive, and runs as soon as it gets its lease' }
+    : { code: 'OUT_OF_REACH', message: 'it was stopped for lack of contact with the reconciler, and starts again' };
 }
 
 function wantedRunning(member: Member, copy: CopyMemory, step: Step | undefined): Judgement {

@@ -1,4 +1,5 @@
 /** One node, one service: everything that is known, for people. */
+import { formatDuration } from '../../schemas/duration.ts';
 import type { DrainView, NodeView, ServiceView } from '../../schemas/views.ts';
 import { age } from './ages.ts';
 import { fileText, instanceListing, instanceRows, labelsText, overrideText, sourceText } from './listings.ts';
@@ -30,6 +31,8 @@ export function renderService(service: ServiceView, paint: Paint): string {
       ['next run', schedule && nextText(schedule)],
       ['last run', schedule && lastText(schedule)],
       ['skipped', schedule?.skipped ? schedule.skipped : undefined],
+      ['exclusive', exclusiveText(service)],
+      ['out of reach', disconnectText(service)],
       ['source', sourceText(service)],
       ['file', fileText(service)],
       ['digest', service.digest],
@@ -45,6 +48,26 @@ export function renderService(service: ServiceView, paint: Paint): string {
   return [head, ...overrides, instances, runs, ...service.holds.map((hold) => renderHold(hold, paint))]
     .filter(Boolean)
     .join('\n\n');
+}
+
+function exclusiveText({ exclusive }: ServiceView): string | undefined {
+  if (!exclusive) return undefined;
+  const { lease, copy, node } = exclusive;
+  const holder = copy === undefined ? 'nobody had it yet' : `${copy} on ${node} has it, or had it last`;
+  return `one copy at a time, on a lease of ${formatDuration(lease)}; ${holder}`;
+}
+
+function disconnectText({ disconnect, exclusive }: ServiceView): string | undefined {
+  if (!disconnect) return undefined;
+  const { stop_after: stop, replace_after: replace, on_return } = disconnect;
+  const parts = [
+    ...(stop === undefined || exclusive ? [] : [`stops after ${formatDuration(stop)}`]),
+    ...(replace === undefined
+      ? []
+      : [`is replaced ${replace === 'never' ? replace : `after ${formatDuration(replace)}`}`]),
+    ...(on_return === 'replacement' ? [] : [`on return the ${on_return.replace('_', ' ')} copy stays`]),
+  ];
+  return parts.join(', ');
 }
 
 export function renderNode(node: NodeView, paint: Paint): string {

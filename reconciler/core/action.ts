@@ -24,6 +24,9 @@ export type Action =
       /** What travels in the job beside the run spec. */
       readonly reserves?: Job['reserves'];
       readonly variables?: Job['variables'];
+      readonly away?: Job['away'];
+      /** Its node is to be on record before it is told: it has data there, or is not replaced as usual. */
+      readonly placed?: true;
       /** For events and plan: why now and why there. */
       readonly why: string;
     }
@@ -36,6 +39,8 @@ export type Action =
       readonly want: Want;
       /** The source that the copy belongs to from now on. Absent: it stays. */
       readonly source?: JobSource;
+      /** How it depends on contact from now on. Absent: it stays; `always`: not at all. */
+      readonly away?: Job['away'] | 'always';
       readonly why: string;
     }
   | {

@@ -19,6 +19,8 @@ export interface PlaceRequest {
   readonly placement: Placement;
   /** What it needs beyond its run spec. */
   readonly needs?: Pick<Needs, 'storage' | 'bandwidth_in' | 'bandwidth_out'>;
+  /** What its job says beside the run spec that an agent has to know. */
+  readonly asks?: readonly string[];
   /** Only these nodes (an ordinal's node, or the node of the copy to swap with). Absent: any. */
   readonly only?: ReadonlySet<NodeId>;
   /** Wins over every score if it is admitted. */

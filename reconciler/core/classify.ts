@@ -2,7 +2,7 @@
 import type { Job } from '../../schemas/messages.ts';
 import { compareCopyIds, type NodeId } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
-import type { RunSpec } from '../../schemas/spec.ts';
+import type { OnReturn, RunSpec } from '../../schemas/spec.ts';
 import { isLeaving } from './drain.ts';
 import { type Health, healthOf } from './health.ts';
 import type { Copy, Node, Policy, View } from './model.ts';
@@ -41,6 +41,8 @@ export interface Target {
   readonly run: RunSpec;
   /** Digest of the last good run spec: among healthy copies it is worth more than another. */
   readonly good?: string;
+  /** Which of two equally good copies stays. Absent: the newer one. */
+  readonly onReturn?: OnReturn;
 }
 
 export interface Survey {
@@ -62,10 +64,11 @@ export function seeCopies(
   const seen: Seen[] = [];
   const unread: Copy[] = [];
   const presences = new Map<NodeId, Presence>();
+  const patience = view.desired.get(service)?.spec.disconnect?.replace_after;
   for (const copy of view.copies.get(service)?.values() ?? []) {
     const node = view.nodes.get(copy.node);
     if (!node) continue;
-    const presence = presences.get(copy.node) ?? knowledgeOf(node, policy, now);
+    const presence = presences.get(copy.node) ?? knowledgeOf(node, policy, now, patience);
     presences.set(copy.node, presence);
     if (copy.job && node.adopted) {
       const run = node.part.documents[copy.job.digest] ?? { virtualization: 'container', code: '' };
@@ -109,8 +112,8 @@ function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly C
     job.digest === target.digest &&
     (wanted.after === undefined || compareCopyIds(copy.copy, wanted.after) > 0) &&
     (place === undefined ? !isLeaving(node, copy) : place === node.record.id);
-  const best = here.filter(isTarget).sort(byWorth(target.good))[0];
-  const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(byWorth(target.good));
+  const best = here.filter(isTarget).sort(byWorth(target))[0];
+  const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(byWorth(target));
   const current = others[0];
   const away = seen.filter(({ presence }) => presence.state !== 'online');
   const done = away.find((one) => isTarget(one) && one.copy.report?.status === 'completed');
@@ -126,13 +129,20 @@ function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly C
   };
 }
 
-/** Healthy first (the last good digest before others), then what is meant to run, then the newer copy. */
-function byWorth(good: string | undefined): (a: Seen, b: Seen) => number {
+/** Healthy first (the last good digest before others), then what is meant to run, then as `on_return` says, then the newer copy. */
+function byWorth({ good, onReturn }: Target): (a: Seen, b: Seen) => number {
   const rank = ({ healthy, job }: Seen): number => {
     if (healthy) return job.digest === good ? 3 : 2;
     return job.want === 'run' ? 1 : 0;
   };
-  return (a, b) => rank(b) - rank(a) || compareCopyIds(b.copy.copy, a.copy.copy);
+  const newer = (a: Seen, b: Seen): number => compareCopyIds(b.copy.copy, a.copy.copy);
+  const longer = (a: Seen, b: Seen): number => (a.copy.since ?? 0) - (b.copy.since ?? 0);
+  const tie = (a: Seen, b: Seen): number => {
+    // Of what does not serve, nothing was kept for the sake of the return.
+    if (!a.healthy || onReturn === undefined) return newer(a, b);
+    return onReturn === 'original' ? newer(b, a) : longer(a, b) || newer(a, b);
+  };
+  return (a, b) => rank(b) - rank(a) || tie(a, b);
 }
 
 /** The earliest of the given moments. */

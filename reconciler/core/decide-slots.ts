@@ -3,6 +3,7 @@ import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import { allPrepared, createBudget, createNotice } from './availability.ts';
+import { awayOf } from './away.ts';
 import type { Bucket, Filed } from './buckets.ts';
 import { type Canary, canaryHold } from './canary.ts';
 import { earliest, type Seen, type SlotState, type Target } from './classify.ts';
@@ -17,8 +18,9 @@ import {
 } from './decide.ts';
 import type { Awaited } from './dependencies.ts';
 import { holdOf } from './health.ts';
+import { leaseHold } from './leases.ts';
 import type { Desired, Policy, Rollout, RolloutSeen, View } from './model.ts';
-import { awayHold, massLossHold } from './node-holds.ts';
+import { awayHold, massLossHold, unheardHold } from './node-holds.ts';
 import { createPlacer, type Placer } from './place.ts';
 import { presenceOf } from './presence.ts';
 import { massLoss } from './signs.ts';
@@ -123,6 +125,8 @@ function rulesOf(context: SlotsContext, waitsToStop: Rules['waitsToStop']): Rule
     source,
     mayStart,
     waitsToStop,
+    away: awayOf(spec),
+    waitsForLease: ({ copy }) => (spec.exclusive ? leaseHold(context.view, copy, policy, now) : undefined),
     notice: createNotice(spec.update, policy, now),
     deadline: (target: Seen) => {
       const deadline = rollout.phase === 'settled' ? undefined : deadlineOf(target, spec, seen);
@@ -160,6 +164,8 @@ function startMissing(context: SlotsContext, missing: SlotState, placer: Placer)
   if (bound && presenceOf(bound, policy, now).state === 'lost') {
     return { actions: [], holds: [awayHold(slot.instance, bound)], excused: true };
   }
+  const unheard = waitsForPlace(context, slot);
+  if (unheard) return unheard;
   if ((slot.lost.length > 0 || mayRunUnseen(context)) && massLoss(view, policy, now)) {
     return { actions: [], holds: [massLossHold(slot.instance, view, now)] };
   }
@@ -170,6 +176,18 @@ function startMissing(context: SlotsContext, missing: SlotState, placer: Placer)
   const part = placeMissing(context, slot, placer);
   const closed = part.holds.some(({ code }) => closedCodes.has(code));
   return bound && closed ? { ...part, excused: true } : part;
+}
+
+/** `replace_after` over a restart of the reconciler: where it was started last it may run, until its node spoke or time is up. */
+function waitsForPlace({ view, policy, now, desired }: SlotsContext, { instance, to }: SlotState): Part | undefined {
+  const patience = desired.spec.disconnect?.replace_after;
+  const place = view.homes.get(instance);
+  const node = patience === undefined || place === undefined ? undefined : view.nodes.get(place);
+  if (!node || node.adopted || to !== undefined) return undefined;
+  const { state, changesAt } = presenceOf(node, policy, now, patience);
+  if (state === 'lost') return undefined;
+  const hold = unheardHold(instance, node, changesAt, now.mono);
+  return { actions: [], holds: [hold], ...(changesAt === undefined ? {} : { wakeAt: changesAt }) };
 }
 
 /** It may start anywhere, with empty volumes. */

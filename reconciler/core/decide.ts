@@ -1,10 +1,12 @@
 /** What to do about one instance, by its bucket. Every instance ends as wanted, with an action, or with a hold that says why not. */
+import type { Job } from '../../schemas/messages.ts';
 import { type CopyId, compareCopyIds } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { JobSource } from '../../schemas/spec.ts';
 import type { Hold, Want } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import type { Notice } from './availability.ts';
+import { isSameAway } from './away.ts';
 import type { Filed, WithTarget } from './buckets.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
 import { holdOf, isPrepared, isUp, seconds } from './health.ts';
@@ -26,6 +28,10 @@ export interface Rules {
   readonly deadline: (target: Seen) => Mono | undefined;
   /** The source that the service belongs to. */
   readonly source: JobSource;
+  /** How its copies depend on contact. */
+  readonly away: Job['away'];
+  /** Undefined: the copy has its lease, or needs none. */
+  readonly waitsForLease: (target: Seen) => Hold | undefined;
   readonly notice: Notice;
   /** Undefined: the current copy may stop, now that its replacement is prepared. */
   readonly waitsToStop: (slot: SlotState) => Hold | undefined;
@@ -38,7 +44,7 @@ export function decideSlot(service: string, filed: Filed, rules: Rules): Decisio
   const { extra, target } = filed.slot;
   const drops = extra.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
   const decision = decideBucket(service, filed, rules);
-  const claims = target ? claim(service, target, decision.actions, rules.source) : [];
+  const claims = target ? claim(service, target, decision.actions, rules) : [];
   return { ...decision, actions: [...drops, ...decision.actions, ...claims] };
 }
 
@@ -72,11 +78,19 @@ function decideBucket(service: string, filed: Filed, rules: Rules): Decision {
   }
 }
 
-/** A copy that another source started is taken over as it is: only its job says from now on whose it is. */
-function claim(service: string, target: Seen, planned: readonly Action[], source: JobSource): Action[] {
-  const isBusy = planned.some((action) => action.kind === 'want');
-  if (isBusy || target.job.source.name === source.name) return [];
-  return [{ ...want(service, target, target.job.want, `it belongs to ${source.name} now`), source }];
+/**
+ * What changes nothing in the copy changes its job alone: another source that takes it over, or another word about nodes that are
+ * out of reach (for an agent that knows it).
+ */
+function claim(service: string, target: Seen, planned: readonly Action[], { source, away }: Rules): Action[] {
+  const { job, node } = target;
+  if (planned.some((action) => action.kind === 'want')) return [];
+  const isOurs = job.source.name === source.name;
+  const knows = node.information?.fields.includes('away') ?? false;
+  if (isOurs && (isSameAway(job.away, away) || !knows)) return [];
+  const why = isOurs ? 'what holds out of reach is another' : `it belongs to ${source.name} now`;
+  const action = want(service, target, job.want, why);
+  return [{ ...action, ...(isOurs ? {} : { source }), ...(knows ? { away: away ?? 'always' } : {}) }];
 }
 
 /** Silent for now: it is told what to do when it is back, or replaced when it is lost. */
@@ -111,9 +125,10 @@ function goOn(service: string, { target, current }: WithTarget['slot'], rules: R
   return { counts: 'neither', actions, ...waiting(target, rules) };
 }
 
-function waiting(target: Seen, { now, deadline }: Rules): Pick<Decision, 'holds' | 'wakeAt'> {
+function waiting(target: Seen, { now, deadline, waitsForLease }: Rules): Pick<Decision, 'holds' | 'wakeAt'> {
   const wakeAt = earliest(target.settlesAt, deadline(target));
-  const hold = holdOf(target.copy, target.node.record.name, (target.settlesAt ?? now.mono) - now.mono);
+  const settlesIn = (target.settlesAt ?? now.mono) - now.mono;
+  const hold = waitsForLease(target) ?? holdOf(target.copy, target.node.record.name, settlesIn);
   return { holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 

@@ -186,9 +186,9 @@ export function missingLabels(labels: Readonly<Record<string, string>>, variable
   return wanted.filter((label) => !Object.hasOwn(labels, label));
 }
 
-function unknownFields(node: Node, { fields }: Wish): string[] {
+function unknownFields(node: Node, { fields, asks = [] }: Wish): string[] {
   const known = node.information?.fields ?? [];
-  return fields.filter((field) => !known.includes(field));
+  return [...fields, ...asks].filter((field) => !known.includes(field));
 }
 
 function formatRule({ label, op, values }: LabelRule): string {

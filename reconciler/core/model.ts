@@ -11,6 +11,7 @@ import type { Dialect } from '../../schemas/seed.ts';
 import type { JobSource, RunSpec, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Cordon, Deviation, Override, Renewals, Seats } from './deviations.ts';
+import type { Lease } from './leases.ts';
 import type { NodeIndex } from './node-index.ts';
 import type { ScheduleState } from './runs.ts';
 import type { Signs } from './signs.ts';
@@ -167,8 +168,10 @@ export interface World {
   readonly schedules: Map<ServiceName, ScheduleState>;
   /** Deleted services: any copy with an id not above this goes, whenever it appears. */
   readonly tombstones: Map<ServiceName, CopyId>;
-  /** Where the volumes of an instance are: the node on which it was started last. Only instances that have some. */
+  /** The node on which an instance was started last: where its volumes are. Of others only where `replace_after` is said. */
   readonly homes: Map<InstanceName, NodeId>;
+  /** Who has the lease of an exclusive service, or had it last. */
+  readonly leases: Map<ServiceName, Lease>;
   /** `<source>@<commit>` -> is that commit an ancestor of (or equal to) the accepted head of that source. */
   readonly ancestry: Map<string, boolean>;
   /** Accepted head per git source. */

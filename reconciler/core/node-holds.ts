@@ -12,8 +12,16 @@ export function silentHold(subject: string, { node, presence }: Seen, now: Mono)
     const message = `its copy is on ${node.record.name}, which is back and has not reported it yet`;
     return { code: 'SILENT_NODE', subject, message };
   }
-  const left = presence.changesAt === undefined ? '' : `; it counts as lost in ${seconds(presence.changesAt - now)}`;
-  return { code: 'SILENT_NODE', subject, message: `its copy is on ${node.record.name}, which is silent${left}` };
+  const message = `its copy is on ${node.record.name}, which is silent`;
+  if (presence.changesAt !== undefined) {
+    return {
+      code: 'SILENT_NODE',
+      subject,
+      message: `${message}; it counts as lost in ${seconds(presence.changesAt - now)}`,
+    };
+  }
+  const hint = `if the machine is gone for good: oakctl nodes rm ${node.record.name} --force`;
+  return { code: 'SILENT_NODE', subject, message: `${message}; \`replace_after: never\` leaves it there`, hint };
 }
 
 /** Its node carries a copy that no ledger explains yet. */
@@ -34,6 +42,13 @@ export function massLossHold(subject: string, view: View, now: Now): Hold {
     message: `its node is lost, and so many others that nothing is replaced: ${silent} of ${known} nodes are silent`,
     hint: 'bring nodes back, or revoke those that are gone for good: oakctl nodes revoke <node>',
   };
+}
+
+/** After a start: nobody knows what its node runs, and the service says how long that is waited for. */
+export function unheardHold(subject: string, node: Node, changesAt: Mono | undefined, now: Mono): Hold {
+  const left = changesAt === undefined ? '' : `; it is replaced in ${seconds(changesAt - now)}`;
+  const message = `it was started on ${node.record.name} last, which was not heard since the reconciler started${left}`;
+  return { code: 'NODES_AWAY', subject, message };
 }
 
 /** The slot of `replicas: every` belongs to a node that is not there. */

@@ -128,7 +128,8 @@ function keptSurplus({ spec, source }: Desired, slots: readonly SlotState[], dec
   const own = new Set(slots.map(({ instance }) => instance));
   const isCramped = decided.holds.some(({ code, subject }) => roomCodes.has(code) && own.has(subject));
   const due = Math.max(0, slots.length - decided.settled);
-  return { source: source.name, count: isCramped || spec.update.order === 'recreate' ? 0 : due };
+  const isOne = spec.exclusive !== undefined || spec.update.order === 'recreate';
+  return { source: source.name, count: isCramped || isOne ? 0 : due };
 }
 
 const roomCodes: ReadonlySet<HoldCode> = new Set<HoldCode>(['NO_CAPACITY', 'PORT_CONFLICT']);

@@ -28,13 +28,21 @@ export function classOf(node: Pick<Node, 'listing'>, policy: Policy): NodeClass 
 /**
  * Online: heard within two beats. Suspect: a will, or two missed beats. Lost: no sign for `lost_after` of its class, and not
  * before the policy's grace ends. A node that this process never heard is suspect until then, or until it joined that long ago.
+ * `patience`: of a service that says itself when its instances are replaced; who was never heard is silent since the grace.
  */
-export function presenceOf(node: Node, policy: Policy, now: Now): Presence {
+export function presenceOf(node: Node, policy: Policy, now: Now, patience?: number | 'never'): Presence {
+  if (patience === 'never') return knownFor(node, policy, now, Number.POSITIVE_INFINITY);
+  if (patience !== undefined) return knownFor(node, policy, now, patience);
   const lostAfter = policy.lostAfter[classOf(node, policy)];
   if (node.heard === undefined) {
     const joinedAgo = Math.max(0, now.wall - node.record.joined);
     return silent(Math.max(policy.graceUntil, now.mono + lostAfter - joinedAgo), now);
   }
+  return knownFor(node, policy, now, lostAfter);
+}
+
+function knownFor(node: Node, policy: Policy, now: Now, lostAfter: number): Presence {
+  if (node.heard === undefined) return silent(policy.graceUntil + lostAfter, now);
   const silentAt = suspectAt(node) as Mono;
   const lostAt = Math.max(node.heard + lostAfter, policy.graceUntil);
   if (now.mono < silentAt) return { state: 'online', changesAt: silentAt };
@@ -48,11 +56,12 @@ export function suspectAt(node: Pick<Node, 'heard' | 'gone' | 'information'>): M
 }
 
 function silent(lostAt: number, now: Now): Presence {
+  if (lostAt === Number.POSITIVE_INFINITY) return { state: 'suspect' };
   return now.mono < lostAt ? { state: 'suspect', changesAt: lostAt as Mono } : { state: 'lost' };
 }
 
 /** As {@link presenceOf}, but one that has not reported since it came back counts as silent: what is on it is old news. */
-export function knowledgeOf(node: Node, policy: Policy, now: Now): Presence {
-  const presence = presenceOf(node, policy, now);
+export function knowledgeOf(node: Node, policy: Policy, now: Now, patience?: number | 'never'): Presence {
+  const presence = presenceOf(node, policy, now, patience);
   return node.stale && presence.state === 'online' ? { state: 'suspect' } : presence;
 }

@@ -4,6 +4,7 @@ import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/na
 import type { Wall } from '../../schemas/ports.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
 import type { Override, Renewals, Seats } from './deviations.ts';
+import type { Lease } from './leases.ts';
 import type { Listing, NodeRecord, Rollout } from './model.ts';
 import type { ScheduleState } from './runs.ts';
 
@@ -80,10 +81,15 @@ export interface Records {
   readonly overrides: Readonly<Record<string, Override>>;
   /** Restarts that are not done. */
   readonly renewals: Readonly<Record<ServiceName, Renewals>>;
-  /** Where the volumes of an instance are. Kept after a delete: whoever deploys it again finds its data. */
+  /**
+   * The node on which an instance was started last: where its volumes are. Kept after a delete: whoever deploys it again finds its
+   * data. Of instances without volumes only where `replace_after` is said.
+   */
   readonly homes: Readonly<Record<InstanceName, NodeId>>;
   /** Jobs with a schedule. */
   readonly schedules: Readonly<Record<ServiceName, ScheduleState>>;
+  /** Who has the lease of an exclusive service, or had it last. Written before the first lease of a copy is given. */
+  readonly leases: Readonly<Record<ServiceName, Omit<Lease, 'granted'>>>;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
 }
@@ -103,5 +109,6 @@ export const emptyRecords: Records = {
   renewals: {},
   homes: {},
   schedules: {},
+  leases: {},
   approvals: [],
 };

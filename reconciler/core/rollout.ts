@@ -34,8 +34,11 @@ export function courseOf(view: View, { spec }: Desired, slots: number, now: Now)
 /** What slots should run: the wanted digest, or the last good one once the wanted one failed. */
 export function targetOf({ spec }: Desired, rollout: Rollout): Target {
   const { good } = rollout;
-  if (rollout.phase === 'rolled_back' && good) return { digest: good.digest, run: good.run, good: good.digest };
-  return { digest: spec.digest, run: spec.run, ...(good ? { good: good.digest } : {}) };
+  const onReturn = spec.disconnect?.on_return;
+  const beside = onReturn === undefined ? {} : { onReturn };
+  if (rollout.phase === 'rolled_back' && good)
+    return { digest: good.digest, run: good.run, good: good.digest, ...beside };
+  return { digest: spec.digest, run: spec.run, ...(good ? { good: good.digest } : {}), ...beside };
 }
 
 /** The rollout after the first failure among the slots, if the wanted digest is still being rolled out. */

@@ -10,6 +10,7 @@ import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
 import { putCopy } from './copy-index.ts';
 import type { Deviation } from './deviations.ts';
+import type { Lease } from './leases.ts';
 import type { Copy, Desired, Fence, Listing, Node, NodeRecord, Rollout, RolloutSeen, World } from './model.ts';
 import { reserve } from './node-events.ts';
 import { indexNode } from './node-index.ts';
@@ -30,6 +31,8 @@ export interface SavedNode {
   readonly stale?: true;
   readonly duplicate?: NonNullable<Node['duplicate']>;
   readonly information?: InformationMessage;
+  /** Header of its last report. */
+  readonly reported?: NonNullable<Node['reported']>;
   readonly part: Part;
   readonly adopted: boolean;
   /** Bytes of its part on the wire. */
@@ -64,6 +67,7 @@ export interface SavedWorld {
   readonly schedules: Named<ScheduleState>;
   readonly tombstones: Named<CopyId>;
   readonly homes: Named<NodeId>;
+  readonly leases: Named<Omit<Lease, 'granted'> & { readonly age?: Age }>;
   readonly ancestry: Named<boolean>;
   readonly heads: Named<string>;
   readonly listings: readonly Listing[];
@@ -85,6 +89,7 @@ export const members = {
   schedules: 'saved',
   tombstones: 'saved',
   homes: 'saved',
+  leases: 'saved',
   ancestry: 'saved',
   heads: 'saved',
   nodes: 'saved',
@@ -123,6 +128,10 @@ export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
     schedules: named(world.schedules),
     tombstones: named(world.tombstones),
     homes: named(world.homes),
+    leases: changed(world.leases, ({ granted, ...lease }) => ({
+      ...lease,
+      ...(granted !== undefined && { age: now - granted }),
+    })),
     ancestry: named(world.ancestry),
     heads: named(world.heads),
     listings: [...world.listed.byName.values()],
@@ -133,7 +142,7 @@ export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
 }
 
 function saveNode({ sizes }: Pick<World, 'sizes'>, node: Node, now: Mono): SavedNode {
-  const { record, heard, gone, stale, duplicate, information, part, adopted } = node;
+  const { record, heard, gone, stale, duplicate, information, reported, part, adopted } = node;
   const { id, name, ordinal, joined, cordon, dialect } = record;
   const size = sizes.get(id);
   return {
@@ -143,6 +152,7 @@ function saveNode({ sizes }: Pick<World, 'sizes'>, node: Node, now: Mono): Saved
     ...(stale && { stale }),
     ...(duplicate && { duplicate }),
     ...(information && { information }),
+    ...(reported && { reported }),
     part,
     adopted,
     ...(size !== undefined && { size }),
@@ -169,6 +179,8 @@ export function restoreWorld(saved: SavedWorld, now: Mono): World {
   for (const [key, state] of Object.entries(saved.schedules)) world.schedules.set(key, state);
   for (const [key, copy] of Object.entries(saved.tombstones)) world.tombstones.set(key, copy);
   for (const [key, node] of Object.entries(saved.homes)) world.homes.set(key, node);
+  for (const [key, { age, ...lease }] of Object.entries(saved.leases))
+    world.leases.set(key, { ...lease, ...(age !== undefined && { granted: (now - age) as Mono }) });
   for (const [key, commit] of Object.entries(saved.heads)) world.heads.set(key, commit);
   for (const [key, is] of Object.entries(saved.ancestry)) world.ancestry.set(key, is);
   for (const [service, nodes] of Object.entries(saved.failures)) {

@@ -28,6 +28,7 @@ const passing: ReadonlySet<string> = new Set<HoldCode>([
   'CANARY',
   'DEPENDENCY_WAITING',
   'SCHEDULED',
+  'LEASE_WAITING',
   'ROLLED_BACK',
   'UPDATE_PAUSED',
   'RECOVERING',
@@ -77,6 +78,7 @@ export function serviceView(input: ViewInput, name: ServiceName): ServiceView | 
     ...judge(input, { name, ...optional('desired', desired), slots, holds }),
     holds,
     overrides: overrideViews(input.view, name),
+    ...outOfReach(input, desired),
     instances: slots.map((slot) => instanceView(input, name, slot)),
     ...optional('schedule', desired && scheduleView(input, desired)),
   };
@@ -96,6 +98,17 @@ export function appViews(services: readonly ServiceView[]): readonly AppView[] {
       outcome: gravity.find((outcome) => own.some((service) => service.outcome === outcome)) ?? 'settled',
     };
   });
+}
+
+/** What its descriptor says about nodes that are out of reach, and who has its lease. */
+function outOfReach({ view }: ViewInput, desired: Desired | undefined): Pick<ServiceView, 'disconnect' | 'exclusive'> {
+  const { disconnect, exclusive, name = '' } = desired?.spec ?? {};
+  const lease = exclusive && view.leases.get(name);
+  const node = lease && (view.nodes.get(lease.node)?.record.name ?? lease.node);
+  return {
+    ...(disconnect ? { disconnect: { on_return: 'replacement', ...disconnect } } : {}),
+    ...(exclusive ? { exclusive: { ...exclusive, ...optional('copy', lease?.copy), ...optional('node', node) } } : {}),
+  };
 }
 
 function appOf(name: ServiceName): string {

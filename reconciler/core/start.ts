@@ -1,6 +1,7 @@
 /** Starts of copies: where, and whether at once or prepared for a swap. */
 import type { Hold } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
+import { asksOf, isPlaced, optionalAway } from './away.ts';
 import type { PlaceRequest } from './candidates.ts';
 import type { SlotState, Target } from './classify.ts';
 import { portKeys } from './copy-index.ts';
@@ -68,7 +69,8 @@ export function placeUpdate(context: SlotsContext, slot: SlotState, placer: Plac
 function placeMove(context: SlotsContext, slot: SlotState, placer: Placer, why: string): Outcome {
   const { target, desired } = context;
   const request = requestOf(context, slot, target);
-  const isAlone = desired.spec.update.order !== 'start_first' && portKeys(target.run).length === 0;
+  const { exclusive, update } = desired.spec;
+  const isAlone = exclusive !== undefined || (update.order !== 'start_first' && portKeys(target.run).length === 0);
   const beside = isAlone ? undefined : placer.place(request);
   if (beside && (beside.kind === 'placed' || beside.hold.code !== 'PORT_CONFLICT')) {
     return outcome(context, slot, target, beside, { want: 'run', why });
@@ -95,6 +97,7 @@ function requestOf({ desired }: SlotsContext, slot: SlotState, target: Target): 
     digest: target.digest,
     placement: desired.spec.placement,
     needs: desired.spec.needs,
+    asks: asksOf(desired.spec),
     ...(only === undefined ? {} : { only: new Set([only]) }),
   };
 }
@@ -118,6 +121,8 @@ function outcome(
     runtime: placed.runtime,
     source: desired.source,
     ...placed.beside,
+    ...optionalAway(desired.spec),
+    ...(isPlaced(desired.spec, target.run) ? { placed: true } : {}),
     why: `${how.why}; ${placed.why}`,
   };
   const hold: Hold = { code: 'IN_PROGRESS', subject: slot.instance, message: how.why };

@@ -19,6 +19,7 @@ export function deadlineOf(copy: Seen, spec: ServiceSpec, seen: RolloutSeen): Mo
 /** The last step of a copy that we wait for; undefined: we know nothing of it, or it waits for us. */
 function lastStepOf({ copy, job }: Seen, seen: RolloutSeen): Mono | undefined {
   if (copy.report?.status === 'unknown' || (job.want === 'prepared' && isPrepared(copy))) return undefined;
+  if (copy.report?.reason?.code === 'LEASE_WAITING') return undefined;
   const { progress, report } = copy;
   if (progress === undefined) return report && seen.at;
   return seen.restored ? progress : (Math.max(progress, seen.at) as Mono);

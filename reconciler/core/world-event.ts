@@ -6,6 +6,7 @@ import type { Mono } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import type { Deviation } from './deviations.ts';
+import type { Lease } from './leases.ts';
 import type { Desired, Listing, Node, NodeRecord, Rollout } from './model.ts';
 import type { ScheduleState } from './runs.ts';
 
@@ -71,4 +72,6 @@ export type WorldEvent =
   | { readonly kind: 'presence'; readonly node: NodeId }
   /** Where the volumes of an instance are, as records/ has it. */
   | { readonly kind: 'home'; readonly instance: InstanceName; readonly node: NodeId }
+  /** Who has the lease of an exclusive service; absent: nobody, and nobody's copy can run. */
+  | { readonly kind: 'lease'; readonly service: ServiceName; readonly lease?: Lease }
   | { readonly kind: 'recovered' };

@@ -21,7 +21,6 @@ import {
 } from './node-events.ts';
 import { cloneNodeIndex, createNodeIndex, indexLabels } from './node-index.ts';
 import { cloneSigns, createSigns } from './signs.ts';
-import { hasVolumes } from './volumes.ts';
 import { wantedOf } from './wanted.ts';
 import type { WorldEvent } from './world-event.ts';
 
@@ -50,6 +49,7 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     schedules: new Map(),
     tombstones: new Map(),
     homes: new Map(),
+    leases: new Map(),
     ancestry: new Map(),
     heads: new Map(),
     nodes: new Map(),
@@ -88,6 +88,7 @@ export function cloneWorld(world: Readonly<World>): World {
     schedules: new Map(world.schedules),
     tombstones: new Map(world.tombstones),
     homes: new Map(world.homes),
+    leases: new Map(world.leases),
     ancestry: new Map(world.ancestry),
     heads: new Map(world.heads),
     nodes: new Map(world.nodes),
@@ -171,6 +172,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
   },
   waiting: waitingIs,
   home: (world, { instance, node }) => void world.homes.set(instance, node),
+  lease: leaseIs,
   recovered: (world) => {
     world.recovering = false;
     dirtyAll(world, world.desired.keys());
@@ -189,7 +191,7 @@ function promise(world: World, { action, at }: Of<'promised'>): Promised | undef
   if (!before) return undefined;
   world.fence = { ...world.fence, gen: world.fence.gen + 1 };
   const copy = action.kind === 'start' ? copyId(world.fence) : action.copy;
-  if (action.kind === 'start' && hasVolumes(action.run)) world.homes.set(action.instance, action.node);
+  if (action.kind === 'start' && action.placed) world.homes.set(action.instance, action.node);
   const change = changeFor(action, before, copy);
   const after = change ? changePart(before, change, world.fence) : { ...before, fence: world.fence };
   setPart(world, action.node, after, at);
@@ -200,14 +202,17 @@ function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undef
   const { instance } = action;
   if (action.kind === 'drop') return { kind: 'drop', instance, copy };
   if (action.kind === 'start') {
-    const { want, digest, runtime, source, run, reserves, variables } = action;
-    const beside = { ...(reserves && { reserves }), ...(variables && { variables }) };
+    const { want, digest, runtime, source, run, reserves, variables, away } = action;
+    const beside = { ...(reserves && { reserves }), ...(variables && { variables }), ...(away && { away }) };
     return { kind: 'upsert', job: { instance, copy, want, digest, runtime, source, ...beside }, document: run };
   }
   const job = part.jobs.find((one) => one.instance === instance && one.copy === copy);
   const document = job && part.documents[job.digest];
   if (!job || !document) return undefined;
-  return { kind: 'upsert', job: { ...job, want: action.want, source: action.source ?? job.source }, document };
+  const { away: before, ...rest } = job;
+  const away = action.away ?? before;
+  const next = { ...rest, want: action.want, source: action.source ?? job.source };
+  return { kind: 'upsert', job: away && away !== 'always' ? { ...next, away } : next, document };
 }
 
 function rolloutIs(world: World, { service, rollout, at, restored }: Of<'rollout'>): void {
@@ -230,6 +235,13 @@ function waitingIs(world: World, { service, waits, for: names = [] }: Of<'waitin
     else world.awaited.delete(name);
   }
   for (const name of names) world.awaited.set(name, new Set([...(world.awaited.get(name) ?? []), service]));
+}
+
+/** A lease that is given again is no news; another holder is. */
+function leaseIs(world: World, { service, lease }: Of<'lease'>): void {
+  const before = world.leases.get(service);
+  put(world.leases, service, lease);
+  if (before?.instance !== lease?.instance || before?.copy !== lease?.copy) world.dirty.add(service);
 }
 
 /** A new head makes what is known about ancestors of the old one worthless. */

@@ -119,5 +119,6 @@ export const RecordsSchema = Type.Object({
   renewals: Type.Optional(map(map(text))),
   homes: Type.Optional(map(text)),
   schedules: Type.Optional(map(schedule)),
+  leases: Type.Optional(map(Type.Object({ instance: text, copy: text, node: text, ms: count, wait: count }))),
   approvals: Type.Array(text),
 });

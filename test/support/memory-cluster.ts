@@ -96,7 +96,6 @@ export async function createMemoryCluster(options: {
   const log: string[] = [];
   const fatal: string[] = [];
   const nodes: MemoryNode[] = [];
-  let processes = 0;
   const disk: Disk = { records: emptyRecords, full: false, saves: 0, onSave: () => undefined };
   const { settings, problems } = parseClusterSettings(
     options.settings ?? 'cluster: test\nnode_class: lan\ncpu_overcommit: 16\n',
@@ -120,7 +119,6 @@ export async function createMemoryCluster(options: {
     readonly ends: string[];
   }
   const createProcess = async (id: string, { disk: on, state, keys, process, ends }: Body): Promise<Reconciler> => {
-    processes += 1;
     const deps: ReconcilerDeps = {
       settings,
       clock: process.clock(clock),
@@ -174,7 +172,6 @@ export async function createMemoryCluster(options: {
           ((topic, message) =>
             verifyMessage({ cluster: 'test', keys: { [keys.kid]: keys.publicKey } }, topic, message)),
         streams: streams.opener(id),
-        boot: () => `boot-${processes}`,
         onConnected: () => {
           if (authority === 'cluster') return;
           const renewed = cluster.reconciler.control.register({ id, name, ip, port: 0 }, `1.${id}`);

@@ -13,6 +13,10 @@ export interface MemoryNode {
   readonly tag: string;
   readonly runtime: FakeRuntime;
   readonly files: MemoryFiles;
+  /** The machine loses power, and starts. */
+  boot(): Promise<void>;
+  /** The machine slept so long: of its clocks only the one since boot counted it. */
+  sleep(ms: number): void;
   /** Ends the agent without a word; copies live on unless `withCopies`. */
   kill(withCopies?: boolean): void;
   /** Starts an agent on what is on its disk. */
@@ -28,7 +32,6 @@ export interface NodeSite extends Pick<AgentDeps, 'grants' | 'verify'> {
   bus(tag: string): Bus;
   kill(tag: string): void;
   readonly streams: AgentDeps['streams'];
-  readonly boot: () => string;
   readonly onConnected?: () => void;
   readonly trace: AgentDeps['trace'];
   readonly engine?: Partial<FakeRuntimeOptions>;
@@ -51,6 +54,9 @@ export function createMemoryNode({ name, id, ip, authority, tag = id }: NodeIden
   const runtime = createFakeRuntime({ clock, ip, ...site.engine });
   const files = createMemoryFiles();
   let agent: Agent | undefined;
+  let boots = 0;
+  let booted = -60_000;
+  let slept = 0;
   return {
     name,
     id,
@@ -67,12 +73,24 @@ export function createMemoryNode({ name, id, ip, authority, tag = id }: NodeIden
       agent = undefined;
       if (withCopies) for (const copy of runtime.copies.values()) runtime.vanish(copy);
     },
+    boot() {
+      this.kill();
+      runtime.powerCut();
+      boots += 1;
+      booted = clock.now().mono;
+      slept = 0;
+      return this.start();
+    },
+    sleep(ms) {
+      slept += ms;
+    },
     async start() {
       const deps: AgentDeps = {
         grants: site.grants ?? [],
         identity: { id, name, cluster: 'test' },
         authority,
-        profile: { ip, labels: {}, arch: 'amd64', version: '0.1.0', beat: 5_000, boot: site.boot() },
+        profile: { ip, labels: {}, arch: 'amd64', version: '0.1.0', beat: 5_000, boot: `boot-${boots}` },
+        uptime: () => clock.now().mono - booted + slept,
         clock,
         random,
         bus: site.bus(tag),

@@ -51,7 +51,7 @@ describe('the configuration of NATS', () => {
     ]);
     expect(users).toContain('password: "p\\"1"');
     expect(users).toContain(
-      '{user: "aaaaaaaaaaaaaaaa", password: "p2", permissions: {publish: {allow: ["nodes.aaaaaaaaaaaaaaaa.information", "nodes.aaaaaaaaaaaaaaaa.instances.*", "nodes.aaaaaaaaaaaaaaaa.online"]}, subscribe: {allow: ["nodes.aaaaaaaaaaaaaaaa.assignment.*", "nodes.aaaaaaaaaaaaaaaa.controls", "nodes.aaaaaaaaaaaaaaaa.requests", "$MQTT.sub.>"]}}}',
+      '{user: "aaaaaaaaaaaaaaaa", password: "p2", permissions: {publish: {allow: ["nodes.aaaaaaaaaaaaaaaa.information", "nodes.aaaaaaaaaaaaaaaa.instances.*", "nodes.aaaaaaaaaaaaaaaa.online"]}, subscribe: {allow: ["nodes.aaaaaaaaaaaaaaaa.assignment.*", "nodes.aaaaaaaaaaaaaaaa.controls", "nodes.aaaaaaaaaaaaaaaa.lease", "nodes.aaaaaaaaaaaaaaaa.requests", "$MQTT.sub.>"]}}}',
     );
     expect(users).toContain(
       '{user: "operator", password: "p3", permissions: {publish: {allow: ["clusters.edge.controls"]}, subscribe: {allow: ["$MQTT.sub.>"]}}}',

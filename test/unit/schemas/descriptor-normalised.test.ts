@@ -39,6 +39,8 @@ describe('the normalised form', () => {
       ],
     ),
     arch: maybe(fc.subarray(['amd64', 'aarch64', 'riscv64'])),
+    on_disconnect: maybe(fc.record({ stop_after: fc.constantFrom(undefined, '1m', 'never') })),
+    on_return: fc.constantFrom(undefined, 'replacement'),
     spread: maybe(fc.constantFrom([], [{ label: 'zone' }, { label: 'rack', required: true }])),
   });
 

@@ -54,7 +54,7 @@ const cases: fc.Arbitrary<Case> = fc
   });
 
 function memory(more: Partial<Memory> = {}): Memory {
-  return { copies: new Map(), busy: new Map(), stale: new Set(), images: new Map(), ...more };
+  return { copies: new Map(), busy: new Map(), stale: new Set(), images: new Map(), limits: new Map(), ...more };
 }
 
 const actualOf = (copies: ReadonlyMap<string, ActualCopy> | 'unknown'): ReadonlyMap<RuntimeName, typeof copies> =>

@@ -31,7 +31,7 @@ function reported({ want = 'run', run = container('web:1'), found, memory, step,
   const actual = new Map<RuntimeName, RuntimeCopies>(engine === 'missing' ? [] : [['docker', copies]]);
   const busy = new Map(step ? [[keyText(key), { kind: step, ...key, digest: job.digest, run, grace: 1 } as Step]] : []);
   const remembered = new Map(memory ? [[keyText(key), { ...blankMemory, ...memory }]] : []);
-  const state: Memory = { copies: remembered, busy, stale: new Set(), images: new Map() };
+  const state: Memory = { copies: remembered, busy, stale: new Set(), images: new Map(), limits: new Map() };
   const [one] = report(ledger, actual, state, now);
   if (!one) throw new Error('nothing was reported');
   return one;
@@ -86,7 +86,7 @@ describe('status', () => {
     const run: RunSpec = { virtualization: 'process', code: '/bin/true' };
     const job = { ...jobOf(instance, '1.1', run), runtime: 'process' as const };
     const ledger = partOf({ epoch: 1, gen: 1, by: 'x' }, [[job, run]]);
-    const none: Memory = { copies: new Map(), busy: new Map(), stale: new Set(), images: new Map() };
+    const none: Memory = { copies: new Map(), busy: new Map(), stale: new Set(), images: new Map(), limits: new Map() };
     expect(report(ledger, new Map([['docker', new Map()]]), none, now)[0]).toMatchObject({
       status: 'failed',
       reason: { code: 'PROCESS_NOT_ALLOWED' },
@@ -116,7 +116,7 @@ describe('what else is said', () => {
       ['a', { ...plain, copy: '1.5' }],
       ['b', { ...plain, copy: '1.6' }],
     ]);
-    const none: Memory = { copies: new Map(), busy: new Map(), stale: new Set(), images: new Map() };
+    const none: Memory = { copies: new Map(), busy: new Map(), stale: new Set(), images: new Map(), limits: new Map() };
     expect(
       report(ledger, new Map([['docker', copies]]), none, now).map(({ copy, status, want }) => [copy, status, want]),
     ).toEqual([

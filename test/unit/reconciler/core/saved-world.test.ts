@@ -51,7 +51,7 @@ const sorted = (value: unknown): unknown =>
 
 /** Nodes without what only the loop reads. */
 function planned(world: World): World {
-  const nodes = [...world.nodes].map(([id, { online: _online, reported: _reported, record, ...node }]) => {
+  const nodes = [...world.nodes].map(([id, { online: _online, record, ...node }]) => {
     const { id: _id, name, ordinal, joined, cordon, dialect } = record;
     return [
       id,
