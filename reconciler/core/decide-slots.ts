@@ -71,8 +71,13 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   const slots = filed.map(({ slot }) => slot);
   const rules = rulesOf(context, stopRule(context, slots, new Set(nowhere)));
   const decisions = filed.map((one) => decideSlot(name, one, rules));
-  const counted = (as: Decision['counts']): number => decisions.filter(({ counts }) => counts === as).length;
-  const updates = updateNext(context, inBucket('outdated'), counted('updating'), placer);
+  const counted = (as: Decision['counts']): readonly Decision[] => decisions.filter(({ counts }) => counts === as);
+  const settled = counted('settled').length;
+  const updating = counted('updating');
+  // Prepared, and waiting for others to serve: such a turn must not keep those others from theirs.
+  const queued = updating.filter(({ holds }) => holds.some(({ code }) => code === 'UPDATE_QUEUED'));
+  const turns = { taken: updating.length, queued: queued.length };
+  const updates = updateNext(context, inBucket('outdated'), turns, placer);
 
   const all = [...decisions, ...missing.map(({ part }) => part), updates];
   const wakeAt = earliest(canary?.passesAt, ...all.map((part) => part.wakeAt));
@@ -80,8 +85,8 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   return {
     actions: all.flatMap((part) => part.actions),
     holds: all.flatMap((part) => part.holds),
-    settled: counted('settled'),
-    open: filed.length - counted('settled') - excused,
+    settled,
+    open: filed.length - settled - excused,
     noticed: decisions.flatMap(({ noticed }) => noticed ?? []),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
@@ -203,8 +208,14 @@ function mayRunUnseen({ view, rollout }: SlotsContext): boolean {
   return rollout.phase !== 'progressing' && view.signs.unheard.size > 0;
 }
 
+/** Slots that are being updated; `queued`: those of them that go on with the old copy until other slots serve. */
+interface Turns {
+  readonly taken: number;
+  readonly queued: number;
+}
+
 /** Begins as many updates as may be under way at once: what is not healthy first, then by slot. */
-function updateNext(context: SlotsContext, outdated: readonly SlotState[], updating: number, placer: Placer): Part {
+function updateNext(context: SlotsContext, outdated: readonly SlotState[], turns: Turns, placer: Placer): Part {
   if (context.rollout.phase === 'paused') return { actions: [], holds: outdated.flatMap(currentHolds) };
   const limit = limitOf(context);
   const { canary } = context;
@@ -214,9 +225,9 @@ function updateNext(context: SlotsContext, outdated: readonly SlotState[], updat
     .sort((a, b) => Number(isFine(a)) - Number(isFine(b)) || a.slot - b.slot);
   const actions: Action[] = [];
   const holds: Hold[] = canary ? waiting.map((slot) => canaryHold(slot, canary)) : [];
-  let underWay = updating;
+  let underWay = turns.taken;
   for (const slot of order) {
-    if (underWay >= limit) {
+    if (underWay - (isFine(slot) ? 0 : turns.queued) >= limit) {
       holds.push(queuedHold(slot, underWay, limit));
       continue;
     }

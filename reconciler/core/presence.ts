@@ -35,7 +35,7 @@ export function presenceOf(node: Node, policy: Policy, now: Now, patience?: numb
   if (patience !== undefined) return knownFor(node, policy, now, patience);
   const lostAfter = policy.lostAfter[classOf(node, policy)];
   if (node.heard === undefined) {
-    const joinedAgo = Math.max(0, now.wall - node.record.joined);
+    const joinedAgo = sinceJoined(node, lostAfter, now);
     return silent(Math.max(policy.graceUntil, now.mono + lostAfter - joinedAgo), now);
   }
   return knownFor(node, policy, now, lostAfter);
@@ -53,6 +53,12 @@ function knownFor(node: Node, policy: Policy, now: Now, lostAfter: number): Pres
 export function suspectAt(node: Pick<Node, 'heard' | 'gone' | 'information'>): Mono | undefined {
   if (node.heard === undefined) return undefined;
   return node.gone ? node.gone.at : ((node.heard + (2 + jitter) * beatOf(node)) as Mono);
+}
+
+/** ms. A clock that went back by more than anybody waits does not make it new: it is as if it had joined long ago. */
+function sinceJoined({ record }: Node, lostAfter: number, { wall }: Now): number {
+  const ago = wall - record.joined;
+  return ago < -lostAfter ? Number.POSITIVE_INFINITY : Math.max(0, ago);
 }
 
 function silent(lostAt: number, now: Now): Presence {

@@ -19,6 +19,8 @@ export interface Fleet extends TestCluster {
   cut(n: number): void;
   /** Node n is heard again; after `kill` with nothing running but what its part says. */
   revive(n: number): void;
+  /** From now on copies of this code crash on node n. */
+  spoil(n: number, code: string): void;
   /** Time passes, agents take one step and report, and plans are carried out. Answers the plans. */
   tick(ms: number): Plan[];
   /** Ticks until `ms` have passed. */
@@ -39,6 +41,7 @@ const runs: ReadonlySet<string> = new Set(['starting', 'running', 'crash_loop'])
 export function aFleet(nodes: number, policy: Policy = aPolicy()): Fleet {
   const cluster = aCluster();
   const agents = new Map<number, Agent>();
+  const spoilt = new Set<string>();
   let time = 0;
 
   const report = (n: number, agent: Agent): void => {
@@ -60,7 +63,7 @@ export function aFleet(nodes: number, policy: Policy = aPolicy()): Fleet {
       const copy = agent.copies.get(`${job.instance}/${job.copy}`);
       if (!copy) continue;
       const code = part?.documents[job.digest]?.code ?? '';
-      const next = nextStatus(copy.status, job.want, code.startsWith('bad'));
+      const next = nextStatus(copy.status, job.want, code.startsWith('bad') || spoilt.has(`${n} ${code}`));
       if (next !== copy.status) Object.assign(copy, { status: next, since: time });
     }
   };
@@ -103,6 +106,7 @@ export function aFleet(nodes: number, policy: Policy = aPolicy()): Fleet {
       const agent = agents.get(n);
       if (agent) agent.connected = true;
     },
+    spoil: (n, code) => void spoilt.add(`${n} ${code}`),
     tick,
     run(ms, by = 1_000) {
       const plans: Plan[] = [];

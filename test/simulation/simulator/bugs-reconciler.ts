@@ -118,13 +118,14 @@ export const reconcilerBugs: readonly Bug[] = [
   {
     name: 'reconciler: the head is asked from a stale mirror',
     reconciler(deps, { dice }) {
-      let last: string | undefined;
+      let newest: string | undefined;
+      let older: string | undefined;
       return withGit(deps, (git) => ({
         async head(signal) {
           const head = await git.head(signal);
-          const stale = last !== undefined && dice.chance(0.3) ? last : head;
-          last = head;
-          return stale;
+          if (head !== newest) older = newest;
+          newest = head;
+          return older !== undefined && dice.chance(0.3) ? older : head;
         },
       }));
     },

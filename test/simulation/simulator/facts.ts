@@ -45,6 +45,8 @@ export interface Facts {
   readonly troubles: Set<string>;
   /** When something last went wrong, anywhere. */
   troubledAt: number;
+  /** Instance -> when the reconciler decided to start a copy of it: it may be said later, when its disk takes it. */
+  readonly decided: Map<string, number>;
   /** The reconciler that the cluster shows is the one that runs. */
   isReady: boolean;
   /** Commits in the order in which they were pushed. */
@@ -64,6 +66,7 @@ export function createFacts(): Facts {
     heard: new Map(),
     troubles: new Set(),
     troubledAt: 0,
+    decided: new Map(),
     isReady: false,
     commits: [],
     answered: new Map(),

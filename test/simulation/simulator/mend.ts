@@ -17,6 +17,7 @@ export function mend(world: World): void {
   for (const machine of facts.machines.values()) {
     machine.disk.full = false;
     machine.runtime.engine('up');
+    machine.hurtAt = cluster.clock.now().mono;
     if (machine.isCut) cluster.broker.heal(machine.tag);
     machine.isCut = false;
   }

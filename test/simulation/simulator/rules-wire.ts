@@ -72,7 +72,8 @@ export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
   /** A slot whose copy is on a silent node is missing only once that node is lost, and not while most nodes are silent. */
   const newCopy = ({ job }: ControlMessage): void => {
     const cluster = deps.cluster();
-    if (!cluster) return;
+    // What was decided a while ago was right then.
+    if (!cluster || now() - (facts.decided.get(job.name) ?? 0) > 1_000) return;
     const nodes = cluster.reconciler.control.nodes();
     const states = new Map(nodes.map((node) => [node.id ?? '', node.state]));
     const holders = [...promised].filter(([, jobs]) =>

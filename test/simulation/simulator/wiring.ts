@@ -96,7 +96,9 @@ export function createWires(deps: WiringDeps): Wires {
       bus: brainBus(plain.bus, () => process.alive),
       sources: plain.sources.map((source) => ({ ...source, git: slowGit(source.git, latency, () => process.alive) })),
       log: (level, event, fields) => {
-        if (process.alive) witness.saw(`reconciler ${level} ${event} ${JSON.stringify(fields ?? {}).slice(0, 160)}`);
+        if (!process.alive) return;
+        if (event === 'instance_started') facts.decided.set(String(fields?.['subject']), clock.now().mono);
+        witness.saw(`reconciler ${level} ${event} ${JSON.stringify(fields ?? {}).slice(0, 160)}`);
       },
     };
     return bug?.reconciler?.(wired, { clock, dice }) ?? wired;

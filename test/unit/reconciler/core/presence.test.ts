@@ -4,6 +4,7 @@ import type { Node } from '../../../../reconciler/core/model.ts';
 import { presenceOf } from '../../../../reconciler/core/presence.ts';
 import { createSigns, massLoss, noteSigns, silence } from '../../../../reconciler/core/signs.ts';
 import { emptyPart } from '../../../../schemas/assignment.ts';
+import type { Wall } from '../../../../schemas/ports.ts';
 import { aNodeRecord, aPolicy, at, information } from '../../../support/builders.ts';
 
 const policy = aPolicy();
@@ -57,6 +58,14 @@ describe('presence', () => {
     const { heard: _heard, ...fresh } = node();
     expect(presenceOf(fresh, policy, at(14_999)).state).toBe('suspect');
     expect(presenceOf(fresh, policy, at(15_000)).state).toBe('lost');
+  });
+
+  it('of a node never heard does not begin anew when the wall clock goes back', () => {
+    const { heard: _heard, ...fresh } = node();
+    const graceful = aPolicy({ graceUntil: at(20_000).mono });
+    const later = (ms: number, jump: number) => ({ ...at(ms), wall: (at(ms).wall + jump) as Wall });
+    expect(presenceOf(fresh, graceful, later(19_999, -86_400_000)).state).toBe('suspect');
+    expect(presenceOf(fresh, graceful, later(20_000, -86_400_000)).state).toBe('lost');
   });
 });
 

@@ -354,3 +354,18 @@ describe('another source', () => {
     expect(copies(fleet)).toEqual(['0 app:1 run']);
   });
 });
+
+describe('an instance that does not serve', () => {
+  it('has its turn although another one has it, which goes on until the first serves', () => {
+    const { fleet, push } = settled(2, 2, { order: 'stop_first', settle: 1_000 });
+    push('app:2');
+    fleet.tick(10);
+    expect(copies(fleet)).toEqual(['0 app:1 run', '0 app:2 prepared', '1 app:1 run']);
+    fleet.spoil(2, 'app:1');
+    fleet.tick(10);
+    expect(copies(fleet, true)).toContain('1 app:1 run crash_loop');
+    fleet.run(20_000);
+    expect(copies(fleet)).toEqual(['0 app:2 run', '1 app:2 run']);
+    expect(phase(fleet)).toBe('settled');
+  });
+});
