@@ -2,6 +2,7 @@
 import type { BusMessage } from '../../../schemas/ports.ts';
 import type { ServiceView } from '../../../schemas/views.ts';
 import { runningOf } from './facts.ts';
+import { serviceOf } from './names.ts';
 import type { RuleDeps } from './rules.ts';
 import type { WireRules } from './rules-wire.ts';
 
@@ -53,11 +54,15 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
         ?.reconciler.control.nodes()
         .flatMap(({ id, state }) => (id !== undefined && state === 'online' ? [id] : [])),
     );
+    // Where the source could not be read since the start, nothing is taken away.
+    const services = deps.cluster()?.reconciler.control.services() ?? [];
+    const unread = new Set(services.flatMap(({ name, outcome }) => (outcome === 'orphaned' ? [name] : [])));
     const counts = new Map<string, number>();
     for (const [node, jobs] of wire.promised) {
       if (!online.has(node)) continue;
       for (const job of jobs) {
-        if (job.want === 'run') counts.set(job.instance, (counts.get(job.instance) ?? 0) + 1);
+        if (job.want === 'run' && !unread.has(serviceOf(job.instance)))
+          counts.set(job.instance, (counts.get(job.instance) ?? 0) + 1);
       }
     }
     for (const instance of crowded.keys()) if ((counts.get(instance) ?? 0) <= 2) crowded.delete(instance);
@@ -68,9 +73,18 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
       if (now() - since > surplusFor && !facts.troubles.has('full disk of the reconciler'))
         witness.broken(
           'P5 never more than wanted and surge',
-          `${instance} is to run ${count} times on nodes that are there`,
+          `${instance} is to run ${count} times on nodes that are there; ${tell(instance)}`,
         );
     }
+  };
+  /** What the reconciler says of it. */
+  const tell = (instance: string): string => {
+    const service = deps
+      .cluster()
+      ?.reconciler.control.services()
+      .find(({ name }) => name === serviceOf(instance));
+    const holds = service?.holds.map(({ code, subject, message }) => `${code} ${subject}: ${message}`) ?? [];
+    return `${service?.name} is ${service?.outcome}: ${service?.message}; ${holds.join('; ')}`;
   };
   const lookAtServices = (services: readonly ServiceView[]): void => {
     for (const { name, outcome, digest, instances } of services) {

@@ -72,8 +72,8 @@ export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
   /** A slot whose copy is on a silent node is missing only once that node is lost, and not while most nodes are silent. */
   const newCopy = ({ job }: ControlMessage): void => {
     const cluster = deps.cluster();
-    // What was decided a while ago was right then.
-    if (!cluster || now() - (facts.decided.get(job.name) ?? 0) > 1_000) return;
+    // What was decided before a save was right then.
+    if (!cluster || now() !== facts.decided.get(job.name)) return;
     const nodes = cluster.reconciler.control.nodes();
     const states = new Map(nodes.map((node) => [node.id ?? '', node.state]));
     const holders = [...promised].filter(([, jobs]) =>
@@ -106,7 +106,7 @@ export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
     for (const job of machine ? (lastJobs.get(node) ?? []) : []) {
       if (!machine || job.want !== 'run' || !anchors.has(serviceOf(job.instance))) continue;
       const next = jobs.find((one) => one.instance === job.instance && one.copy === job.copy);
-      if (next?.want === 'run' || machine.wiped) continue;
+      if (next?.want === 'run' || machine.wiped || facts.machines.has(`${node}.clone`)) continue;
       // What nobody can see counts for less than what is newer.
       if (facts.troubles.has(`engine of ${machine.name}`) || now() - machine.hurtAt < unseen) continue;
       if (machine.runtime.copies.get(`${job.instance}/${job.copy}`)?.state !== 'running') continue;
