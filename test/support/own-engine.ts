@@ -129,6 +129,7 @@ export async function startOwnEngine(options: OwnEngineOptions = {}): Promise<Ow
       const ended = [end(engine, 'SIGKILL'), end(containerd, 'SIGKILL')];
       for (const pid of pids) killNow(pid);
       await Promise.all(ended);
+      await removeSockets(folder);
     },
     start(more = {}) {
       env = { ...env, ...more };
@@ -165,6 +166,15 @@ export async function containersBelow(folder: string): Promise<number[]> {
     found.push(...children.trim().split(' ').filter(Boolean).map(Number), Number(pid));
   }
   return found;
+}
+
+/** Sockets of the shims of such an engine: they lie in a folder of the whole machine, and nobody removes those of a shim that was killed. */
+export async function removeSockets(folder: string): Promise<void> {
+  const tasks = join(folder, 'containerd-state', 'io.containerd.runtime.v2.task', 'moby');
+  for (const task of await readdir(tasks).catch(() => [])) {
+    const address = await readFile(join(tasks, task, 'address'), 'utf8').catch(() => '');
+    if (address.startsWith('unix://')) await rm(address.trim().slice('unix://'.length), { force: true });
+  }
 }
 
 /** SIGKILL; whoever ended by itself is no failure. */

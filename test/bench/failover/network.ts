@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '../../support/eventually.ts';
-import { containersBelow, killNow, systemPath, unmountBelow } from '../../support/own-engine.ts';
+import { containersBelow, killNow, removeSockets, systemPath, unmountBelow } from '../../support/own-engine.ts';
 
 const run = promisify(execFile);
 const prefix = 'oakf';
@@ -90,6 +90,7 @@ export async function removeTraces(mark: string): Promise<void> {
     },
     { what },
   );
+  for (const host of await namesIn(folder)) await removeSockets(join(folder, host));
   await unmountBelow(folder);
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   // Before the namespace with its other end, which goes on in the background.
