@@ -158,7 +158,10 @@ describe('bodies', () => {
     const removed: string[] = [];
     const control = {
       nodes: () => [fakeNode('pump-12', { id: 'pump-12' })],
-      removeNode: async (id: string) => ({ removed: (removed.push(id), id) }),
+      removeNode: async (id: string) => {
+        removed.push(id);
+        return { removed: id };
+      },
     };
     await api(control).post('/v1/nodes/pump-1/remove');
     const status = { ...fakeControlPlane().status(), conditions: [problem('RECORDS_MISSING', 'node pump-1')] };
