@@ -122,6 +122,8 @@ async function removeLabelled(docker: ComposeProject['docker'], filter: string):
   if (containers.length > 0) await docker('rm', '--force', ...containers);
   const networks = await ids('network', 'ls');
   if (networks.length > 0) await docker('network', 'rm', ...networks);
+  const volumes = await ids('volume', 'ls');
+  if (volumes.length > 0) await docker('volume', 'rm', ...volumes);
 }
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<Ran> {
