@@ -9,7 +9,7 @@ import { signMessage } from '../schemas/io/signatures.ts';
 import { type AssignmentMessage, type ControlMessage, type Job, messageVersion } from '../schemas/messages.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { RunSpec } from '../schemas/spec.ts';
-import { topic } from '../schemas/topics.ts';
+import { mostParts, topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import type { Action } from './core/action.ts';
 import { createOutbox } from './outbox.ts';
@@ -96,8 +96,9 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
     },
     republish: outbox.repeated,
     clear(node) {
-      for (const row of ['assignment', 'instances', 'online'] as const) {
-        deps.bus.publish(topic(node, row, 0), '', { qos: 1, retain: true });
+      const parts = Array.from({ length: mostParts }, (_, part) => topic(node, 'instances', part));
+      for (const on of [topic(node, 'assignment'), topic(node, 'online'), ...parts]) {
+        deps.bus.publish(on, '', { qos: 1, retain: true });
       }
     },
     stop: outbox.stop,

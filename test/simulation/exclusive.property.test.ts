@@ -4,7 +4,7 @@ import { isProblemError } from '../../schemas/problem.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { createSeededRandom } from '../support/virtual-clock.ts';
 
-const seeds = Number(process.env['OAKCTL_EXCLUSIVE_SEEDS'] ?? 40);
+const seeds = Number(process.env['OAKCTL_EXCLUSIVE_SEEDS'] ?? 25);
 const firstSeed = Number(process.env['OAKCTL_EXCLUSIVE_SEED'] ?? 1);
 const steps = 40;
 const workers = 3;
@@ -34,6 +34,14 @@ function text(code: number): string {
 function ask(cluster: MemoryCluster, request: (control: ControlPlane) => Promise<unknown>): void {
   request(cluster.reconciler.control).catch((error: unknown) => {
     if (!isProblemError(error)) throw error;
+  });
+}
+
+/** As a service manager does: one that cannot write at its start ends, and is started again. */
+function startAgain(cluster: MemoryCluster): void {
+  cluster.startReconciler().catch((error: unknown) => {
+    if (!isProblemError(error)) throw error;
+    cluster.clock.after(1_000, () => startAgain(cluster));
   });
 }
 
@@ -73,7 +81,7 @@ const actions: Readonly<Record<string, (run: Run) => Promise<void> | void>> = {
     cluster.killReconciler();
     await cluster.clock.advance(pick(3) * 7_000);
     if (pick(3) === 0) cluster.state.content.clear();
-    void cluster.startReconciler();
+    startAgain(cluster);
   },
   diskFull: async ({ cluster, pick }) => {
     cluster.disk.full = true;
@@ -92,7 +100,7 @@ const actions: Readonly<Record<string, (run: Run) => Promise<void> | void>> = {
     cluster.disk.onSave = (number) => {
       if (number !== at) return;
       cluster.killReconciler();
-      void cluster.startReconciler();
+      startAgain(cluster);
     };
   },
 };
@@ -157,18 +165,22 @@ function isSettled(cluster: MemoryCluster): boolean {
 }
 
 describe('an exclusive service, whatever happens', () => {
-  it(`never runs twice, and runs in the end (${seeds} seeds)`, async () => {
-    const failures: string[] = [];
-    let starts = 0;
-    for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
-      await play(seed).then(
-        (count) => {
-          starts += count;
-        },
-        (error: unknown) => failures.push(String(error)),
-      );
-    }
-    expect(failures.join('\n\n')).toBe('');
-    expect(starts).toBeGreaterThan(seeds * 3);
-  });
+  it(
+    `never runs twice, and runs in the end (${seeds} seeds)`,
+    async () => {
+      const failures: string[] = [];
+      let starts = 0;
+      for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
+        await play(seed).then(
+          (count) => {
+            starts += count;
+          },
+          (error: unknown) => failures.push(String(error)),
+        );
+      }
+      expect(failures.join('\n\n')).toBe('');
+      expect(starts).toBeGreaterThan(seeds * 3);
+    },
+    60_000 + 4_000 * seeds,
+  );
 });
