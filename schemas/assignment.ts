@@ -66,14 +66,16 @@ export type PartChange =
 export function changePart(part: Part, change: PartChange, fence: Fence): Part {
   const { instance, copy } = change.kind === 'upsert' ? change.job : change;
   const jobs = part.jobs.filter((job) => job.instance !== instance || job.copy !== copy);
-  if (change.kind === 'drop') return { fence, jobs, documents: documentsOf(jobs, part.documents) };
-  const { job, document } = change;
-  const isMore = jobs.length === part.jobs.length;
-  const behind = jobs.findIndex((other) => compareJobs(other, job) > 0);
-  jobs.splice(behind < 0 ? jobs.length : behind, 0, job);
+  if (change.kind === 'upsert') {
+    const behind = jobs.findIndex((other) => compareJobs(other, change.job) > 0);
+    jobs.splice(behind < 0 ? jobs.length : behind, 0, change.job);
+  }
+  const isMore = jobs.length > part.jobs.length;
+  const isThere = change.kind === 'upsert' && part.documents[change.job.digest] !== undefined;
   // One more of what is there already needs no other documents.
-  if (isMore && part.documents[job.digest]) return { fence, jobs, documents: part.documents };
-  return { fence, jobs, documents: documentsOf(jobs, { ...part.documents, [job.digest]: document }) };
+  if (isMore && isThere) return { fence, jobs, documents: part.documents };
+  const all = change.kind === 'upsert' ? { ...part.documents, [change.job.digest]: change.document } : part.documents;
+  return { fence, jobs, documents: documentsOf(jobs, all) };
 }
 
 /** What became of a control or an assignment at the agent. */

@@ -1,6 +1,6 @@
 /** A node as placement sees it, and what wants a place on it. */
 import { withoutEmpty } from '../../schemas/digest.ts';
-import type { InstanceName, NodeId } from '../../schemas/names.ts';
+import type { InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { Needs, Placement, RunSpec } from '../../schemas/spec.ts';
 import { variablesOf } from '../../schemas/variables.ts';
@@ -33,6 +33,7 @@ export interface PlaceRequest {
 
 /** A request with what follows from its run spec. */
 export interface Wish extends PlaceRequest {
+  readonly service: ServiceName;
   /** Variables of its environment. */
   readonly variables: readonly string[];
   /** Bytes of its document in an assignment. */

@@ -14,6 +14,7 @@ import {
 import type { Mono } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { Copy, Reserved, World } from './model.ts';
+import { changesOf } from './part-change.ts';
 
 type Indexes = Pick<World, 'copies' | 'copiesOn'>;
 
@@ -52,20 +53,20 @@ export function indexJobs(
   at?: Mono,
 ): Set<ServiceName> {
   const changed = new Set<ServiceName>();
-  const jobs = new Map(parts.after.jobs.map((job) => [copyKey(job.instance, job.copy), job]));
-  const there = index.copiesOn.get(node);
-  const gone = there ? [...there].filter(([key, copy]) => copy.job && !jobs.has(key)) : [];
-  for (const [key, copy] of gone) {
-    if (!copy.job) continue;
+  const { gone, come } = changesOf(parts.before, parts.after);
+  const stay = new Set(come.map((job) => copyKey(job.instance, job.copy)));
+  for (const { instance, copy: id } of gone) {
+    const key = copyKey(instance, id);
+    const copy = index.copiesOn.get(node)?.get(key);
+    if (!copy?.job || stay.has(key)) continue;
     const { job, ...rest } = copy;
     const leaving = parts.before.documents[job.digest];
     const left = { ...rest, ...(leaving ? { leaving } : {}) };
     setCopy(index, { service: copy.service, node, key }, copy.report ? left : undefined);
     changed.add(copy.service);
   }
-  for (const [key, job] of jobs) {
-    const isKnown = there?.get(key)?.job === job;
-    if (!isKnown && indexJob(index, node, key, job, at)) changed.add(serviceOf(job.instance));
+  for (const job of come) {
+    if (indexJob(index, node, copyKey(job.instance, job.copy), job, at)) changed.add(serviceOf(job.instance));
   }
   return changed;
 }

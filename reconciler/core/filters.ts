@@ -3,7 +3,6 @@
  * node passes, the filter that the best node got as far as is the reason, so that a hold names the last thing in the way.
  */
 import { type MissingGrant, missingGrant } from '../../schemas/grants.ts';
-import { parseInstanceName } from '../../schemas/names.ts';
 import { type LabelRule, type RunSpec, type RuntimeName, runtimesFor } from '../../schemas/spec.ts';
 import { labelOfVariable } from '../../schemas/variables.ts';
 import type { Candidate, Wish } from './candidates.ts';
@@ -153,8 +152,7 @@ export const momentFilters: readonly Filter[] = [...presentFilters, ...roomFilte
 export const filters: readonly Filter[] = [...standingFilters, ...momentFilters];
 
 /** What the node's policy would have to allow. */
-function missingOn(node: Node, { instance, run }: Wish): MissingGrant | undefined {
-  const service = parseInstanceName(instance)?.service ?? instance;
+function missingOn(node: Node, { service, run }: Wish): MissingGrant | undefined {
   return missingGrant(service, run, node.information?.grants ?? []);
 }
 

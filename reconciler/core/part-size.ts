@@ -2,6 +2,7 @@
 import type { Part } from '../../schemas/assignment.ts';
 import type { Job } from '../../schemas/messages.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
+import { changesOf } from './part-change.ts';
 
 /** Longest assignment in bytes, and most jobs in one. */
 export const longestPart = 128 * 1024;
@@ -19,16 +20,13 @@ export function sizeOf(part: Pick<Part, 'jobs' | 'documents'>): number {
 /** As {@link sizeOf} of `after`, given the size of `before` (0: not counted yet). */
 export function sizeAfter(size: number, before: Part, after: Part): number {
   if (size === 0) return sizeOf(after);
-  const old = new Set(before.jobs);
-  const kept = new Set(after.jobs);
-  const gone = before.jobs.filter((job) => !kept.has(job));
-  const come = after.jobs.filter((job) => !old.has(job));
+  const { gone, come } = changesOf(before, after);
   return (
     size +
     sizeOfJobs(come) -
     sizeOfJobs(gone) +
-    sizeOfDocuments(notIn(after, before)) -
-    sizeOfDocuments(notIn(before, after))
+    sizeOfDocuments(documentsOnly(come, after, before)) -
+    sizeOfDocuments(documentsOnly(gone, before, after))
   );
 }
 
@@ -37,9 +35,10 @@ export function sizeOfDocument(run: RunSpec): number {
   return documentKey + bytes(JSON.stringify(run));
 }
 
-function notIn({ documents }: Part, other: Part): RunSpec[] {
-  if (documents === other.documents) return [];
-  return Object.entries(documents).flatMap(([digest, run]) => (other.documents[digest] ? [] : [run]));
+/** Documents of these jobs of a part that the other part does not have. */
+function documentsOnly(jobs: readonly Job[], { documents }: Part, other: Part): RunSpec[] {
+  const digests = new Set(jobs.map(({ digest }) => digest));
+  return [...digests].flatMap((digest) => (other.documents[digest] ? [] : (documents[digest] ?? [])));
 }
 
 function sizeOfJobs(jobs: readonly Job[]): number {

@@ -54,7 +54,7 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
   let read: { readonly run: RunSpec; readonly found: ReturnType<typeof readOf> } | undefined;
   const wishOf = (request: PlaceRequest): Wish => {
     if (read?.run !== request.run) read = { run: request.run, found: readOf(request.run) };
-    return { ...request, ...read.found };
+    return { ...request, ...read.found, service };
   };
 
   /** Among these, the best first. */

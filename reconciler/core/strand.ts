@@ -10,6 +10,8 @@ export interface Strand {
   readonly probe: Position;
   /** What this walk meets next; undefined at the end. */
   head: Spot | undefined;
+  /** The walk has not begun: `head` is what is at `at`. */
+  fresh: boolean;
   /** So far this walk met only what will not be admitted any more. */
   firm: boolean;
   /** Ours to change: what will not be admitted any more is taken out. */
@@ -17,11 +19,22 @@ export interface Strand {
 }
 
 export function createStrand(ranked: Ranked<Spot>, own: boolean): Strand {
-  return { ranked, at: { chunk: 0, item: 0 }, probe: { chunk: 0, item: 0 }, head: undefined, firm: true, own };
+  return {
+    ranked,
+    at: { chunk: 0, item: 0 },
+    probe: { chunk: 0, item: 0 },
+    head: undefined,
+    fresh: false,
+    firm: true,
+    own,
+  };
 }
 
 /** A new walk, past chunks where nobody has `needed` MB free. */
 export function startWalk(strand: Strand, backward: boolean, needed: number): void {
+  // Nobody changes the lists of the index during a plan.
+  if (strand.fresh && !strand.own) return;
+  strand.fresh = true;
   strand.probe.chunk = strand.at.chunk;
   strand.probe.item = strand.at.item;
   strand.firm = true;
@@ -31,6 +44,7 @@ export function startWalk(strand: Strand, backward: boolean, needed: number): vo
 /** The head was not admitted: on to the next. */
 export function passHead(strand: Strand, backward: boolean, needed: number): void {
   const { ranked, at, probe, head } = strand;
+  strand.fresh = strand.firm;
   if (strand.own && strand.firm && head) removeRanked(ranked, head);
   else {
     probe.item += 1;

@@ -7,7 +7,7 @@ import { aNodeRecord, aRun, aService, at, information, wanted } from '../../supp
 
 export interface LargeWorld {
   readonly world: World;
-  want(n: number): void;
+  want(spec: ServiceSpec): void;
   /** Every node beats and reports all it has as running, since long ago. */
   settle(ms: number): void;
   /** Every node beats, but for one. */
@@ -15,6 +15,8 @@ export interface LargeWorld {
 }
 
 const zones = 20;
+/** Instances of each service. */
+export const perService = 20;
 
 /** Service n: some with labels, some spread, some apart, all with needs. */
 export function specOf(n: number): ServiceSpec {
@@ -26,7 +28,7 @@ export function specOf(n: number): ServiceSpec {
     { apart: [{ services: [name] }] },
   ];
   const run = aRun(`app:${n % 50}`, { memory: 8 + (n % 8), vcpus: 0.01 });
-  return aService({ name, run, replicas: 20, placement: kinds[n % kinds.length] ?? {} });
+  return aService({ name, run, replicas: perService, placement: kinds[n % kinds.length] ?? {} });
 }
 
 export function aLargeWorld(count: number): LargeWorld {
@@ -61,8 +63,8 @@ export function aLargeWorld(count: number): LargeWorld {
   });
   return {
     world,
-    want(n) {
-      const desired = wanted(specOf(n));
+    want(spec) {
+      const desired = wanted(spec);
       apply(world, { kind: 'desired', service: desired.spec.name, desired });
     },
     settle(ms) {
