@@ -63,11 +63,14 @@ export function readReplicas(
  * The descriptor with another number, and nothing else changed: compared after the edit. As {@link readReplicas}; REFUSED with file and
  * line where it cannot be done in place.
  */
-export function setReplicas(document: DocumentText, service: ServiceName, replicas: Replicas): Edited {
+export function setReplicas(
+  document: DocumentText,
+  service: ServiceName,
+  replicas: Replicas,
+): Pick<Edited, 'text' | 'line'> {
   const { file, text } = document;
   const place = placeIn(document, service);
   const { document: number, path, line } = place;
-  if (place.replicas === replicas) return { text, line };
   const edited = editYaml(text, {
     document: number,
     path,
@@ -75,6 +78,7 @@ export function setReplicas(document: DocumentText, service: ServiceName, replic
     value: replicas,
     after: 'microservice_name',
   });
+  if (place.replicas === replicas) return { text, line: edited?.isNew === false ? edited.line : line };
   const wanted = specsOf(document).map(({ spec }): ServiceSpec => {
     return spec.name === service ? { ...spec, replicas } : spec;
   });

@@ -18,6 +18,8 @@ export interface Edited {
   readonly text: string;
   /** From 1: of the value. */
   readonly line: number;
+  /** It had no line of its own before. */
+  readonly isNew: boolean;
 }
 
 /** The documents of a text as this module counts them. Its own errors are not told: validate the text first. */
@@ -33,7 +35,7 @@ export function editYaml(text: string, edit: YamlEdit): Edited | undefined {
   const splice = pair ? replacement(text, pair, edit) : addition(text, map, edit);
   if (!splice) return undefined;
   const next = `${text.slice(0, splice.from)}${splice.text}${text.slice(splice.to)}`;
-  return { text: next, line: text.slice(0, splice.from).split('\n').length + splice.down };
+  return { text: next, line: text.slice(0, splice.from).split('\n').length + splice.down, isNew: !pair };
 }
 
 interface Splice {

@@ -93,15 +93,23 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
   };
   const othersOf = (chosen: Candidate, wish: Wish): Pick<PlacementView, 'others'> => {
     const { scene } = look();
-    const among = byName(all());
-    const [best, next, ...rest] = rankAmong(among, wish);
+    const order = (a: Candidate, b: Candidate): number => compareCandidates(a, b, wish, scene, policy);
+    const among = all();
+    const refused = sift(among, wish, scene);
+    const away = new Set([...refused.values()].flat());
+    const admitted = among.filter((one) => !away.has(one));
+    const best = leastOf(admitted, order);
     // It was chosen by another wish than that of a new copy: who else there was says nothing.
     if (best?.id !== chosen.id) return {};
-    const unfit = [...sift(among, wish, scene)].map(([{ code, explain: say }, nodes]) => {
-      return { code, nodes: nodes.length, message: say(nodes, wish, scene) };
+    const next = leastOf(
+      admitted.filter((one) => one !== best),
+      order,
+    );
+    const unfit = [...refused].map(([{ code, explain: say }, nodes]) => {
+      return { code, nodes: nodes.length, message: say(byName(nodes), wish, scene) };
     });
     const second = next && { node: next.node.record.name, score: scoreOf(next, wish, scene) };
-    return { others: { fit: rest.length + (next ? 2 : 1), ...(second && { next: second }), unfit } };
+    return { others: { fit: admitted.length, ...(second && { next: second }), unfit } };
   };
 
   return {
@@ -243,4 +251,10 @@ function directProblem(view: View, { placement, instance }: PlaceRequest): Hold 
     return say('NODES_AWAY', `${expected.join(', ')}: in nodes.yaml, and never seen`, 'oakctl nodes token');
   }
   return say('DIRECT_NODE_UNKNOWN', `nobody knows ${placement.nodes.join(', ')}`, 'oakctl nodes ls');
+}
+
+function leastOf<T>(items: readonly T[], order: (a: T, b: T) => number): T | undefined {
+  let least: T | undefined;
+  for (const item of items) if (least === undefined || order(item, least) < 0) least = item;
+  return least;
 }

@@ -14,7 +14,7 @@ export interface Placements {
 }
 
 /** All nodes are looked at again for as many starts as this allows: a plan must not hold up the loop. Then only the score is said. */
-const mostLooks = 100_000;
+const mostLooks = 30_000;
 
 export function createPlacements(policy: Policy, now: Now): Placements {
   const found = new Map<Action, PlacementView>();

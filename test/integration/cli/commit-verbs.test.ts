@@ -120,7 +120,7 @@ describe('scale --commit', () => {
     expect(await copy.git('status', '--porcelain')).toContain('?? notes.txt');
 
     const again = await scale(5);
-    expect(again).toMatchObject({ changed: false, commit: { changed: false, commit: done.commit.commit } });
+    expect(again).toMatchObject({ changed: false, commit: { changed: false, line: 7, commit: done.commit.commit } });
     expect(asked).toEqual([]);
   });
 
