@@ -57,11 +57,22 @@ export async function openWorkshop(): Promise<Workshop> {
     repository,
     env,
     async close() {
+      const layer = await firstLayer(base, env);
       await run('docker', ['rmi', '--force', image, otherImage, base], env);
+      // What the stages of the builds left: nameless, and made from this base, which nobody else has.
+      const { stdout } = await run('docker', ['images', '--filter', 'dangling=true', '--quiet'], env);
+      for (const id of stdout.split('\n').filter(Boolean)) {
+        if (layer !== '' && (await firstLayer(id, env)) === layer) await run('docker', ['rmi', '--force', id], env);
+      }
       await rm(repository.folder, { recursive: true, force: true });
       await rm(top, { recursive: true, force: true });
     },
   };
+}
+
+async function firstLayer(image: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout } = await run('docker', ['inspect', '--format', '{{index .RootFS.Layers 0}}', image], env);
+  return stdout.trim();
 }
 
 export interface ComposeProject {
