@@ -47,6 +47,10 @@ export interface Facts {
   troubledAt: number;
   /** Instance -> when the reconciler decided to start a copy of it: it may be said later, when its disk takes it. */
   readonly decided: Map<string, number>;
+  /** When the reconciler's disk last refused what was decided: it is said later. */
+  refusedAt: number;
+  /** When there last was a clone: for a while its original is not trusted with new things. */
+  clonedAt: number;
   /** The reconciler that the cluster shows is the one that runs. */
   isReady: boolean;
   /** Commits in the order in which they were pushed. */
@@ -67,6 +71,8 @@ export function createFacts(): Facts {
     troubles: new Set(),
     troubledAt: 0,
     decided: new Map(),
+    refusedAt: Number.NEGATIVE_INFINITY,
+    clonedAt: Number.NEGATIVE_INFINITY,
     isReady: false,
     commits: [],
     answered: new Map(),

@@ -141,6 +141,7 @@ export function createHands({ cluster, facts, witness, disk }: HandsDeps): Hands
     },
     scrap(machine) {
       witness.saw(`${machine.name} is scrapped`);
+      facts.clonedAt = now();
       allRan(machine);
       machine.life.alive = false;
       nodeOf(machine)?.kill(true);

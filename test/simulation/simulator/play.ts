@@ -11,7 +11,7 @@ import { fullName } from './names.ts';
 import { createPerson } from './person.ts';
 import { createRules, type Rules } from './rules.ts';
 import { createWires } from './wiring.ts';
-import { everywhere, steady, wishes } from './wishes.ts';
+import { everywhere, exclusive, steady, wishes } from './wishes.ts';
 import { createWitness, type Violation, type Witness } from './witness.ts';
 
 export interface Outcome {
@@ -93,6 +93,7 @@ function begin({ person, cluster }: World): void {
   cluster.broker.fate = quietNetwork;
   for (const [name, wish] of Object.entries(steady)) person.git.set(name, wish);
   person.git.set('each', everywhere);
+  person.git.set('solo', exclusive);
   person.push();
 }
 

@@ -14,7 +14,7 @@ export interface EngineRules {
   agentEvent(machine: Machine, event: AgentEvent): void;
 }
 
-export function createEngineRules({ witness, now }: RuleDeps): EngineRules {
+export function createEngineRules({ witness, now, facts }: RuleDeps): EngineRules {
   /** What is wrong with a call, by one ledger. */
   const wrong = (machine: Machine, ledger: Part, kind: EngineCall, { instance, copy }: CopyKey): Wrong | undefined => {
     const text = `${instance}/${copy}`;
@@ -22,7 +22,8 @@ export function createEngineRules({ witness, now }: RuleDeps): EngineRules {
     const found = runtime.copies.get(text);
     const job = ledger.jobs.find((one) => one.instance === instance && one.copy === copy);
     if (kind === 'stop' || kind === 'remove') {
-      const isWanted = found?.state === 'running' && job?.want === 'run' && job.digest === found.digest;
+      // Those that are limited while the node is away may stop by themselves.
+      const isWanted = found?.state === 'running' && job?.want === 'run' && !job.away && job.digest === found.digest;
       return isWanted ? [wanted, `${name} does ${kind} ${text}, which its ledger wants to run`] : undefined;
     }
     if (!job) return [assigned, `${name} does ${kind} ${text}, which is not in its ledger`];
@@ -30,12 +31,24 @@ export function createEngineRules({ witness, now }: RuleDeps): EngineRules {
     if (job.want !== 'run') return [assigned, `${name} starts ${text}, which its ledger wants ${job.want}`];
     if (found && found.digest !== job.digest)
       return [assigned, `${name} starts ${text} as ${found.digest.slice(2, 10)}`];
+    const elsewhere = job.away?.exclusive ? runsElsewhere(machine, instance) : undefined;
+    if (elsewhere !== undefined) return [lease, `${name} starts ${text} while it runs on ${elsewhere}`];
     if (now() - machine.hurtAt <= blind) return undefined;
     for (const other of runtime.copies.values()) {
       if (other.instance !== instance || other.copy === copy || other.state !== 'running') continue;
       const want = ledger.jobs.find((one) => one.instance === instance && one.copy === other.copy)?.want;
       if (want !== 'run')
         return [order, `${name} starts ${text} while ${other.copy} runs, which is ${want ?? 'not wanted'}`];
+    }
+    return undefined;
+  };
+  /** Another machine that runs it, whose agent and engine could have stopped it, and that has its identity alone. */
+  const runsElsewhere = ({ tag, id }: Machine, instance: string): string | undefined => {
+    for (const other of facts.machines.values()) {
+      if (other.tag === tag || other.id === id || facts.machines.has(`${other.id}.clone`)) continue;
+      const isAble = other.life.alive && now() - other.hurtAt > blind && !facts.troubles.has(`engine of ${other.name}`);
+      const copies = [...other.runtime.copies.values()];
+      if (isAble && copies.some((copy) => copy.instance === instance && copy.state === 'running')) return other.name;
     }
     return undefined;
   };
@@ -59,4 +72,5 @@ export function createEngineRules({ witness, now }: RuleDeps): EngineRules {
 type Wrong = readonly [invariant: string, what: string];
 const wanted = 'I9 what is wanted is not stopped';
 const assigned = 'I2 only what is assigned';
+const lease = 'I4 exclusive is never twice';
 const order = 'I4 stops come before starts';

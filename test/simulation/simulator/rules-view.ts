@@ -119,7 +119,7 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
     const timers = cluster.clock.pending();
     if (timers > 2_000) witness.broken('I8 bounds', `${timers} timers are set`);
     for (const { disk, name } of facts.machines.values())
-      if (disk.count() > 6) witness.broken('I8 bounds', `${disk.count()} files are on the disk of ${name}`);
+      if (disk.count() > 8) witness.broken('I8 bounds', `${disk.count()} files are on the disk of ${name}`);
     const rows = cluster.broker.retained.size;
     if (rows > 3 * cluster.nodes.length + 1) witness.broken('I8 bounds', `${rows} rows are retained`);
     for (const end of cluster.fatal) witness.broken('no bugs', `the reconciler gave up: ${end.split('\n')[0]}`);

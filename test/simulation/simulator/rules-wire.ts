@@ -73,7 +73,7 @@ export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
   const newCopy = ({ job }: ControlMessage): void => {
     const cluster = deps.cluster();
     // What was decided before a save was right then.
-    if (!cluster || now() !== facts.decided.get(job.name)) return;
+    if (!cluster || now() !== facts.decided.get(job.name) || now() - facts.refusedAt < 2_000) return;
     const nodes = cluster.reconciler.control.nodes();
     const states = new Map(nodes.map((node) => [node.id ?? '', node.state]));
     const holders = [...promised].filter(([, jobs]) =>

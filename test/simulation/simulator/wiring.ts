@@ -97,6 +97,7 @@ export function createWires(deps: WiringDeps): Wires {
       sources: plain.sources.map((source) => ({ ...source, git: slowGit(source.git, latency, () => process.alive) })),
       log: (level, event, fields) => {
         if (!process.alive) return;
+        if (event === 'records_unwritable') facts.refusedAt = clock.now().mono;
         if (event === 'instance_started') facts.decided.set(String(fields?.['subject']), clock.now().mono);
         witness.saw(`reconciler ${level} ${event} ${JSON.stringify(fields ?? {}).slice(0, 160)}`);
       },
@@ -225,8 +226,8 @@ export function createWires(deps: WiringDeps): Wires {
 /** What the agent takes from its disk, and what it believes to be there, is what it goes by. */
 function believed(files: Files, machine: Machine, now: () => number): Files {
   const { life } = machine;
-  const goBy = (text: string | undefined): void => {
-    if (!life.alive) return;
+  const goBy = (name: string, text: string | undefined): void => {
+    if (!life.alive || !name.startsWith('ledger')) return;
     machine.previous = { ledger: machine.ledger, until: now() };
     machine.ledger = text === undefined ? emptyPart : JSON.parse(text);
   };
@@ -234,13 +235,13 @@ function believed(files: Files, machine: Machine, now: () => number): Files {
     ...files,
     async read(name) {
       const text = await files.read(name);
-      goBy(text);
+      goBy(name, text);
       return text;
     },
     async write(name, text) {
       await files.write(name, text);
       machine.wiped = false;
-      goBy(text);
+      goBy(name, text);
     },
   };
 }

@@ -10,8 +10,10 @@ const images = ['oakctl/test:1', 'oakctl/test:2', 'oakctl/test:3'] as const;
 export const steady: Readonly<Record<string, Wish>> = { anchor: { replicas: 2, code: 'oakctl/test:1' } };
 /** One instance on each node. */
 export const everywhere: Wish = { replicas: 'every', code: 'oakctl/test:1' };
+/** Never twice at once, on a lease. */
+export const exclusive: Wish = { replicas: 1, code: 'oakctl/test:1', more: { exclusive: true } };
 /** Services of git that nobody changes. */
-export const fixed: ReadonlySet<string> = new Set([...Object.keys(steady), 'each']);
+export const fixed: ReadonlySet<string> = new Set([...Object.keys(steady), 'each', 'solo']);
 
 /** `number`: of the service, for a port of its own. */
 function anyWish({ dice }: World, number: number): Wish {
