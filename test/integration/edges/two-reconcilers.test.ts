@@ -135,6 +135,6 @@ broker: { credentials: { file: ${mosquitto.folder}/passwords, reload: { pid_file
         .map((line) => line.split(':')[0])
         .filter(Boolean)
         .sort(),
-    ).toEqual(['reconciler', 'reconciler-2']);
+    ).toEqual(['operator', 'reconciler', 'reconciler-2']);
   });
 });
