@@ -67,14 +67,25 @@ export function createDurableFiles({ folder, fs = nodeFs, damaged }: DurableFile
     await healed.then(() => whole.add(name)).catch(() => undefined);
   };
 
+  /** Names that an earlier process may have put there without living to sync the folder: a power cut would take them back. */
+  const secured = new Set<string>();
+  const secure = async (name: string): Promise<void> => {
+    if (secured.has(name)) return;
+    // Where nothing can be synced nothing was written either.
+    await syncFolder(fs, folder).catch(() => undefined);
+    secured.add(name);
+  };
+
   const readName = async (name: string): Promise<string | undefined> => {
     const present = await version(path(name));
     if (present.kind === 'whole') {
+      await secure(name);
       whole.add(name);
       return present.content;
     }
     const previous = await version(`${path(name)}~`);
     if (previous.kind === 'whole') {
+      await secure(name);
       if (present.kind === 'bad') {
         damaged?.(path(name), present.what);
         await heal(name, previous.content);

@@ -59,6 +59,10 @@ export function differences(world: World): string[] {
   const { facts, person, cluster } = world;
   if (!facts.isReady) return ['the reconciler starts'];
   if (cluster.clock.now().mono - facts.clonedAt < unique) return ['a clone was there a moment ago'];
+  // Old messages that come late look like a clone, too.
+  const nodes = cluster.reconciler.control.nodes();
+  if (nodes.some(({ problems }) => problems.some(({ code }) => code === 'DUPLICATE_NODE')))
+    return ['a node is not unique'];
   const wrong = person.open.map((key) => `${key} has no answer`);
   const running = new Map<string, string[]>();
   for (const { runtime } of facts.machines.values()) {

@@ -75,6 +75,8 @@ export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
     // What was decided before a save was right then.
     if (!cluster || now() !== facts.decided.get(job.name) || now() - facts.refusedAt < 2_000) return;
     const nodes = cluster.reconciler.control.nodes();
+    // What runs on a node that was only just adopted was not said by this process.
+    if (nodes.some(({ id = '', state }) => state === 'online' && !promised.has(id))) return;
     const states = new Map(nodes.map((node) => [node.id ?? '', node.state]));
     const holders = [...promised].filter(([, jobs]) =>
       jobs.some((one) => one.instance === job.name && one.want === 'run' && one.copy !== job.copy),

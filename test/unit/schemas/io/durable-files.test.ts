@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDurableFiles, type DurableFs } from '../../../../schemas/io/durable-files.ts';
 import { isProblemError } from '../../../../schemas/problem.ts';
+import { createDice } from '../../../simulation/simulator/dice.ts';
+import { createSimDisk } from '../../../simulation/simulator/disk.ts';
+import { createVirtualClock } from '../../../support/virtual-clock.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -203,6 +206,25 @@ describe('durable files', () => {
       await files.write('a', 'newest');
       await caught(createDurableFiles({ folder, fs: mortalFs(step).fs }).remove('a'));
       expect(['newest', undefined]).toContain(await createDurableFiles({ folder }).read('a'));
+    }
+  });
+
+  it('never goes behind what was read, whatever process died before, and though the power fails then', async () => {
+    const clock = createVirtualClock();
+    for (let seed = 0; seed < 200; seed += 1) {
+      const disk = createSimDisk({ clock, dice: createDice(seed), latency: () => 0 });
+      const process = (calls = Number.POSITIVE_INFINITY) => {
+        let left = calls;
+        const life = { isAlive: () => left > 0, step: () => --left > 0 };
+        return createDurableFiles({ folder: '/state', fs: disk.fs(life) });
+      };
+      await process().write('ledger', 'first');
+      // Dies at one of its calls, which then never ends.
+      void process(1 + (seed % 20)).write('ledger', 'second');
+      await clock.settle();
+      const read = await process().read('ledger');
+      disk.powerCut();
+      expect(await process().read('ledger'), `seed ${seed}`).toBe(read);
     }
   });
 
