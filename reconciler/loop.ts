@@ -28,7 +28,7 @@ import { createOffice } from './office.ts';
 import { createOverrides } from './overrides.ts';
 import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
-import { openRecords } from './records-keeper.ts';
+import { answeredOnceSaved, openRecords } from './records-keeper.ts';
 import { createResume } from './resume.ts';
 import { createSchedules } from './schedules.ts';
 import { createSeating } from './seating.ts';
@@ -230,13 +230,13 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     },
     overrides: overrides.list,
     removeOverride: (id, actor) => overrides.remove(id, actor),
-    scale: verbs.scale,
-    stop: verbs.stop,
-    start: verbs.start,
-    restart: verbs.restart,
-    cordon: cordons.cordon,
-    drain: cordons.drain,
-    uncordon: cordons.uncordon,
+    scale: answeredOnceSaved(keeper, verbs.scale),
+    stop: answeredOnceSaved(keeper, verbs.stop),
+    start: answeredOnceSaved(keeper, verbs.start),
+    restart: answeredOnceSaved(keeper, verbs.restart),
+    cordon: answeredOnceSaved(keeper, cordons.cordon),
+    drain: answeredOnceSaved(keeper, cordons.drain),
+    uncordon: answeredOnceSaved(keeper, cordons.uncordon),
     logs: createLogReader(context),
     exec: createSessionOpener(context),
     events: (after, signal) => journal.follow(after, signal),

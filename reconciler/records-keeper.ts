@@ -46,6 +46,21 @@ export async function savedOr(keeper: RecordsKeeper, undo: () => void): Promise<
   }
 }
 
+/**
+ * The same request, whose answer follows the disk also where it found nothing to change: what it found may be what another request
+ * changed a moment ago and has to take back.
+ */
+export function answeredOnceSaved<A extends unknown[], R extends { readonly changed: boolean }>(
+  keeper: Pick<RecordsKeeper, 'saved'>,
+  change: (...args: A) => Promise<R>,
+): (...args: A) => Promise<R> {
+  return async (...args) => {
+    const answer = await change(...args);
+    if (!answer.changed) await keeper.saved();
+    return answer;
+  };
+}
+
 /** Loads the records and raises the epoch by one, durably: nothing of this process may carry an older one. */
 export async function openRecords(store: RecordsStore): Promise<RecordsKeeper> {
   let records: Records = { ...emptyRecords, ...(await store.load()) };

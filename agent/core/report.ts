@@ -71,7 +71,8 @@ export function judge(member: Member, copy: CopyMemory, step: Step | undefined, 
   const isReady = member.found?.digest === member.job.digest && member.found.state !== 'running';
   if (limited && isReady && step?.kind !== 'start') return { status: 'prepared', reason: limited };
   if (member.job.want === 'run') return wantedRunning(member, copy, step);
-  if (member.found?.state === 'running') return { status: 'stopping', ...reasonOf(copy) };
+  // What is being started will run for a moment, whatever is wanted by now: others wait for the end of that.
+  if (member.found?.state === 'running' || step?.kind === 'start') return { status: 'stopping', ...reasonOf(copy) };
   if (member.job.want === 'stopped') return { status: 'stopped' };
   return member.found ? { status: 'prepared' } : { status: copy.failure ? 'failed' : 'waiting', ...reasonOf(copy) };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReconcilerDeps } from '../../../reconciler/context.ts';
 import { emptyRecords, type Records } from '../../../reconciler/core/records.ts';
-import { onceSaved, openRecords, withEntry } from '../../../reconciler/records-keeper.ts';
+import { answeredOnceSaved, onceSaved, openRecords, withEntry } from '../../../reconciler/records-keeper.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -34,6 +34,20 @@ describe('records in memory', () => {
     const disk = aDisk();
     disk.full = true;
     await expect(openRecords(disk)).rejects.toThrow(/no space/);
+  });
+
+  it('are on disk before anybody hears that there was nothing to change', async () => {
+    const disk = aDisk();
+    const keeper = await openRecords(disk);
+    const ask = answeredOnceSaved(keeper, (changed: boolean) => Promise.resolve({ changed }));
+    keeper.change({ approvals: ['another request'] });
+    disk.full = true;
+    await expect(ask(false)).rejects.toThrow(/no space/);
+    // What it changed itself it has saved itself.
+    expect(await ask(true)).toEqual({ changed: true });
+    disk.full = false;
+    expect(await ask(false)).toEqual({ changed: false });
+    expect(disk.records.approvals).toEqual(['another request']);
   });
 
   it('are written once for all changes so far, and not at all without one', async () => {

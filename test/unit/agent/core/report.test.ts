@@ -75,6 +75,11 @@ describe('status', () => {
     ['wanted stopped, runs', { want: 'stopped', found: {} }, 'stopping'],
     ['wanted stopped, exited', { want: 'stopped', found: { state: 'exited' } }, 'stopped'],
     ['wanted stopped, absent', { want: 'stopped' }, 'stopped'],
+    [
+      'wanted stopped, still being started',
+      { want: 'stopped', found: { state: 'created' }, step: 'start' },
+      'stopping',
+    ],
     ['engine silent', { engine: 'unknown' }, 'unknown', 'RUNTIME_UNAVAILABLE'],
     ['runtime not on this node', { engine: 'missing' }, 'failed', 'RUNTIME_UNAVAILABLE'],
   ])('%s', (_name, situation, status, code) => {
