@@ -33,34 +33,35 @@ const meanings: Readonly<Record<Filed['bucket'], (slot: SlotState, isOver: (targ
 it('every instance is in exactly one bucket, and what that says holds of it and no other', () => {
   const filled = new Map<Bucket, number>();
   const oneMore = (bucket: Bucket): void => void filled.set(bucket, (filled.get(bucket) ?? 0) + 1);
-  fc.assert(
-    fc.property(fc.array(plannedLife(6), { minLength: 10, maxLength: 120 }), fc.boolean(), (steps, over) => {
-      const made = aCluster();
-      steps.forEach((one, n) => void take(made, one, n * 500, policy));
-      const now = at(steps.length * 500);
-      for (const service of made.world.desired.keys()) {
-        const desired = wantedOf(made.world, service);
-        const rollout = planService(made.world, service, policy, now).rollout;
-        if (!desired || !rollout) continue;
-        const wanted = wantedSlots(made.world, desired);
-        const copies = seeCopies(made.world, service, policy, now, 0);
-        const found = classify(survey(wanted, copies, targetOf(desired, rollout)), () => over);
-        for (const { bucket, slot } of found.wanted) {
-          const holds = Object.entries(meanings).filter(([, means]) => means(slot, () => over));
-          expect(holds.map(([name]) => name)).toEqual([bucket]);
-          oneMore(bucket);
-        }
-        found.surplus.forEach(({ bucket }) => void oneMore(bucket));
-        const filed = [
-          ...found.wanted.map(({ slot }) => slot.instance),
-          ...found.surplus.map(({ instance }) => instance),
-        ];
-        const instances = [...wanted, ...copies.seen.map(({ copy }) => copy)].map(({ instance }) => instance);
-        expect(filed.sort()).toEqual([...new Set(instances)].sort());
+  const law = fc.property(fc.array(plannedLife(6), { minLength: 10, maxLength: 120 }), fc.boolean(), (steps, over) => {
+    const made = aCluster();
+    steps.forEach((one, n) => void take(made, one, n * 500, policy));
+    const now = at(steps.length * 500);
+    for (const service of made.world.desired.keys()) {
+      const desired = wantedOf(made.world, service);
+      const rollout = planService(made.world, service, policy, now).rollout;
+      if (!desired || !rollout) continue;
+      const wanted = wantedSlots(made.world, desired);
+      const copies = seeCopies(made.world, service, policy, now, 0);
+      const found = classify(survey(wanted, copies, targetOf(desired, rollout)), () => over);
+      for (const { bucket, slot } of found.wanted) {
+        const holds = Object.entries(meanings).filter(([, means]) => means(slot, () => over));
+        expect(holds.map(([name]) => name)).toEqual([bucket]);
+        oneMore(bucket);
       }
-    }),
-    { numRuns: 200 },
-  );
+      found.surplus.forEach(({ bucket }) => void oneMore(bucket));
+      const filed = [
+        ...found.wanted.map(({ slot }) => slot.instance),
+        ...found.surplus.map(({ instance }) => instance),
+      ];
+      const instances = [...wanted, ...copies.seen.map(({ copy }) => copy)].map(({ instance }) => instance);
+      expect(filed.sort()).toEqual([...new Set(instances)].sort());
+    }
+  });
+  fc.assert(law, { numRuns: 100 });
+  // What chance leaves out today, these lives have.
+  filled.clear();
+  fc.assert(law, { numRuns: 1_000, seed: 4 });
   for (const bucket of ['settled', 'starting', 'failed', 'outdated', 'silent', 'missing', 'surplus'] as const) {
     expect(filled.get(bucket) ?? 0, bucket).toBeGreaterThan(0);
   }
