@@ -54,12 +54,7 @@ export abstract class VerbCommand extends BaseCommand {
     const wanted = [{ name: answer.service, digest: answer.digest }];
     const reached = how.detach ? [] : await this.reach(api, wanted, how);
     const outcomes = reached.map((outcome) => checkRestarted(outcome, answer));
-    const value: VerbResult = { ...answer, outcomes };
-    await this.printOne(how.output, value, {
-      name: answer.service,
-      text: () => (how.detach ? '' : renderOutcomes(outcomes, performance.now() - started, this.paint())),
-    });
-    this.exit(exitCodeOfOutcomes(outcomes));
+    await this.finish<VerbResult>(how, answer.service, { ...answer, outcomes }, started);
   }
 
   /** As `conclude`, of one instance: the service is to settle, and the instance to be where it was told to be. */
@@ -74,12 +69,21 @@ export abstract class VerbCommand extends BaseCommand {
     const view = how.detach || service === undefined ? undefined : await api.service(service, this.signal);
     const reached = view ? await this.reach(api, [{ name: view.name, digest: view.digest }], how) : [];
     const outcomes = reached.map((outcome) => checkPlaced(outcome, answer));
-    const value: SlotResult = { ...answer, outcomes };
+    await this.finish<SlotResult>(how, answer.instance, { ...answer, outcomes }, started);
+  }
+
+  /** Prints the result, and ends with its exit code. */
+  private async finish<R extends VerbResult | SlotResult>(
+    how: VerbWait,
+    name: string,
+    value: R,
+    started: number,
+  ): Promise<void> {
     await this.printOne(how.output, value, {
-      name: answer.instance,
-      text: () => (how.detach ? '' : renderOutcomes(outcomes, performance.now() - started, this.paint())),
+      name,
+      text: () => (how.detach ? '' : renderOutcomes(value.outcomes, performance.now() - started, this.paint())),
     });
-    this.exit(exitCodeOfOutcomes(outcomes));
+    this.exit(exitCodeOfOutcomes(value.outcomes));
   }
 
   /** Waits for the outcome, and shows on stderr what it waits for. */

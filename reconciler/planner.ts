@@ -10,6 +10,7 @@ import type { Hold } from '../schemas/status.ts';
 import type { Context } from './context.ts';
 import type { ServicePlan } from './core/action.ts';
 import type { StuckMove } from './core/deviations.ts';
+import { holdKey, passingHolds } from './core/holds.ts';
 import type { Rollout } from './core/model.ts';
 import { type Carried, carryOut, takeDirty } from './core/plan.ts';
 import { planService } from './core/plan-service.ts';
@@ -123,11 +124,11 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   const note = (name: ServiceName, { holds }: ServicePlan): void => {
     const before = said.get(name) ?? new Map<string, Hold>();
     const now = new Map<string, Hold>();
-    for (const hold of holds.filter(({ code }) => !passing.has(code))) {
-      now.set(keyOf(hold), hold);
-      if (!before.has(keyOf(hold))) journal.add('hold_added', hold.subject, `${hold.code}: ${hold.message}`);
+    for (const hold of holds.filter(({ code }) => !passingHolds.has(code))) {
+      now.set(holdKey(hold), hold);
+      if (!before.has(holdKey(hold))) journal.add('hold_added', hold.subject, `${hold.code}: ${hold.message}`);
     }
-    const trying = new Set(holds.filter(({ code }) => passing.has(code)).map(({ subject }) => subject));
+    const trying = new Set(holds.filter(({ code }) => passingHolds.has(code)).map(({ subject }) => subject));
     for (const [key, hold] of before) {
       if (now.has(key)) continue;
       // A copy that failed and tries again is no news until it is well, or gone.
@@ -163,18 +164,5 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   };
 }
 
-const keyOf = ({ code, subject }: Hold): string => `${code} ${subject}`;
-
 /** Holds of copies that are tried again and again. */
 const failing: ReadonlySet<string> = new Set(['COPY_FAILED', 'UNHEALTHY', 'CRASH_LOOP']);
-
-/** Holds that are the normal course of things: shown, but no event. */
-const passing: ReadonlySet<string> = new Set([
-  'SCHEDULED',
-  'IN_PROGRESS',
-  'SETTLING',
-  'UPDATE_QUEUED',
-  'CANARY',
-  'RECOVERING',
-  'LEDGER_UNREAD',
-]);

@@ -1,21 +1,10 @@
 /** What a plan rests on and says, as a short text: two plans with one token are the same plan of the same state. */
 import { canonicalJson, sha256 } from '../../schemas/digest.ts';
 import type { ServiceName } from '../../schemas/names.ts';
-import type { Hold, HoldCode } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
+import { holdKey, passingHolds } from './holds.ts';
 import type { View } from './model.ts';
 import type { Plan } from './plan.ts';
-
-/** Holds that come and go by themselves. */
-const passing: ReadonlySet<HoldCode> = new Set<HoldCode>([
-  'IN_PROGRESS',
-  'SETTLING',
-  'UPDATE_QUEUED',
-  'CANARY',
-  'RECOVERING',
-  'LEDGER_UNREAD',
-  'SCHEDULED',
-]);
 
 /**
  * `<of the accepted commits>.<of what would change, and of what it changes>`. `view`: the world before the plan. What waits for a
@@ -26,8 +15,8 @@ export function tokenOf(view: View, { actions, holds }: Plan): string {
   const state = {
     actions: actions.map(said).sort(),
     holds: holds
-      .filter(({ code }) => !passing.has(code))
-      .map(held)
+      .filter(({ code }) => !passingHolds.has(code))
+      .map(holdKey)
       .sort(),
     services: services.map((service) => before(view, service)),
   };
@@ -41,10 +30,6 @@ function short(value: unknown): string {
 function said(action: Action): string {
   const what = action.kind === 'start' ? action.digest : action.copy;
   return [action.kind, action.instance, action.node, what].join(' ');
-}
-
-function held({ code, subject }: Hold): string {
-  return `${code} ${subject}`;
 }
 
 function before(view: View, service: ServiceName): unknown {
