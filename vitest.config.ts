@@ -6,8 +6,8 @@ const levels: readonly (readonly [name: string, timeout: number, extra?: object]
   ['unit', 60_000, { maxWorkers: '100%' }],
   ['contract', 60_000, { maxWorkers: '100%' }],
   ['simulation', 240_000, { maxWorkers: '100%' }],
-  ['integration', 180_000, { fileParallelism: false, maxWorkers: 1 }],
-  // Mostly waiting, so two at a time; each has a home and ports of its own.
+  // From here on mostly waiting, so two at a time; each has a home and ports of its own.
+  ['integration', 180_000, { maxWorkers: 2 }],
   ['e2e', 480_000, { maxWorkers: 2 }],
   // As e2e, and left to `.ci/run` (`npm run test:thorough`): with it `npm test` would last longer than anybody waits.
   ['thorough', 480_000, { maxWorkers: 2 }],
