@@ -1,6 +1,6 @@
 /** agent.yaml: what the owner of a machine says about it, and allows on it. */
 import { type Static, Type } from 'typebox';
-import { isAddress } from '../schemas/addresses.ts';
+import { type Advertised, advertiseHint, isAddress, parseAdvertised } from '../schemas/addresses.ts';
 import { durationSchema, parseDuration } from '../schemas/duration.ts';
 import { createFindings } from '../schemas/findings.ts';
 import { Labels } from '../schemas/messages.ts';
@@ -24,7 +24,18 @@ const AgentFile = Type.Object(
       errorMessage: 'must be a URL like http://host:10100',
     }),
     token: Type.Optional(Type.String({ maxLength: 512, description: 'Join token; needed until the node has joined.' })),
-    ip: Type.String({ maxLength: 64, description: 'Address on which ports are published.' }),
+    ip: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: 'Address of this machine on which ports are published; default the one towards the broker.',
+      }),
+    ),
+    advertise: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: 'Where others reach these ports, as `<ip>` or `<ip>:<port>`; default `ip`.',
+      }),
+    ),
     authority: Type.Optional(
       Type.Enum(['cluster', 'local'], {
         description:
@@ -79,7 +90,10 @@ export interface AgentConfig {
   /** `http://host:port` of the reconciler. */
   readonly api: string;
   readonly token?: string;
-  readonly ip: string;
+  /** Where ports are published. Absent: the address of this machine towards the broker. */
+  readonly ip?: string;
+  /** Where others reach them. Absent: there. */
+  readonly advertise?: Advertised;
   readonly authority: Authority;
   readonly capacity: Partial<Usage['capacity']>;
   readonly labels: Readonly<Record<string, string>>;
@@ -111,26 +125,33 @@ export function parseAgentConfig(
     const hint = 'letters, digits, - and _, at most 63, beginning with a letter or digit';
     findings.error('NAME_INVALID', ['name'], `\`${config.name}\` is not a name of a node`, hint);
   }
-  if (!isAddress(config.ip)) findings.error('SETTINGS_INVALID', ['ip'], `\`${config.ip}\` is not an IP address`);
+  if (config.ip !== undefined && !isAddress(config.ip)) {
+    findings.error('SETTINGS_INVALID', ['ip'], `\`${config.ip}\` is not an IP address`);
+  }
+  const { advertise } = document.value as AgentFile;
+  const advertised = advertise === undefined ? undefined : parseAdvertised(advertise);
+  if (typeof advertised === 'string') findings.error('SETTINGS_INVALID', ['advertise'], advertised, advertiseHint);
   if (config.beat < beatRange.shortest || config.beat > beatRange.longest) {
     findings.error('SETTINGS_INVALID', ['beat'], `${config.beat} ms: at least 100ms and at most 10m`);
   }
   for (const label of Object.keys(config.labels)) {
     if (label.length > 63) findings.error('SETTINGS_INVALID', ['labels', label], 'labels have at most 63 characters');
   }
-  return findings.failed() ? { problems: findings.problems } : { config, problems: findings.problems };
+  if (findings.failed()) return { problems: findings.problems };
+  const seen = typeof advertised === 'object' ? { advertise: advertised } : {};
+  return { config: { ...config, ...seen }, problems: findings.problems };
 }
 
 function configOf(file: AgentFile, hostName: string): AgentConfig {
   return {
     name: file.name ?? hostName.split('.', 1)[0] ?? '',
     api: file.api,
-    ip: file.ip,
     authority: file.authority ?? 'cluster',
     capacity: file.capacity ?? {},
     labels: file.labels ?? {},
     beat: parseDuration(file.beat) ?? defaultBeat,
     runtimes: file.runtimes ?? { docker: {} },
+    ...(file.ip !== undefined && { ip: file.ip }),
     ...(file.token !== undefined && { token: file.token }),
     ...(file.location !== undefined && { location: file.location }),
   };

@@ -22,6 +22,7 @@ export async function configOfEnvironment(
     name: read('NODE_NAME'),
     api: read('OAKCTL_API'),
     ip: read('NODE_IP'),
+    advertise: read('NODE_ADVERTISE'),
     token: token?.trim() || undefined,
     location: read('NODE_LOCATION'),
     runtimes: { docker: { ...(network !== undefined && { network }) } },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { arch, hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Advertised } from '../schemas/addresses.ts';
 import { createApiClient } from '../schemas/io/api-client.ts';
 import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
@@ -15,6 +16,7 @@ import { type NodePolicy, withoutPaths } from '../schemas/policy.ts';
 import type { Clock, Files, Random } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
+import { type Addresses, settleAddresses } from './address.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { configOfEnvironment } from './environment.ts';
 import { loadOrJoin } from './join.ts';
@@ -34,14 +36,19 @@ export interface AgentOptions {
   readonly folder: string;
   /** Where agent.yaml is missing, these variables say what it would. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Counts more than what either says. */
+  readonly advertise?: Advertised;
 }
 
 /**
  * Runs until the signal aborts; copies go on running. Throws SETTINGS_INVALID, FOLDER_LOCKED, FILE_DAMAGED and what joining
  * throws. A node that has joined needs nobody to start: neither reconciler nor broker.
  */
-export async function runAgent({ folder, environment }: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { config, warnings } = await readConfig(folder, environment);
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  const { folder, environment, advertise } = options;
+  const read = await readConfig(folder, environment);
+  const { warnings } = read;
+  const config = { ...read.config, ...(advertise && { advertise }) };
   const { log } = createProcessLog({ agent: config.name });
   for (const warning of warnings) log('warn', 'settings', { problem: warning });
   const state = join(folder, 'state');
@@ -51,7 +58,9 @@ export async function runAgent({ folder, environment }: AgentOptions, signal: Ab
     const host = { ...(await policyOf(folder)), folder };
     const become = config.authority === 'local' ? becomeLocal : becomeNode;
     const node = await become(config, parts, signal);
-    const agent = await wire(config, node, state, { ...parts, host });
+    const addresses = await settleAddresses(config, node.broker.url, parts.files);
+    log('info', 'addresses', { ...addresses });
+    const agent = await wire(config, node, state, { ...parts, host, addresses });
     await agent.start();
     await aborted(signal);
     await agent.stop('stopped');
@@ -100,8 +109,9 @@ function meetingDeps({ api }: AgentConfig, { clock, random, files, log }: Parts)
 }
 
 async function becomeNode(config: AgentConfig, parts: Parts, signal: AbortSignal): Promise<Place> {
-  const { name, ip, token } = config;
+  const { name, api: reconciler, token } = config;
   await refuseRegistered(parts.files);
+  const { ip } = (await settleAddresses(config, reconciler, parts.files)).advertise;
   const wish = { name, ip, version: oakctlVersion, ...(token !== undefined && { token }) };
   const joined = await loadOrJoin(meetingDeps(config, parts), wish, signal);
   const { id, cluster, fingerprint, keys, mqtt } = joined;
@@ -118,7 +128,8 @@ async function becomeNode(config: AgentConfig, parts: Parts, signal: AbortSignal
 
 /** Its own authority: nothing is signed for it, and nobody reads from it. */
 async function becomeLocal(config: AgentConfig, parts: Parts, signal: AbortSignal): Promise<Place> {
-  const { name, ip, token } = config;
+  const { name, token } = config;
+  const { ip } = (await settleAddresses(config, config.api, parts.files)).advertise;
   const wish = { name, ip, ...(token !== undefined && { token }) };
   const deps = meetingDeps(config, parts);
   const { registered, isNew } = await loadOrRegister(deps, wish, signal);
@@ -157,16 +168,16 @@ async function wire(
   config: AgentConfig,
   { identity, realm, broker, ...hooks }: Place,
   folder: string,
-  parts: Parts & { readonly host: HostRules },
+  parts: Parts & { readonly host: HostRules; readonly addresses: Addresses },
 ): Promise<Agent> {
-  const { clock, random, files, log, host } = parts;
+  const { clock, random, files, log, host, addresses } = parts;
   const { grants } = host.policy;
   // Runtimes are silent until the agent starts.
   let agent: Agent | undefined;
   const runtimes = await createRuntimes(config.runtimes, {
     cluster: realm,
     node: identity.id,
-    ip: config.ip,
+    ip: addresses.ip,
     folder,
     grants,
     own: [host.folder],
@@ -176,7 +187,7 @@ async function wire(
     identity,
     authority: config.authority,
     profile: {
-      ip: config.ip,
+      ...addresses,
       labels: config.labels,
       ...(config.location !== undefined && { location: config.location }),
       arch: arch(),

@@ -1,4 +1,5 @@
 /** What the agent's loop needs from the world beside schemas/ports.ts and the runtimes; implemented at the rim. */
+import type { Advertised } from '../schemas/addresses.ts';
 import type { Acceptance, Part } from '../schemas/assignment.ts';
 import type { ExecConnection } from '../schemas/exec.ts';
 import type { Grant } from '../schemas/grants.ts';
@@ -28,6 +29,8 @@ export interface AgentIdentity {
 export interface NodeProfile {
   /** Address on which ports are published. */
   readonly ip: string;
+  /** Where others reach them; default there. */
+  readonly advertise?: Advertised;
   readonly labels: Readonly<Record<string, string>>;
   readonly location?: string;
   readonly arch: string;

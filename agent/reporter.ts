@@ -10,6 +10,7 @@ import { runSpecFields } from '../schemas/run-spec.ts';
 import type { CopyStatus } from '../schemas/status.ts';
 import { rows, topic } from '../schemas/topics.ts';
 import type { Contact } from './contact.ts';
+import { advertise, advertisedOf } from './core/advertise.ts';
 import { keyText } from './core/memory.ts';
 import { report } from './core/report.ts';
 import type { Ledger } from './ledger.ts';
@@ -85,7 +86,7 @@ export function createReporter(deps: ReporterDeps): Reporter {
   const sendInstances = (): void => {
     pending = false;
     if (!deps.ready()) return;
-    const copies = report(ledger.part(), state.actual, state, clock.now());
+    const copies = advertise(report(ledger.part(), state.actual, state, clock.now()), profile);
     noteStatuses(copies);
     const body = bodyText(copies, ledger);
     if (body === lastBody && !forced) return;
@@ -178,6 +179,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     ...(deps.grants?.length && { grants: [...deps.grants] }),
     ...(profile.location !== undefined && { location: profile.location }),
     ip: profile.ip,
+    advertise: advertisedOf(profile),
     version: profile.version,
     beat: profile.beat,
     session,

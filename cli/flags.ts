@@ -1,5 +1,6 @@
 /** Flags with a type of their own. */
 import { Flags } from '@oclif/core';
+import { type Advertised, advertiseHint, parseAdvertised } from '../schemas/addresses.ts';
 import { parseDuration } from '../schemas/duration.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { actorName } from './services/actor.ts';
@@ -12,6 +13,16 @@ export const durationFlag = Flags.custom<number>({
     const ms = parseDuration(/^\d+$/.test(text) ? `${text}s` : text);
     if (ms !== undefined) return ms;
     throw new ProblemError(problem('USAGE', `\`${text}\` is not a duration`, { hint: 'write 90s, 5m or 2h' }));
+  },
+});
+
+/** Where others reach what a node publishes. */
+export const advertiseFlag = Flags.custom<Advertised>({
+  helpValue: '<ip>[:port]',
+  parse: async (text) => {
+    const advertised = parseAdvertised(text);
+    if (typeof advertised === 'object') return advertised;
+    throw new ProblemError(problem('USAGE', advertised, { subject: '--advertise', hint: advertiseHint }));
   },
 });
 

@@ -143,7 +143,12 @@ export const InformationMessage = Type.Object({
   /** What its owner lets services do on it; absent: nothing beyond containers of their own. */
   grants: Type.Optional(Type.Array(Grant, { maxItems: 64 })),
   location: Type.Optional(text(255)),
+  /** Where it publishes ports. */
   ip: text(64),
+  /** Where others reach them: `port` is the only one, if it is there. Absent: an agent that is older. */
+  advertise: Type.Optional(
+    Type.Object({ ip: text(64), port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })) }),
+  ),
   version: text(32),
   /** The beat of this agent in ms: two missed beats make it suspect. */
   beat: Type.Integer({ minimum: 100, maximum: 600_000 }),

@@ -231,7 +231,10 @@ export interface NodeView {
   readonly drain?: DrainView;
   /** In nodes.yaml? */
   readonly listed: boolean;
+  /** Where it publishes ports. */
   readonly ip?: string;
+  /** Where others reach them: `<ip>`, or `<ip>:<port>` where one port is all that leads there. */
+  readonly advertise?: string;
   readonly pool: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly location?: string;

@@ -4,18 +4,23 @@ import { Flags } from '@oclif/core';
 import { keepHeapSmall } from '../../schemas/io/process-heap.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { BaseCommand } from '../base-command.ts';
+import { advertiseFlag } from '../flags.ts';
 
 export default class Agent extends BaseCommand {
   static override summary = 'run an agent in the foreground; agent.yaml in its folder says how it joins';
   static override description =
     `Without \`--folder\` the folder is agent/ of OAKCTL_HOME, and where it has no agent.yaml the environment says how it joins:
-OAKCTL_API (URL of the reconciler), NODE_IP, NODE_NAME, NODE_TOKEN_FILE (file with the join token), NODE_LOCATION, NODE_NETWORK.`;
+OAKCTL_API (URL of the reconciler), NODE_IP, NODE_ADVERTISE, NODE_NAME, NODE_TOKEN_FILE (file with the join token), NODE_LOCATION, NODE_NETWORK.`;
   static override flags = {
     folder: Flags.directory({ exists: true, description: 'folder of the agent, with its agent.yaml' }),
+    advertise: advertiseFlag({
+      description: 'where others reach what is published here, instead of what agent.yaml says',
+    }),
     check: Flags.boolean({ description: 'say whether an agent runs on that folder and answers, and end: 1 if not' }),
   };
   static override examples = [
     '<%= config.bin %> agent --folder /var/lib/oakctl',
+    '<%= config.bin %> agent --folder /var/lib/oakctl --advertise 203.0.113.7',
     '<%= config.bin %> agent --folder /var/lib/oakctl --check',
   ];
 
@@ -26,7 +31,9 @@ OAKCTL_API (URL of the reconciler), NODE_IP, NODE_NAME, NODE_TOKEN_FILE (file wi
     if (flags.folder === undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
     keepHeapSmall();
     const { runAgent } = await import('../../agent/main.ts');
-    await runAgent({ folder, ...(flags.folder === undefined && { environment: process.env }) }, this.signal);
+    const { advertise } = flags;
+    const environment = flags.folder === undefined ? { environment: process.env } : {};
+    await runAgent({ folder, ...environment, ...(advertise && { advertise }) }, this.signal);
   }
 
   /** UNAVAILABLE. Whoever holds the folder answers between two things that it does: one that hangs does not. */

@@ -81,6 +81,7 @@ export function renderNode(node: NodeView, paint: Paint): string {
       ['id', node.id],
       ['listed', node.listed ? 'in nodes.yaml' : 'not in nodes.yaml'],
       ['ip', node.ip],
+      ['advertised', node.advertise],
       ['pool', node.pool],
       ['labels', labelsText(node.labels)],
       ['location', node.location],

@@ -30,7 +30,7 @@ export const nodeListing: Listing<NodeView> = {
       value: nodeState,
       paint: (text) => paintState(paint, text),
     },
-    { title: 'IP', value: (node) => node.ip },
+    { title: 'IP', value: (node) => node.advertise ?? node.ip },
     { title: 'INSTANCES', value: (node) => node.instances, right: true },
     { title: 'MEMORY MB', value: (node) => part(node.used?.memory, node.capacity?.memory), right: true },
     { title: 'VCPUS', value: (node) => part(node.used?.cpu, node.capacity?.cpu), right: true },

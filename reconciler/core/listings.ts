@@ -20,7 +20,9 @@ export function listingsOf(all: Iterable<Listing>): Listings {
 function listingFor({ listed, names }: World, { record, information }: Node): Listing | undefined {
   const named = listed.byName.get(record.name);
   if (named || information === undefined) return named;
-  return listed.byIp.get(information.ip)?.find((listing) => !names.has(listing.name));
+  const { ip, advertise } = information;
+  const listings = [...(listed.byIp.get(advertise?.ip ?? ip) ?? []), ...(listed.byIp.get(ip) ?? [])];
+  return listings.find((listing) => !names.has(listing.name));
 }
 
 /**

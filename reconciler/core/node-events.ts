@@ -65,7 +65,7 @@ export function informationCame(world: World, event: Of<'information'>): void {
   const information = old ? sharing(old, event.message) : event.message;
   world.nodes.set(event.node, { ...nodeOf(world, event.node, before), information });
   noteSigns(world, event.node);
-  if (old?.ip !== information.ip) rematchNode(world, event.node);
+  if (old?.ip !== information.ip || old.advertise !== information.advertise) rematchNode(world, event.node);
   const { listing } = nodeOf(world, event.node, before);
   if (old && listing === before.listing && samePlacement(old, information)) return;
   indexNode(world, event.node);
@@ -202,7 +202,7 @@ function isOldWill(node: Node, session: string): boolean {
   return node.online?.online === true && node.online.session !== session && node.heard !== undefined;
 }
 
-const shared = ['capacity', 'runtimes', 'fields', 'labels', 'grants'] as const;
+const shared = ['capacity', 'runtimes', 'fields', 'labels', 'grants', 'advertise'] as const;
 
 /** The message, with the parts of the last one that it says again: of 10,000 nodes each is held once, and compared at a glance. */
 function sharing(old: InformationMessage, message: InformationMessage): InformationMessage {

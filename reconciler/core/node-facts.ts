@@ -51,7 +51,12 @@ export function cordonOf(node: Node, policy: Pick<Policy, 'undeclared'>): Cordon
   return undefined;
 }
 
-/** Where the node publishes ports. Agents on one machine share it. */
+/**
+ * Where the node publishes ports. Agents on one machine share it; machines of two sites that have the same private address are told
+ * apart by where others reach them.
+ */
 export function addressOf({ information, record }: Node): string {
-  return information?.ip ?? record.id;
+  if (!information) return record.id;
+  const { ip, advertise } = information;
+  return advertise === undefined || advertise.ip === ip ? ip : `${ip} ${advertise.ip}`;
 }

@@ -1,5 +1,6 @@
 /** Nodes as people see them: those that joined, those that nodes.yaml expects, and those that were revoked. */
 
+import { formatAdvertised } from '../../schemas/addresses.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { holdCodes } from '../../schemas/status.ts';
 import type { NodeState, NodeView } from '../../schemas/views.ts';
@@ -57,6 +58,7 @@ function joinedView(input: ViewInput, node: Node): NodeView {
     ...optional('drain', drainView(input, node)),
     listed: listing !== undefined,
     ...optional('ip', information?.ip ?? listing?.ip),
+    ...optional('advertise', information?.advertise && formatAdvertised(information.advertise)),
     pool: listing?.pool ?? defaultPool,
     labels: labelsOf(node) ?? {},
     ...optional('location', listing?.location ?? information?.location),

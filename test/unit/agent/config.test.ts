@@ -21,6 +21,15 @@ describe('agent.yaml', () => {
     });
   });
 
+  test('need not say where it is', () => {
+    expect(parse('api: http://10.0.0.1:10100\n').config?.ip).toBeUndefined();
+    const advertise = (text: string) => parse(`${minimal}advertise: ${text}\n`);
+    expect(advertise('203.0.113.7:8080').config?.advertise).toEqual({ ip: '203.0.113.7', port: 8080 });
+    const { config, problems } = advertise('box.lan:80');
+    expect(config).toBeUndefined();
+    expect(problems).toMatchObject([{ subject: 'advertise', line: 3, hint: expect.stringContaining('203.0.113.7') }]);
+  });
+
   test('says everything', () => {
     const text = `${minimal}name: worker-1
 token: oak1.x
@@ -53,7 +62,7 @@ runtimes:
 
   test.each([
     ['an unknown key', `${minimal}runtime: {}`, 'UNKNOWN_FIELD', 3],
-    ['no address', 'api: http://h:1\n', 'SETTINGS_INVALID', 1],
+    ['no address', `${minimal}advertise: 0.0.0.0`, 'SETTINGS_INVALID', 3],
     ['no IP', 'api: http://h:1\nip: localhost\n', 'SETTINGS_INVALID', 2],
     ['no URL', 'api: h:1\nip: 10.0.0.1\n', 'SETTINGS_INVALID', 1],
     ['a bad name', `${minimal}name: a b`, 'NAME_INVALID', 3],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isAddress, isLoopback } from '../../../schemas/addresses.ts';
+import { formatAdvertised, isAddress, isLoopback, parseAdvertised } from '../../../schemas/addresses.ts';
 import { formatDuration, parseDuration } from '../../../schemas/duration.ts';
 import { imageFault } from '../../../schemas/image-name.ts';
 import { formatPorts, parsePorts } from '../../../schemas/ports-syntax.ts';
@@ -183,4 +183,30 @@ describe('addresses', () => {
     for (const other of ['0.0.0.0', '10.0.0.1', '127.example.com', '::', 'localhost.example'])
       expect(isLoopback(other)).toBe(false);
   });
+});
+
+describe('advertised addresses', () => {
+  it.each([
+    ['203.0.113.7', { ip: '203.0.113.7' }],
+    ['203.0.113.7:8080', { ip: '203.0.113.7', port: 8080 }],
+    ['2001:db8::7', { ip: '2001:db8::7' }],
+    ['[2001:db8::7]:8080', { ip: '2001:db8::7', port: 8080 }],
+  ])('%s', (text, advertised) => {
+    expect(parseAdvertised(text)).toEqual(advertised);
+    expect(formatAdvertised(advertised)).toBe(text);
+  });
+
+  it.each([
+    ['', /not an IP address/],
+    ['box.example.org:80', /not an IP address/],
+    ['203.0.113', /not an IP address/],
+    ['203.0.113.7:', /port/],
+    ['203.0.113.7:0', /port `0`/],
+    ['203.0.113.7:65536', /port `65536`/],
+    ['203.0.113.7:http', /port `http`/],
+    ['[2001:db8::7', /not an IP address/],
+    ['0.0.0.0', /every address/],
+    ['[::]:80', /every address/],
+    ['::', /every address/],
+  ])('refuses `%s`', (text, why) => expect(parseAdvertised(text)).toMatch(why));
 });
