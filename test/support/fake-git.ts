@@ -21,9 +21,15 @@ export interface FakeGit extends Git {
 export function createFakeGit(): FakeGit {
   const commits = new Map<string, { files: Readonly<Record<string, string>>; parent: string | undefined }>();
   const blobs = new Map<string, string>();
+  /** Of texts: the same ones are asked for again and again. */
+  const ids = new Map<string, string>();
   const watchers = new Set<() => void>();
   let head: string | undefined;
-  const id = (text: string): string => createHash('sha1').update(text).digest('hex');
+  const id = (text: string): string => {
+    const known = ids.get(text) ?? createHash('sha1').update(text).digest('hex');
+    ids.set(text, known);
+    return known;
+  };
   const mirror = new Set<string>();
   const remote = async (signal?: AbortSignal): Promise<void> => {
     git.requests += 1;

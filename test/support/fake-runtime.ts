@@ -72,6 +72,17 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   let peak = 0;
   let cuts = 0;
 
+  /** What `copies` gives until something changes. */
+  let shown: Map<string, ActualCopy> | undefined;
+  const put = (key: string, entry: Entry): void => {
+    entries.set(key, entry);
+    shown = undefined;
+  };
+  const drop = (key: string): boolean => {
+    shown = undefined;
+    return entries.delete(key);
+  };
+
   /** Ends that were told, and that the list does not show yet. */
   const ending = new Map<string, () => void>();
 
@@ -86,6 +97,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     const kept = Object.fromEntries(Object.entries(entry.copy).filter(([k]) => !drop.includes(k as keyof ActualCopy)));
     entry.copy = { ...(kept as unknown as ActualCopy), ...next };
     entry.changed = clock.now().mono;
+    shown = undefined;
   };
   const call = async <T>(kind: FakeCall, subject: string, signal: AbortSignal, work: () => T): Promise<T> => {
     signal.throwIfAborted();
@@ -147,7 +159,8 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     calls,
     logText,
     get copies() {
-      return new Map([...entries].map(([key, { copy }]) => [key, copy]));
+      shown ??= new Map([...entries].map(([key, { copy }]) => [key, copy]));
+      return shown;
     },
     runOf: (key) => entries.get(keyOf(key))?.run,
     peak: () => peak,
@@ -187,10 +200,10 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     },
     plant(copy) {
       const run: RunSpec = { virtualization: 'container', code: 'planted' };
-      entries.set(keyOf(copy), { copy, run, changed: clock.now().mono - (copy.since ?? 0) });
+      put(keyOf(copy), { copy, run, changed: clock.now().mono - (copy.since ?? 0) });
     },
     vanish(key) {
-      entries.delete(keyOf(key));
+      drop(keyOf(key));
       emit('removed', key);
     },
     probe: (signal) => call('probe', '', signal, () => ({ name, version: '1.0.0-fake' })),
@@ -217,7 +230,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
           handle: `h${handles}`,
           addresses: [],
         };
-        entries.set(keyOf(plan), { copy: made, run, changed: clock.now().mono });
+        put(keyOf(plan), { copy: made, run, changed: clock.now().mono });
       }),
     start: (key, signal) =>
       stepCall('start', keyOf(key), signal, () => {
@@ -240,7 +253,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       }),
     remove: (key, signal) =>
       stepCall('remove', keyOf(key), signal, () => {
-        if (entries.delete(keyOf(key))) emit('removed', key);
+        if (drop(keyOf(key))) emit('removed', key);
       }),
     async *logs(key, { tail = Number.POSITIVE_INFINITY }, signal) {
       const lines = logText.get(keyOf(key)) ?? [];

@@ -2,10 +2,12 @@
 import { parseArgs } from 'node:util';
 import { type Bug, bugNamed, bugs } from './bugs.ts';
 import { type Outcome, play } from './play.ts';
+import { servePlayer, withPlayers } from './players.ts';
 
 const usage = `npm run sim -- --seed N [--trace] [--bug NAME]     one seed; its steps on stdout
 npm run sim -- --seeds N [--from N] [--all]        many, until the first violation (or all of them)
-npm run sim -- --bugs [--within N] [--bug NAME]    every planted bug, in so many seeds at most (2,000)`;
+npm run sim -- --bugs [--within N] [--bug NAME]    every planted bug, in so many seeds at most (2,000)
+  --jobs N                                         so many processes (1)`;
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
@@ -19,11 +21,13 @@ const { values } = parseArgs({
     bugs: flag,
     bug: text,
     within: text,
+    jobs: text,
+    player: flag,
     help: flag,
   },
 });
 
-function numberOf(name: 'seed' | 'seeds' | 'from' | 'within', other: number): number {
+function numberOf(name: 'seed' | 'seeds' | 'from' | 'within' | 'jobs', other: number): number {
   const value = values[name];
   if (value === undefined) return other;
   if (!/^[0-9]{1,9}$/.test(value)) throw new TypeError(`--${name} is a number, not ${value}`);
@@ -54,58 +58,78 @@ async function one(seed: number, bug: Bug | undefined): Promise<boolean> {
   return outcome.violations.length === 0;
 }
 
-async function many(count: number, from: number): Promise<boolean> {
+/** What is said of many seeds while they are played. */
+function createTally(count: number, from: number) {
   const start = performance.now();
-  const bad: Outcome[] = [];
+  let said = start;
+  let done = 0;
   let steps = 0;
   let virtual = 0;
-  let said = start;
-  const line = (done: number): string => {
-    const passed = (performance.now() - start) / 1000;
+  const bad: Outcome[] = [];
+  const say = (): void => {
+    said = performance.now();
+    const passed = (said - start) / 1000;
     const speed = `${(done / passed).toFixed(1)} seeds/s, ${Math.round(virtual / 1000 / passed)} times real time`;
-    return `${done} of ${count} seeds from ${from}, ${bad.length} with violations; ${speed}, ${steps} steps`;
+    console.error(`${done} of ${count} seeds from ${from}, ${bad.length} with violations; ${speed}, ${steps} steps`);
   };
-  for (let i = 0; i < count; i += 1) {
-    const outcome = await play(from + i);
-    steps += outcome.steps;
-    virtual += outcome.virtual;
-    if (outcome.violations.length > 0) {
-      bad.push(outcome);
-      console.error(report(outcome));
-      if (!values.all) break;
+  return {
+    bad,
+    say,
+    took(outcome: Outcome): void {
+      done += 1;
+      steps += outcome.steps;
+      virtual += outcome.virtual;
+      if (outcome.violations.length > 0) {
+        bad.push(outcome);
+        console.error(report(outcome));
+      }
+      if (performance.now() - said > 10_000) say();
+    },
+  };
+}
+
+async function many(count: number, from: number, jobs: number): Promise<boolean> {
+  const { bad, say, took } = createTally(count, from);
+  let next = from;
+  await withPlayers(jobs, async (player) => {
+    while (next < from + count && (values.all || bad.length === 0)) {
+      const seed = next;
+      next += 1;
+      took(await player(seed));
     }
-    if (performance.now() - said > 10_000) {
-      said = performance.now();
-      console.error(line(i + 1));
-    }
-  }
-  console.error(line(values.all || bad.length === 0 ? count : (bad[0]?.seed ?? from) - from + 1));
+  });
+  say();
   if (bad.length > 0) console.error(`violated: ${bad.map(({ seed }) => seed).join(' ')}`);
   return bad.length === 0;
 }
 
-async function hunt(list: readonly Bug[], within: number, from: number): Promise<boolean> {
+async function hunt(list: readonly Bug[], within: number, from: number, jobs: number): Promise<boolean> {
   let found = 0;
-  for (const bug of list) {
-    let outcome: Outcome | undefined;
-    for (let seed = from; seed < from + within; seed += 1) {
-      outcome = await play(seed, { bug });
-      if (outcome.violations.length > 0) break;
+  const left = [...list];
+  await withPlayers(jobs, async (player) => {
+    for (let bug = left.shift(); bug; bug = left.shift()) {
+      let outcome: Outcome | undefined;
+      for (let seed = from; seed < from + within; seed += 1) {
+        outcome = await player(seed, bug.name);
+        if (outcome.violations.length > 0) break;
+      }
+      const violation = outcome?.violations[0];
+      if (violation) found += 1;
+      const how = violation ? `seed ${outcome?.seed}: ${violation.invariant}` : `NOT FOUND in ${within} seeds`;
+      console.log(`${bug.name.padEnd(60)} ${how}`);
     }
-    const violation = outcome?.violations[0];
-    if (violation && outcome) found += 1;
-    const how = violation && outcome ? `seed ${outcome.seed}: ${violation.invariant}` : `NOT FOUND in ${within} seeds`;
-    console.log(`${bug.name.padEnd(60)} ${how}`);
-  }
+  });
   console.log(`${found} of ${list.length} planted bugs found`);
   return found === list.length;
 }
 
 async function main(): Promise<boolean> {
+  if (values.player) return servePlayer().then(() => true);
   const bug = values.bug === undefined ? undefined : bugNamed(values.bug);
-  if (values.bugs) return hunt(bug ? [bug] : bugs, numberOf('within', 2_000), numberOf('from', 1));
+  const [from, jobs] = [numberOf('from', 1), Math.max(1, numberOf('jobs', 1))];
+  if (values.bugs) return hunt(bug ? [bug] : bugs, numberOf('within', 2_000), from, jobs);
   if (values.seed !== undefined) return one(numberOf('seed', 1), bug);
-  if (values.seeds !== undefined) return many(numberOf('seeds', 1), numberOf('from', 1));
+  if (values.seeds !== undefined) return many(numberOf('seeds', 1), from, jobs);
   console.error(usage);
   return Boolean(values.help);
 }
