@@ -39,5 +39,7 @@ export function formatAge(ms: number): string {
 
 /** An object with this member, or an empty one when there is no value. */
 export function optional<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: V };
+  return (value === undefined ? nothing : { [key]: value }) as { readonly [P in K]?: V };
 }
+
+const nothing = {};

@@ -7,7 +7,7 @@
  *   <name>~           the version before it; of the first version, the same once more
  *   <name>~<hex>      being written
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Files } from '../ports.ts';
@@ -44,7 +44,7 @@ export function createDurableFiles({ folder, fs = nodeFs, damaged }: DurableFile
     return turn;
   };
   const path = (name: string): string => join(folder, checkName(name));
-  const temporaryOf = (name: string): string => `${path(name)}~${randomBytes(8).toString('hex')}`;
+  const temporaryOf = (name: string): string => `${path(name)}~${randomUUID().replaceAll('-', '')}`;
   const version = async (file: string): Promise<Version> => {
     const bytes = await fs.readFile(file).catch((error: unknown) => absent(error));
     return bytes === undefined ? { kind: 'none' } : decode(bytes);
@@ -164,7 +164,7 @@ function checkName(name: string): string {
 
 function encode(content: string): Buffer {
   const body = Buffer.from(content);
-  return Buffer.concat([Buffer.from(`${magic} ${body.length} ${hash(body)}\n`), body]);
+  return Buffer.concat([Buffer.from(`${magic} ${body.length} ${hash('sha256', body)}\n`), body]);
 }
 
 function decode(bytes: Buffer): Version {
@@ -173,12 +173,8 @@ function decode(bytes: Buffer): Version {
   if (!header) return { kind: 'bad', what: bytes.every((byte) => byte === 0) ? 'zero-filled' : 'no header' };
   const body = bytes.subarray(header[0].length);
   if (body.length !== Number(header[1])) return { kind: 'bad', what: `${body.length} of ${header[1]} bytes` };
-  if (hash(body) !== header[2]) return { kind: 'bad', what: 'checksum' };
+  if (hash('sha256', body) !== header[2]) return { kind: 'bad', what: 'checksum' };
   return { kind: 'whole', content: body.toString('utf8') };
-}
-
-function hash(body: Buffer): string {
-  return createHash('sha256').update(body).digest('hex');
 }
 
 async function writeSynced(fs: DurableFs, file: string, bytes: Buffer): Promise<void> {

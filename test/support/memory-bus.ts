@@ -41,15 +41,16 @@ interface Client {
   readonly tag: string;
   readonly who: Principal;
   options?: BusOptions;
+  filters?: readonly Filter[];
   will?: Will | undefined;
   handlers?: BusHandlers;
   state: 'new' | 'connected' | 'cut' | 'waiting' | 'dead';
 }
 
-function matches(filter: string, topic: string): boolean {
-  const f = filter.split('/');
-  const t = topic.split('/');
-  return f.length === t.length && f.every((level, i) => level === '+' || level === t[i]);
+type Filter = readonly string[];
+
+function matches(filter: Filter, topic: readonly string[]): boolean {
+  return filter.length === topic.length && filter.every((level, i) => level === '+' || level === topic[i]);
 }
 
 /** Brokers deliver what is retained by mistake; our own parts never do that. */
@@ -77,9 +78,11 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
     if (retain && payload === '') retained.delete(topic);
     else if (retain) retained.set(topic, payload);
     if (payload === '') return;
+    const levels = topic.split('/');
     for (const client of clients.values()) {
-      const wants = client.options?.subscribe.some((s) => matches(s.filter, topic));
-      if (client.state === 'connected' && wants) deliver(client, { topic, payload, retained: false });
+      if (client.state !== 'connected') continue;
+      if (client.filters?.some((filter) => matches(filter, levels)))
+        deliver(client, { topic, payload, retained: false });
     }
   };
   const will = (client: Client): void => {
@@ -102,7 +105,8 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
       });
       client.handlers?.connected();
       for (const [topic, payload] of retained) {
-        if (filters.some((s) => matches(s.filter, topic))) deliver(client, { topic, payload, retained: true });
+        if (filters.some((s) => matches(s.filter.split('/'), topic.split('/'))))
+          deliver(client, { topic, payload, retained: true });
       }
     });
   };
@@ -136,6 +140,7 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
       return {
         open(options, handlers) {
           client.options = options;
+          client.filters = options.subscribe.map(({ filter }) => filter.split('/'));
           client.handlers = handlers;
           connect(client, 1);
         },

@@ -42,7 +42,7 @@ const longPause = 120_000;
 
 /** Plays one seed to its end, or to its first violation. */
 export async function play(seed: number, { bug, print }: PlayOptions = {}): Promise<Outcome> {
-  const clock = createVirtualClock({ rounds: 1 });
+  const clock = createVirtualClock({ rounds: 0 });
   const now = (): number => clock.now().mono;
   const dice = createDice(seed);
   const facts = createFacts();
@@ -178,4 +178,6 @@ async function end({ facts, cluster }: World): Promise<void> {
   for (const node of cluster.nodes) node.kill();
   cluster.killReconciler();
   await cluster.clock.settle();
+  // The world was played in one turn: others have theirs between two of them.
+  await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 /** What the reconciler shows is what is, within the time that news take. */
 import type { BusMessage } from '../../../schemas/ports.ts';
-import type { ServiceView } from '../../../schemas/views.ts';
+import type { NodeView, ServiceView } from '../../../schemas/views.ts';
 import { runningOf } from './facts.ts';
 import { serviceOf } from './names.ts';
 import type { RuleDeps } from './rules.ts';
@@ -16,6 +16,8 @@ const suspectAfter = 12_500;
 const lostAfter = 15_000;
 /** News of an end take so long at most. */
 const newsTake = 90_000;
+/** Where nothing happened, what is shown is looked at this often. */
+const lookAnyway = 30_000;
 /** More copies of one instance than an update needs are gone after this. */
 const surplusFor = 20_000;
 
@@ -23,10 +25,11 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
   const { facts, witness, now } = deps;
   /** Instances with too many copies, and since when. */
   const crowded = new Map<string, number>();
+  /** The last look at services: when, and how much had happened. */
+  let looked = { at: Number.NEGATIVE_INFINITY, loud: -1 };
 
-  const lookAtNodes = (): void => {
-    const cluster = deps.cluster();
-    for (const { id, name, state, cordoned } of cluster?.reconciler.control.nodes() ?? []) {
+  const lookAtNodes = (nodes: readonly NodeView[]): void => {
+    for (const { id, name, state, cordoned } of nodes) {
       if (id === undefined) continue;
       const heard = facts.heard.get(id);
       const silence = heard === undefined ? Number.POSITIVE_INFINITY : now() - heard;
@@ -47,15 +50,9 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
     }
   };
   /** At most the copy that is wanted and the one before it, on nodes that are there. */
-  const lookAtPromises = (): void => {
-    const online = new Set(
-      deps
-        .cluster()
-        ?.reconciler.control.nodes()
-        .flatMap(({ id, state }) => (id !== undefined && state === 'online' ? [id] : [])),
-    );
+  const lookAtPromises = (nodes: readonly NodeView[], services: readonly ServiceView[]): void => {
+    const online = new Set(nodes.flatMap(({ id, state }) => (id !== undefined && state === 'online' ? [id] : [])));
     // Where the source could not be read since the start, nothing is taken away.
-    const services = deps.cluster()?.reconciler.control.services() ?? [];
     const unread = new Set(services.flatMap(({ name, outcome }) => (outcome === 'orphaned' ? [name] : [])));
     const counts = new Map<string, number>();
     for (const [node, jobs] of wire.promised) {
@@ -73,16 +70,13 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
       if (now() - since > surplusFor && !facts.troubles.has('full disk of the reconciler'))
         witness.broken(
           'P5 never more than wanted and surge',
-          `${instance} is to run ${count} times on nodes that are there; ${tell(instance)}`,
+          `${instance} is to run ${count} times on nodes that are there; ${tell(services, instance)}`,
         );
     }
   };
   /** What the reconciler says of it. */
-  const tell = (instance: string): string => {
-    const service = deps
-      .cluster()
-      ?.reconciler.control.services()
-      .find(({ name }) => name === serviceOf(instance));
+  const tell = (services: readonly ServiceView[], instance: string): string => {
+    const service = services.find(({ name }) => name === serviceOf(instance));
     const holds = service?.holds.map(({ code, subject, message }) => `${code} ${subject}: ${message}`) ?? [];
     return `${service?.name} is ${service?.outcome}: ${service?.message}; ${holds.join('; ')}`;
   };
@@ -135,10 +129,15 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
     },
     look() {
       lookAtBounds();
-      if (!facts.isReady) return;
-      lookAtNodes();
-      lookAtPromises();
-      lookAtServices(deps.cluster()?.reconciler.control.services() ?? []);
+      const control = deps.cluster()?.reconciler.control;
+      if (!facts.isReady || !control) return;
+      const nodes = control.nodes();
+      lookAtNodes(nodes);
+      if (witness.loud === looked.loud && now() - looked.at < lookAnyway) return;
+      looked = { at: now(), loud: witness.loud };
+      const services = control.services();
+      lookAtPromises(nodes, services);
+      lookAtServices(services);
     },
   };
 }

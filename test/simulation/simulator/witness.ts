@@ -17,6 +17,8 @@ export interface Witness {
   broken(invariant: string, what: string): void;
   readonly violations: readonly Violation[];
   readonly steps: number;
+  /** Of these, those that are not quiet: where there was none, all is as it was. */
+  readonly loud: number;
   /** Of everything that happened so far; the same for the same seed. */
   hash(): string;
 }
@@ -28,6 +30,7 @@ export function createWitness(now: () => number, print?: (line: string) => void)
   const last: string[] = [];
   const violations: Violation[] = [];
   let steps = 0;
+  let loud = 0;
   const seconds = (): string => (now() / 1000).toFixed(3).padStart(9);
   return {
     saw(text, { quiet, more = '' } = {}) {
@@ -35,6 +38,7 @@ export function createWitness(now: () => number, print?: (line: string) => void)
       hash.update(`${now()} ${text} ${more}\n`);
       print?.(`${seconds()}  ${text}`);
       if (quiet) return;
+      loud += 1;
       last.push(`${seconds()}  ${text}`);
       if (last.length > remembered) last.shift();
     },
@@ -47,6 +51,9 @@ export function createWitness(now: () => number, print?: (line: string) => void)
     violations,
     get steps() {
       return steps;
+    },
+    get loud() {
+      return loud;
     },
     hash: () => hash.copy().digest('hex'),
   };
