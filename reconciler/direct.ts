@@ -9,6 +9,7 @@ import type { Context } from './context.ts';
 import type { Seats } from './core/deviations.ts';
 import type { World } from './core/model.ts';
 import type { DirectRecord, Records } from './core/records.ts';
+import { begun } from './core/rollout.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
@@ -141,8 +142,11 @@ export function createDirect(context: Context): Direct {
         services.map((service) => service.spec.name),
         'deploy',
       );
-      const before = keeper.now.direct;
+      const now = deps.clock.now();
+      const { direct: before, rollouts: rolledOut } = keeper.now;
       let direct = before;
+      // In the same write as what is wanted: the planner would have to wait for another one.
+      let rollouts = rolledOut;
       const answer = services.map(({ spec }) => {
         const old = before[spec.name];
         const same = old !== undefined && sameSpec(old.spec, spec);
@@ -151,24 +155,34 @@ export function createDirect(context: Context): Direct {
           spec,
           ...slots,
           ...seatsFor({ ...old?.seats, ...seats }, slots.slots),
-          at: deps.clock.now().wall,
+          at: now.wall,
           actor: request.actor ?? 'api',
         };
         if (!same) direct = withEntry(direct, spec.name, record);
+        const known = rollouts[spec.name];
+        if (!same && !spec.schedule && known?.digest !== spec.digest) {
+          rollouts = withEntry(rollouts, spec.name, begun(known, spec.digest, now));
+        }
         const change: 'same' | 'updated' | 'created' = same ? 'same' : old ? 'updated' : 'created';
         return { name: spec.name, digest: spec.digest, change };
       });
-      keeper.change({ direct });
+      keeper.change({ direct, rollouts });
       await savedOr(keeper, () => {
         for (const { name, change } of answer) {
           if (change === 'same' || keeper.now.direct[name] !== direct[name]) continue;
           keeper.change({ direct: withEntry(keeper.now.direct, name, before[name]) });
+          if (keeper.now.rollouts[name] === rollouts[name])
+            keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, rolledOut[name]) });
         }
       });
       for (const { name, change } of answer) {
         const record = direct[name];
         // Somebody deleted it, or deployed another version, while this was being written.
         if (change === 'same' || !record || keeper.now.direct[name] !== record) continue;
+        const rollout = keeper.now.rollouts[name];
+        if (rollout && rollout === rollouts[name] && rollout !== rolledOut[name]) {
+          context.apply({ kind: 'rollout', service: name, rollout, at: deps.clock.now().mono });
+        }
         want(name, record);
         journal.add('service_deployed', name, `${change} by ${record.actor}`);
       }
@@ -198,13 +212,15 @@ export function createDirect(context: Context): Direct {
       const before = keeper.now;
       const pick = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
         Object.fromEntries(Object.entries(map).filter(([name]) => services.includes(name)));
-      keeper.change({ direct: without(before.direct, services) });
+      keeper.change(recordsWithout(before, services));
       do {
         keeper.change({ tombstones: { ...keeper.now.tombstones, ...bury(services) } });
         await savedOr(keeper, () => {
-          const { direct, tombstones } = keeper.now;
+          const { direct, rollouts, schedules, tombstones } = keeper.now;
           keeper.change({
             direct: { ...pick(before.direct), ...direct },
+            rollouts: { ...pick(before.rollouts), ...rollouts },
+            schedules: { ...pick(before.schedules), ...schedules },
             tombstones: { ...without(tombstones, services), ...pick(before.tombstones) },
           });
         });
@@ -215,10 +231,11 @@ export function createDirect(context: Context): Direct {
         journal.add('service_deleted', name, `deleted by ${actor}`);
         // Deployed anew while this was being written: what it was before is covered, what it is now is not.
         if (keeper.now.direct[name]) continue;
-        keeper.change({
-          rollouts: withEntry(keeper.now.rollouts, name, undefined),
-          schedules: withEntry(keeper.now.schedules, name, undefined),
-        });
+        // It was planned once more meanwhile.
+        const { rollouts, schedules } = keeper.now;
+        if (rollouts[name] || schedules[name]) {
+          keeper.change({ rollouts: without(rollouts, [name]), schedules: without(schedules, [name]) });
+        }
         context.apply({ kind: 'rollout', service: name, at: deps.clock.now().mono });
         context.apply({ kind: 'schedule', service: name });
         context.apply({ kind: 'desired', service: name });
@@ -261,6 +278,17 @@ const gitHints = {
   delete: 'remove it there and push',
   place: 'what git owns has no overrides yet: write a `direct` constraint or other replicas there, and push',
 } as const;
+
+function recordsWithout(
+  { direct, rollouts, schedules }: Records,
+  names: readonly string[],
+): Pick<Records, 'direct' | 'rollouts' | 'schedules'> {
+  return {
+    direct: without(direct, names),
+    rollouts: without(rollouts, names),
+    schedules: without(schedules, names),
+  };
+}
 
 function without<T>(map: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> {
   return Object.fromEntries(Object.entries(map).filter(([name]) => !names.includes(name)));

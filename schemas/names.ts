@@ -120,6 +120,15 @@ export function containerName(instance: InstanceName, copy: CopyId): string {
   return `${instance}.${copy}`;
 }
 
+/**
+ * Names that the container of a copy may have: the usual one, and one for an engine on which a container of another cluster has
+ * that. `cluster`: fingerprint of the own one.
+ */
+export function containerNames(instance: InstanceName, copy: CopyId, cluster: string): readonly [string, string] {
+  const usual = containerName(instance, copy);
+  return [usual, `${usual}.${cluster.slice(0, 12)}`];
+}
+
 /** Host name inside a container: `<service>-<slot>`. */
 export function hostName(instance: InstanceName): string {
   const parsed = parseInstanceName(instance);

@@ -35,7 +35,8 @@ export function converge(ledger: Part, actual: Actual, memory: Memory, now: Now)
   return withinRoom(candidates, Math.max(0, room), memory);
 }
 
-const urgency: Record<Step['kind'], number> = { stop: 0, start: 1, create: 2, prepare: 3, remove: 4 };
+const order: Record<Step['kind'], number> = { stop: 0, start: 1, create: 2, prepare: 3, remove: 4 };
+const urgency = (step: Step): number => (step.kind === 'remove' && step.force ? order.stop : order[step.kind]);
 
 /** The most urgent first. One pull per image: who wants the same one waits for it and then finds it there. */
 function withinRoom(candidates: Step[], room: number, memory: Memory): Step[] {
@@ -45,7 +46,7 @@ function withinRoom(candidates: Step[], room: number, memory: Memory): Step[] {
   for (const step of memory.busy.values()) if (step.kind === 'prepare') pulls.add(imageOf(step));
   const others = candidates
     .filter((step) => !due.includes(step))
-    .sort((a, b) => urgency[a.kind] - urgency[b.kind])
+    .sort((a, b) => urgency(a) - urgency(b))
     .filter((step) => {
       if (step.kind !== 'prepare') return true;
       if (pulls.size >= pullsAtOnce || pulls.has(imageOf(step))) return false;
@@ -64,7 +65,7 @@ function imageOf(step: Extract<Step, { kind: 'prepare' }>): string {
 function nextStep(members: readonly Member[], memory: Memory, now: Now): Step | undefined {
   const ready = members.filter((member) => isReady(member, memory, now));
   const stop = ready.find((member) => mayNotRun(member, memory) && isRunning(member));
-  if (stop) return stopOf(stop, memory);
+  if (stop) return endOf(stop, memory);
   const blocked = members.some((member) => mayNotRun(member, memory) && mayRun(member));
   for (const member of ready) {
     const step = forward(member, blocked, memory, now);
@@ -126,8 +127,10 @@ function isStartable(found: ActualCopy, run: RunSpec, memory: Memory): boolean {
   return endingOf(run, found.exitCode) === 'restart';
 }
 
-function stopOf(member: Member, memory: Memory): Step {
+/** What runs and may not. Who goes for good, and has no time to say goodbye in, is removed by force, in one call of the engine. */
+function endOf(member: Member, memory: Memory): Step {
   const grace = member.run?.stop_grace ?? memory.copies.get(keyText(member))?.grace ?? defaultGrace;
+  if (grace === 0 && !member.job) return { kind: 'remove', ...aimOf(member), force: true };
   return { kind: 'stop', ...aimOf(member), grace };
 }
 

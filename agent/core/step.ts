@@ -18,7 +18,8 @@ export type Step =
   | ({ readonly kind: 'create' } & BuildingAim)
   | ({ readonly kind: 'start' } & BuildingAim)
   | ({ readonly kind: 'stop'; readonly grace: number } & Aim)
-  | ({ readonly kind: 'remove' } & Aim);
+  /** `force`: it runs, and its end is in it. */
+  | ({ readonly kind: 'remove'; readonly force?: true } & Aim);
 
 /** Does this (newer) ledger still want the copy for which a pull is under way? */
 export function stillWanted(pull: Extract<Step, { kind: 'prepare' }>, ledger: Part): boolean {

@@ -3,7 +3,7 @@
  * node. What does not carry them is never listed, let alone touched.
  */
 import type Dockerode from 'dockerode';
-import { containerName } from '../../schemas/names.ts';
+import { containerNames } from '../../schemas/names.ts';
 import type { Env } from '../home.ts';
 
 export interface Scope {
@@ -82,10 +82,11 @@ function labels({ fingerprint, node }: Scope): string[] {
   return [`io.oakctl.cluster=${fingerprint}`, ...(node === undefined ? [] : [`io.oakctl.node=${node}`])];
 }
 
-/** A container of an agent has the name that its labels ask for; one with copied labels has another, and is a stranger. */
-function isCopy(info: Dockerode.ContainerInfo): boolean {
-  const { 'io.oakctl.instance': instance, 'io.oakctl.copy': copy } = info.Labels;
-  return instance !== undefined && copy !== undefined && info.Names.includes(`/${containerName(instance, copy)}`);
+/** A container of an agent has a name that its labels ask for; one with copied labels has another, and is a stranger. */
+function isCopy({ Labels, Names }: Dockerode.ContainerInfo): boolean {
+  const { 'io.oakctl.instance': instance, 'io.oakctl.copy': copy, 'io.oakctl.cluster': cluster } = Labels;
+  if (instance === undefined || copy === undefined || cluster === undefined) return false;
+  return containerNames(instance, copy, cluster).some((name) => Names.includes(`/${name}`));
 }
 
 /** Gone already, or already stopped: as wanted. */

@@ -94,9 +94,10 @@ export const serviceListing: Listing<ServiceView> = {
 
 /** What it waits for, when it runs if it has a schedule, and where it deviates from its source. */
 function serviceMessage(service: ServiceView): string {
-  const { outcome, message, overrides } = service;
+  const { outcome, message, overrides, holds } = service;
   const runs = outcome === 'settled' || outcome === 'failed' ? runsText(service) : undefined;
-  const waits = runs === undefined ? (outcome === 'settled' || outcome === 'stopped' ? [] : [message]) : [runs];
+  const isWell = outcome === 'settled' && !holds.some(({ code }) => code === 'PLACEMENT_CHANGED');
+  const waits = runs === undefined ? (isWell || outcome === 'stopped' ? [] : [message]) : [runs];
   return [...waits, ...overrides.map((one) => `override: ${overrideText(one)}`)].join('; ');
 }
 

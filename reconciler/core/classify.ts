@@ -78,17 +78,19 @@ export function seeCopies(
   return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread };
 }
 
-/** Sorts the copies into the wanted slots. Input order does not matter. */
+/** Sorts the copies into the wanted slots. Input order does not matter. `hasFailed`: this copy will not become healthy. */
 export function survey(
   wanted: readonly WantedSlot[],
   copies: { readonly seen: readonly Seen[]; readonly unread: readonly Copy[] },
   target: Target,
+  hasFailed: (seen: Seen) => boolean = () => false,
 ): Survey {
   const slots = new Set(wanted.map(({ slot }) => slot));
   const seen = bySlot(copies.seen, ({ copy }) => copy.slot);
   const unread = bySlot(copies.unread, (copy) => copy.slot);
+  const order = byWorth(target, hasFailed);
   return {
-    slots: wanted.map((one) => slotState(one, seen.get(one.slot) ?? [], unread.get(one.slot) ?? [], target)),
+    slots: wanted.map((one) => slotState(one, seen.get(one.slot) ?? [], unread.get(one.slot) ?? [], target, order)),
     surplus: copies.seen.filter(({ copy }) => !slots.has(copy.slot)),
   };
 }
@@ -103,7 +105,13 @@ function bySlot<T>(items: readonly T[], slotOf: (item: T) => number): ReadonlyMa
   return groups;
 }
 
-function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly Copy[], target: Target): SlotState {
+function slotState(
+  wanted: WantedSlot,
+  seen: readonly Seen[],
+  unread: readonly Copy[],
+  target: Target,
+  order: (a: Seen, b: Seen) => number,
+): SlotState {
   const here = seen.filter(({ presence }) => presence.state === 'online');
   const isAt = (place: NodeId | undefined): boolean =>
     here.some(({ job, node }) => job.digest === target.digest && node.record.id === place);
@@ -112,8 +120,8 @@ function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly C
     job.digest === target.digest &&
     (wanted.after === undefined || compareCopyIds(copy.copy, wanted.after) > 0) &&
     (place === undefined ? !isLeaving(node, copy) : place === node.record.id);
-  const best = here.filter(isTarget).sort(byWorth(target))[0];
-  const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(byWorth(target));
+  const best = here.filter(isTarget).sort(order)[0];
+  const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(order);
   const current = others[0];
   const away = seen.filter(({ presence }) => presence.state !== 'online');
   const done = away.find((one) => isTarget(one) && one.copy.report?.status === 'completed');
@@ -129,11 +137,16 @@ function slotState(wanted: WantedSlot, seen: readonly Seen[], unread: readonly C
   };
 }
 
-/** Healthy first (the last good digest before others), then what is meant to run, then as `on_return` says, then the newer copy. */
-function byWorth({ good, onReturn }: Target): (a: Seen, b: Seen) => number {
-  const rank = ({ healthy, job }: Seen): number => {
+/**
+ * Healthy first (the last good digest before others), then what is meant to run, then what was stopped for another copy, and that
+ * one only if it failed. Among equals as `on_return` says, then the newer copy.
+ */
+function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean): (a: Seen, b: Seen) => number {
+  const rank = (seen: Seen): number => {
+    const { healthy, job } = seen;
     if (healthy) return job.digest === good ? 3 : 2;
-    return job.want === 'run' ? 1 : 0;
+    if (job.want === 'run') return hasFailed(seen) ? -1 : 1;
+    return 0;
   };
   const newer = (a: Seen, b: Seen): number => compareCopyIds(b.copy.copy, a.copy.copy);
   const longer = (a: Seen, b: Seen): number => (a.copy.since ?? 0) - (b.copy.since ?? 0);

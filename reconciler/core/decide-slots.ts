@@ -26,6 +26,7 @@ import { presenceOf } from './presence.ts';
 import { massLoss } from './signs.ts';
 import { placeMissing, placeUpdate, targetOfMissing } from './start.ts';
 import { deadlineOf } from './timeout.ts';
+import { unfitHold } from './unfit.ts';
 import { atHome, lostHome, lostHomeHold } from './volumes.ts';
 
 export interface SlotsContext {
@@ -79,12 +80,14 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   const turns = { taken: updating.length, queued: queued.length };
   const updates = updateNext(context, inBucket('outdated'), turns, placer);
 
+  const unfit = inBucket('settled', 'relieved').flatMap((slot) => unfitHold(view, desired, slot) ?? []);
+
   const all = [...decisions, ...missing.map(({ part }) => part), updates];
   const wakeAt = earliest(canary?.passesAt, ...all.map((part) => part.wakeAt));
   const excused = missing.filter(({ part }) => part.excused).length;
   return {
     actions: all.flatMap((part) => part.actions),
-    holds: all.flatMap((part) => part.holds),
+    holds: [...all.flatMap((part) => part.holds), ...unfit],
     settled,
     open: filed.length - settled - excused,
     noticed: decisions.flatMap(({ noticed }) => noticed ?? []),

@@ -117,8 +117,14 @@ function wait(service: string, { target, current }: WithTarget['slot'], rules: R
   return { counts: 'updating', actions, ...waiting(target, rules) };
 }
 
-/** It may still come, but nothing waits for it: the copy before it goes. */
-function goOn(service: string, { target, current }: WithTarget['slot'], rules: Rules): Decision {
+/** It may still come, but nothing waits for it: the copy before it goes, as far as others serve meanwhile. */
+function goOn(service: string, slot: WithTarget['slot'], rules: Rules): Decision {
+  const { target, current } = slot;
+  const queued = current?.healthy ? rules.waitsToStop(slot) : undefined;
+  if (queued) {
+    const still = waiting(target, rules);
+    return { counts: 'neither', actions: [], ...still, holds: [...still.holds, queued] };
+  }
   const left = current && leave(current, rules);
   if (left) return left;
   const actions = current ? [drop(service, current, 'the update goes on without waiting')] : [];
@@ -203,7 +209,7 @@ function subjectOf(copy: Seen['copy']): { instance: string; copy: CopyId; node: 
 
 /** The old copy goes on: too many instances do not serve. */
 export function stillNeeded({ instance }: SlotState, limit: number): Hold {
-  const message = `prepared; the old copy goes on until at most ${limit - 1} of the others do not serve`;
+  const message = `the old copy goes on until at most ${limit - 1} of the others do not serve`;
   return { code: 'UPDATE_QUEUED', subject: instance, message };
 }
 

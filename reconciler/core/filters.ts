@@ -189,7 +189,8 @@ function unknownFields(node: Node, { fields, asks = [] }: Wish): string[] {
   return [...fields, ...asks].filter((field) => !known.includes(field));
 }
 
-function formatRule({ label, op, values }: LabelRule): string {
+/** `disk in (ssd)`, `no gpu`. */
+export function formatRule({ label, op, values }: LabelRule): string {
   if (op === 'exists') return label;
   if (op === 'not_exists') return `no ${label}`;
   return `${label} ${op === 'in' ? 'in' : 'not in'} (${values.join(', ')})`;

@@ -58,15 +58,15 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
   const all = seeCopies(view, spec.name, policy, now, spec.update.settle);
   const { living, buried } = bury(all, view.tombstones.get(spec.name));
   const course = courseOf(view, desired, wanted.length, now);
-  const first = survey(wanted, living, targetOf(desired, course.rollout));
+  const hasFailed = (one: Seen): boolean => failureOf(one, spec, course.seen, now) !== undefined;
+  const first = survey(wanted, living, targetOf(desired, course.rollout), hasFailed);
   const failed = afterFailure(course, first.slots, desired, now);
   const target = targetOf(desired, failed);
-  const surveyed = failed === course.rollout ? first : survey(wanted, living, target);
+  const surveyed = failed === course.rollout ? first : survey(wanted, living, target, hasFailed);
   const { slots } = surveyed;
   const canary = canaryOf(view, desired, failed, slots, now);
   const rollout: Rollout = canary === 'passed' ? { ...failed, canary } : failed;
-  const isOver = (one: Seen): boolean =>
-    goesOn(desired, rollout) && failureOf(one, spec, course.seen, now) !== undefined;
+  const isOver = (one: Seen): boolean => goesOn(desired, rollout) && hasFailed(one);
   const buckets = classify(surveyed, isOver);
 
   const awaited = awaitedBy(view, desired, rollout, policy, now);

@@ -19,16 +19,18 @@ export function courseOf(view: View, { spec }: Desired, slots: number, now: Now)
   const fresh: RolloutSeen = { digest: spec.digest, at: now.mono };
   const last = view.rolloutSeen.get(spec.name);
   const seen = last?.digest === spec.digest ? last : fresh;
-  if (known?.digest !== spec.digest) {
-    const good = known?.good ? { good: known.good } : {};
-    return { rollout: { digest: spec.digest, phase: 'progressing', started: now.wall, ...good }, seen };
-  }
+  if (known?.digest !== spec.digest) return { rollout: begun(known, spec.digest, now), seen };
   // Settled without slots proves nothing: with the first slot the digest has to show that it works.
   if (known.phase === 'settled' && known.good?.digest !== spec.digest && slots > 0) {
     const { ended: _ended, ...rest } = known;
     return { rollout: { ...rest, phase: 'progressing', started: now.wall }, seen: fresh };
   }
   return { rollout: known, seen };
+}
+
+/** The record of a rollout that begins, after the one that is known. */
+export function begun(known: Rollout | undefined, digest: string, { wall }: Pick<Now, 'wall'>): Rollout {
+  return { digest, phase: 'progressing', started: wall, ...(known?.good ? { good: known.good } : {}) };
 }
 
 /** What slots should run: the wanted digest, or the last good one once the wanted one failed. */

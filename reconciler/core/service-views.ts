@@ -166,7 +166,10 @@ function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 
   if (guard) return { outcome: 'held', message: describe(input, progress, guard) };
   if (desired.stopped) return judgeStopped(desired.stopped, slots);
   if (desired.spec.schedule && !isUnderWay(input, desired)) return judgeResting(input, desired);
-  if (hasOnly(slots, digest)) return settledAs(slots, describe(input, progress));
+  if (hasOnly(slots, digest)) {
+    const unfit = holds.find(({ code }) => code === 'PLACEMENT_CHANGED');
+    return settledAs(slots, describe(input, progress, unfit));
+  }
   const ended = judgeRollout(input, progress, rolloutOf(input, name));
   if (ended) return ended;
   const blocking = holds.find(({ code }) => !isPassing(code));

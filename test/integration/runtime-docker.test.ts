@@ -82,7 +82,6 @@ await describeWithEngine('the docker runtime', (socket) => {
     const run = container('sleep', '1000');
 
     it.each([
-      ['of another cluster', { 'io.oakctl.cluster': 'f'.repeat(64) }],
       ['of another node', { 'io.oakctl.node': otherNode }],
       ['with an empty digest', { 'io.oakctl.digest': '' }],
       ['with the labels of another copy', { 'io.oakctl.copy': '9.9' }],
@@ -98,6 +97,33 @@ await describeWithEngine('the docker runtime', (socket) => {
         expect(await other.intact()).toBe(true);
       } finally {
         await other.remove();
+      }
+    });
+
+    it('goes by another name beside the copy of another cluster that has the usual one', async () => {
+      const copy = plan('twin', run);
+      const foreign = createDockerRuntime({ socket, cluster: 'f'.repeat(64), node, ip: `${loopback}.12` });
+      const remove = async () => {
+        await foreign.remove(copy, never);
+        await docker.getNetwork(`oakctl-${'f'.repeat(12)}`).remove();
+      };
+      try {
+        for (const runtime of [foreign, open()]) {
+          await runtime.create(copy, never);
+          await runtime.start(copy, never);
+        }
+        const [theirs, ours] = await Promise.all([foreign.list(never), open().list(never)]);
+        expect([theirs, ours]).toMatchObject([[{ state: 'running' }], [{ state: 'running' }]]);
+        expect(theirs[0]?.handle).not.toBe(ours[0]?.handle);
+        // An agent that starts anew finds its own, also when the usual name is free by then.
+        await open().stop(copy, 0, never);
+        expect(await open().list(never)).toMatchObject([{ state: 'exited' }]);
+        expect(await foreign.list(never)).toMatchObject([{ state: 'running' }]);
+        await foreign.remove(copy, never);
+        await open().remove(copy, never);
+        expect(await open().list(never)).toEqual([]);
+      } finally {
+        await remove();
       }
     });
 

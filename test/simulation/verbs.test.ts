@@ -304,5 +304,28 @@ describe('verbs', () => {
       expect(cluster.records.renewals).toEqual({});
       mend();
     });
+
+    it.each(['fails to start', 'never becomes healthy'])(
+      'after a stop whose new copy %s brings the stopped one back',
+      async (how) => {
+        cluster = await createMemoryCluster({ workers: 1 });
+        const healthcheck = how === 'fails to start' ? {} : { healthcheck: { command: ['true'], interval: '1s' } };
+        await push({ replicas: 1, update: { order: 'stop_first', timeout: '30s' }, ...healthcheck });
+        const { runtime } = node(0);
+        const heal = () => [...runtime.copies.values()].map((copy) => runtime.health(copy, 'healthy'));
+        await count('web', 1);
+        if (how !== 'fails to start') heal();
+        await settled('web');
+        const [before] = [...runtime.copies.values()];
+        const mend = how === 'fails to start' && runtime.script('start', 'web', { fail: 'START_FAILED', times: 3 });
+        await control().restart(web, undefined, 'ann');
+        await minutes(2);
+        if (how !== 'fails to start') heal();
+        await settled('web');
+        expect([...runtime.copies.values()]).toMatchObject([{ copy: before?.copy, handle: before?.handle }]);
+        expect(cluster.records.renewals).toEqual({});
+        if (mend) mend();
+      },
+    );
   });
 });

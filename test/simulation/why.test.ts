@@ -249,6 +249,18 @@ const running: readonly Row[] = [
     },
   ],
   [
+    'PLACEMENT_CHANGED',
+    'a copy on a node that the descriptor does not name any more',
+    {
+      setup: async () => [
+        await deploy({ constraints: [{ type: 'direct', node: 'worker-1' }] }),
+        await settled('web'),
+        await deploy({ constraints: [{ type: 'direct', node: 'worker-2' }] }),
+        await later(),
+      ],
+    },
+  ],
+  [
     'UPDATE_QUEUED',
     'an instance whose turn has not come',
     { ask: `${web}.instance.2`, setup: async () => [await bothVersions({}, () => undefined), await later(2_000)] },

@@ -2,7 +2,7 @@
  * Containers by copy: found, created, started, stopped, removed. Nothing is touched before labels and name were checked; the
  * id of what was checked once is remembered, because neither labels nor the name of an id of ours change under our hands.
  */
-import { containerName } from '../../../schemas/names.ts';
+import { containerName, containerNames } from '../../../schemas/names.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { Access } from '../access.ts';
 import type { CopyKey, CopyPlan } from '../runtime.ts';
@@ -39,9 +39,13 @@ export function createContainers(
     const name = nameOf(key);
     const known = ids.get(name);
     if (known) return known;
-    const found = await inspectOurs(engine, place, name, signal);
-    if (found) ids.set(name, found.id);
-    return found?.id;
+    for (const candidate of containerNames(key.instance, key.copy, place.cluster)) {
+      const found = await inspectOurs(engine, place, candidate, signal);
+      if (typeof found !== 'object') continue;
+      ids.set(name, found.id);
+      return found.id;
+    }
+    return undefined;
   }
 
   /** Runs `action` on our container. One that was remembered and is gone is looked up anew, once. */
@@ -98,7 +102,7 @@ export function createContainers(
       const granted = await access.admit(plan.instance, plan.run, await foldersOf(engine, plan, signal));
       if (!granted.hostNetwork) await ensureNetwork(false, signal);
       await ensureVolumes(engine, place, plan, signal);
-      const made = await createOrAdopt(engine, name, plan, createOptions(plan, place, granted), place, signal);
+      const made = await createOrAdopt(engine, plan, createOptions(plan, place, granted), place, signal);
       ids.set(name, made.id);
       if (made.fresh) await fillNew(made.id, plan, signal);
     },
@@ -150,17 +154,19 @@ interface Inspected {
   readonly digest: string;
 }
 
+/** Ours of this name, or none, or that a container of another cluster has it. NAME_CONFLICT: any other stranger has. */
 async function inspectOurs(
   engine: Engine,
   owner: Owner,
   name: string,
   signal: AbortSignal,
-): Promise<Inspected | undefined> {
+): Promise<Inspected | 'of another cluster' | undefined> {
   try {
     const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
       docker.getContainer(name).inspect({ abortSignal }),
     );
     const owned = ownership(owner, [found.Name], found.Config.Labels);
+    if (owned.kind === 'stranger' && owned.ofOtherCluster) return 'of another cluster';
     if (owned.kind === 'stranger') throw conflict(name, owned.why);
     return { id: found.Id, digest: owned.digest };
   } catch (error) {
@@ -179,23 +185,28 @@ async function foldersOf(engine: Engine, { run }: CopyPlan, signal: AbortSignal)
 
 async function createOrAdopt(
   engine: Engine,
-  name: string,
   plan: CopyPlan,
   options: CreateOptions,
   owner: Owner,
   signal: AbortSignal,
 ): Promise<{ readonly id: string; readonly fresh: boolean }> {
-  const make = async () => ({ id: await createContainer(engine, name, options, signal), fresh: true });
-  try {
-    return await make();
-  } catch (error) {
-    if (statusOf(error) !== 409) throw createProblem(plan, error);
+  const names = containerNames(plan.instance, plan.copy, owner.cluster);
+  for (const name of names) {
+    const make = async () => ({ id: await createContainer(engine, name, options, signal), fresh: true });
+    try {
+      return await make();
+    } catch (error) {
+      if (statusOf(error) !== 409) throw createProblem(plan, error);
+    }
+    const existing = await inspectOurs(engine, owner, name, signal);
+    // Clusters count their copies from one number each, and two may have the same application.
+    if (existing === 'of another cluster') continue;
+    // Removed between the two requests: whoever asked again would succeed.
+    if (!existing) return make();
+    if (existing.digest !== plan.digest) throw conflict(name, `it is our copy of another digest, ${existing.digest}`);
+    return { id: existing.id, fresh: false };
   }
-  const existing = await inspectOurs(engine, owner, name, signal);
-  // Removed between the two requests: whoever asked again would succeed.
-  if (!existing) return make();
-  if (existing.digest !== plan.digest) throw conflict(name, `it is our copy of another digest, ${existing.digest}`);
-  return { id: existing.id, fresh: false };
+  throw conflict(names[1], 'it belongs to another cluster');
 }
 
 async function createContainer(engine: Engine, name: string, options: CreateOptions, signal: AbortSignal) {

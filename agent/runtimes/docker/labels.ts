@@ -1,7 +1,7 @@
 /** Who owns a container: what its labels and its name say together. Pure. */
 import {
   type CopyId,
-  containerName,
+  containerNames,
   type InstanceName,
   parseCopyId,
   parseInstanceName,
@@ -27,7 +27,12 @@ export interface Owner {
 /** What a container is to us. Strangers are never touched. */
 export type Ownership =
   | { readonly kind: 'ours'; readonly instance: InstanceName; readonly copy: CopyId; readonly digest: string }
-  | { readonly kind: 'stranger'; readonly why: string };
+  | {
+      readonly kind: 'stranger';
+      readonly why: string;
+      /** A cluster with another master key has it. */
+      readonly ofOtherCluster?: true;
+    };
 
 /** The labels of a new container. */
 export function labelsOf(
@@ -49,7 +54,7 @@ export function ownerFilter(owner: Owner): string[] {
 }
 
 /**
- * Ours is what carries all five labels, names this cluster and this node, and has the name that its labels ask for. Whoever
+ * Ours is what carries all five labels, names this cluster and this node, and has a name that its labels ask for. Whoever
  * copies our labels to a container by hand gets another name, so that it stays a stranger.
  */
 export function ownership(
@@ -59,12 +64,14 @@ export function ownership(
 ): Ownership {
   const { cluster, node, instance, copy, digest } = readLabels(found ?? {});
   if (!cluster || !node || !instance || !copy || !digest) return { kind: 'stranger', why: 'it lacks our labels' };
-  if (cluster !== owner.cluster) return { kind: 'stranger', why: 'it belongs to another cluster' };
+  if (cluster !== owner.cluster) {
+    return { kind: 'stranger', why: 'it belongs to another cluster', ofOtherCluster: true };
+  }
   if (node !== owner.node) return { kind: 'stranger', why: 'it belongs to another node' };
   if (!parseInstanceName(instance) || !parseCopyId(copy)) return { kind: 'stranger', why: 'its labels are malformed' };
-  const name = containerName(instance, copy);
-  if (!names.some((found) => found === name || found === `/${name}`))
-    return { kind: 'stranger', why: `its labels ask for the name ${name}, which it does not have` };
+  const wanted = containerNames(instance, copy, cluster);
+  if (!names.some((found) => wanted.includes(found.replace(/^\//, ''))))
+    return { kind: 'stranger', why: `its labels ask for the name ${wanted[0]}, which it does not have` };
   return { kind: 'ours', instance, copy, digest };
 }
 

@@ -214,4 +214,26 @@ describe('converge', () => {
     const copies = new Map([[keyText(one), { crashes: 0, restarts: 0, grace: 500 }]]);
     expect(graceOf(dropped, { copies })).toMatchObject({ kind: 'stop', grace: 500 });
   });
+
+  test('what goes without any grace goes in one call, as urgent as a stop; what may come back is stopped', () => {
+    const run = container('web:1', { stop_grace: 0 });
+    const jobs = Array.from({ length: 9 }, (_, n) => jobOf(`a.default.s.default.instance.${n}`, '1.1', run, 'stopped'));
+    const running = (job: (typeof jobs)[number]): [string, ActualCopy] => [
+      keyText(job),
+      { ...job, runtime: 'docker', state: 'running', handle: 'h', addresses: [] },
+    ];
+    const last = jobs.slice(8);
+    const there = actualOf(new Map(last.map(running)));
+    const kept = partOf(
+      { epoch: 1, gen: 2, by: 'x' },
+      last.map((job) => [job, run]),
+    );
+    expect(converge(kept, there, memory(), now)).toMatchObject([{ kind: 'stop', grace: 0 }]);
+    const others = jobs.slice(0, 8).map((job) => [{ ...job, want: 'run' as const }, run] as const);
+    const dropped = partOf({ epoch: 1, gen: 2, by: 'x' }, others);
+    const copies = new Map([[keyText(last[0] as (typeof jobs)[number]), { crashes: 0, restarts: 0, grace: 0 }]]);
+    const images = new Map([[imageKey('docker', 'web:1'), 9_999 as Mono]]);
+    const [first] = converge(dropped, there, memory({ copies, images }), now);
+    expect(first).toMatchObject({ kind: 'remove', force: true, instance: last[0]?.instance });
+  });
 });

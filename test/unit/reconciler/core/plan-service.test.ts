@@ -242,9 +242,32 @@ describe('an update', () => {
     const fleet = settled('start_first', 2);
     fleet.want(wanted(aService({ replicas: 2, run: aRun('bad:2'), update: { on_failure: 'continue' } })));
     fleet.run(60_000);
-    expect(jobs(fleet)).toEqual(['0 run bad:2 node1', '1 run bad:2 node1']);
+    // One may be without service at a time: the old copy of the other one goes on.
+    expect(jobs(fleet)).toEqual(['0 run bad:2 node1', '1 run app:1 node1', '1 run bad:2 node1']);
+    expect(codes(fleet)).toContain('UPDATE_QUEUED 1');
     expect(fleet.world.rollouts.get(web)?.phase).toBe('failed');
   });
+
+  it.each(['start_first', 'stop_first'] as const)(
+    'continue, %s: what can come comes, and never more than may are without service',
+    (order) => {
+      const fleet = settled(order, 4);
+      const update = { order, on_failure: 'continue', max_unavailable: 2, timeout: 5_000 } as const;
+      fleet.want(wanted(aService({ replicas: 4, run: aRun('bad:2'), update })));
+      const served = (): number =>
+        [...(fleet.world.copies.get(web)?.values() ?? [])].filter(
+          ({ job, report }) => job?.want === 'run' && report?.status === 'running',
+        ).length;
+      for (let n = 0; n < 120; n += 1) {
+        fleet.tick(1_000);
+        expect(served()).toBeGreaterThanOrEqual(2);
+      }
+      expect(fleet.world.rollouts.get(web)?.phase).toBe('failed');
+      fleet.want(wanted(aService({ replicas: 4, run: aRun('app:3'), update })));
+      fleet.run(120_000, 2_000);
+      expect(jobs(fleet).map((line) => line.split(' ')[2])).toEqual(['app:3', 'app:3', 'app:3', 'app:3']);
+    },
+  );
 
   it('swaps in place where there is no room for two', () => {
     const fleet = aFleet(1);

@@ -98,6 +98,8 @@ describe('ownership', () => {
   it('needs all labels, our cluster, our node, and the name that the labels ask for', () => {
     expect(ownership(owner, [name], ours)).toEqual({ kind: 'ours', ...key });
     expect(ownership(owner, ['/a/link', name], ours)).toMatchObject({ kind: 'ours' });
+    expect(ownership(owner, [`${name}.${owner.cluster.slice(0, 12)}`], ours)).toMatchObject({ kind: 'ours' });
+    expect(ownership(owner, [`${name}.other`], ours)).toMatchObject({ kind: 'stranger' });
     for (const label of Object.keys(ours)) {
       const { [label]: _gone, ...rest } = ours;
       expect(ownership(owner, [name], rest), label).toMatchObject({ kind: 'stranger' });

@@ -1,0 +1,51 @@
+/** What people wait for waits for the disk: how often that is. */
+import { afterEach, expect, it } from 'vitest';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { tell } from '../support/memory-story.ts';
+
+let cluster: MemoryCluster;
+const { service, settled, count } = tell(() => cluster);
+const control = () => cluster.reconciler.control;
+const deploy = (more: object = {}) =>
+  control().deploy({ documents: [{ file: 'a.yaml', text: descriptor([{ microservice_name: 'web', ...more }]) }] });
+/** Records that were saved from `work` until its copies are as it wants them. */
+const saves = async (work: () => Promise<unknown>, copies: number): Promise<number> => {
+  const before = cluster.disk.saves;
+  await work();
+  await count('web', copies);
+  return cluster.disk.saves - before;
+};
+
+afterEach(async () => {
+  expect(cluster.fatal).toEqual([]);
+  await cluster.close();
+});
+
+it('a deployment, an update and a deletion write the records once before anything is done', async () => {
+  cluster = await createMemoryCluster({ workers: 1 });
+  expect(await saves(() => deploy({ replicas: 3 }), 3)).toBe(1);
+  await settled('web');
+  const update = { replicas: 3, code: 'oakctl/test:2' };
+  expect(await saves(() => deploy(update), 4)).toBe(1);
+  await settled('web');
+  expect(cluster.records.rollouts[service('web')]).toMatchObject({ phase: 'settled' });
+  expect(await saves(() => control().remove({ services: [service('web')] }, 'ann'), 0)).toBe(1);
+  expect(cluster.records).toMatchObject({ direct: {}, rollouts: {} });
+});
+
+it('a deployment and a deletion that a full disk refuses leave no trace in what is known of updates', async () => {
+  cluster = await createMemoryCluster({ workers: 1 });
+  await deploy();
+  await settled('web');
+  const before = cluster.records;
+  cluster.disk.full = true;
+  await expect(deploy({ code: 'oakctl/test:2' })).rejects.toThrow();
+  await expect(control().remove({ services: [service('web')] }, 'ann')).rejects.toThrow();
+  cluster.disk.full = false;
+  await cluster.clock.advance(30_000);
+  await settled('web');
+  await cluster.restartReconciler();
+  await settled('web');
+  expect(cluster.records.rollouts).toEqual(before.rollouts);
+  expect(Object.keys(cluster.records.direct)).toEqual([service('web')]);
+});
