@@ -14,6 +14,7 @@ import { parseRunSpec } from '../schemas/run-spec.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
+import { regainedPart } from './core/regain.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { onceSaved } from './records-keeper.ts';
 
@@ -45,9 +46,18 @@ const readTimeout = 10_000;
 const firstRetry = 2_000;
 const longestRetry = 30_000;
 const ledgerLimit = 1024 * 1024;
+/** ms between two looks whether the sources were read, and the node said what it has. */
+const sourcesRetry = 250;
 
-/** `onAdopted`: the world learned of jobs that nothing explained before. */
-export function createAdoption(context: Context, dispatcher: Dispatcher, onAdopted: () => void): Adoption {
+/**
+ * `isRead`: what the sources want is known, as far as it can be. `onAdopted`: the world learned of jobs that nothing explained
+ * before.
+ */
+export function createAdoption(
+  context: Context,
+  dispatcher: Dispatcher,
+  { isRead, onAdopted }: { isRead(): boolean; onAdopted(): void },
+): Adoption {
   const { deps, world, keeper, journal } = context;
   const reading = new Set<NodeId>();
   const awaited = new Set<NodeId>();
@@ -82,7 +92,8 @@ export function createAdoption(context: Context, dispatcher: Dispatcher, onAdopt
     deps.log('warn', 'epoch_raised', { epoch: world.fence.epoch, by: pair.by });
   };
 
-  const readLedger = async (id: NodeId): Promise<void> => {
+  /** Where the ledger is when nothing is in it: then nothing was adopted yet. */
+  const readLedger = async (id: NodeId): Promise<Fence | undefined> => {
     const abort = new AbortController();
     const stop = deps.clock.after(readTimeout, () => abort.abort());
     try {
@@ -95,20 +106,42 @@ export function createAdoption(context: Context, dispatcher: Dispatcher, onAdopt
         if (text.length > ledgerLimit) abort.abort();
       }
       const part = parseLedger(text);
-      if (part) return adopt(id, part);
-      deps.log('warn', 'ledger_unreadable', { node: id, bytes: text.length });
+      if (part?.jobs.length === 0) return part.fence;
+      if (part) adopt(id, part);
+      else deps.log('warn', 'ledger_unreadable', { node: id, bytes: text.length });
     } catch (error) {
       deps.log('warn', 'ledger_unread', { node: id, why: String(error) });
     } finally {
       stop();
       abort.abort();
     }
+    return undefined;
+  };
+
+  /** A ledger that is empty: of a new node, or of one that lost it. What that runs is explained by what is wanted, once that is known. */
+  const adoptEmpty = (id: NodeId, fence: Fence): void => {
+    if (stopped || world.nodes.get(id)?.adopted !== false || reading.has(id)) return;
+    const isKnown = isRead() && world.nodes.get(id)?.information !== undefined;
+    if (!world.copiesOn.has(id) || isKnown) {
+      adopt(id, regainedPart(world, id, fence));
+      return;
+    }
+    reading.add(id);
+    deps.clock.after(sourcesRetry, () => {
+      reading.delete(id);
+      adoptEmpty(id, fence);
+    });
   };
 
   const read = (id: NodeId): void => {
     if (stopped || reading.has(id) || world.nodes.get(id)?.adopted !== false) return;
     reading.add(id);
-    void readLedger(id).finally(() => {
+    void readLedger(id).then((empty) => {
+      if (empty) {
+        reading.delete(id);
+        adoptEmpty(id, empty);
+        return;
+      }
       const node = world.nodes.get(id);
       const retry = node !== undefined && !node.adopted;
       if (!retry) return void reading.delete(id);
@@ -174,8 +207,8 @@ export function createAdoption(context: Context, dispatcher: Dispatcher, onAdopt
     reported(id, retained) {
       const node = world.nodes.get(id);
       if (!node || node.adopted || !node.reported) return;
-      const { epoch, gen, by, hash } = node.reported;
-      if (hash === emptyHash && !retained) adopt(id, { ...emptyPart, fence: { epoch, gen, by } });
+      const { hash, epoch, gen, by } = node.reported;
+      if (hash === emptyHash && !retained) adoptEmpty(id, { epoch, gen, by });
       else read(id);
     },
     forgotten: endWhenAllAdopted,

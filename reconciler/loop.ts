@@ -117,9 +117,12 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const verbs = createVerbs(context, direct, overrides, schedules);
   const operators = createOperatorDesk(context, direct, seating);
   const sync = createSync(context, direct);
-  const adoption = createAdoption(context, dispatcher, () => {
-    sync.explain();
-    planner?.wake();
+  const adoption = createAdoption(context, dispatcher, {
+    isRead: sync.ready,
+    onAdopted: () => {
+      sync.explain();
+      planner?.wake();
+    },
   });
   const losses = createLossMemory(context, () => connected);
   const enrolment = createEnrolment(context, dispatcher);

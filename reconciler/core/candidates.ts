@@ -9,7 +9,7 @@ import type { Node, Policy, Reserved, View } from './model.ts';
 import { cordonOf } from './node-facts.ts';
 import { type Facts, factsOf } from './node-index.ts';
 import { sizeOfDocument } from './part-size.ts';
-import { knowledgeOf, type Presence } from './presence.ts';
+import { isBack, knowledgeOf, type Presence } from './presence.ts';
 
 /** What wants a place. */
 export interface PlaceRequest {
@@ -47,7 +47,10 @@ export interface Wish extends PlaceRequest {
 export interface Candidate {
   readonly node: Node;
   readonly id: NodeId;
+  /** As far as its copies are known: one that is back and has not reported them counts as silent. */
   readonly state: Presence['state'];
+  /** It spoke, and what it has to say of itself or of its copies is not known yet. */
+  readonly isBack: boolean;
   readonly cordon: { readonly cause: string } | undefined;
   readonly facts: Facts;
   /** How many times over its cores may be promised. */
@@ -75,6 +78,7 @@ export function candidateOf(view: View, node: Node, policy: Policy, now: Now): C
     node,
     id,
     state: knowledgeOf(node, policy, now).state,
+    isBack: isBack(node, policy, now),
     cordon: cordonOf(node, policy),
     facts: view.index.spots.get(id)?.facts ?? factsOf(node),
     overcommit: policy.cpuOvercommit,

@@ -116,7 +116,14 @@ const presentFilters: readonly Filter[] = [
     name: 'presence',
     code: 'NODES_AWAY',
     admits: ({ state, node }) => state === 'online' && node.information !== undefined,
-    explain: (refused) => `${count(refused)} silent (${listed(refused)})`,
+    explain: (refused) => {
+      const back = refused.filter(({ isBack }) => isBack);
+      const silent = refused.filter(({ isBack }) => !isBack);
+      return [
+        ...(silent.length > 0 ? [`${count(silent)} silent (${listed(silent)})`] : []),
+        ...(back.length > 0 ? [`${count(back)} that spoke and did not report yet (${listed(back)}): in a moment`] : []),
+      ].join('; ');
+    },
   },
   {
     name: 'ledger',

@@ -8,7 +8,7 @@ import type { Cordon } from './deviations.ts';
 import { drainView } from './drain-view.ts';
 import type { Listing, Node, NodeRecord } from './model.ts';
 import { capacityOf, cordonOf, labelsOf } from './node-facts.ts';
-import { presenceOf } from './presence.ts';
+import { isBack, presenceOf } from './presence.ts';
 import { formatAge, optional, type ViewInput } from './view-input.ts';
 
 const defaultPool = 'default';
@@ -136,9 +136,12 @@ function problemsOf(input: ViewInput, node: Node): NodeView['problems'] {
     code: 'GONE',
     message: `its connection ended ${formatAge(input.now.mono - node.gone.at)} ago${node.gone.reason ? `: ${node.gone.reason}` : ''}`,
   };
+  const unsaid = !unread && isBack(node, input.policy, input.now);
+  const message = 'it spoke and did not report yet: nothing new is placed there before';
   return [
     ...(node.duplicate ? [shortOf(duplicateProblem(node))] : []),
     ...(gone ? [gone] : []),
+    ...(unsaid ? [{ code: 'NOT_REPORTED', message }] : []),
     ...(unread ? [{ code: 'LEDGER_UNREAD', message: holdCodes.LEDGER_UNREAD }] : []),
     ...own,
   ];

@@ -148,7 +148,7 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
         kind: 'placed',
         node: best.id,
         runtime,
-        beside: besideOf(best, wish),
+        beside: besideOf(best.facts.labels, wish),
         why: reasonFor(best, wish, policy),
       };
     },
@@ -202,12 +202,16 @@ function surroundingsOf({ index }: View, at: (id: NodeId) => Candidate): Surroun
   };
 }
 
-function besideOf({ facts }: Candidate, { needs, variables }: Wish): Pick<Job, 'reserves' | 'variables'> {
+/** What a job says beside its run spec on a node with these labels. */
+export function besideOf(
+  labels: Candidate['facts']['labels'],
+  { needs, variables }: Pick<Wish, 'needs' | 'variables'>,
+): Pick<Job, 'reserves' | 'variables'> {
   const amounts = (['storage', 'bandwidth_in', 'bandwidth_out'] as const).flatMap((name) => {
     const amount = needs?.[name] ?? 0;
     return amount > 0 ? [[name, amount] as const] : [];
   });
-  const values = variables.map((name) => [name, labelValue(facts.labels, labelOfVariable(name) ?? '') ?? ''] as const);
+  const values = variables.map((name) => [name, labelValue(labels, labelOfVariable(name) ?? '') ?? ''] as const);
   return {
     ...(amounts.length > 0 ? { reserves: Object.fromEntries(amounts) } : {}),
     ...(values.length > 0 ? { variables: Object.fromEntries(values) } : {}),

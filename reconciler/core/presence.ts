@@ -71,3 +71,9 @@ export function knowledgeOf(node: Node, policy: Policy, now: Now, patience?: num
   const presence = presenceOf(node, policy, now, patience);
   return node.stale && presence.state === 'online' ? { state: 'suspect' } : presence;
 }
+
+/** It is there, but has not said yet what it is or what it runs: nothing new is placed on it before. */
+export function isBack(node: Node, policy: Policy, now: Now): boolean {
+  const isUnsaid = node.stale === true || node.information === undefined;
+  return isUnsaid && presenceOf(node, policy, now).state === 'online';
+}

@@ -25,6 +25,39 @@ describe('after a crash', () => {
     await cluster.close();
   });
 
+  it.each(['direct', 'git'])(
+    'a node that lost its ledger keeps the copies that %s explains, and no others',
+    async (how) => {
+      cluster = await createMemoryCluster({ workers: 2 });
+      const gone = (copies: number) =>
+        cluster.clock.until(() => instancesOf('gone', 'old').length === copies, 60_000, `${copies} copies of gone`);
+      const both = {
+        'web.yaml': one('web', { replicas: 2 }),
+        'gone.yaml': descriptor([{ microservice_name: 'gone' }], 'old'),
+      };
+      if (how === 'git') await cluster.push(both);
+      else await deploy(...Object.values(both));
+      await settled('web');
+      await gone(1);
+      const before = new Map([...cluster.handles()].filter(([copy]) => copy.includes('web')));
+      cluster.killReconciler();
+      for (const machine of cluster.nodes) {
+        machine.kill();
+        machine.files.content.clear();
+      }
+      cluster.broker.restart(10);
+      for (const machine of cluster.nodes) await machine.start();
+      await cluster.startReconciler();
+      if (how === 'git') await cluster.push({ 'web.yaml': both['web.yaml'] });
+      else await cluster.reconciler.control.remove({ services: [service('gone', 'old')] }, 'ann');
+      await settled('web');
+      await gone(0);
+      await cluster.clock.advance(60_000);
+      expect(cluster.handles()).toEqual(before);
+      expect(cluster.log.filter((line) => line.includes('instance_started'))).toHaveLength(3);
+    },
+  );
+
   it('at any write, what was acknowledged holds and what was not is done whole or not at all', async () => {
     cluster = await createMemoryCluster({});
     await deploy(one('base', { replicas: 2 }));

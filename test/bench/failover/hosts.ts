@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { ensureDemoImage } from '../../../cli/demo-image.ts';
 import { type OwnEngine, startOwnEngine } from '../../support/own-engine.ts';
-import { type Cable, createNetwork, folderOf } from './network.ts';
+import { type Cable, createNetwork, folderOf } from '../../support/switched-hosts.ts';
 
 export interface Host extends Cable {
   readonly name: string;

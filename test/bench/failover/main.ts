@@ -9,9 +9,9 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ownAddresses } from '../../support/machine.ts';
 import { mayOwnEngine } from '../../support/own-engine.ts';
+import { keepLogs, markOf, removeEarlier, removeTraces } from '../../support/switched-hosts.ts';
 import { createHosts } from './hosts.ts';
 import { measurements } from './measure.ts';
-import { keepLogs, markOf, removeEarlier, removeTraces } from './network.ts';
 import { failoverTable } from './rows.ts';
 import { createSite, type Site } from './site.ts';
 

@@ -8,8 +8,8 @@ interface Row {
   readonly what: string;
   readonly ours: string;
   readonly beside?: { readonly who: string; readonly figures: string };
-  /** At most so many ms, and at most this share of what stands beside it. */
-  readonly aim?: { readonly ms?: number; readonly ratio?: number };
+  /** At most so many ms, and at most this share of what stands beside it; `orRatio`: that share, where nobody could do it in so many ms. */
+  readonly aim?: { readonly ms?: number; readonly ratio?: number; readonly orRatio?: number };
 }
 
 const swarm = (figures: string) => ({ who: 'Swarm', figures });
@@ -60,7 +60,7 @@ const rows: readonly Row[] = [
     what: 'crash to running again',
     ours: 'crash',
     beside: bare('bare-crash'),
-    aim: { ms: 200 },
+    aim: { ms: 200, orRatio: 1.1 },
   },
   {
     what: 'rolling update of 10',
@@ -93,14 +93,17 @@ function cellsOf({ what, ours, beside, aim }: Row, samples: Samples): string[] {
   return [what, spread(figures), comparison, ratio?.toFixed(2) ?? '', aimText(aim), met(aim, median(figures), ratio)];
 }
 
-function aimText({ ms, ratio }: NonNullable<Row['aim']> = {}): string {
+function aimText({ ms, ratio, orRatio }: NonNullable<Row['aim']> = {}): string {
   const parts = [ms === undefined ? '' : duration(ms), ratio === undefined ? '' : `ratio ${ratio}`];
-  return parts.filter(Boolean).join(', ');
+  return `${parts.filter(Boolean).join(', ')}${orRatio === undefined ? '' : `, or ratio ${orRatio} where that takes longer`}`;
 }
 
 function met(aim: Row['aim'], ms: number, ratio: number | undefined): string {
   if (!aim) return '';
-  if (aim.ms !== undefined && ms > aim.ms) return 'no';
+  if (aim.ms !== undefined && ms > aim.ms) {
+    const isOutOfReach = aim.orRatio !== undefined && ratio !== undefined && ms / ratio > aim.ms;
+    return isOutOfReach && ratio <= (aim.orRatio ?? 0) ? 'yes, by ratio' : 'no';
+  }
   if (aim.ratio === undefined) return 'yes';
   if (ratio === undefined) return '?';
   return ratio <= aim.ratio ? 'yes' : 'no';

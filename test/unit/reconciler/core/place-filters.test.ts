@@ -267,3 +267,15 @@ describe('variables of the environment', () => {
     );
   });
 });
+
+describe('a node that spoke', () => {
+  it('and did not report yet is told from one that is silent', () => {
+    const made = cluster({}, {});
+    const online = { v: 1 as const, online: true, boot: 'b', session: 'anew' };
+    apply(made.world, { kind: 'online', node: 'node1', message: online, retained: false, at: at(60_000).mono });
+    const placer = createPlacer(made.world, web, aPolicy(), at(60_001));
+    expect(text(placer.place(request()))).toBe(
+      'NODES_AWAY: 1 node silent (pi2); 1 node that spoke and did not report yet (pi1): in a moment',
+    );
+  });
+});

@@ -151,6 +151,13 @@ describe('nodes', () => {
     ]);
   });
 
+  it('say that they spoke and have yet to report: nothing new goes there before', () => {
+    c.node(1, { stale: true });
+    expect(nodeViews(c.input())[0]).toMatchObject({ state: 'online', problems: [{ code: 'NOT_REPORTED' }] });
+    c.silence(1, 60_000);
+    expect(nodeViews(c.input())[0]).toMatchObject({ state: 'lost', problems: [] });
+  });
+
   it('say that they said goodbye, and that their ledger is unread', () => {
     c.node(1, { gone: { at: ago(3_000), reason: 'shutdown' }, adopted: false });
     expect(nodeViews(c.input())[0]).toMatchObject({

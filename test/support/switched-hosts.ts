@@ -8,8 +8,8 @@ import { cp, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { eventually } from '../../support/eventually.ts';
-import { containersBelow, killNow, removeSockets, systemPath, unmountBelow } from '../../support/own-engine.ts';
+import { eventually } from './eventually.ts';
+import { containersBelow, killNow, removeSockets, systemPath, unmountBelow } from './own-engine.ts';
 
 const run = promisify(execFile);
 const prefix = 'oakf';
