@@ -52,7 +52,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const { log } = createProcessLog({ agent: config.name });
   for (const warning of warnings) log('warn', 'settings', { problem: warning });
   const state = join(folder, 'state');
-  const lock = await lockFolder(state);
+  let connected = false;
+  const lock = await lockFolder(state, () => ({ connected }));
   try {
     const parts = { clock: createSystemClock(), random: createSystemRandom(), files: openFiles(state, log), log };
     const host = { ...(await policyOf(folder)), folder };
@@ -60,11 +61,38 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const node = await become(config, parts, signal);
     const addresses = await settleAddresses(config, node.broker.url, parts.files);
     log('info', 'addresses', { ...addresses });
-    const agent = await wire(config, node, state, { ...parts, host, addresses });
+    const told = (is: boolean): void => {
+      connected = is;
+    };
+    const agent = await wire(config, node, state, { ...parts, host, addresses, told });
     await agent.start();
     await aborted(signal);
     await agent.stop('stopped');
   } finally {
+    await lock.release();
+  }
+}
+
+/**
+ * Becomes a node and ends: for an installation, which is to fail while somebody is looking. Nothing is asked if it is one already.
+ * `waiting` is told of each try that found nobody. Throws as {@link runAgent}.
+ */
+export async function joinAgent(
+  { folder, waiting }: AgentOptions & { waiting(found: Problem): void },
+  signal: AbortSignal,
+): Promise<AgentIdentity> {
+  const { config } = await readConfig(folder, undefined);
+  const state = join(folder, 'state');
+  const lock = await lockFolder(state);
+  const clock = createSystemClock();
+  try {
+    const log: Log = (_level, event, fields) => {
+      if (event === 'join_waits') waiting(fields?.['problem'] as Problem);
+    };
+    const parts = { clock, random: createSystemRandom(), files: openFiles(state, log), log };
+    return (await (config.authority === 'local' ? becomeLocal : becomeNode)(config, parts, signal)).identity;
+  } finally {
+    clock.stop();
     await lock.release();
   }
 }
@@ -168,9 +196,10 @@ async function wire(
   config: AgentConfig,
   { identity, realm, broker, ...hooks }: Place,
   folder: string,
-  parts: Parts & { readonly host: HostRules; readonly addresses: Addresses },
+  parts: Parts & { readonly host: HostRules; readonly addresses: Addresses; told(connected: boolean): void },
 ): Promise<Agent> {
-  const { clock, random, files, log, host, addresses } = parts;
+  const { clock, random, files, log, host, addresses, told } = parts;
+  const trace = createTrace(log);
   const { grants } = host.policy;
   // Runtimes are silent until the agent starts.
   let agent: Agent | undefined;
@@ -211,7 +240,10 @@ async function wire(
     usage: createUsageMeter(config.capacity),
     uptime: createUptime(),
     ...hooks,
-    trace: createTrace(log),
+    trace(event) {
+      if (event.kind === 'connected' || event.kind === 'disconnected') told(event.kind === 'connected');
+      trace(event);
+    },
   });
   for (const found of host.problems) agent.warn(found);
   return agent;

@@ -20,6 +20,7 @@ import { createGitSource } from './git/source.ts';
 import { openApiToken } from './keys/api-token.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
 import { createReconciler, type Reconciler } from './loop.ts';
+import { createShelf } from './packages/shelf.ts';
 import { createRecordsStore } from './store/records-store.ts';
 import type { TlsKeeper } from './tls/keeper.ts';
 import { openSecurity } from './tls/security.ts';
@@ -117,7 +118,8 @@ async function start(
     fatal: ending.fatal,
   });
   const { control } = reconciler;
-  const api = await createApi({ control, token, streams, logger, bind: settings.api, ...(tls && { tls }) });
+  const shelf = createShelf({ folder: join(folder, 'packages') });
+  const api = await createApi({ control, token, streams, logger, shelf, bind: settings.api, ...(tls && { tls }) });
   url = api.url;
   running.push({ close: reconciler.stop }, api);
   reconciler.start();

@@ -1,6 +1,6 @@
 /**
  * The native HTTP API (prefix `/v1`), shared by the reconciler that serves it and the CLI that calls it. Bearer token on all
- * routes except identity, join and health. Errors are `{problems: Problem[]}` with status 400, 401, 403, 404, 409, 413 or 503
+ * routes except identity, join, health, and what new machines download. Errors are `{problems: Problem[]}` with status 400, 401, 403, 404, 409, 413 or 503
  * (500 for a bug: the message holds the id under which the reconciler logged it).
  *
  *   GET  /v1/status                              ClusterStatus
@@ -30,7 +30,9 @@
  *   POST /v1/nodes/:name/remove                  {force?, actor?} -> {removed: string} (REFUSED while copies are there)
  *   GET  /v1/identity?nonce=<hex>                IdentityAnswer (no token)
  *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
- *   GET  /v1/tls                                 TlsAnswer (no token; the one route that is also answered over plain HTTP)
+ *   GET  /v1/tls                                 TlsAnswer (no token; also over plain HTTP)
+ *   GET  /v1/install.sh, /v1/packages/:file      what a new machine downloads (no token; also over plain HTTP): checked by its hash
+ *   GET  /v1/packages                            PackagesAnswer, once the package for the reconciler's own kind of machine is there
  *   GET  /v1/streams/:id                         WebSocket of an agent, node credential as basic auth
  *   POST /v1/instances/:name/move                MoveRequest -> SlotAnswer
  *   POST /v1/instances/:name/replicate           ReplicateRequest -> SlotAnswer
@@ -38,7 +40,8 @@
  *   POST /api/calculate/deploy                   seed 000: PlainJob -> CalculateAnswer (409 when no node takes it); changes nothing
  *   GET  /healthz, /readyz                       200 or 503
  *
- * Requests and answers are here, views in views.ts, events in cluster-events.ts, joining in joining.ts.
+ * Requests and answers are here, views in views.ts, events in cluster-events.ts, joining in joining.ts,
+ * packages in packages.ts.
  */
 import type { Problem } from './problem.ts';
 import type { PlainJob } from './seed.ts';

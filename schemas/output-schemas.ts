@@ -5,6 +5,7 @@
 import { type TSchema, Type } from 'typebox';
 import { ClusterSnapshotSchema } from './cluster-snapshot.ts';
 import { Descriptor } from './descriptor-schema.ts';
+import { packageArchitectures } from './packages.ts';
 import {
   AppSchema,
   AuthoritySchema,
@@ -102,8 +103,26 @@ const cordonAnswer = Type.Object({
   commit: Type.Optional(CommitSchema),
 });
 
+const PackageSchema = Type.Object({
+  arch: words(packageArchitectures),
+  file: text,
+  version: text,
+  node: text,
+  bytes: count,
+  unpacked: count,
+  sha256: text,
+});
+
 /** By command, as it is typed. */
 export const outputs = {
+  'agent install': Type.Object({
+    node: text,
+    id: text,
+    cluster: text,
+    folder: text,
+    unit: Type.Optional(text),
+    run: Type.Optional(Type.String({ description: 'where there is no systemd: what is to be run' })),
+  }),
   approve: Type.Object({ approved: text }),
   'apps ls': items(AppSchema),
   'broker config': Type.Object({
@@ -141,6 +160,13 @@ export const outputs = {
   'instances ls': items(InstanceSchema),
   logs: Type.Object({ instance: text, text }),
   move: SlotSchema,
+  'nodes add': Type.Object({
+    line: Type.String({ description: 'a secret: whoever has it first becomes the node' }),
+    id: Type.String({ description: 'of the join token' }),
+    expires: Type.Number({ description: 'ms since 1970' }),
+    api: text,
+    architectures: texts,
+  }),
   'nodes cordon': cordonAnswer,
   'nodes drain': Type.Object({
     node: text,
@@ -149,6 +175,7 @@ export const outputs = {
   }),
   'nodes inspect': NodeSchema,
   'nodes ls': items(NodeSchema),
+  'nodes packages': items(PackageSchema),
   'nodes revoke': Type.Object({ revoked: text }),
   'nodes rm': Type.Object({ removed: text }),
   'nodes uncordon': cordonAnswer,

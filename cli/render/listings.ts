@@ -22,7 +22,7 @@ export function sourceText(view: { readonly source: string; readonly commit?: st
 
 export const nodeListing: Listing<NodeView> = {
   nameOf: (node) => node.name,
-  empty: 'No nodes. `oakctl nodes token create` makes a token for one to join.',
+  empty: 'No nodes. `oakctl nodes add` prints a line that makes a machine one.',
   columns: (paint) => [
     { title: 'NAME', value: (node) => node.name },
     {

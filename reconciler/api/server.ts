@@ -4,6 +4,7 @@ import type { AddressInfo, Server as NetServer } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { Shelf } from '../packages/shelf.ts';
 import { reachableHost, urlHost } from '../tls/names.ts';
 import { requireBearer } from './access.ts';
 import { answerFailures } from './failures.ts';
@@ -11,6 +12,7 @@ import { changeRoutes } from './routes/change.ts';
 import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
+import { packageRoutes, stockRoutes } from './routes/packages.ts';
 import { readRoutes } from './routes/read.ts';
 import { calculateRoutes, registerRoutes } from './routes/seeds.ts';
 import { slotRoutes } from './routes/slots.ts';
@@ -28,12 +30,14 @@ const maxParamLength = 512;
 
 export interface ApiDeps {
   readonly control: ControlPlane;
-  /** Bearer token of all routes but identity, join and health. */
+  /** Bearer token of all routes but identity, join, health, and what new machines download. */
   readonly token: string;
   readonly streams: StreamServer;
   readonly logger: FastifyBaseLogger;
   /** Without it: plain HTTP. */
   readonly tls?: ApiTls;
+  /** What new machines download. Absent: nothing. */
+  readonly shelf?: Shelf;
 }
 
 export interface ApiBind {
@@ -89,7 +93,7 @@ function withSessions({ control, token, streams, logger }: ApiDeps): StreamServe
 }
 
 /** The server without a socket: what tests inject requests into. */
-export function buildApi({ control, token, streams, logger, tls }: ApiDeps): FastifyInstance {
+export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -103,6 +107,7 @@ export function buildApi({ control, token, streams, logger, tls }: ApiDeps): Fas
   healthRoutes(app, control);
   joinRoutes(app, control);
   tlsRoutes(app, tls);
+  packageRoutes(app, shelf);
   registerRoutes(app, control);
   app.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers }) => requireBearer(headers.authorization, token));
@@ -111,6 +116,7 @@ export function buildApi({ control, token, streams, logger, tls }: ApiDeps): Fas
     slotRoutes(guarded, control);
     calculateRoutes(guarded, control);
     enrolmentRoutes(guarded, control);
+    stockRoutes(guarded, shelf);
     followRoutes(guarded, control);
   });
   app.server.on('upgrade', streams.upgrade);

@@ -1,6 +1,7 @@
 /**
  * The API over TLS. Whoever speaks plain HTTP on the same port is answered without TLS: with what the certificates are, which is
- * how an agent that has only a pin gets the root without sending anything, and for all else with the right address.
+ * how an agent that has only a pin gets the root without sending anything; with what a new machine downloads, which it checks by its
+ * hash; and for all else with the right address.
  */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -8,6 +9,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { TlsAnswer } from '../../schemas/joining.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import { minVersion, type ServerTls } from '../tls/material.ts';
+import { openPath } from './routes/packages.ts';
 import type { StreamServer } from './streams.ts';
 
 /** What the API needs of the keeper of certificates. */
@@ -36,7 +38,7 @@ export function createTlsListener(options: {
   secure.on('tlsClientError', (_error, socket) => socket.destroy());
   tls.onChange((next) => secure.setSecureContext({ ...next, minVersion }));
   const plain = createHttpServer({ requestTimeout: handshakeTimeout }, (request, response) =>
-    answerPlain(request, response, tls),
+    answerPlain(request, response, { tls, handle }),
   );
   plain.on('upgrade', (_request, socket) => socket.destroy());
 
@@ -68,9 +70,17 @@ export function createTlsListener(options: {
   return front;
 }
 
-function answerPlain(request: IncomingMessage, response: ServerResponse, tls: ApiTls): void {
-  request.resume();
+function answerPlain(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { tls, handle }: { readonly tls: ApiTls; handle(request: IncomingMessage, response: ServerResponse): void },
+): void {
   response.setHeader('connection', 'close');
+  if (request.method === 'GET' && openPath.test(request.url ?? '')) {
+    handle(request, response);
+    return;
+  }
+  request.resume();
   response.setHeader('content-type', 'application/json; charset=utf-8');
   if (request.method === 'GET' && request.url === '/v1/tls') {
     response.end(JSON.stringify(tls.describe()));

@@ -23,6 +23,7 @@ import type { ClusterEvent } from '../cluster-events.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { ExecConnection } from '../exec.ts';
 import type { IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer, TlsAnswer } from '../joining.ts';
+import type { PackagesAnswer } from '../packages.ts';
 import type { Hold } from '../status.ts';
 import type {
   AppView,
@@ -75,6 +76,8 @@ export interface ApiClient {
   tokens(signal: AbortSignal): Promise<readonly TokenView[]>;
   /** NOT_FOUND. A token that is revoked already is no failure. */
   revokeToken(id: string, actor: string, signal: AbortSignal): Promise<{ readonly revoked: string }>;
+  /** Waits for the package for the reconciler's own kind of machine, some seconds. NOT_FOUND where none are served. */
+  packages(signal: AbortSignal): Promise<PackagesAnswer>;
   revoke(node: string, signal: AbortSignal): Promise<{ readonly revoked: string }>;
   /** Forgets a node. REFUSED while copies are there; `force` is for lost nodes. */
   removeNode(
@@ -179,6 +182,7 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     createToken: (request, signal) => post('/v1/tokens', request, signal),
     tokens: (signal) => list('tokens', [], signal),
     revokeToken: (id, actor, signal) => post(`/v1/tokens/${encodeURIComponent(id)}/revoke`, { actor }, signal),
+    packages: (signal) => get('/v1/packages', signal),
     removeNode: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/remove`, request, signal),
     revoke: (node, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/revoke`, {}, signal),
     overrides: (signal) => list('overrides', [], signal),

@@ -18,6 +18,8 @@ interface Holder {
   readonly pid: number;
   /** ISO 8601. */
   readonly since: string;
+  /** Of an agent: whether it is connected to its broker. */
+  readonly connected?: boolean;
 }
 
 const socketName = '.lock';
@@ -25,9 +27,13 @@ const answerTimeout = 1_000;
 /** What a socket address holds on all systems. */
 const longestPath = 100;
 
-/** Locks a folder (made when it is missing). Throws FOLDER_LOCKED with pid and start of the holder, FILE_UNWRITABLE. */
-export async function lockFolder(folder: string): Promise<FolderLock> {
-  const self: Holder = { pid: process.pid, since: new Date().toISOString() };
+/** Locks a folder (made when it is missing). `more` is what whoever asks is told, too. Throws FOLDER_LOCKED with pid and start of the holder, FILE_UNWRITABLE. */
+export async function lockFolder(
+  folder: string,
+  more: () => Pick<Holder, 'connected'> = () => ({}),
+): Promise<FolderLock> {
+  const since = new Date().toISOString();
+  const self = (): Holder => ({ pid: process.pid, since, ...more() });
   const held: { close(): Promise<void> }[] = [];
   const release = async (): Promise<void> => {
     for (const lock of held.splice(0).reverse()) await lock.close();
@@ -50,10 +56,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 /** Listens on an address that the kernel gives to one process only. */
-async function hold(address: string, self: Holder, folder: string): Promise<{ close(): Promise<void> }> {
+async function hold(address: string, self: () => Holder, folder: string): Promise<{ close(): Promise<void> }> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.end(JSON.stringify(self));
+    socket.end(JSON.stringify(self()));
   });
   // The lock must not keep a process alive that has nothing else to do.
   server.unref();
@@ -67,7 +73,7 @@ async function hold(address: string, self: Holder, folder: string): Promise<{ cl
 }
 
 /** The socket file. A file whose process is gone refuses connections and is replaced. undefined where files cannot be sockets. */
-async function holdFile(folder: string, self: Holder): Promise<{ close(): Promise<void> } | undefined> {
+async function holdFile(folder: string, self: () => Holder): Promise<{ close(): Promise<void> } | undefined> {
   const path = join(folder, socketName);
   const short = await shortPath(folder, path);
   try {
@@ -134,8 +140,9 @@ function askHolder(address: string): Promise<Holder | 'nobody' | 'silent'> {
 
 function parseHolder(text: string): Holder | 'silent' {
   try {
-    const { pid, since } = JSON.parse(text) as Partial<Holder>;
-    return typeof pid === 'number' && typeof since === 'string' ? { pid, since } : 'silent';
+    const { pid, since, connected } = JSON.parse(text) as Partial<Holder>;
+    if (typeof pid !== 'number' || typeof since !== 'string') return 'silent';
+    return { pid, since, ...(typeof connected === 'boolean' && { connected }) };
   } catch {
     return 'silent';
   }

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Static } from 'typebox';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import type { InstallReport } from '../../cli/local/agent-install.ts';
 import type { ProcessRow } from '../../cli/local/ps.ts';
 import type { DownReport, StopReport } from '../../cli/local/stop.ts';
 import type { UpReport } from '../../cli/local/up.ts';
+import type { AddedNode } from '../../cli/services/add-node.ts';
 import type { CommitNote } from '../../cli/services/commit-edit.ts';
 import type { ContextRow } from '../../cli/services/contexts.ts';
 import type { Deployed } from '../../cli/services/deploy.ts';
@@ -20,6 +22,7 @@ import type { CordonAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts'
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
 import { outputSchemas, type outputs } from '../../schemas/output-schemas.ts';
+import type { PackageView } from '../../schemas/packages.ts';
 import type {
   AppView,
   Cause,
@@ -43,9 +46,18 @@ const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
 const withoutOutput = ['agent', 'completion', 'exec', 'reconciler', 'systemd'];
 /** Made by `up` on a real machine: their types are compared below, and the e2e level runs them. */
-const local = ['down', 'ps', 'stop', 'up'];
+const local = ['agent install', 'down', 'ps', 'stop', 'up'];
 /** Need a cluster that speaks TLS. */
 const overTls = ['ca export', 'ca show'];
+const packed = {
+  arch: 'amd64',
+  file: 'f',
+  version: '0.1.0',
+  node: 'v20',
+  bytes: 1,
+  unpacked: 2,
+  sha256: 'ab',
+} as const;
 
 const schemas = Object.fromEntries(
   Object.values(outputSchemas()).map((text) => {
@@ -163,51 +175,59 @@ const snapshot = savePlanning(
 let api: TestApi;
 let home: string;
 beforeAll(async () => {
-  api = await listenApi({
-    status: () => ({ ...fakeControlPlane().status(), sources: [source], holds: [hold], conditions: [wrong] }),
-    apps: () => [{ name: 'shop.default', source: 'git', services: 1, healthy: 1, instances: 1, outcome: 'settled' }],
-    services: () => [service],
-    instances: () => [instance],
-    nodes: () => [node],
-    deploy: async () => ({
-      services: [{ name: web, digest: service.digest, change: 'created' }],
-      warnings: [{ ...wrong, severity: 'warning' }],
-    }),
-    remove: async () => ({ services: ['blog.default.web.default'] }),
-    plan: async () => ({
-      changes: [{ action: 'start', subject: instance.name, node: 'pi1', detail: 'd', placement }],
-      holds: [hold],
-      settled: 2,
-      problems: [{ ...wrong, severity: 'warning' }],
-    }),
-    snapshot: async () => snapshot,
-    move: async (name) => ({ instance: name, node: 'pi1' }),
-    replicate: async (name) => ({ instance: name }),
-    approve: async (id) => ({ approved: id }),
-    sync: async () => ({ sources: [source] }),
-    tokens: () => [
-      { id: 'a', state: 'valid', name: 'pi2', uses: 1, expires: 2, created: 1, by: 'ann@desk' },
-      { id: 'b', state: 'used', uses: 0, expires: 2 },
-    ],
-    revokeToken: async (id) => ({ revoked: id }),
-    overrides: () => [override],
-    removeOverride: async (id) => ({ removed: id }),
-    scale: async () => ({ ...verb, override }),
-    start: async () => verb,
-    restart: async () => ({ ...verb, after: '1.2' }),
-    cordon: async (node) => ({ node, changed: true, cordoned: { cause: 'by ann', actor: 'ann', since: 1 } }),
-    drain: async () => ({ node: 'pi1', changed: true, cordoned: { cause: 'by ann' } }),
-    uncordon: async (node) => ({ node, changed: false }),
-    removeNode: async (name) => ({ removed: name }),
-    createToken: async () => ({ token: 'oak1.a.b.c', id: 'a', expires: 1 }),
-    revoke: async (name) => ({ revoked: name }),
-    async *logs() {
-      yield 'a\nb\n';
+  api = await listenApi(
+    {
+      status: () => ({ ...fakeControlPlane().status(), sources: [source], holds: [hold], conditions: [wrong] }),
+      apps: () => [{ name: 'shop.default', source: 'git', services: 1, healthy: 1, instances: 1, outcome: 'settled' }],
+      services: () => [service],
+      instances: () => [instance],
+      nodes: () => [node],
+      deploy: async () => ({
+        services: [{ name: web, digest: service.digest, change: 'created' }],
+        warnings: [{ ...wrong, severity: 'warning' }],
+      }),
+      remove: async () => ({ services: ['blog.default.web.default'] }),
+      plan: async () => ({
+        changes: [{ action: 'start', subject: instance.name, node: 'pi1', detail: 'd', placement }],
+        holds: [hold],
+        settled: 2,
+        problems: [{ ...wrong, severity: 'warning' }],
+      }),
+      snapshot: async () => snapshot,
+      move: async (name) => ({ instance: name, node: 'pi1' }),
+      replicate: async (name) => ({ instance: name }),
+      approve: async (id) => ({ approved: id }),
+      sync: async () => ({ sources: [source] }),
+      tokens: () => [
+        { id: 'a', state: 'valid', name: 'pi2', uses: 1, expires: 2, created: 1, by: 'ann@desk' },
+        { id: 'b', state: 'used', uses: 0, expires: 2 },
+      ],
+      revokeToken: async (id) => ({ revoked: id }),
+      overrides: () => [override],
+      removeOverride: async (id) => ({ removed: id }),
+      scale: async () => ({ ...verb, override }),
+      start: async () => verb,
+      restart: async () => ({ ...verb, after: '1.2' }),
+      cordon: async (node) => ({ node, changed: true, cordoned: { cause: 'by ann', actor: 'ann', since: 1 } }),
+      drain: async () => ({ node: 'pi1', changed: true, cordoned: { cause: 'by ann' } }),
+      uncordon: async (node) => ({ node, changed: false }),
+      removeNode: async (name) => ({ removed: name }),
+      createToken: async () => ({ token: 'oak1.a.b.c', id: 'a', expires: 1 }),
+      revoke: async (name) => ({ revoked: name }),
+      async *logs() {
+        yield 'a\nb\n';
+      },
+      async *events() {
+        yield fakeEvent(1);
+      },
     },
-    async *events() {
-      yield fakeEvent(1);
+    {},
+    {
+      stock: async () => ({ items: [packed], folder: '/p', installer: 'cd' }),
+      installer: async () => '',
+      open: () => undefined,
     },
-  });
+  );
   home = await mkdtemp(join(tmpdir(), 'oakctl-outputs-'));
   process.env['OAKCTL_HOME'] = home;
   await writeFile(join(home, 'token'), testToken);
@@ -245,10 +265,12 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['init', 'NEW'],
   ['instances ls'],
   ['move', `${web}.instance.0`, '--to', 'pi1'],
+  ['nodes add', 'pi2', '--address', '10.0.0.1'],
   ['nodes cordon', 'pi1', '--reason', 'disk'],
   ['nodes drain', 'pi1', '--detach'],
   ['nodes inspect', 'pi1'],
   ['nodes ls'],
+  ['nodes packages'],
   ['nodes revoke', 'pi1', '--yes'],
   ['nodes rm', 'pi1', '--yes'],
   ['nodes uncordon', 'pi1'],
@@ -318,6 +340,9 @@ type Output<Command extends keyof typeof outputs> = Frozen<Static<(typeof output
 type Items<Row> = Frozen<{ items: readonly Row[] }>;
 
 it('schemas and types say the same', () => {
+  expectTypeOf<Output<'agent install'>>().toEqualTypeOf<Frozen<InstallReport>>();
+  expectTypeOf<Output<'nodes add'>>().toEqualTypeOf<Frozen<AddedNode>>();
+  expectTypeOf<Output<'nodes packages'>>().toEqualTypeOf<Items<PackageView>>();
   expectTypeOf<Output<'apps ls'>>().toEqualTypeOf<Items<AppView>>();
   expectTypeOf<Output<'ca show'>>().toEqualTypeOf<Frozen<TlsAnswer>>();
   expectTypeOf<Output<'contexts ls'>>().toEqualTypeOf<Items<ContextRow>>();

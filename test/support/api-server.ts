@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { type Api, createApi } from '../../reconciler/api/server.ts';
 import { createStreams, type StreamDeps, type StreamServer } from '../../reconciler/api/streams.ts';
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
+import type { Shelf } from '../../reconciler/packages/shelf.ts';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { fakeControlPlane } from './fake-control-plane.ts';
 
@@ -17,6 +18,7 @@ export interface TestApi extends Api {
 export async function listenApi(
   given: Partial<ControlPlane> = {},
   streamDeps: Partial<StreamDeps> = {},
+  shelf?: Shelf,
 ): Promise<TestApi> {
   const streams = createStreams({
     authenticate: (node, password) => password === `password-of-${node}`,
@@ -28,6 +30,7 @@ export async function listenApi(
     streams,
     bind: { host: '127.0.0.1', port: 0 },
     logger: pino({ level: 'silent' }),
+    ...(shelf && { shelf }),
   });
   return { ...api, streams, client: createApiClient({ url: api.url, token: testToken }) };
 }

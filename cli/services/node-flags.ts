@@ -1,0 +1,30 @@
+/** What is said of a new node, on the cluster (`nodes add`) and on the machine (`agent install`). */
+import { Flags } from '@oclif/core';
+import { isAddress } from '../../schemas/addresses.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+
+const labelPattern = /^[^=\s]{1,63}=.*$/s;
+
+export const nodeFlags = {
+  label: Flags.string({
+    multiple: true,
+    description: 'label of the node, as key=value; may be repeated',
+    parse: async (text) => {
+      if (labelPattern.test(text)) return text;
+      throw new ProblemError(problem('USAGE', `\`${text}\` is no label`, { hint: '--label zone=hall-2' }));
+    },
+  }),
+  location: Flags.string({ description: 'where it stands: free text, or lat,long' }),
+  ip: Flags.string({
+    description: 'address on which it publishes ports; default the one towards the broker',
+    parse: async (text) => {
+      if (isAddress(text)) return text;
+      throw new ProblemError(problem('USAGE', `\`${text}\` is no IP address`, { hint: '--ip 192.168.1.17' }));
+    },
+  }),
+  runtime: Flags.option({
+    multiple: true,
+    options: ['docker', 'process'] as const,
+    description: 'what it runs; default docker',
+  })(),
+};
