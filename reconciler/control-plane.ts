@@ -27,6 +27,7 @@ import type {
   ServiceView,
   TokenView,
 } from '../schemas/views.ts';
+import type { Tally } from './core/records.ts';
 import type { SavedPlanning } from './saved-planning.ts';
 
 export interface VerbOptions {
@@ -127,6 +128,8 @@ export interface ControlPlane {
   exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
   /** Events after `seq` that are still kept, then live ones until the signal aborts. */
   events(after: number, signal: AbortSignal): AsyncIterable<ClusterEvent>;
+  /** What was counted since the cluster began, and for how many ms this reconciler is up. */
+  tally(): { readonly tally: Tally; readonly upTime: number };
   /** True when broker, store and the first read of git are there. */
   ready(): boolean;
 }

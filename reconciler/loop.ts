@@ -37,6 +37,7 @@ import { createOperatorDesk } from './seed/operator.ts';
 import { createRegistration } from './seed/registration.ts';
 import { createSessionOpener } from './session-opener.ts';
 import { createSync } from './sync.ts';
+import { createTally } from './tally.ts';
 import { createVerbs } from './verbs.ts';
 
 export interface Reconciler {
@@ -69,9 +70,14 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const journal = createJournal({
     clock,
     run: by,
-    onEvent: (event) => deps.log('info', event.kind, { subject: event.subject, message: event.message }),
+    onEvent(event) {
+      deps.log('info', event.kind, { subject: event.subject, message: event.message });
+      tally.heard(event);
+    },
   });
   const world = createWorld({ cluster: settings.cluster, fence: { epoch: keeper.now.epoch, gen: 0, by } });
+  const tally = createTally({ deps, world, keeper });
+  const since = clock.now().mono;
   let connected = false;
   let graceUntil = clock.now().mono;
   let known: { readonly base: Omit<Policy, 'graceUntil'>; readonly policy: Policy } | undefined;
@@ -133,6 +139,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const cordons = createCordons(context);
   planner = createPlanner(context, dispatcher, {
     before: seating.look,
+    replacing: tally.replacing,
     gaveUp(moves) {
       seating.giveUp(moves);
       verbs.giveUp(moves);
@@ -189,6 +196,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     overrides.tick();
     schedules.tick();
     leases.tick();
+    tally.tick();
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
@@ -198,7 +206,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     ...inspection,
     async deploy(request) {
       requirePlan(context, request);
-      return direct.deploy(request);
+      const answer = await direct.deploy(request);
+      tally.requested();
+      return answer;
     },
     async remove(names, actor) {
       const removed = await direct.remove(names, actor);
@@ -243,6 +253,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     logs: createLogReader(context),
     exec: createSessionOpener(context),
     events: (after, signal) => journal.follow(after, signal),
+    tally: () => ({ tally: keeper.now.tally, upTime: clock.now().mono - since }),
     ready: () => connected && sync.ready(),
   });
 

@@ -12,6 +12,7 @@ import type { Clock } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
 import type { EnvironmentSettings } from '../schemas/settings-environment.ts';
+import { createMyClusterApi } from './api/mycluster.ts';
 import { createApi } from './api/server.ts';
 import { createStreams } from './api/streams.ts';
 import { openLink } from './broker/link.ts';
@@ -122,6 +123,7 @@ async function start(
   const api = await createApi({ control, token, streams, logger, shelf, bind: settings.api, ...(tls && { tls }) });
   url = api.url;
   running.push({ close: reconciler.stop }, api);
+  if (settings.mycluster) running.push(await createMyClusterApi({ control, logger, bind: settings.mycluster }));
   reconciler.start();
   const endpoints = { api: api.url, mqtt: link.shown, pid: process.pid };
   await writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) });

@@ -132,6 +132,26 @@ export const ClusterFile = Type.Object(
       Type.Enum(['request', 'none'], { description: '`request` makes what a service needs its hard cap too.' }),
     ),
     pools: Type.Optional(pools),
+    compat: Type.Optional(
+      Type.Object(
+        {
+          mycluster: Type.Optional(
+            Type.Object(
+              {
+                port: Type.Optional(
+                  Type.Integer({ minimum: 0, maximum: 65_535, description: 'On loopback; default 5000.' }),
+                ),
+              },
+              {
+                ...closed,
+                description: "MyCluster's API on its own port, for programs on this machine, without a token.",
+              },
+            ),
+          ),
+        },
+        { ...closed, description: 'Doors for clients of other systems.' },
+      ),
+    ),
   },
   { ...closed, title: 'oakctl cluster.yaml', description: 'Settings of a cluster, on the host of its reconciler.' },
 );

@@ -69,6 +69,8 @@ export interface ClusterSettings {
   /** `request`: what a service needs is also its hard cap, unless it says another one. */
   readonly limits: 'request' | 'none';
   readonly pools: Readonly<Record<string, { readonly class?: NodeClass }>>;
+  /** Where MyCluster's API answers without a token: on loopback. Absent: nowhere. */
+  readonly mycluster?: Endpoint;
 }
 
 /** oakctl.yaml: what is absent leaves the cluster's setting alone. */
@@ -92,6 +94,7 @@ export const settingsDefaults = {
   guard: { count: 2, share: 0.3 },
   undeclared: 'use',
   limits: 'none',
+  mycluster: { host: '127.0.0.1', port: 5000 },
 } as const satisfies Record<string, unknown>;
 
 /**
@@ -133,6 +136,7 @@ export function parseClusterSettings(
     nodes: { undeclared: value.nodes?.undeclared ?? settingsDefaults.undeclared },
     limits: value.limits ?? settingsDefaults.limits,
     pools: poolsOf(value.pools),
+    ...(value.compat?.mycluster && { mycluster: { ...settingsDefaults.mycluster, ...value.compat.mycluster } }),
   };
   checkCluster(settings, findings);
   return findings.failed() ? { problems: findings.problems } : { settings, problems: findings.problems };

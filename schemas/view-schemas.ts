@@ -107,6 +107,7 @@ export const ServiceSchema = Type.Object({
   line: optional(count('from 1')),
   image: text(),
   digest: text('of what is wanted'),
+  updated: optional(Type.Number({ description: 'when it was last deployed, or its digest began; ms since 1970' })),
   replicas: Type.Union([count(), Type.Literal('every')]),
   slots: count(),
   healthy: count(),

@@ -157,6 +157,8 @@ export interface ServiceView {
   readonly line?: number;
   readonly image: string;
   readonly digest: string;
+  /** When it was deployed directly, or its digest began to be rolled out, whichever is later. ms since 1970. */
+  readonly updated?: number;
   readonly replicas: number | 'every';
   readonly slots: number;
   readonly healthy: number;

@@ -65,6 +65,16 @@ export interface SourceRecord {
   readonly listings?: readonly Listing[];
 }
 
+/** What the cluster counts for people, since it began. */
+export interface Tally {
+  /** Deployments that were asked for and accepted. */
+  readonly requests: number;
+  /** Losses of nodes. */
+  readonly failures: number;
+  /** Instances that ran again elsewhere after their node was lost. */
+  readonly relocated: number;
+}
+
 export interface Records {
   readonly version: 1;
   readonly epoch: number;
@@ -90,6 +100,7 @@ export interface Records {
   readonly schedules: Readonly<Record<ServiceName, ScheduleState>>;
   /** Who has the lease of an exclusive service, or had it last. Written before the first lease of a copy is given. */
   readonly leases: Readonly<Record<ServiceName, Omit<Lease, 'granted'>>>;
+  readonly tally: Tally;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
 }
@@ -110,5 +121,6 @@ export const emptyRecords: Records = {
   homes: {},
   schedules: {},
   leases: {},
+  tally: { requests: 0, failures: 0, relocated: 0 },
   approvals: [],
 };

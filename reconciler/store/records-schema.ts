@@ -120,5 +120,6 @@ export const RecordsSchema = Type.Object({
   homes: Type.Optional(map(text)),
   schedules: Type.Optional(map(schedule)),
   leases: Type.Optional(map(Type.Object({ instance: text, copy: text, node: text, ms: count, wait: count }))),
+  tally: Type.Optional(Type.Object({ requests: count, failures: count, relocated: count })),
   approvals: Type.Array(text),
 });

@@ -41,6 +41,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     nodes: () => [],
     node: () => undefined,
     holds: () => [],
+    tally: () => ({ tally: { requests: 0, failures: 0, relocated: 0 }, upTime: 0 }),
     why: (subject) => ({ subject, message: 'settled: 1 of 1 healthy', because: [] }),
     deploy: refuse,
     remove: refuse,

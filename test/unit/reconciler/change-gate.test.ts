@@ -11,6 +11,7 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   nodes: true,
   node: true,
   holds: true,
+  tally: true,
   why: true,
   calculate: true,
   plan: true,
