@@ -198,7 +198,9 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
 
     identity(nonce) {
       const { cluster, fingerprint, kid, publicKey } = deps.keys;
-      return { cluster, fingerprint, kid, key: publicKey, sig: deps.keys.sign(`oakctl/1/${cluster}/identity${nonce}`) };
+      const sig = deps.keys.sign(`oakctl/1/${cluster}/identity${nonce}`);
+      const endpoints = context.endpoints();
+      return { cluster, fingerprint, kid, key: publicKey, sig, ...(endpoints && { endpoints }) };
     },
 
     forgotten(id) {

@@ -17,6 +17,7 @@ import type { WorldEvent } from './core/world-event.ts';
 import { createDirect } from './direct.ts';
 import { createDispatcher } from './dispatch.ts';
 import { createDuplicates } from './duplicates.ts';
+import { createEndpoints } from './endpoints.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';
@@ -107,6 +108,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     journal,
     plans: new Map(),
     policy,
+    endpoints: createEndpoints(deps, () => world.fence),
     apply(event: WorldEvent) {
       apply(world, event);
       signOfLife(event);
@@ -201,7 +203,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   };
 
   const resume = createResume(context);
-  const inspection = createInspection(context, sync, office, enrolment.conditions);
+  const inspection = createInspection(context, sync, office, [enrolment, adoption]);
   const control: ControlPlane = gateChanges(office, {
     ...inspection,
     async deploy(request) {

@@ -104,7 +104,7 @@ export function createObserver(context: Context, listeners: Listeners): Observer
     const node = world.nodes.get(id);
     if (!node?.adopted || world.recovering) return;
     if (report.by !== world.fence.by && compareFence(report, world.fence) >= 0) {
-      adoption.foreign(report);
+      adoption.foreign(id, report);
       return;
     }
     const order = compareFence(report, node.part.fence);

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { durationSchema } from './duration.ts';
 import { BrokerFile, MqttFile } from './settings-broker.ts';
+import { EndpointsFile } from './settings-endpoints.ts';
 
 const closed = { additionalProperties: false } as const;
 const nodeName = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
@@ -102,6 +103,7 @@ export const ClusterFile = Type.Object(
     mqtt: Type.Optional(MqttFile),
     broker: Type.Optional(BrokerFile),
     tls: Type.Optional(tls),
+    endpoints: Type.Optional(EndpointsFile),
     [insecureSetting]: Type.Optional(
       Type.Boolean({
         description: 'Listen outside loopback without TLS. Every credential is then readable on the way.',

@@ -10,6 +10,7 @@ import { locationFault } from './names.ts';
 import { violations } from './parse.ts';
 import { type Problem, problem } from './problem.ts';
 import { type ExternalBroker, externalBroker } from './settings-broker.ts';
+import { type EndpointSettings, endpointsOf } from './settings-endpoints.ts';
 import { besideEnvironment } from './settings-environment.ts';
 import { ClusterFile, insecureSetting, RepositoryFile } from './settings-schema.ts';
 import { directSource } from './spec.ts';
@@ -53,6 +54,8 @@ export interface ClusterSettings {
   readonly mqtt: Endpoint;
   /** A broker that runs by itself. */
   readonly external?: ExternalBroker;
+  /** Where else agents may find it, now or later. */
+  readonly endpoints: readonly EndpointSettings[];
   /** Absent: plain HTTP and MQTT, for loopback. */
   readonly tls?: TlsSettings;
   /** Outside loopback without TLS, because the owner wants it so. */
@@ -113,6 +116,7 @@ export function parseClusterSettings(
   const insecure = given.insecure || (value[insecureSetting] ?? false);
   const external = externalBroker(value.mqtt, value.broker, { allowed: insecure, setting: insecureSetting }, findings);
   const { host = settingsDefaults.mqtt.host, port = settingsDefaults.mqtt.port } = value.mqtt ?? {};
+  const tls = tlsOf(value.tls, findings);
   const settings: ClusterSettings = {
     cluster: value.cluster,
     ...(value.location !== undefined && { location: value.location }),
@@ -126,7 +130,8 @@ export function parseClusterSettings(
     api: { ...settingsDefaults.api, ...value.api },
     mqtt: { host, port },
     ...(external && { external }),
-    ...tlsOf(value.tls, findings),
+    ...tls,
+    endpoints: endpointsOf(value.endpoints, { external, insecure, tls: tls.tls !== undefined }, findings),
     insecure,
     node_class: value.node_class ?? settingsDefaults.node_class,
     lost_after: lostAfter(value.lost_after),

@@ -35,7 +35,7 @@ export function openTestClient(
   options: BusOptions,
 ): TestClient {
   const password = who === broker.username ? broker.password : testPassword(who);
-  const bus = createMqttBus({ url: broker.url, username: who, password, clientId: who, clock, random });
+  const bus = createMqttBus({ broker: { url: broker.url }, username: who, password, clientId: who, clock, random });
   const client: TestClient = { bus, messages: [], events: [] };
   bus.open(options, {
     connected: () => void client.events.push('connected'),
