@@ -14,7 +14,6 @@ import * as core from './core/office.ts';
 import { otherKey, refusal, rivalProblem, standby } from './core/office-problems.ts';
 import type { Journal } from './journal.ts';
 import { onceSaved, type RecordsKeeper } from './records-keeper.ts';
-import { createRivals } from './rivals.ts';
 
 export interface OfficeSeat {
   /** What the loop is to use instead of `deps.bus`. */
@@ -29,10 +28,7 @@ export interface OfficeSeat {
 }
 
 export interface OfficeOptions {
-  readonly deps: Pick<
-    ReconcilerDeps,
-    'bus' | 'shared' | 'peers' | 'clock' | 'random' | 'keys' | 'state' | 'log' | 'fatal'
-  >;
+  readonly deps: Pick<ReconcilerDeps, 'bus' | 'shared' | 'clock' | 'keys' | 'state' | 'log' | 'fatal'>;
   readonly keeper: RecordsKeeper;
   readonly journal: Journal;
   readonly by: string;
@@ -46,28 +42,13 @@ const showRival = 3 * core.officeBeat;
 
 export function createOffice(options: OfficeOptions): OfficeSeat {
   const { shared } = options.deps;
-  return shared ? takePart(options, shared) : runAlone(options);
-}
-
-/** The broker is our own. Others of this cluster have brokers of theirs, if any: they are asked where they can be reached. */
-function runAlone({ deps, keeper, by }: OfficeOptions): OfficeSeat {
-  const { bus, peers } = deps;
-  const rivals = peers && createRivals({ ...deps, peers, own: () => ({ epoch: keeper.now.epoch, by }) });
+  if (shared) return takePart(options, shared);
   return {
-    bus: {
-      ...bus,
-      close(last) {
-        rivals?.stop();
-        return bus.close(last);
-      },
-    },
-    whenTaken(run) {
-      rivals?.start();
-      run();
-    },
+    bus: options.deps.bus,
+    whenTaken: (run) => run(),
     taken: () => true,
     requireTaken: () => undefined,
-    conditions: () => rivals?.conditions() ?? [],
+    conditions: () => [],
   };
 }
 
