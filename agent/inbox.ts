@@ -12,7 +12,7 @@ import { type PlainControl, parsePlainControl } from '../schemas/seed.ts';
 import { parseTopic, type Topic } from '../schemas/topics.ts';
 import { acceptPlain } from './core/plain.ts';
 import type { Ledger } from './ledger.ts';
-import type { AgentEvent, AgentIdentity, Authority } from './ports.ts';
+import type { AgentDeps, AgentEvent, AgentIdentity, Authority } from './ports.ts';
 
 /** ms until a ledger that could not be written is tried again. */
 const saveAgainAfter = 5_000;
@@ -25,6 +25,7 @@ export interface InboxDeps {
   readonly clock: Clock;
   verify(topic: string, message: object): boolean;
   trace(event: AgentEvent): void;
+  readonly endpoints?: AgentDeps['endpoints'];
   /** The ledger on disk is a newer one. */
   applied(previous: Part): void;
   /** Something was refused that its sender should know about: report what we have. */
@@ -143,6 +144,7 @@ function readAssignment({ topic, payload }: BusMessage, where: Topic, deps: Inbo
     return `part ${message.part} of ${message.parts}: this agent knows one part`;
   }
   if (!deps.verify(topic, message)) return 'not signed by this cluster';
+  if (message.endpoints) deps.endpoints?.take(message.endpoints);
   return badDocument(Object.values(message.documents)) ?? { kind: 'assignment', message };
 }
 

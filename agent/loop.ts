@@ -60,7 +60,7 @@ export function createAgent(deps: AgentDeps): Agent {
   const ready = (): boolean => [...observers.values()].every((observer) => observer.settled());
   const { grants = [] } = deps;
   const executor = createExecutor({ runtimes, observers, state, clock, random, grants, trace, changed }, life.signal);
-  const requests = createRequests({ ledger, state, runtimes, streams: deps.streams, trace }, life.signal);
+  const requests = createRequests({ ...deps, ledger, state, runtimes }, life.signal);
   const contact = createContact({
     ...deps,
     session,
@@ -146,7 +146,6 @@ export function createAgent(deps: AgentDeps): Agent {
             trace({ kind: 'disconnected', reason });
             reporter.disconnected();
           },
-          refused: () => deps.onRefused?.(),
           message: receive,
         },
       );

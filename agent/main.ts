@@ -9,7 +9,7 @@ import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
-import { createMqttBus, type MqttBusOptions } from '../schemas/io/mqtt-bus.ts';
+import { type BrokerPlaces, createMqttBus, type MqttBusOptions } from '../schemas/io/mqtt-bus.ts';
 import { createProcessLog } from '../schemas/io/process-log.ts';
 import { verifyMessage } from '../schemas/io/signatures.ts';
 import { type NodePolicy, withoutPaths } from '../schemas/policy.ts';
@@ -18,6 +18,7 @@ import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import { type Addresses, settleAddresses } from './address.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
+import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { configOfEnvironment } from './environment.ts';
 import { loadOrJoin } from './join.ts';
 import { type Agent, createAgent } from './loop.ts';
@@ -25,12 +26,11 @@ import { createUptime } from './metrics/uptime.ts';
 import { createUsageMeter } from './metrics/usage.ts';
 import { readPolicy } from './policy-file.ts';
 import type { AgentDeps, AgentIdentity, Streams } from './ports.ts';
-import { createRefusal } from './refusal.ts';
 import { createRenewal, loadOrRegister, refuseRegistered } from './registration.ts';
 import { createRuntimes } from './runtimes/registry.ts';
 import { createStreamOpener } from './streams.ts';
 import { createTrace } from './trace-log.ts';
-import { brokerOf, endpointOf, withoutTls } from './trust.ts';
+import { brokerAt, endpointOf, joinedAt, withoutTls } from './trust.ts';
 
 export interface AgentOptions {
   /** Holds agent.yaml; state/ is made in it. */
@@ -60,12 +60,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const host = { ...(await policyOf(folder)), folder };
     const become = config.authority === 'local' ? becomeLocal : becomeNode;
     const node = await become(config, parts, signal);
-    const addresses = await settleAddresses(config, node.broker.url, parts.files);
+    const addresses = await settleAddresses(config, node.towards, parts.files);
     log('info', 'addresses', { ...addresses });
     const told = (is: boolean): void => {
       connected = is;
     };
-    const agent = await wire(config, node, state, { ...parts, host, addresses, told }, signal);
+    const agent = await wire(config, node, state, { ...parts, host, addresses, told });
     await agent.start();
     await aborted(signal);
     await agent.stop('stopped');
@@ -124,12 +124,13 @@ interface Place {
   readonly identity: AgentIdentity;
   /** Marks what is ours in an engine. */
   readonly realm: string;
-  readonly broker: Pick<MqttBusOptions, 'url' | 'ca' | 'username' | 'password'>;
+  readonly broker: Pick<MqttBusOptions, 'broker' | 'username' | 'password'>;
+  /** URL of the broker that it comes to first: on the way there is the address of the node. */
+  readonly towards: string;
   readonly verify: AgentDeps['verify'];
   readonly streams: Streams;
+  readonly endpoints?: Pick<Endpoints, 'take' | 'list'>;
   readonly onConnected?: () => void;
-  /** Asks what this node is to its cluster. */
-  readonly standing?: (signal: AbortSignal) => Promise<unknown>;
 }
 
 function meetingDeps({ api }: AgentConfig, { clock, random, files, log }: Parts) {
@@ -147,14 +148,31 @@ async function becomeNode(config: AgentConfig, parts: Parts, signal: AbortSignal
   const joined = await loadOrJoin(meetingDeps(config, parts), wish, signal);
   const { id, cluster, fingerprint, keys, mqtt } = joined;
   const { username, password } = mqtt;
-  const { url: api, ...trust } = endpointOf(config.api, joined.ca);
+  const { ca } = joined;
+  const endpoints = createEndpoints({
+    files: parts.files,
+    random: parts.random,
+    trusted: { cluster, keys },
+    joined: joinedAt(mqtt, config.api),
+    ask: ({ api }, nonce, asked) => createApiClient(endpointOf(api, ca)).identity(nonce, asked),
+    trouble: (problem) => parts.log('warn', 'endpoints', { problem }),
+  });
+  await endpoints.load();
+  const broker: BrokerPlaces = {
+    reached: endpoints.reached,
+    async next() {
+      const endpoint = await endpoints.next(signal);
+      return endpoint && brokerAt(endpoint, ca);
+    },
+  };
   return {
     identity: { id, name: joined.name, cluster },
     realm: fingerprint,
-    broker: { ...brokerOf(mqtt, config.api, joined.ca), username, password },
+    broker: { broker, username, password },
+    towards: endpoints.current().mqtt,
     verify: (topic, message) => verifyMessage({ cluster, keys }, topic, message),
-    streams: createStreamOpener({ api, ...trust, node: id, password }),
-    standing: (asked) => createApiClient({ url: api, ...trust }).standing({ node: id, password }, asked),
+    streams: createStreamOpener({ api: () => endpointOf(endpoints.current().api, ca), node: id, password }),
+    endpoints,
   };
 }
 
@@ -175,11 +193,13 @@ async function becomeLocal(config: AgentConfig, parts: Parts, signal: AbortSigna
   };
   // The manager names a port only: its broker is where it is, and speaks as it does.
   const mqtt = { host: '0.0.0.0', port, tls: config.api.startsWith('https:'), url };
+  const broker = brokerAt(joinedAt(mqtt, config.api), ca);
   return {
     identity: { id, name: registered.name, cluster },
     realm,
+    towards: broker.url,
     broker: {
-      ...brokerOf(mqtt, config.api, ca),
+      broker,
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
     },
@@ -198,10 +218,9 @@ interface HostRules {
 
 async function wire(
   config: AgentConfig,
-  { identity, realm, broker, standing, ...hooks }: Place,
+  { identity, realm, broker, ...hooks }: Place,
   folder: string,
   parts: Parts & { readonly host: HostRules; readonly addresses: Addresses; told(connected: boolean): void },
-  signal: AbortSignal,
 ): Promise<Agent> {
   const { clock, random, files, log, host, addresses, told } = parts;
   const trace = createTrace(log);
@@ -245,7 +264,6 @@ async function wire(
     usage: createUsageMeter(config.capacity),
     uptime: createUptime(),
     ...hooks,
-    ...(standing && { onRefused: createRefusal({ clock, standing, told: (found) => agent?.warn(found) }, signal) }),
     trace(event) {
       if (event.kind === 'connected' || event.kind === 'disconnected') told(event.kind === 'connected');
       trace(event);

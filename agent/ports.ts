@@ -9,6 +9,7 @@ import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import type { Step } from './core/step.ts';
+import type { Endpoints } from './endpoints.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 
 /**
@@ -91,11 +92,11 @@ export interface AgentDeps {
   /** ms since the machine booted, its sleep included. Default: the clock, which may not count sleep. */
   uptime?(): number;
   readonly streams: Streams;
+  /** Where the cluster can be reached. Absent: where it is, and nowhere else. */
+  readonly endpoints?: Pick<Endpoints, 'take' | 'list'>;
   trace(event: AgentEvent): void;
   /** The connection to the broker stands, for the first time or again. */
   onConnected?(): void;
-  /** The broker does not let this node in. */
-  onRefused?(): void;
 }
 
 /** What happens in an agent, for its log. */

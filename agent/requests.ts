@@ -9,7 +9,7 @@ import type { RuntimeName } from '../schemas/spec.ts';
 import type { ActualCopy } from './core/copy.ts';
 import { serveExec } from './exec.ts';
 import type { Ledger } from './ledger.ts';
-import type { AgentEvent, OpenStream, Streams } from './ports.ts';
+import type { AgentDeps, AgentEvent, OpenStream, Streams } from './ports.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import type { AgentState } from './state.ts';
 
@@ -21,6 +21,7 @@ export interface RequestsDeps {
   readonly state: AgentState;
   readonly runtimes: ReadonlyMap<RuntimeName, Runtime>;
   readonly streams: Streams;
+  readonly endpoints?: AgentDeps['endpoints'];
   trace(event: AgentEvent): void;
 }
 
@@ -41,7 +42,7 @@ export function createRequests(deps: RequestsDeps, signal: AbortSignal): Request
       if (request.kind === 'exec') return await serveSession(deps, request, controller.signal);
       const stream = await deps.streams.open(request.stream, controller.signal);
       stream.gone?.addEventListener('abort', () => controller.abort(), { once: true });
-      if (request.kind === 'ledger') await stream.write(ledgerText(deps.ledger));
+      if (request.kind === 'ledger') await stream.write(ledgerText(deps));
       else await writeLogs(deps, request, stream, controller.signal);
       await stream.close();
     } catch (error) {
@@ -77,9 +78,12 @@ export function createRequests(deps: RequestsDeps, signal: AbortSignal): Request
   };
 }
 
-/** A part that is not known is left out: absent means unknown, never empty. */
-function ledgerText(ledger: Ledger): string {
-  return JSON.stringify({ parts: ledger.known() ? [ledger.part()] : [] });
+/**
+ * A part that is not known is left out: absent means unknown, never empty. The signed list shows under which epoch it was told where its
+ * cluster is.
+ */
+function ledgerText({ ledger, endpoints }: Pick<RequestsDeps, 'ledger' | 'endpoints'>): string {
+  return JSON.stringify({ parts: ledger.known() ? [ledger.part()] : [], endpoints: endpoints?.list() });
 }
 
 async function serveSession(deps: RequestsDeps, request: RequestMessage, signal: AbortSignal): Promise<void> {

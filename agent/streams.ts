@@ -5,6 +5,7 @@ import { execConnection } from '../schemas/io/exec-connection.ts';
 import type { NodeId } from '../schemas/names.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { OpenStream, Streams } from './ports.ts';
+import type { Trusted } from './trust.ts';
 
 /** ms until a connection must stand. */
 const openTimeout = 10_000;
@@ -21,10 +22,8 @@ export interface StreamOpener extends Streams {
 const maxDown = 1024;
 
 export interface StreamOpenerDeps {
-  /** `http://host:port` or `https://host:port` of the reconciler. */
-  readonly api: string;
-  /** PEM of the only root to trust; without it: the public ones. */
-  readonly ca?: string;
+  /** Where the reconciler is now. */
+  api(): Trusted;
   readonly node: NodeId;
   /** The node's MQTT password. */
   readonly password: string;
@@ -34,10 +33,10 @@ export interface StreamOpenerDeps {
  * `open` fails with UNAUTHORIZED, NOT_FOUND (not asked for, or too late) or UNREACHABLE; an abort, also later, cuts the stream.
  * `write` cuts long texts, readers join what they get. `close` resolves when the other side knows that this was all.
  */
-export function createStreamOpener({ api, ca, node, password }: StreamOpenerDeps): StreamOpener {
+export function createStreamOpener({ api: where, node, password }: StreamOpenerDeps): StreamOpener {
   const authorization = `Basic ${Buffer.from(`${node}:${password}`).toString('base64')}`;
-  const dial = (id: string, maxPayload: number): WebSocket =>
-    new WebSocket(new URL(`/v1/streams/${encodeURIComponent(id)}`, api), {
+  const dial = ({ url, ca }: Trusted, id: string, maxPayload: number): WebSocket =>
+    new WebSocket(new URL(`/v1/streams/${encodeURIComponent(id)}`, url), {
       headers: { authorization },
       handshakeTimeout: openTimeout,
       perMessageDeflate: false,
@@ -48,19 +47,21 @@ export function createStreamOpener({ api, ca, node, password }: StreamOpenerDeps
   return {
     async session(id, signal) {
       signal.throwIfAborted();
-      const socket = dial(id, maxFrame);
+      const api = where();
+      const socket = dial(api, id, maxFrame);
       const connection = execConnection(socket, signal);
-      await opened(socket, api, signal);
+      await opened(socket, api.url, signal);
       return connection;
     },
     async open(id, signal) {
       signal.throwIfAborted();
-      const socket = dial(id, maxDown);
+      const api = where();
+      const socket = dial(api, id, maxDown);
       const cut = () => socket.terminate();
       signal.addEventListener('abort', cut, { once: true });
       socket.once('close', () => signal.removeEventListener('abort', cut));
-      await opened(socket, api, signal);
-      return streamOf(socket, api);
+      await opened(socket, api.url, signal);
+      return streamOf(socket, api.url);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Where this node connects, and whom it believes there. */
 import { isIPv6 } from 'node:net';
+import type { Endpoint } from '../schemas/endpoints.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 
 export interface Trusted {
@@ -27,8 +28,8 @@ export function withoutTls(api: string): string {
   return `http://${url.hostname}:${port}`;
 }
 
-/** The broker: the one that the cluster names, or the reconciler's own. One that listens on every address is where the API is. */
-export function brokerOf(
+/** The endpoint that a node joined with: the broker that it was told of then. One that listens on every address is where the API is. */
+export function joinedAt(
   mqtt: {
     readonly host: string;
     readonly port: number;
@@ -37,10 +38,16 @@ export function brokerOf(
     readonly ca?: string | undefined;
   },
   api: string,
-  ca: string | undefined,
-): Trusted {
-  if (mqtt.url !== undefined) return { url: mqtt.url, ...(mqtt.ca !== undefined && { ca: mqtt.ca }) };
+): Endpoint {
+  if (mqtt.url !== undefined)
+    return { api, mqtt: mqtt.url, external: true, ...(mqtt.ca !== undefined && { ca: mqtt.ca }) };
   const isEverywhere = mqtt.host === '0.0.0.0' || mqtt.host === '::';
   const host = isEverywhere ? new URL(api).hostname : isIPv6(mqtt.host) ? `[${mqtt.host}]` : mqtt.host;
-  return { url: `${mqtt.tls ? 'mqtts' : 'mqtt'}://${host}:${mqtt.port}`, ...(ca !== undefined && { ca }) };
+  return { api, mqtt: `${mqtt.tls ? 'mqtts' : 'mqtt'}://${host}:${mqtt.port}` };
+}
+
+/** The broker of an endpoint; `ca`: the root of the cluster, which does not sign for brokers of others. */
+export function brokerAt({ mqtt, external, ca: own }: Endpoint, ca: string | undefined): Trusted {
+  const root = external ? own : ca;
+  return { url: mqtt, ...(root !== undefined && { ca: root }) };
 }

@@ -9,14 +9,16 @@ import { emptyPart, hashPart, isWhole, type Part } from '../schemas/assignment.t
 import { Fence, Job, messageVersion, type RequestMessage } from '../schemas/messages.ts';
 import { type NodeId, parseInstanceName } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
-import { ProblemError, problem } from '../schemas/problem.ts';
+import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { parseRunSpec } from '../schemas/run-spec.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
 import { regainedPart } from './core/regain.ts';
+import { isReplacedBy, type Reign, replaced, unproven } from './core/rivals.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { onceSaved } from './records-keeper.ts';
+import { checkedList } from './rivals.ts';
 
 export interface Adoption {
   /** Begins the window. `lost`: nodes that were lost before the stop, which nobody waits for. */
@@ -30,7 +32,9 @@ export interface Adoption {
   forgotten(): void;
   stop(): void;
   /** An agent carries a pair of another process that is not below ours. */
-  foreign(pair: { readonly epoch: number; readonly by: string }): void;
+  foreign(node: NodeId, pair: Reign): void;
+  /** Nodes that speak of a reconciler that was restored later, without a proof of it. */
+  conditions(): readonly Problem[];
   /** Hash of the node's part as we promised it. */
   hashOf(node: NodeId): string;
 }
@@ -40,6 +44,7 @@ const LedgerAnswer = Type.Object({
     Type.Object({ fence: Fence, jobs: Type.Array(Job), documents: Type.Record(Type.String(), Type.Unknown()) }),
     { minItems: 1, maxItems: 1 },
   ),
+  endpoints: Type.Optional(Type.Unknown()),
 });
 
 const readTimeout = 10_000;
@@ -65,6 +70,7 @@ export function createAdoption(
   const hashes = new Map<NodeId, { part: Part; hash: string }>();
   const emptyHash = hashPart(emptyPart);
   const failures = new Map<NodeId, number>();
+  const unprovens = new Map<NodeId, Problem>();
   let cancelWindow = (): void => {};
   let begun = false;
   let connected = false;
@@ -76,6 +82,7 @@ export function createAdoption(
     context.apply({ kind: 'ledger', node: id, part });
     deps.log('info', 'node_adopted', { node: id, copies: part.jobs.length, fence: part.fence });
     failures.delete(id);
+    unprovens.delete(id);
     if (world.recovering) {
       endWhenAllAdopted();
       return;
@@ -85,11 +92,24 @@ export function createAdoption(
   };
 
   /** Nothing of ours may be below what agents have on disk, e.g. after records were restored from a backup. */
-  const raiseEpoch = (pair: { readonly epoch: number; readonly by: string }): void => {
+  const raiseEpoch = (pair: Reign): void => {
     foreigners.add(pair.by);
     keeper.change({ epoch: Math.max(keeper.now.epoch, pair.epoch) + 1 });
     world.fence = { ...world.fence, epoch: keeper.now.epoch };
     deps.log('warn', 'epoch_raised', { epoch: world.fence.epoch, by: pair.by });
+  };
+
+  /** Whoever was restored after us has this node by right: we end, once it is proven, and never count up to it. */
+  const isAnothers = (id: NodeId, { part, endpoints }: Answer): boolean => {
+    const list = checkedList(deps.keys, endpoints);
+    const name = world.nodes.get(id)?.record.name ?? id;
+    if (list && isReplacedBy(world.fence, list)) {
+      deps.fatal(new ProblemError(replaced(world.fence, list, `node ${name} follows it`)));
+      return true;
+    }
+    if (!isReplacedBy(world.fence, part.fence)) return false;
+    unprovens.set(id, unproven(name, part.fence));
+    return true;
   };
 
   /** Where the ledger is when nothing is in it: then nothing was adopted yet. */
@@ -105,10 +125,12 @@ export function createAdoption(
         text += chunk;
         if (text.length > ledgerLimit) abort.abort();
       }
-      const part = parseLedger(text);
-      if (part?.jobs.length === 0) return part.fence;
-      if (part) adopt(id, part);
-      else deps.log('warn', 'ledger_unreadable', { node: id, bytes: text.length });
+      const answer = parseLedger(text);
+      if (!answer) deps.log('warn', 'ledger_unreadable', { node: id, bytes: text.length });
+      else if (!isAnothers(id, answer)) {
+        if (answer.part.jobs.length === 0) return answer.part.fence;
+        adopt(id, answer.part);
+      }
     } catch (error) {
       deps.log('warn', 'ledger_unread', { node: id, why: String(error) });
     } finally {
@@ -153,6 +175,13 @@ export function createAdoption(
         if (still && presenceOf(still, context.policy(), deps.clock.now()).state !== 'lost') read(id);
       });
     });
+  };
+
+  /** Reads the ledger of a node that is ours already, for what it can show. */
+  const prove = (id: NodeId): void => {
+    if (reading.has(id)) return;
+    reading.add(id);
+    void readLedger(id).finally(() => reading.delete(id));
   };
 
   /** Nodes that the window waits for. */
@@ -208,12 +237,14 @@ export function createAdoption(
       const node = world.nodes.get(id);
       if (!node || node.adopted || !node.reported) return;
       const { hash, epoch, gen, by } = node.reported;
-      if (hash === emptyHash && !retained) adoptEmpty(id, { epoch, gen, by });
+      if (hash === emptyHash && !retained && !isReplacedBy(world.fence, { epoch })) adoptEmpty(id, { epoch, gen, by });
       else read(id);
     },
     forgotten: endWhenAllAdopted,
-    foreign(pair) {
+    conditions: () => [...unprovens.values()],
+    foreign(id, pair) {
       if (stopped) return;
+      if (isReplacedBy(world.fence, pair)) return void (unprovens.has(id) || prove(id));
       if (foreigners.has(pair.by)) return deps.fatal(rival(pair.by));
       raiseEpoch(pair);
       onceSaved(context, restampAll);
@@ -238,13 +269,20 @@ function rival(by: string): ProblemError {
   return new ProblemError(problem('RIVAL_RECONCILER', `another reconciler (${by}) speaks for this cluster`, { hint }));
 }
 
+interface Answer {
+  readonly part: Part;
+  /** The last list of endpoints that the node was given: unchecked. */
+  readonly endpoints?: unknown;
+}
+
 /** The one part of a ledger answer, if it is whole and speaks of instances. */
-function parseLedger(text: string): Part | undefined {
-  const parsed = parseMessage<{ parts: Part[] }>(LedgerAnswer, text);
+function parseLedger(text: string): Answer | undefined {
+  const parsed = parseMessage<{ parts: Part[]; endpoints?: unknown }>(LedgerAnswer, text);
   if (!parsed.ok) return undefined;
-  const part = parsed.value.parts[0];
+  const { parts, endpoints } = parsed.value;
+  const [part] = parts;
   if (!part) return undefined;
   const named = part.jobs.every((job) => parseInstanceName(job.instance) !== undefined);
   const known = Object.values(part.documents).every((document) => !('disposition' in parseRunSpec(document)));
-  return named && known && isWhole(part) ? part : undefined;
+  return named && known && isWhole(part) ? { part, endpoints } : undefined;
 }

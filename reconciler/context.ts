@@ -1,5 +1,6 @@
 /** What the parts of the reconciler's loop share. One value, made in loop.ts; the world changes only through `apply`. */
 
+import type { Endpoint, EndpointList } from '../schemas/endpoints.ts';
 import type { Log } from '../schemas/io/log.ts';
 import type { JoinAnswer } from '../schemas/joining.ts';
 import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
@@ -11,6 +12,7 @@ import type { WorldEvent } from './core/world-event.ts';
 import type { Journal } from './journal.ts';
 import type { Git, Keys, RecordsStore, Streams } from './ports.ts';
 import type { RecordsKeeper } from './records-keeper.ts';
+import type { Peers } from './rivals.ts';
 
 /** A git source as configured, with its mirror. */
 export interface Source {
@@ -53,6 +55,10 @@ export interface ReconcilerDeps {
   readonly broker: BrokerAccess;
   /** Where agents find the broker. */
   readonly mqtt: Omit<JoinAnswer['mqtt'], 'username' | 'password'>;
+  /** Where else the cluster can be reached, and from where it is reached here. Absent: nobody is told. */
+  readonly endpoints?: () => readonly Endpoint[];
+  /** Other reconcilers may be there. Absent: nobody is asked. */
+  readonly peers?: Peers;
   /** The pin of the authority that agents are to trust; join tokens carry it. Absent: no TLS, or a public authority. */
   readonly authority?: () => string | undefined;
   /** Conditions of the process beside those of sources: certificates, exposure. */
@@ -70,6 +76,8 @@ export interface Context {
   /** The last plan of every service, for views. */
   readonly plans: Map<string, ServicePlan>;
   policy(): Policy;
+  /** The list that agents are given, signed; undefined: there is nothing to tell them. */
+  endpoints(): EndpointList | undefined;
   /** Applies an event to the world and makes sure that what it dirtied is planned. */
   apply(event: WorldEvent): void;
 }

@@ -8,7 +8,6 @@ import type {
   PlanRequest,
   SlotAnswer,
   SyncAnswer,
-  TokenAnswer,
   VerbAnswer,
 } from '../schemas/api.ts';
 import type { ClusterEvent } from '../schemas/cluster-events.ts';
@@ -28,7 +27,7 @@ import type {
   ServiceView,
   TokenView,
 } from '../schemas/views.ts';
-import type { TokenWish } from './join-tokens.ts';
+import type { Tally } from './core/records.ts';
 import type { SavedPlanning } from './saved-planning.ts';
 
 export interface VerbOptions {
@@ -83,8 +82,12 @@ export interface ControlPlane {
   snapshot(): Promise<SavedPlanning>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
-  /** NAME_TAKEN; with `replace`: NOT_FOUND, and REFUSED while the node is online, but with `force`. */
-  createToken(request: TokenWish): Promise<TokenAnswer>;
+  createToken(request: {
+    readonly name?: string;
+    readonly ttl?: number;
+    readonly uses?: number;
+    readonly actor?: string;
+  }): Promise<{ token: string; id: string; expires: number }>;
   /** Join tokens that have not expired, newest first; never a secret. */
   tokens(): readonly TokenView[];
   /** NOT_FOUND. Nobody joins with it any more; nodes that did stay. */
@@ -93,8 +96,6 @@ export interface ControlPlane {
   join(request: JoinRequest, peer: string): Promise<JoinAnswer>;
   /** A node of the dialect `seed`, new or again. `bearer`: a join token, or the password of that node. TOKEN_INVALID, NAME_TAKEN. */
   register(request: SeedRegistration, bearer: string): Promise<RegisterAnswer>;
-  /** What a node is to the cluster that has this credential: its name; REVOKED says what became of it. UNAUTHORIZED. */
-  standing(node: NodeId, password: string): { readonly node: string };
   revoke(node: string): Promise<{ revoked: string }>;
   /** Revokes a node and forgets it: its name is free again. REFUSED while copies are there; `force` is for lost nodes. */
   removeNode(
@@ -127,6 +128,8 @@ export interface ControlPlane {
   exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
   /** Events after `seq` that are still kept, then live ones until the signal aborts. */
   events(after: number, signal: AbortSignal): AsyncIterable<ClusterEvent>;
+  /** What was counted since the cluster began, and for how many ms this reconciler is up. */
+  tally(): { readonly tally: Tally; readonly upTime: number };
   /** True when broker, store and the first read of git are there. */
   ready(): boolean;
 }

@@ -51,6 +51,7 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
     const part = world.nodes.get(node)?.part;
     if (!part || seeds.serves(node)) return;
     const on = topic(node, 'assignment', 0);
+    const endpoints = context.endpoints();
     const message: Unsigned<AssignmentMessage> = {
       v: messageVersion,
       cluster: world.cluster,
@@ -61,6 +62,7 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
       hash: hashPart(part),
       jobs: [...part.jobs],
       documents: { ...part.documents },
+      ...(endpoints && { endpoints }),
     };
     deps.bus.publish(on, canonicalJson(signMessage(deps.keys, on, message)), { qos: 1, retain: true });
   };

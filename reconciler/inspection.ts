@@ -27,7 +27,7 @@ export function createInspection(
   context: Context,
   sync: Sync,
   office: OfficeSeat,
-  enrolmentConditions: () => readonly Problem[],
+  others: readonly { conditions(): readonly Problem[] }[],
 ): Inspection {
   const { deps, world } = context;
   const input = (): ViewInput => ({
@@ -59,7 +59,7 @@ export function createInspection(
       conditions: [
         ...(context.keeper.trouble ? [context.keeper.trouble] : []),
         ...(deps.conditions?.() ?? []),
-        ...enrolmentConditions(),
+        ...others.flatMap((part) => part.conditions()),
         ...office.conditions(),
         ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),
         ...sources.flatMap((source) => source.problems),

@@ -1,6 +1,5 @@
 /** Join tokens: made, listed, revoked. Records keep a hash of the secret; what is said once is said in the answer only. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { TokenAnswer } from '../schemas/api.ts';
 import { formatJoinToken, parseJoinToken, pinOf } from '../schemas/join-token.ts';
 import type { Wall } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
@@ -16,18 +15,10 @@ export interface TokenWish {
   readonly ttl?: number;
   readonly uses?: number;
   readonly actor?: string;
-  /** For a machine that takes the place of the node of that name, also of one that is online with `force`. */
-  readonly replace?: boolean;
-  readonly force?: boolean;
-  readonly acceptEmptyVolume?: boolean;
 }
 
-/** What is on record of it. */
-type TokenGrant = Omit<TokenWish, 'replace' | 'force' | 'acceptEmptyVolume'> &
-  Pick<TokenRecord, 'replaces' | 'empties'>;
-
-export interface JoinTokens<Wish = TokenWish> {
-  create(wish: Wish): Promise<TokenAnswer>;
+export interface JoinTokens {
+  create(wish: TokenWish): Promise<{ token: string; id: string; expires: number }>;
   /** Those that have not expired, newest first. */
   list(): readonly TokenView[];
   /** NOT_FOUND. */
@@ -48,14 +39,14 @@ export function tokenInvalid(why: string): ProblemError {
   );
 }
 
-export function createJoinTokens(context: Context): JoinTokens<TokenGrant> {
+export function createJoinTokens(context: Context): JoinTokens {
   const { deps, keeper, journal } = context;
   const pin = pinOf(deps.keys.fingerprint);
   const wall = (): Wall => deps.clock.now().wall;
   const by = (actor: string | undefined): string => (actor === undefined ? '' : ` by ${actor}`);
 
   return {
-    async create({ name, ttl = hourMs, uses = 1, actor, replaces, empties }) {
+    async create({ name, ttl = hourMs, uses = 1, actor }) {
       const id = Buffer.from(deps.random.bytes(6)).toString('hex');
       const secret = Buffer.from(deps.random.bytes(32)).toString('base64url');
       const created = wall();
@@ -66,21 +57,15 @@ export function createJoinTokens(context: Context): JoinTokens<TokenGrant> {
         expires,
         uses: Math.max(1, Math.floor(uses)),
         ...(name === undefined ? uses > 1 && { shared: true } : { name }),
-        ...(replaces !== undefined && { replaces }),
-        ...(empties && { empties }),
         created,
         ...(actor !== undefined && { by: actor }),
       };
-      const kept = Object.entries(keeper.now.tokens)
-        .filter(([, one]) => one.expires > created)
-        .map(([key, one]) => [key, isRival(one, token) ? { ...one, revoked: created } : one] as const);
+      const kept = Object.entries(keeper.now.tokens).filter(([, one]) => one.expires > created);
       keeper.change({ tokens: { ...Object.fromEntries(kept), [id]: token } });
       await keeper.saved();
       const who = name === undefined ? '' : ` for the node ${name}`;
       const times = token.uses === 1 ? 'once' : `${token.uses} times`;
-      const what =
-        replaces === undefined ? `lets nodes join ${times}${who}` : `lets a machine take the place of ${name}`;
-      journal.add('token_created', `token/${id}`, `${what}; created${by(actor)}`);
+      journal.add('token_created', `token/${id}`, `lets nodes join ${times}${who}; created${by(actor)}`);
       const authority = deps.authority?.();
       const parts = { id, secret, pin, ...(authority !== undefined && { authority }) };
       return { token: formatJoinToken(parts), id, expires };
@@ -117,9 +102,4 @@ export function createJoinTokens(context: Context): JoinTokens<TokenGrant> {
       throw tokenInvalid('is unknown here, or belongs to another cluster');
     },
   };
-}
-
-/** Two machines for one place: the older token is worthless. */
-function isRival(old: TokenRecord, { replaces }: TokenRecord): boolean {
-  return replaces !== undefined && old.replaces === replaces && old.revoked === undefined;
 }

@@ -12,12 +12,12 @@ import type { Context, ReconcilerDeps } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { createCordons } from './cordons.ts';
 import type { Policy } from './core/model.ts';
-import { isMember } from './core/replace.ts';
 import { apply, createWorld } from './core/world.ts';
 import type { WorldEvent } from './core/world-event.ts';
 import { createDirect } from './direct.ts';
 import { createDispatcher } from './dispatch.ts';
 import { createDuplicates } from './duplicates.ts';
+import { createEndpoints } from './endpoints.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';
@@ -30,7 +30,6 @@ import { createOverrides } from './overrides.ts';
 import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { answeredOnceSaved, openRecords } from './records-keeper.ts';
-import { createReplacement } from './replacement.ts';
 import { createResume } from './resume.ts';
 import { createSchedules } from './schedules.ts';
 import { createSeating } from './seating.ts';
@@ -38,8 +37,8 @@ import { createSeedDesk } from './seed/desk.ts';
 import { createOperatorDesk } from './seed/operator.ts';
 import { createRegistration } from './seed/registration.ts';
 import { createSessionOpener } from './session-opener.ts';
-import { createStanding } from './standing.ts';
 import { createSync } from './sync.ts';
+import { createTally } from './tally.ts';
 import { createVerbs } from './verbs.ts';
 
 export interface Reconciler {
@@ -72,9 +71,14 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const journal = createJournal({
     clock,
     run: by,
-    onEvent: (event) => deps.log('info', event.kind, { subject: event.subject, message: event.message }),
+    onEvent(event) {
+      deps.log('info', event.kind, { subject: event.subject, message: event.message });
+      tally.heard(event);
+    },
   });
   const world = createWorld({ cluster: settings.cluster, fence: { epoch: keeper.now.epoch, gen: 0, by } });
+  const tally = createTally({ deps, world, keeper });
+  const since = clock.now().mono;
   let connected = false;
   let graceUntil = clock.now().mono;
   let known: { readonly base: Omit<Policy, 'graceUntil'>; readonly policy: Policy } | undefined;
@@ -104,6 +108,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     journal,
     plans: new Map(),
     policy,
+    endpoints: createEndpoints(deps, () => world.fence),
     apply(event: WorldEvent) {
       apply(world, event);
       signOfLife(event);
@@ -130,15 +135,13 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const losses = createLossMemory(context, () => connected);
   const enrolment = createEnrolment(context, dispatcher);
   const leases = createLeases(context);
-  const standing = createStanding(context, enrolment.forgotten);
-  const replacement = createReplacement(context, enrolment, overrides);
-  const listeners = { dispatcher, adoption, seeds, leases, replacement, unknown: enrolment.forgotten };
-  const observer = createObserver(context, listeners);
+  const observer = createObserver(context, { dispatcher, adoption, seeds, leases, unknown: enrolment.forgotten });
   const duplicates = createDuplicates(context);
   const registration = createRegistration(context, enrolment.admission, seeds);
   const cordons = createCordons(context);
   planner = createPlanner(context, dispatcher, {
     before: seating.look,
+    replacing: tally.replacing,
     gaveUp(moves) {
       seating.giveUp(moves);
       verbs.giveUp(moves);
@@ -195,22 +198,19 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     overrides.tick();
     schedules.tick();
     leases.tick();
+    tally.tick();
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
-  /** A node left: nobody waits for it. */
-  const left = <T>(work: Promise<T>): Promise<T> =>
-    work.finally(() => {
-      seeds.forget();
-      adoption.forgotten();
-    });
   const resume = createResume(context);
-  const inspection = createInspection(context, sync, office, enrolment.conditions);
+  const inspection = createInspection(context, sync, office, [enrolment, adoption]);
   const control: ControlPlane = gateChanges(office, {
     ...inspection,
     async deploy(request) {
       requirePlan(context, request);
-      return direct.deploy(request);
+      const answer = await direct.deploy(request);
+      tally.requested();
+      return answer;
     },
     async remove(names, actor) {
       const removed = await direct.remove(names, actor);
@@ -227,13 +227,22 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     revokeToken: enrolment.tokens.revoke,
     identity: enrolment.identity,
     join: enrolment.join,
-    standing: standing.of,
     move: seating.move,
     replicate: seating.replicate,
     calculate: (job) => calculateDeploy(context, job),
     register: registration.register,
-    revoke: (node) => left(enrolment.revoke(node)),
-    removeNode: (node, options) => left(enrolment.remove(node, options)),
+    async revoke(node) {
+      const revoked = await enrolment.revoke(node);
+      seeds.forget();
+      adoption.forgotten();
+      return revoked;
+    },
+    async removeNode(node, options) {
+      const removed = await enrolment.remove(node, options);
+      seeds.forget();
+      adoption.forgotten();
+      return removed;
+    },
     overrides: overrides.list,
     removeOverride: (id, actor) => overrides.remove(id, actor),
     scale: answeredOnceSaved(keeper, verbs.scale),
@@ -246,6 +255,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     logs: createLogReader(context),
     exec: createSessionOpener(context),
     events: (after, signal) => journal.follow(after, signal),
+    tally: () => ({ tally: keeper.now.tally, upTime: clock.now().mono - since }),
     ready: () => connected && sync.ready(),
   });
 
@@ -254,8 +264,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     start() {
       journal.add('reconciler_started', 'cluster', `epoch ${world.fence.epoch}`);
       for (const record of Object.values(keeper.now.nodes)) {
-        if (isMember(record)) context.apply({ kind: 'node', record });
-        if (record.heir !== undefined) context.apply({ kind: 'heir', node: record.id, heir: record.heir });
+        if (record.revoked === undefined) context.apply({ kind: 'node', record });
       }
       const at = clock.now().mono;
       for (const [service, rollout] of Object.entries(keeper.now.rollouts))
@@ -281,7 +290,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       beat(at);
     },
     contested: duplicates.contested,
-    forgotten: (node) => void (standing.knocked(node) || enrolment.forgotten(node)),
+    forgotten: enrolment.forgotten,
     brokerRestarted: (reason) => journal.add('broker_restarted', 'cluster', reason),
     async stop() {
       stopped = true;

@@ -2,6 +2,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Endpoint } from '../schemas/endpoints.ts';
 import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
@@ -12,6 +13,7 @@ import type { Clock } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
 import type { EnvironmentSettings } from '../schemas/settings-environment.ts';
+import { createMyClusterApi } from './api/mycluster.ts';
 import { createApi } from './api/server.ts';
 import { createStreams } from './api/streams.ts';
 import { openLink } from './broker/link.ts';
@@ -21,6 +23,9 @@ import { openApiToken } from './keys/api-token.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
 import { createReconciler, type Reconciler } from './loop.ts';
 import { createShelf } from './packages/shelf.ts';
+
+import { peersOf, readPlaces, withOwn } from './places.ts';
+import { refuseReplaced } from './rivals.ts';
 import { createRecordsStore } from './store/records-store.ts';
 import type { TlsKeeper } from './tls/keeper.ts';
 import { openSecurity } from './tls/security.ts';
@@ -46,7 +51,7 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
   // Last of all: whatever still waits for its time must not keep the process.
   const running: { close(): Promise<void> }[] = [{ close: async () => clock.stop() }, { close: lock.release }];
   try {
-    const ended = await start(folder, settings, { clock, log, logger, warnings }, running);
+    const ended = await start(folder, settings, { clock, log, logger, warnings }, running, signal);
     await ended(signal);
   } finally {
     // The last opened goes first; one that fails must not keep the others open.
@@ -70,10 +75,12 @@ async function start(
   settings: ClusterSettings,
   { clock, log, logger, warnings }: Rim,
   running: { close(): Promise<void> }[],
+  signal: AbortSignal,
 ): Promise<(signal: AbortSignal) => Promise<void>> {
   const random = createSystemRandom();
   const records = createRecordsStore({ folder: join(folder, 'records'), log });
-  const isNew = (await records.load()).epoch === 0;
+  const { epoch } = await records.load();
+  const isNew = epoch === 0;
   const keys = await openKeys({ folder, cluster: settings.cluster, random, create: isNew });
   const token = await openApiToken(join(folder, 'api-token'), random);
   const ending = createEnding();
@@ -81,6 +88,10 @@ async function start(
   const security = await openSecurity(settings, { folder, keys, clock, random, log });
   running.push(security);
   const { tls } = security;
+  const named = await readPlaces(settings);
+  const peers = peersOf(named, tls);
+  // On a broker that is shared others may stand by, and are known there.
+  if (!settings.external) await refuseReplaced({ peers, keys, random }, epoch, signal);
 
   let reconciler: Reconciler | undefined;
   const link = await openLink(settings, {
@@ -99,6 +110,7 @@ async function start(
   const access = createNodeAccess(link, keys);
   const streams = createStreams({ authenticate: access.authenticate });
   let url = '';
+  let places: readonly Endpoint[] = [];
   reconciler = await createReconciler({
     settings,
     clock,
@@ -109,6 +121,8 @@ async function start(
     sources: settings.sources.map((source) => openSource(folder, source, log)),
     streams,
     mqtt: link.agents,
+    endpoints: () => places,
+    peers,
     authority: security.pin,
     conditions: () => [...warnings, ...security.conditions(), ...link.conditions()],
     log,
@@ -121,7 +135,9 @@ async function start(
   const shelf = createShelf({ folder: join(folder, 'packages') });
   const api = await createApi({ control, token, streams, logger, shelf, bind: settings.api, ...(tls && { tls }) });
   url = api.url;
+  places = withOwn(named, settings, url, link.agents);
   running.push({ close: reconciler.stop }, api);
+  if (settings.mycluster) running.push(await createMyClusterApi({ control, logger, bind: settings.mycluster }));
   reconciler.start();
   const endpoints = { api: api.url, mqtt: link.shown, pid: process.pid };
   await writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) });

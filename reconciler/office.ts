@@ -14,6 +14,7 @@ import * as core from './core/office.ts';
 import { otherKey, refusal, rivalProblem, standby } from './core/office-problems.ts';
 import type { Journal } from './journal.ts';
 import { onceSaved, type RecordsKeeper } from './records-keeper.ts';
+import { createRivals } from './rivals.ts';
 
 export interface OfficeSeat {
   /** What the loop is to use instead of `deps.bus`. */
@@ -28,7 +29,10 @@ export interface OfficeSeat {
 }
 
 export interface OfficeOptions {
-  readonly deps: Pick<ReconcilerDeps, 'bus' | 'shared' | 'clock' | 'keys' | 'state' | 'log' | 'fatal'>;
+  readonly deps: Pick<
+    ReconcilerDeps,
+    'bus' | 'shared' | 'peers' | 'clock' | 'random' | 'keys' | 'state' | 'log' | 'fatal'
+  >;
   readonly keeper: RecordsKeeper;
   readonly journal: Journal;
   readonly by: string;
@@ -42,13 +46,28 @@ const showRival = 3 * core.officeBeat;
 
 export function createOffice(options: OfficeOptions): OfficeSeat {
   const { shared } = options.deps;
-  if (shared) return takePart(options, shared);
+  return shared ? takePart(options, shared) : runAlone(options);
+}
+
+/** The broker is our own. Others of this cluster have brokers of theirs, if any: they are asked where they can be reached. */
+function runAlone({ deps, keeper, by }: OfficeOptions): OfficeSeat {
+  const { bus, peers } = deps;
+  const rivals = peers && createRivals({ ...deps, peers, own: () => ({ epoch: keeper.now.epoch, by }) });
   return {
-    bus: options.deps.bus,
-    whenTaken: (run) => run(),
+    bus: {
+      ...bus,
+      close(last) {
+        rivals?.stop();
+        return bus.close(last);
+      },
+    },
+    whenTaken(run) {
+      rivals?.start();
+      run();
+    },
     taken: () => true,
     requireTaken: () => undefined,
-    conditions: () => [],
+    conditions: () => rivals?.conditions() ?? [],
   };
 }
 

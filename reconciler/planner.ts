@@ -3,7 +3,7 @@
  * nodes. Rollout records are on disk before the controls that depend on them are sent.
  */
 import { canonicalJson } from '../schemas/digest.ts';
-import type { ServiceName } from '../schemas/names.ts';
+import type { CopyId, InstanceName, ServiceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
 import { isProblemError } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
@@ -28,6 +28,8 @@ export interface Planner {
 export interface Notices {
   /** Looks at a service right before it is planned. */
   before(service: ServiceName): void;
+  /** This copy is started because the node of the one before it is lost. */
+  replacing(instance: InstanceName, copy: CopyId): void;
   /** Moves came to nothing: told before anything else is planned. */
   gaveUp(moves: readonly StuckMove[]): void;
 }
@@ -35,7 +37,7 @@ export interface Notices {
 const saveRetry = 1_000;
 
 export function createPlanner(context: Context, dispatcher: Dispatcher, notices: Notices): Planner {
-  const { before, gaveUp } = notices;
+  const { before, replacing, gaveUp } = notices;
   const { deps, world, keeper, plans, journal } = context;
   const wakes = new Map<ServiceName, () => void>();
   /** Holds that the journal was told of, by service. */
@@ -96,6 +98,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     }
     dispatcher.queue({ action, ...promised });
     const node = world.nodes.get(action.node)?.record.name ?? action.node;
+    if (action.kind === 'start' && action.replaces !== undefined) replacing(action.instance, promised.copy);
     if (action.kind === 'start')
       journal.add('instance_started', action.instance, `${action.why}; on ${node} as ${promised.copy}`);
     if (action.kind === 'drop')

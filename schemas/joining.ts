@@ -1,4 +1,5 @@
 /** How a machine becomes a node: requests and answers of the routes without a token of the API (see api.ts). */
+import type { EndpointList } from './endpoints.ts';
 
 /** What a node of the dialect `seed` needs to connect. User name = id; client ids are the id, or `<id>.<anything>`. */
 export interface RegisterAnswer {
@@ -20,6 +21,8 @@ export interface IdentityAnswer {
   readonly key: string;
   /** Signature over `oakctl/1/<cluster>/identity` + nonce, base64url: proves possession of the key that the token pins. */
   readonly sig: string;
+  /** The list of endpoints of whoever answers; absent: none is published. */
+  readonly endpoints?: EndpointList;
 }
 
 export interface JoinRequest {

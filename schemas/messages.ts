@@ -3,6 +3,7 @@
  * know; writers write {@link messageVersion}. Parsing (with ajv) is in parse.ts.
  */
 import { type Static, Type } from 'typebox';
+import { EndpointList } from './endpoints.ts';
 import { Grant } from './grants.ts';
 import { labelKeyPattern } from './names.ts';
 
@@ -69,6 +70,8 @@ export const AssignmentMessage = Type.Object({
   hash: text(64),
   jobs: Type.Array(Job, { maxItems: 2048 }),
   documents: Documents,
+  /** Where the cluster can be reached. Signed by itself: agents keep it, and show it. */
+  endpoints: Type.Optional(EndpointList),
   ...Signed,
 });
 export type AssignmentMessage = Static<typeof AssignmentMessage>;

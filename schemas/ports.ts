@@ -48,8 +48,6 @@ export interface BusHandlers {
   connected(): void;
   /** The connection is gone; the adapter reconnects by itself with back-off. */
   disconnected(reason: string): void;
-  /** The broker does not let us in, by our name or password. It is asked again and again. */
-  refused?(): void;
   message(message: BusMessage): void;
 }
 

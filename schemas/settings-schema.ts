@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { durationSchema } from './duration.ts';
 import { BrokerFile, MqttFile } from './settings-broker.ts';
+import { EndpointsFile } from './settings-endpoints.ts';
 
 const closed = { additionalProperties: false } as const;
 const nodeName = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
@@ -102,6 +103,7 @@ export const ClusterFile = Type.Object(
     mqtt: Type.Optional(MqttFile),
     broker: Type.Optional(BrokerFile),
     tls: Type.Optional(tls),
+    endpoints: Type.Optional(EndpointsFile),
     [insecureSetting]: Type.Optional(
       Type.Boolean({
         description: 'Listen outside loopback without TLS. Every credential is then readable on the way.',
@@ -132,6 +134,26 @@ export const ClusterFile = Type.Object(
       Type.Enum(['request', 'none'], { description: '`request` makes what a service needs its hard cap too.' }),
     ),
     pools: Type.Optional(pools),
+    compat: Type.Optional(
+      Type.Object(
+        {
+          mycluster: Type.Optional(
+            Type.Object(
+              {
+                port: Type.Optional(
+                  Type.Integer({ minimum: 0, maximum: 65_535, description: 'On loopback; default 5000.' }),
+                ),
+              },
+              {
+                ...closed,
+                description: "MyCluster's API on its own port, for programs on this machine, without a token.",
+              },
+            ),
+          ),
+        },
+        { ...closed, description: 'Doors for clients of other systems.' },
+      ),
+    ),
   },
   { ...closed, title: 'oakctl cluster.yaml', description: 'Settings of a cluster, on the host of its reconciler.' },
 );

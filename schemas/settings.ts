@@ -10,6 +10,7 @@ import { locationFault } from './names.ts';
 import { violations } from './parse.ts';
 import { type Problem, problem } from './problem.ts';
 import { type ExternalBroker, externalBroker } from './settings-broker.ts';
+import { type EndpointSettings, endpointsOf } from './settings-endpoints.ts';
 import { besideEnvironment } from './settings-environment.ts';
 import { ClusterFile, insecureSetting, RepositoryFile } from './settings-schema.ts';
 import { directSource } from './spec.ts';
@@ -53,6 +54,8 @@ export interface ClusterSettings {
   readonly mqtt: Endpoint;
   /** A broker that runs by itself. */
   readonly external?: ExternalBroker;
+  /** Where else agents may find it, now or later. */
+  readonly endpoints: readonly EndpointSettings[];
   /** Absent: plain HTTP and MQTT, for loopback. */
   readonly tls?: TlsSettings;
   /** Outside loopback without TLS, because the owner wants it so. */
@@ -69,6 +72,8 @@ export interface ClusterSettings {
   /** `request`: what a service needs is also its hard cap, unless it says another one. */
   readonly limits: 'request' | 'none';
   readonly pools: Readonly<Record<string, { readonly class?: NodeClass }>>;
+  /** Where MyCluster's API answers without a token: on loopback. Absent: nowhere. */
+  readonly mycluster?: Endpoint;
 }
 
 /** oakctl.yaml: what is absent leaves the cluster's setting alone. */
@@ -92,6 +97,7 @@ export const settingsDefaults = {
   guard: { count: 2, share: 0.3 },
   undeclared: 'use',
   limits: 'none',
+  mycluster: { host: '127.0.0.1', port: 5000 },
 } as const satisfies Record<string, unknown>;
 
 /**
@@ -110,6 +116,7 @@ export function parseClusterSettings(
   const insecure = given.insecure || (value[insecureSetting] ?? false);
   const external = externalBroker(value.mqtt, value.broker, { allowed: insecure, setting: insecureSetting }, findings);
   const { host = settingsDefaults.mqtt.host, port = settingsDefaults.mqtt.port } = value.mqtt ?? {};
+  const tls = tlsOf(value.tls, findings);
   const settings: ClusterSettings = {
     cluster: value.cluster,
     ...(value.location !== undefined && { location: value.location }),
@@ -123,7 +130,8 @@ export function parseClusterSettings(
     api: { ...settingsDefaults.api, ...value.api },
     mqtt: { host, port },
     ...(external && { external }),
-    ...tlsOf(value.tls, findings),
+    ...tls,
+    endpoints: endpointsOf(value.endpoints, { external, insecure, tls: tls.tls !== undefined }, findings),
     insecure,
     node_class: value.node_class ?? settingsDefaults.node_class,
     lost_after: lostAfter(value.lost_after),
@@ -133,6 +141,7 @@ export function parseClusterSettings(
     nodes: { undeclared: value.nodes?.undeclared ?? settingsDefaults.undeclared },
     limits: value.limits ?? settingsDefaults.limits,
     pools: poolsOf(value.pools),
+    ...(value.compat?.mycluster && { mycluster: { ...settingsDefaults.mycluster, ...value.compat.mycluster } }),
   };
   checkCluster(settings, findings);
   return findings.failed() ? { problems: findings.problems } : { settings, problems: findings.problems };

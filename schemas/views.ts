@@ -157,6 +157,8 @@ export interface ServiceView {
   readonly line?: number;
   readonly image: string;
   readonly digest: string;
+  /** When it was deployed directly, or its digest began to be rolled out, whichever is later. ms since 1970. */
+  readonly updated?: number;
   readonly replicas: number | 'every';
   readonly slots: number;
   readonly healthy: number;
@@ -289,8 +291,6 @@ export interface TokenView {
   readonly state: 'valid' | 'used' | 'expired' | 'revoked';
   /** Only a node of this name may join with it. */
   readonly name?: string;
-  /** Whoever joins takes the place of that node. */
-  readonly replaces?: true;
   /** How many nodes may still join with it. */
   readonly uses: number;
   /** ms since 1970. */

@@ -34,6 +34,10 @@ export default class Up extends BaseCommand {
       description: 'with --bind: without TLS; every token and password can be read on the way',
       dependsOn: ['bind'],
     }),
+    compat: Flags.option({
+      options: ['mycluster'] as const,
+      description: "also serve MyCluster's API on 127.0.0.1:5000, without a token",
+    })(),
   };
   static override examples = [
     '<%= config.bin %> up',
@@ -59,6 +63,7 @@ export default class Up extends BaseCommand {
           ...(flags['api-port'] && { api: flags['api-port'] }),
           ...(flags['mqtt-port'] && { mqtt: flags['mqtt-port'] }),
         },
+        ...(flags.compat && { compat: flags.compat }),
         ...(flags.bind && { bind: { host: flags.bind, insecure: flags[insecureFlag] } }),
         ...(args.worker && { only: args.worker }),
         ...(flags.workers && { workers: flags.workers }),

@@ -23,7 +23,11 @@ export interface Bind {
   readonly insecure: boolean;
 }
 
+/** Systems whose API a cluster can serve beside its own. */
+export type Compat = 'mycluster';
+
 export interface Listening extends Ports {
+  readonly compat: readonly Compat[];
   readonly hosts: { readonly api: string; readonly mqtt: string };
   readonly secure: boolean;
   /** The broker runs by itself: its address is not ours to choose. */
@@ -36,9 +40,10 @@ export async function readListening(paths: LocalPaths): Promise<Listening | unde
   if (text === undefined) return undefined;
   const { settings, problems } = parseClusterSettings(text, paths.settings);
   if (!settings) throw new ProblemError(problems);
-  const { api, mqtt, tls, external } = settings;
+  const { api, mqtt, tls, external, mycluster } = settings;
+  const compat: readonly Compat[] = mycluster ? ['mycluster'] : [];
   const hosts = { api: api.host, mqtt: external ? api.host : mqtt.host };
-  return { api: api.port, mqtt: mqtt.port, hosts, secure: tls !== undefined, external: external !== undefined };
+  return { api: api.port, mqtt: mqtt.port, hosts, secure: tls !== undefined, external: external !== undefined, compat };
 }
 
 /**
@@ -49,11 +54,11 @@ export async function readListening(paths: LocalPaths): Promise<Listening | unde
  */
 export async function ensureSettings(
   paths: LocalPaths,
-  wanted: Partial<Ports> & { readonly bind?: Bind },
+  wanted: Partial<Ports> & { readonly bind?: Bind; readonly compat?: Compat },
   joined: boolean,
 ): Promise<{ readonly ports: Ports; readonly moved: readonly string[] }> {
   const old = await readListening(paths);
-  const { bind } = wanted;
+  const { bind, compat } = wanted;
   if (bind && old && joined && !isThere(old, bind)) throw fixedAddress(old.hosts.mqtt, bind.host);
   const hosts = bind ? { api: bind.host, mqtt: bind.host } : (old?.hosts ?? { api: loopback, mqtt: loopback });
   const mqtt = old?.external ? old.mqtt : (wanted.mqtt ?? old?.mqtt ?? 10_003);
@@ -71,6 +76,7 @@ export async function ensureSettings(
   }
   if (bind || (old && (ports.api !== old.api || ports.mqtt !== old.mqtt)))
     await writeListening(paths, ports, old?.external === true, bind);
+  if (compat && !old?.compat.includes(compat)) await addCompat(paths, compat);
   return { ports, moved };
 }
 
@@ -112,5 +118,11 @@ async function writeListening(
     if (bind.insecure) document.setIn([insecureSetting], true);
     else if (!document.has('tls')) document.setIn(['tls'], 'auto');
   }
+  await replaceFile(paths.settings, document.toString({ lineWidth: 0 }));
+}
+
+async function addCompat(paths: LocalPaths, compat: Compat): Promise<void> {
+  const document = parseDocument(await readFile(paths.settings, 'utf8'));
+  document.setIn(['compat', compat], {});
   await replaceFile(paths.settings, document.toString({ lineWidth: 0 }));
 }

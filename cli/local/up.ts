@@ -17,7 +17,7 @@ import { exclusively } from './lock.ts';
 import { type LocalWorker, type Marker, readMarker, requireMarker, requireWorker, writeMarker } from './marker.ts';
 import { runningPid } from './processes.ts';
 import { ensureRepository } from './repository.ts';
-import { type Bind, ensureSettings, type Ports } from './settings.ts';
+import { type Bind, type Compat, ensureSettings, type Ports, readListening } from './settings.ts';
 import { startReconciler, startWorker, untilListening, untilOnline, untilRunning } from './start.ts';
 import { nodesYaml, repositoryReadme } from './texts.ts';
 
@@ -33,6 +33,8 @@ export interface UpOptions {
   readonly ports?: Partial<Ports>;
   /** What API and broker listen on instead of loopback: with TLS, unless `insecure`. */
   readonly bind?: Bind;
+  /** Another system whose API is served on this machine, too. */
+  readonly compat?: Compat;
   /** Of the workers' addresses, for a new cluster; default the first that no cluster of the home has. */
   readonly block?: number;
   /** The compiled command line, started as `node <program> reconciler|agent`. */
@@ -78,10 +80,18 @@ async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSigna
   if (running !== undefined) {
     await untilListening(paths, running, signal);
     already.push('reconciler');
+    if (options.compat && !(await readListening(paths))?.compat.includes(options.compat))
+      options.say(
+        'The reconciler is up: `--compat` has no effect before `oakctl stop` and another `oakctl up --compat`.',
+      );
   } else {
     const { moved } = await ensureSettings(
       paths,
-      { ...options.ports, ...(options.bind && { bind: options.bind }) },
+      {
+        ...options.ports,
+        ...(options.bind && { bind: options.bind }),
+        ...(options.compat && { compat: options.compat }),
+      },
       marker.workers.some(({ id }) => id !== undefined),
     );
     for (const text of moved) options.say(text);

@@ -8,6 +8,7 @@ import type { Shelf } from '../packages/shelf.ts';
 import { reachableHost, urlHost } from '../tls/names.ts';
 import { requireBearer } from './access.ts';
 import { answerFailures } from './failures.ts';
+import { myClusterRoutes } from './mycluster.ts';
 import { changeRoutes } from './routes/change.ts';
 import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { followRoutes } from './routes/follow.ts';
@@ -118,6 +119,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDep
     enrolmentRoutes(guarded, control);
     stockRoutes(guarded, shelf);
     followRoutes(guarded, control);
+    myClusterRoutes(guarded, control);
   });
   app.server.on('upgrade', streams.upgrade);
   app.addHook('preClose', async () => {

@@ -55,7 +55,7 @@ async function startOwn({ mqtt }: ClusterSettings, options: LinkOptions): Promis
   tls?.onChange(broker.setTls);
   const { url, username, password } = broker;
   return {
-    bus: createMqttBus({ url, username, password, clientId: username, clock, random, log }),
+    bus: createMqttBus({ broker: { url }, username, password, clientId: username, clock, random, log }),
     agents: { host: mqtt.host, port: broker.port, ...(tls && { tls: true }) },
     shown: `${mqtt.host}:${broker.port}`,
     setNodes: broker.setNodes,
@@ -76,7 +76,7 @@ async function linkTo(external: ExternalBroker, cluster: string, options: LinkOp
   const users = { reconciler, operatorPassword, passwordOf };
   const file = credentials && createCredentialsFile({ credentials, cluster, ...users, clock, random, log });
   return {
-    bus: createMqttBus({ url, ...trust, username, password, clientId: username, clock, random, log }),
+    bus: createMqttBus({ broker: { url, ...trust }, username, password, clientId: username, clock, random, log }),
     agents: { ...addressOf(url), url, ...trust },
     shared: { broker: url, user: username },
     shown: url,
@@ -96,7 +96,8 @@ function addressOf(url: string): { readonly host: string; readonly port: number 
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port ? Number(port) : (usualPorts[protocol] ?? 1883) };
 }
 
-async function readSetting(file: string, name: string): Promise<string> {
+/** Text of a file that a setting names. SETTINGS_INVALID when it cannot be read, or is empty. */
+export async function readSetting(file: string, name: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new ProblemError(problem('SETTINGS_INVALID', `${name} cannot be read: ${String(cause)}`, { file }), {
       cause,

@@ -27,6 +27,8 @@ export type Action =
       readonly away?: Job['away'];
       /** Its node is to be on record before it is told: it has data there, or is not replaced as usual. */
       readonly placed?: true;
+      /** The node whose loss it makes up for. */
+      readonly replaces?: NodeId;
       /** For events and plan: why now and why there. */
       readonly why: string;
     }

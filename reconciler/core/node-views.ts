@@ -125,13 +125,6 @@ export function duplicateProblem({ record, duplicate }: Node): Problem {
   });
 }
 
-/** ms for which it is shown that the machine from before asked to be let in. It asks every minute or so. */
-const formerFor = 600_000;
-
-function formerText(age: number): string {
-  return `the machine that it was before it was replaced asked to be let in ${formatAge(age)} ago, and was refused: what runs there is nobody's`;
-}
-
 function instancesOn({ part }: Node): number {
   return new Set(part.jobs.filter(({ want }) => want === 'run').map(({ instance }) => instance)).size;
 }
@@ -145,12 +138,7 @@ function problemsOf(input: ViewInput, node: Node): NodeView['problems'] {
   };
   const unsaid = !unread && isBack(node, input.policy, input.now);
   const message = 'it spoke and did not report yet: nothing new is placed there before';
-  const former =
-    node.former === undefined || input.now.mono - node.former > formerFor
-      ? undefined
-      : { code: 'REVOKED', message: formerText(input.now.mono - node.former) };
   return [
-    ...(former ? [former] : []),
     ...(node.duplicate ? [shortOf(duplicateProblem(node))] : []),
     ...(gone ? [gone] : []),
     ...(unsaid ? [{ code: 'NOT_REPORTED', message }] : []),

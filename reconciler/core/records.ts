@@ -39,10 +39,6 @@ export interface TokenRecord {
   readonly shared?: boolean;
   /** Bound to this node name, if any. */
   readonly name?: string;
-  /** Whoever joins with it takes the place of this node, as long as that has it. */
-  readonly replaces?: NodeId;
-  /** Then its instances start with empty volumes. */
-  readonly empties?: true;
   readonly created?: Wall;
   /** Who asked for it. */
   readonly by?: string;
@@ -67,6 +63,16 @@ export interface SourceRecord {
   readonly nodes: readonly string[];
   /** These entries: in force after a start, before (and without) any look at the source. */
   readonly listings?: readonly Listing[];
+}
+
+/** What the cluster counts for people, since it began. */
+export interface Tally {
+  /** Deployments that were asked for and accepted. */
+  readonly requests: number;
+  /** Losses of nodes. */
+  readonly failures: number;
+  /** Instances that ran again elsewhere after their node was lost. */
+  readonly relocated: number;
 }
 
 export interface Records {
@@ -94,6 +100,7 @@ export interface Records {
   readonly schedules: Readonly<Record<ServiceName, ScheduleState>>;
   /** Who has the lease of an exclusive service, or had it last. Written before the first lease of a copy is given. */
   readonly leases: Readonly<Record<ServiceName, Omit<Lease, 'granted'>>>;
+  readonly tally: Tally;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
 }
@@ -114,5 +121,6 @@ export const emptyRecords: Records = {
   homes: {},
   schedules: {},
   leases: {},
+  tally: { requests: 0, failures: 0, relocated: 0 },
   approvals: [],
 };

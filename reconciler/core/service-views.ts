@@ -72,6 +72,7 @@ export function serviceView(input: ViewInput, name: ServiceName): ServiceView | 
     app: appOf(name),
     ...provenance(desired, slots),
     ...what(input, desired, slots),
+    ...optional('updated', updatedAt(input, name)),
     replicas: desired?.spec.replicas ?? 0,
     slots: wanted.length,
     healthy: wanted.filter(isHealthy).length,
@@ -109,6 +110,12 @@ function outOfReach({ view }: ViewInput, desired: Desired | undefined): Pick<Ser
     ...(disconnect ? { disconnect: { on_return: 'replacement', ...disconnect } } : {}),
     ...(exclusive ? { exclusive: { ...exclusive, ...optional('copy', lease?.copy), ...optional('node', node) } } : {}),
   };
+}
+
+/** When it was last deployed, or its present digest began. */
+function updatedAt(input: ViewInput, name: ServiceName): number | undefined {
+  const times = [input.records.direct?.[name]?.at, rolloutOf(input, name)?.started].filter((at) => at !== undefined);
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 function appOf(name: ServiceName): string {

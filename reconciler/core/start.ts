@@ -1,4 +1,5 @@
 /** Starts of copies: where, and whether at once or prepared for a swap. */
+import type { NodeId } from '../../schemas/names.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import { asksOf, isPlaced, optionalAway } from './away.ts';
@@ -26,7 +27,8 @@ export function placeMissing(context: SlotsContext, slot: SlotState, placer: Pla
   const target = targetOfMissing(context);
   const lost = slot.lost[0];
   const why = lost ? `${lost.node.record.name} is lost` : 'the instance is missing';
-  return outcome(context, slot, target, placer.place(requestOf(context, slot, target)), { want: 'run', why });
+  const how = { want: 'run', why, ...(lost && { replaces: lost.node.record.id }) } as const;
+  return outcome(context, slot, target, placer.place(requestOf(context, slot, target)), how);
 }
 
 /** A slot that runs another digest. Side by side if there is room, else prepared first and swapped. */
@@ -89,9 +91,8 @@ function noRoom(hold: Hold): boolean {
   return hold.code === 'NO_CAPACITY' || hold.code === 'PORT_CONFLICT';
 }
 
-function requestOf({ desired, view }: SlotsContext, slot: SlotState, target: Target): PlaceRequest {
+function requestOf({ desired }: SlotsContext, slot: SlotState, target: Target): PlaceRequest {
   const only = slot.bound ?? slot.to;
-  const prefer = view.inherited.get(slot.instance);
   return {
     instance: slot.instance,
     run: target.run,
@@ -100,7 +101,6 @@ function requestOf({ desired, view }: SlotsContext, slot: SlotState, target: Tar
     needs: desired.spec.needs,
     asks: asksOf(desired.spec),
     ...(only === undefined ? {} : { only: new Set([only]) }),
-    ...(prefer === undefined ? {} : { prefer }),
   };
 }
 
@@ -109,7 +109,7 @@ function outcome(
   slot: SlotState,
   target: Target,
   placed: Placed,
-  how: { readonly want: 'run' | 'prepared'; readonly why: string },
+  how: { readonly want: 'run' | 'prepared'; readonly why: string; readonly replaces?: NodeId },
 ): Outcome {
   if (placed.kind === 'refused') return { actions: [], holds: [placed.hold] };
   const action: Action = {
@@ -125,6 +125,7 @@ function outcome(
     ...placed.beside,
     ...optionalAway(desired.spec),
     ...(isPlaced(desired.spec, target.run) ? { placed: true } : {}),
+    ...(how.replaces === undefined ? {} : { replaces: how.replaces }),
     why: `${how.why}; ${placed.why}`,
   };
   const hold: Hold = { code: 'IN_PROGRESS', subject: slot.instance, message: how.why };

@@ -11,8 +11,8 @@ export interface ViewInput {
   readonly plans: ReadonlyMap<string, ServicePlan>;
   readonly policy: Policy;
   readonly now: Now;
-  /** Of interest: the nodes that were revoked. */
-  readonly records: Pick<Records, 'nodes'>;
+  /** Of interest: the nodes that were revoked, and when something was deployed directly. */
+  readonly records: Pick<Records, 'nodes'> & Partial<Pick<Records, 'direct'>>;
 }
 
 /** The rollout of a service as it stands. */

@@ -17,9 +17,6 @@ const node = Type.Object({
   joined: Type.Number(),
   revoked: Type.Optional(Type.Number()),
   removed: Type.Optional(Type.Number()),
-  replaces: Type.Optional(text),
-  empties: Type.Optional(Type.Literal(true)),
-  heir: Type.Optional(text),
   unheard: Type.Optional(Type.Object({ token: text, attempt: Type.Optional(text) })),
   cordon: Type.Optional(
     Type.Object({
@@ -45,8 +42,6 @@ const token = Type.Object({
   expires: Type.Number(),
   uses: count,
   shared: Type.Optional(Type.Boolean()),
-  replaces: Type.Optional(text),
-  empties: Type.Optional(Type.Literal(true)),
   name: Type.Optional(text),
   created: Type.Optional(Type.Number()),
   by: Type.Optional(text),
@@ -125,5 +120,6 @@ export const RecordsSchema = Type.Object({
   homes: Type.Optional(map(text)),
   schedules: Type.Optional(map(schedule)),
   leases: Type.Optional(map(Type.Object({ instance: text, copy: text, node: text, ms: count, wait: count }))),
+  tally: Type.Optional(Type.Object({ requests: count, failures: count, relocated: count })),
   approvals: Type.Array(text),
 });

@@ -8,11 +8,24 @@ import type { Bus, BusHandlers, BusMessage, BusOptions, Clock, Random } from '..
 import { isUntrusted } from './certificates.ts';
 import type { Log } from './log.ts';
 
-export interface MqttBusOptions {
+/** A broker. */
+export interface BrokerPlace {
   /** `mqtt://host:port`, or `mqtts://host:port` for TLS. */
   readonly url: string;
   /** PEM of the only root to trust; without it: the public ones. */
   readonly ca?: string;
+}
+
+/** A broker that may be at several places. */
+export interface BrokerPlaces {
+  /** Where the next attempt goes; undefined: nowhere, this time. */
+  next(): Promise<BrokerPlace | undefined>;
+  /** That attempt came to a connection. */
+  reached(): void;
+}
+
+export interface MqttBusOptions {
+  readonly broker: BrokerPlace | BrokerPlaces;
   /** Absent: nobody in particular, where a broker takes that. */
   readonly username?: string;
   readonly password?: string;
@@ -61,7 +74,18 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
   let cancel = (): void => undefined;
 
   const attempt = (): void => {
-    const current = connect(settings.url, clientOptions(settings, options));
+    const { broker } = settings;
+    if (!('next' in broker)) dial(broker);
+    else
+      void broker.next().then((place) => {
+        if (closed) return;
+        if (place) dial(place);
+        else again('no endpoint answers');
+      });
+  };
+
+  const dial = (place: BrokerPlace): void => {
+    const current = connect(place.url, clientOptions(settings, place, options));
     let reason = 'connection closed';
     let early: BusMessage[] | undefined = [];
     const isCurrent = (): boolean => client === current && !closed;
@@ -81,6 +105,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
         cancel = clock.after(stableAfter, () => {
           attempts = 0;
         });
+        if ('reached' in settings.broker) settings.broker.reached();
         handlers?.connected();
         // What arrived between the broker's answer and this line is retained content: it comes after `connected`.
         const waiting = early ?? [];
@@ -97,7 +122,6 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
     current.on('error', (error) => {
       reason = error.message;
       if (isUntrusted(error)) log?.('warn', 'broker not trusted: nothing was sent to it', { reason });
-      if (isRefusal(error) && isCurrent()) handlers?.refused?.();
     });
     current.on('close', () => {
       if (isCurrent()) lost(current, reason);
@@ -110,13 +134,17 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
     current.end(true);
     // An error may still come from the socket of a client that is given up; without a listener it would end the process.
     current.on('error', () => undefined);
+    again(reason);
+    if (!ready) return;
+    ready = false;
+    handlers?.disconnected(reason);
+  };
+
+  const again = (reason: string): void => {
     const delay = reconnectDelay(attempts, random, settings.longestDelay);
     attempts += 1;
     log?.(ready ? 'warn' : 'debug', 'broker connection lost', { reason, attempt: attempts, delay: Math.round(delay) });
     cancel = clock.after(delay, attempt);
-    if (!ready) return;
-    ready = false;
-    handlers?.disconnected(reason);
   };
 
   return {
@@ -160,8 +188,8 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
   };
 }
 
-function clientOptions(settings: MqttBusOptions, options: BusOptions): IClientOptions {
-  const { username, password, clientId, ca } = settings;
+function clientOptions(settings: MqttBusOptions, { ca }: BrokerPlace, options: BusOptions): IClientOptions {
+  const { username, password, clientId } = settings;
   const will = typeof options.will === 'function' ? options.will() : options.will;
   return {
     ...(username !== undefined && { username }),
@@ -179,11 +207,6 @@ function clientOptions(settings: MqttBusOptions, options: BusOptions): IClientOp
     ...(ca !== undefined && { ca }),
     ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true } }),
   };
-}
-
-/** Return codes of MQTT 3.1.1: bad user name or password, not authorized. */
-function isRefusal(error: Error & { readonly code?: unknown }): boolean {
-  return error.code === 4 || error.code === 5;
 }
 
 /** All filters in one packet; an error when any of them is refused. */

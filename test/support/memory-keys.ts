@@ -12,9 +12,5 @@ export function createMemoryKeys(cluster: string, seed = 7): Keys {
     publicKey,
     sign: (text) => signText(key, text),
     credential: (node, serial) => `${serial}.${node}`,
-    verifyCredential(node, password) {
-      const [serial, ...rest] = password.split('.');
-      return rest.join('.') === node ? Number(serial) : undefined;
-    },
   };
 }

@@ -1,11 +1,14 @@
 /** The story of MyCluster's manual, told with oakctl: three replicas over four workers, one worker stopped, three replicas again. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { type Container, createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, engineAnswers } from '../support/engine.ts';
 import { eventually, steadily } from '../support/eventually.ts';
-import { unique } from '../support/machine.ts';
+import { ownPort, unique } from '../support/machine.ts';
 
 const app = unique('mycluster');
 const service = fullName(app, 'hello-world');
@@ -79,5 +82,60 @@ describe.skipIf(!(await engineAnswers()))('three replicas over four workers', ()
     await steadily(same, 2_000, 'one copy of each instance');
     expect(await relocated()).toHaveLength(1);
     expect(await failures()).toBe(1);
+  });
+
+  describe("and by MyCluster's own API, request by request", () => {
+    const image = 'crccheck/hello-world';
+    let api: string;
+    const get = async (path: string) =>
+      (await (await fetch(`${api}/api/v1/${path}`)).json()) as Record<string, unknown>;
+    const own = async () => (await running()).filter(({ instance }) => instance.startsWith('mycluster.default.'));
+
+    beforeAll(async () => {
+      await buildImage(`${image}:latest`, { port: 8000, text: 'hello' });
+      const port = await ownPort(60);
+      api = `http://localhost:${port}`;
+      await cluster.configure((text) => `${text}compat: { mycluster: { port: ${port} } }\n`);
+    });
+
+    it('plays the manual: state, a service of three, the service, the counters', async () => {
+      const walk = fileURLToPath(new URL('../../examples/mycluster/walk.sh', import.meta.url));
+      const { stdout } = await promisify(execFile)(walk, { env: { ...process.env, API: api, KEEP: 'yes' } });
+      const [stats, , posted, one, again, list, changed] = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown);
+      expect(stats).toMatchObject({ 'cluster.upTime': expect.stringMatching(/^0:0\d:\d\d/), 'workers.failures': 1 });
+      const three = { service: 'hello-world', image, replicas: 3, last_updated: expect.any(Number) as number };
+      expect(one).toEqual(three);
+      expect(list).toContainEqual(three);
+      for (const state of [posted, again]) expect(state).toMatchObject({ 'cluster.numOfWorkers': 4 });
+      expect(again).toEqual(posted);
+      expect(changed).toMatchObject({ 'cluster.name': 'test' });
+      expect(await own()).toHaveLength(2);
+    });
+
+    it('counts an outage once, and each container that moved once', async () => {
+      const before = await get('stats');
+      const [first] = await own();
+      const victim = (await cluster.nodes()).find(({ id }) => id === first?.node)?.name ?? '';
+      const carried = (await running()).filter(({ node }) => node === first?.node).length;
+      await cluster.oakctl('stop', victim, '--hard');
+      const moved = async (): Promise<void> =>
+        expect(await get('stats')).toMatchObject({
+          'workers.failures': 2,
+          'containers.relocated': Number(before['containers.relocated']) + carried,
+          'services.totalOfContainers': before['services.totalOfContainers'],
+        });
+      await eventually(moved, { timeout: 120_000, what: 'the counters after an outage' });
+      await steadily(moved, 2_000, 'the counters after an outage');
+      expect((await get('stats'))['services.totalOfRequests']).toBe(before['services.totalOfRequests']);
+      const deleted = await fetch(`${api}/api/v1/service/hello-world`, { method: 'DELETE' });
+      expect(deleted.status).toBe(200);
+      await eventually(async () => expect(await own()).toEqual([]), {
+        timeout: 60_000,
+        what: 'the end of the service',
+      });
+    });
   });
 });

@@ -54,7 +54,15 @@ export function simulate(home: Home, node: SimulatedNode, say: (what: Said) => v
   const random = createSystemRandom();
   const { id, name, password, ip } = node;
   const { cluster, keys, mqtt, api, beat } = home;
-  const bus = createMqttBus({ url: mqtt, username: id, password, clientId: id, clock, random, longestDelay: beat });
+  const bus = createMqttBus({
+    broker: { url: mqtt },
+    username: id,
+    password,
+    clientId: id,
+    clock,
+    random,
+    longestDelay: beat,
+  });
   let beats = 0;
   return createAgent({
     identity: { id, name, cluster },
@@ -70,7 +78,7 @@ export function simulate(home: Home, node: SimulatedNode, say: (what: Said) => v
       onBeat?.(beats);
       return { cpu: onBeat ? beats : (beats * 7) % 100, memory: 40, capacity: { cpu: 4, memory: 4096 } };
     },
-    streams: createStreamOpener({ api, node: id, password }),
+    streams: createStreamOpener({ api: () => ({ url: api }), node: id, password }),
     trace(event) {
       if (event.kind === 'message_refused') say('refused');
     },

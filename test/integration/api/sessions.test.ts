@@ -104,7 +104,7 @@ async function listen(runtime: Runtime | undefined): Promise<TestApi> {
     actors.push(actor);
     const session = api.streams.session?.(node, signal);
     if (!session) throw new Error('no sessions');
-    const opener = createStreamOpener({ api: api.url, node, password: `password-of-${node}` });
+    const opener = createStreamOpener({ api: () => ({ url: api.url }), node, password: `password-of-${node}` });
     void opener.session(session.id, never).then((connection) => serveExec(connection, copy, runtime, never));
     return session.opened;
   };

@@ -20,7 +20,7 @@ async function listen(connectTimeout?: number): Promise<TestApi> {
 }
 
 const openerOf = (api: TestApi, name = node, password = `password-of-${name}`) =>
-  createStreamOpener({ api: api.url, node: name, password });
+  createStreamOpener({ api: () => ({ url: api.url }), node: name, password });
 
 async function join(chunks: AsyncIterable<string>): Promise<string> {
   let text = '';

@@ -92,7 +92,11 @@ describe('the API over TLS', () => {
   });
 
   it('carries streams of agents, over the change of a certificate', async () => {
-    const opener = createStreamOpener({ api: api.url, ca: authority.certificate, node, password: 'right' });
+    const opener = createStreamOpener({
+      api: () => ({ url: api.url, ca: authority.certificate }),
+      node,
+      password: 'right',
+    });
     const { id, chunks } = streams.expect(node, soon());
     const stream = await opener.open(id, soon());
     show(localCertificate(authority));
@@ -101,7 +105,11 @@ describe('the API over TLS', () => {
     let heard = '';
     for await (const chunk of chunks) heard += chunk;
     expect(heard).toBe('hello');
-    const wrong = createStreamOpener({ api: api.url, ca: authority.certificate, node, password: 'wrong' });
+    const wrong = createStreamOpener({
+      api: () => ({ url: api.url, ca: authority.certificate }),
+      node,
+      password: 'wrong',
+    });
     expect(await failure(wrong.open(streams.expect(node, soon()).id, soon()))).toMatch(/^UNAUTHORIZED/);
   });
 
@@ -153,8 +161,7 @@ describe('the broker over TLS', () => {
   const agent = (): { events: string[] } => {
     const events: string[] = [];
     const bus = createMqttBus({
-      url: `mqtts://127.0.0.1:${broker.port}`,
-      ca: authority.certificate,
+      broker: { url: `mqtts://127.0.0.1:${broker.port}`, ca: authority.certificate },
       username: node,
       clientId: node,
       password: testPassword(node),
@@ -185,7 +192,7 @@ describe('the broker over TLS', () => {
     expect(broker.url).not.toContain(`:${broker.port}`);
     const { url, username, password } = broker;
     const [clock, random] = [createSystemClock(), createSystemRandom()];
-    const bus = createMqttBus({ url, username, password, clientId: username, clock, random });
+    const bus = createMqttBus({ broker: { url }, username, password, clientId: username, clock, random });
     closers.push(() => bus.close());
     const connected = new Promise<void>((resolve) => {
       bus.open({ subscribe: [] }, { connected: resolve, disconnected() {}, message() {} });

@@ -111,7 +111,11 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])(
     it('from a stream of an agent', async () => {
       await listen();
       const api = `https://127.0.0.1:${stranger.port}`;
-      const streams = createStreamOpener({ api, ca: ours.certificate, node: 'aaaaaaaaaaaaaaaa', password });
+      const streams = createStreamOpener({
+        api: () => ({ url: api, ca: ours.certificate }),
+        node: 'aaaaaaaaaaaaaaaa',
+        password,
+      });
       for (let n = 0; n < attempts; n += 1) {
         expect(await codeOf(streams.open('s1', AbortSignal.timeout(60_000)))).toBe('UNREACHABLE');
       }
@@ -139,8 +143,7 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])(
       await listen();
       const reasons: unknown[] = [];
       const bus = createMqttBus({
-        url: `${scheme}://127.0.0.1:${stranger.port}`,
-        ca: ours.certificate,
+        broker: { url: `${scheme}://127.0.0.1:${stranger.port}`, ca: ours.certificate },
         username: 'aaaaaaaaaaaaaaaa',
         clientId: 'aaaaaaaaaaaaaaaa',
         password,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { brokerOf, endpointOf, withoutTls } from '../../../agent/trust.ts';
+import { brokerAt, endpointOf, joinedAt, withoutTls } from '../../../agent/trust.ts';
 
 describe('where a node connects', () => {
   it('is never without TLS once it knows the root of its cluster', () => {
@@ -10,7 +10,9 @@ describe('where a node connects', () => {
 
   it('is the broker that the cluster named, or where the API is if that listens everywhere', () => {
     const api = 'https://fleet.example:10100';
-    const urlOf = (mqtt: Parameters<typeof brokerOf>[0], of = api) => brokerOf(mqtt, of, undefined).url;
+    type Mqtt = Parameters<typeof joinedAt>[0];
+    const brokerOf = (mqtt: Mqtt, of: string, ca: string | undefined) => brokerAt(joinedAt(mqtt, of), ca);
+    const urlOf = (mqtt: Mqtt, of = api) => brokerOf(mqtt, of, undefined).url;
     expect(brokerOf({ host: '10.0.0.1', port: 1, tls: true }, api, 'PEM')).toEqual({
       url: 'mqtts://10.0.0.1:1',
       ca: 'PEM',

@@ -70,7 +70,7 @@ async function play(steps: readonly Step[], seed: number): Promise<void> {
     const keeper = await openRecords(process.store(machine.disk));
     const seat = createOffice({
       deps: {
-        ...{ keys, log: () => undefined, clock: process.clock(clock), state: process.files(machine.state) },
+        ...{ keys, random, log: () => undefined, clock: process.clock(clock), state: process.files(machine.state) },
         bus: broker.client(machine.name, { kind: 'reconciler' }),
         shared: { broker: 'memory:', user: machine.name, url: () => '' },
         fatal: () => {

@@ -12,6 +12,7 @@ describe('cluster.yaml', () => {
         sources: [],
         api: { host: '127.0.0.1', port: 10_100 },
         mqtt: { host: '127.0.0.1', port: 10_003 },
+        endpoints: [],
         insecure: false,
         node_class: 'edge',
         lost_after: { edge: 90_000, lan: 15_000, fast: 2_000 },

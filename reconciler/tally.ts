@@ -1,0 +1,53 @@
+/** Counts what the cluster went through, for people and for other systems' clients; kept in records/. */
+import type { ClusterEvent } from '../schemas/cluster-events.ts';
+import type { CopyId, InstanceName } from '../schemas/names.ts';
+import type { Context } from './context.ts';
+import { copyKey } from './core/copy-index.ts';
+import type { Tally } from './core/records.ts';
+import { onceSaved } from './records-keeper.ts';
+
+export interface TallyKeeper {
+  /** A deployment was accepted. */
+  requested(): void;
+  /** To be told of every event. */
+  heard(event: ClusterEvent): void;
+  /** This copy makes up for one whose node was lost. It counts once it runs; another one for the same instance takes its place. */
+  replacing(instance: InstanceName, copy: CopyId): void;
+  /** Looks what runs by now, and has the counts written. To be called every second: a crash costs at most that. */
+  tick(): void;
+}
+
+export function createTally(context: Pick<Context, 'world' | 'keeper' | 'deps'>): TallyKeeper {
+  const { world, keeper, deps } = context;
+  const awaited = new Map<InstanceName, CopyId>();
+  let changed = false;
+
+  const count = (what: keyof Tally): void => {
+    const { tally } = keeper.now;
+    keeper.change({ tally: { ...tally, [what]: tally[what] + 1 } });
+    changed = true;
+  };
+  const statusOf = (instance: InstanceName, copy: CopyId): string | undefined => {
+    const service = instance.slice(0, instance.lastIndexOf('.instance.'));
+    return world.copies.get(service)?.get(copyKey(instance, copy))?.report?.status;
+  };
+
+  return {
+    requested: () => count('requests'),
+    heard({ kind }) {
+      if (kind === 'node_lost') count('failures');
+    },
+    replacing: (instance, copy) => void awaited.set(instance, copy),
+    tick() {
+      for (const [instance, copy] of awaited) {
+        const status = statusOf(instance, copy);
+        if (status !== 'running' && status !== 'completed') continue;
+        awaited.delete(instance);
+        count('relocated');
+      }
+      if (!changed) return;
+      changed = false;
+      onceSaved({ keeper, deps }, () => undefined);
+    },
+  };
+}
