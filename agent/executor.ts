@@ -9,7 +9,7 @@ import { isProblemError, type Problem, ProblemError, problem } from '../schemas/
 import type { RuntimeName } from '../schemas/spec.ts';
 import { afterStep } from './core/members.ts';
 import { imageKey, keyText, stepBegins, stepDone, stepFailed } from './core/memory.ts';
-import { hostRefusal } from './core/refusal.ts';
+import { hostRefusal, laterRefusal } from './core/refusal.ts';
 import { type Step, stillWanted } from './core/step.ts';
 import { withDeadline } from './deadline.ts';
 import type { Observer } from './observer.ts';
@@ -125,7 +125,10 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
 
 /** Nothing is even fetched for a copy that may not run here, whoever sent it. */
 function refusalOf(step: Step, grants: readonly Grant[]): Problem | undefined {
-  return 'run' in step ? hostRefusal(step.instance, step.run, grants) : undefined;
+  if (!('run' in step)) return undefined;
+  // What is there already was made by somebody who knew how.
+  const later = step.kind === 'start' ? undefined : laterRefusal(step.instance, step.run);
+  return later ?? hostRefusal(step.instance, step.run, grants);
 }
 
 async function carryOut(runtime: Runtime, step: Step, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -3,12 +3,14 @@
  * saved once, so that a burst of controls costs two writes and not one each.
  */
 import { type Acceptance, acceptAssignment, acceptControl, emptyPart, type Part } from '../schemas/assignment.ts';
+import { isLaterRunSpec } from '../schemas/features.ts';
 import { AssignmentMessage, ControlMessage, type Fence } from '../schemas/messages.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage, Clock } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
 import { parseRunSpec } from '../schemas/run-spec.ts';
 import { type PlainControl, parsePlainControl } from '../schemas/seed.ts';
+import { foreignVersion, wireProblem } from '../schemas/skew.ts';
 import { parseTopic, type Topic } from '../schemas/topics.ts';
 import { acceptPlain } from './core/plain.ts';
 import type { Ledger } from './ledger.ts';
@@ -31,7 +33,7 @@ export interface InboxDeps {
   /** Something was refused that its sender should know about: report what we have. */
   contradicted(): void;
   /** What keeps the ledger from following; undefined: nothing any more. */
-  trouble(subject: 'ledger' | 'rival', found: Problem | undefined): void;
+  trouble(subject: 'ledger' | 'rival' | 'wire', found: Problem | undefined): void;
 }
 
 export interface Inbox {
@@ -110,6 +112,7 @@ export function createInbox(deps: InboxDeps): Inbox {
       if (closed) return;
       const incoming = read(message, deps);
       if (typeof incoming === 'string') {
+        noteVersion(message, deps);
         trace({ kind: 'message_refused', topic: message.topic, why: incoming });
         return;
       }
@@ -122,6 +125,13 @@ export function createInbox(deps: InboxDeps): Inbox {
       cancel();
     },
   };
+}
+
+/** Whoever speaks a version that we do not read is told so, and so is whoever looks at the node. What runs goes on. */
+function noteVersion({ topic, payload }: BusMessage, deps: InboxDeps): void {
+  const v = deps.authority === 'local' ? undefined : foreignVersion(payload);
+  if (v !== undefined && deps.verify(topic, JSON.parse(payload) as object))
+    deps.trouble('wire', wireProblem('the reconciler', v, 'this agent'));
 }
 
 /** A message that is for this node, well-formed and signed; otherwise why not. */
@@ -167,11 +177,11 @@ function readControl({ topic, payload }: BusMessage, deps: InboxDeps): Incoming 
   return badDocument(message.document === undefined ? [] : [message.document]) ?? { kind: 'control', message };
 }
 
-/** What is wrong with the first run spec that this agent cannot carry out to the letter. */
+/** What is wrong with the first run spec that is none. One of a later version is kept: only new copies of it are refused. */
 function badDocument(documents: readonly unknown[]): string | undefined {
   for (const document of documents) {
     const parsed = parseRunSpec(document);
-    if ('disposition' in parsed) return `run spec: ${describe(parsed)}`;
+    if ('disposition' in parsed && !isLaterRunSpec(document)) return `run spec: ${describe(parsed)}`;
   }
   return undefined;
 }
@@ -213,6 +223,7 @@ function announce({ kind, message }: Signed, verdict: Acceptance, deps: InboxDep
   const why = 'why' in verdict ? { why: verdict.why } : {};
   deps.trace({ kind: 'judged', message: kind, fence, outcome: verdict.kind, ...why });
   if (verdict.kind === 'applied') deps.trouble('rival', undefined);
+  deps.trouble('wire', undefined);
   if (verdict.kind === 'conflict') deps.trouble('rival', rival(fence));
   // Whoever is behind us, or contradicts us, learns where we are. A replayed control teaches nobody.
   if (verdict.kind === 'conflict' || (verdict.kind === 'refused' && kind === 'assignment')) deps.contradicted();

@@ -5,6 +5,7 @@ import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/joining
 import { parseMessage } from '../schemas/parse.ts';
 import type { Files, Random } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
+import { laterFile } from '../schemas/skew.ts';
 import { isNodeId } from '../schemas/topics.ts';
 import { type MeetingDeps, meetCluster, retried } from './meeting.ts';
 
@@ -107,6 +108,8 @@ async function load(files: Files): Promise<NodeIdentity | undefined> {
     const { v: _version, ...identity } = parsed.value;
     return identity;
   }
+  const later = laterFile(fileName, text, fileVersion);
+  if (later) throw new ProblemError(later);
   throw new ProblemError(
     problem('FILE_DAMAGED', `the identity of this node is not readable (${parsed.problem.message})`, {
       subject: fileName,

@@ -9,6 +9,7 @@ import { compareFence } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import type { Files } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
+import { laterFile } from '../schemas/skew.ts';
 
 const fileVersion = 1;
 
@@ -55,7 +56,7 @@ export function createLedger(files: Files, number = 0): Ledger {
       try {
         const text = await files.read(name);
         const read = text === undefined ? emptyPart : readPart(text);
-        if (!read) return damaged(name);
+        if (!read) return laterFile(name, text ?? '', fileVersion) ?? damaged(name);
         adopt(read);
         return undefined;
       } catch (error) {

@@ -8,8 +8,10 @@ import { pinnedCertificate } from '../schemas/io/certificates.ts';
 import { fingerprintOf, identityText, keyIdOf, verifyText } from '../schemas/io/signatures.ts';
 import { type JoinToken, pinOf } from '../schemas/join-token.ts';
 import type { IdentityAnswer, TlsAnswer } from '../schemas/joining.ts';
+import { messageVersion } from '../schemas/messages.ts';
 import type { Clock, Random } from '../schemas/ports.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import { type WireVersions, wireProblem, wireVersions } from '../schemas/skew.ts';
 
 const firstRetry = 500;
 const longestRetry = 30_000;
@@ -51,7 +53,14 @@ export async function meetCluster<Api extends IdentityApi>(
     authority === undefined ? undefined : await retried(deps, () => checkedAuthority(deps, authority, signal), signal);
   const api = deps.connect(ca);
   const cluster = await retried(deps, () => checkedCluster(deps, api, token, signal), signal);
+  requireWire(cluster.wire);
   return { api, cluster, ...(ca !== undefined && { ca }) };
+}
+
+/** VERSION_SKEW before anything is asked of a reconciler that would not understand this agent, or it the reconciler. */
+function requireWire({ least, most }: WireVersions = { least: 1, most: 1 }): void {
+  const foreign = most < messageVersion ? most : least > wireVersions.most ? least : undefined;
+  if (foreign !== undefined) throw new ProblemError(wireProblem('the reconciler', foreign, 'this agent'));
 }
 
 /** The root of the cluster, by its pin. Everything was asked in the open, and nothing was told. */

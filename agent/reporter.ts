@@ -2,11 +2,11 @@
  * Publishes what the agent has to say: online, information, instances. The broker is a cache; each connect fills it anew. An agent
  * that is its own authority speaks as seed 000 has it: two keys at each beat, and nothing else.
  */
+import { knownFeatures } from '../schemas/features.ts';
 import type { Grant } from '../schemas/grants.ts';
 import type { CopyReport, InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
 import { messageVersion } from '../schemas/messages.ts';
 import type { Bus, Clock, Mono, Will } from '../schemas/ports.ts';
-import { runSpecFields } from '../schemas/run-spec.ts';
 import type { CopyStatus } from '../schemas/status.ts';
 import { rows, topic } from '../schemas/topics.ts';
 import type { Contact } from './contact.ts';
@@ -174,7 +174,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     capacity,
     arch: profile.arch,
     runtimes: [...state.runtimes.values()].map(({ name, version }) => ({ name, version: version.slice(0, 64) })),
-    fields: [...runSpecFields, 'away'],
+    fields: [...knownFeatures],
     labels: { ...profile.labels },
     ...(deps.grants?.length && { grants: [...deps.grants] }),
     ...(profile.location !== undefined && { location: profile.location }),

@@ -35,21 +35,33 @@ export const verbFlags = {
   reason: Flags.string({ description: 'why, for those who see the override' }),
 };
 
+/** Of everything that can commit. */
+export const authorFlag = Flags.string({
+  dependsOn: ['commit'],
+  helpValue: '"Name <mail>"',
+  description: 'who commits (default: as git is configured)',
+});
+
 /** Of verbs that can change the repository instead of deviating from it. */
 export const commitFlags = {
   commit: Flags.boolean({
     exclusive: ['for'],
-    description: 'change the file in your working copy of the repository, commit and push it, instead of an override',
+    description: 'change the file in the repository, commit and push it, instead of an override',
   }),
   repo: Flags.string({
     dependsOn: ['commit'],
-    description: 'working copy for --commit (default: the one around here)',
+    description: 'working copy for --commit (default: the one around here, else a temporary clone)',
   }),
+  author: authorFlag,
 };
 
 /** Who asks for a commit, and why. */
-export function askerOf(flags: { readonly reason?: string | undefined; readonly repo?: string | undefined }): Asker {
-  return { actor: actorName(), reason: flags.reason, repository: flags.repo };
+export function askerOf(flags: {
+  readonly reason?: string | undefined;
+  readonly repo?: string | undefined;
+  readonly author?: string | undefined;
+}): Asker {
+  return { actor: actorName(), reason: flags.reason, repository: flags.repo, author: flags.author };
 }
 
 /** What these flags ask for. */

@@ -6,6 +6,7 @@
 
 import { Type } from 'typebox';
 import { emptyPart, hashPart, isWhole, type Part } from '../schemas/assignment.ts';
+import { isLaterRunSpec } from '../schemas/features.ts';
 import { Fence, Job, messageVersion, type RequestMessage } from '../schemas/messages.ts';
 import { type NodeId, parseInstanceName } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
@@ -283,6 +284,8 @@ function parseLedger(text: string): Answer | undefined {
   const [part] = parts;
   if (!part) return undefined;
   const named = part.jobs.every((job) => parseInstanceName(job.instance) !== undefined);
-  const known = Object.values(part.documents).every((document) => !('disposition' in parseRunSpec(document)));
+  const known = Object.values(part.documents).every(
+    (document) => !('disposition' in parseRunSpec(document)) || isLaterRunSpec(document),
+  );
   return named && known && isWhole(part) ? { part, endpoints } : undefined;
 }

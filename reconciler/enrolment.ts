@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/joining.ts';
 import { type NodeId, nodeNamePattern } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import { wireVersions } from '../schemas/skew.ts';
 import type { Context } from './context.ts';
 import { recordsMissing } from './core/enrolment-problems.ts';
 import { type Claim, judgeClaim } from './core/join-tokens.ts';
@@ -200,7 +201,7 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       const { cluster, fingerprint, kid, publicKey } = deps.keys;
       const sig = deps.keys.sign(`oakctl/1/${cluster}/identity${nonce}`);
       const endpoints = context.endpoints();
-      return { cluster, fingerprint, kid, key: publicKey, sig, ...(endpoints && { endpoints }) };
+      return { cluster, fingerprint, kid, key: publicKey, sig, wire: wireVersions, ...(endpoints && { endpoints }) };
     },
 
     forgotten(id) {

@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { duplicateProblem } from './core/node-views.ts';
 import { overrideViews } from './core/override-views.ts';
+import { skewConditions } from './core/version-skew.ts';
 import {
   appViews,
   clusterCounts,
@@ -62,6 +63,7 @@ export function createInspection(
         ...others.flatMap((part) => part.conditions()),
         ...office.conditions(),
         ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),
+        ...skewConditions(world.nodes.values()),
         ...sources.flatMap((source) => source.problems),
       ],
     };

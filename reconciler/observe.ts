@@ -7,6 +7,7 @@ import { InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/
 import { compareFence, type NodeId } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
+import { foreignVersion } from '../schemas/skew.ts';
 import { isKept, parseTopic, type Row } from '../schemas/topics.ts';
 import type { NodeState } from '../schemas/views.ts';
 import type { Adoption } from './adoption.ts';
@@ -133,6 +134,14 @@ export function createObserver(context: Context, listeners: Listeners): Observer
     }
   };
 
+  /** Somebody whose words are of another version is not silent: nothing of it is replaced. A will may be among what is said of being online. */
+  const noteVersion = (node: NodeId, text: string, at: Mono): void => {
+    const version = foreignVersion(text);
+    if (version === undefined) return;
+    context.apply({ kind: 'foreign', node, version, at });
+    look(node);
+  };
+
   const handlers = {
     information: (node: NodeId, text: string, retained: boolean, at: Mono) => {
       const parsed = parseMessage<InformationMessage>(InformationMessage, text);
@@ -180,10 +189,13 @@ export function createObserver(context: Context, listeners: Listeners): Observer
         return complain(node, 'an unknown node speaks');
       }
       const { mono } = deps.clock.now();
-      const why = seeds.serves(node)
-        ? seedSays(node, row, payload, retained, mono)
-        : handlers[row](node, payload, retained, mono);
-      if (why !== undefined) return complain(node, `${row}: ${why}`);
+      const isSeed = seeds.serves(node);
+      const why = isSeed ? seedSays(node, row, payload, retained, mono) : handlers[row](node, payload, retained, mono);
+      if (why !== undefined) {
+        complain(node, `${row}: ${why}`);
+        if (!isSeed && !retained && row !== 'online') noteVersion(node, payload, mono);
+        return;
+      }
       if (!retained || states.get(node) === undefined) look(node);
     },
     refresh() {

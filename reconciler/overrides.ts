@@ -74,6 +74,10 @@ export function createOverrides(context: Context): Overrides {
     }
     for (const service of new Set(ended.map((one) => one.service))) tell(service);
   };
+  const amend = (override: Override): void => {
+    keeper.change({ overrides: { ...keeper.now.overrides, [override.id]: override } });
+    tell(override.service);
+  };
   const setRenewals = (service: ServiceName, renewals: Renewals): void => {
     const entry = Object.keys(renewals).length > 0 ? renewals : undefined;
     keeper.change({ renewals: withEntry(keeper.now.renewals, service, entry) });
@@ -92,10 +96,7 @@ export function createOverrides(context: Context): Overrides {
     ofKind: <K extends OverrideChange['kind']>(service: ServiceName, kind: K) =>
       of(service).filter((one): one is OverrideOf<K> => one.change.kind === kind),
     drop,
-    amend(override) {
-      keeper.change({ overrides: { ...keeper.now.overrides, [override.id]: override } });
-      tell(override.service);
-    },
+    amend,
     load() {
       for (const service of new Set([...all().map((one) => one.service), ...Object.keys(keeper.now.renewals)]))
         tell(service);
@@ -115,6 +116,7 @@ export function createOverrides(context: Context): Overrides {
         since: now,
         ...untilOf(desired, how, now),
         base: baseOf(desired),
+        ...(desired.source.commit === undefined ? {} : { commit: desired.source.commit }),
       };
       const gone = new Set(instead.map(({ id }) => id));
       const kept = Object.fromEntries(Object.entries(keeper.now.overrides).filter(([id]) => !gone.has(id)));
@@ -169,8 +171,12 @@ export function createOverrides(context: Context): Overrides {
       const desired = world.desired.get(service);
       if (!desired || !world.deviations.has(service)) return;
       const base = baseOf(desired);
-      const ended = of(service).filter((one) => one.base !== base);
+      const { commit } = desired.source;
+      const isReadAnew = (one: Override): boolean => commit !== undefined && one.commit === commit;
+      const ended = of(service).filter((one) => one.base !== base && !isReadAnew(one));
       if (ended.length > 0) drop(ended, 'its document changed');
+      const moved = of(service).filter((one) => one.base !== base || one.commit !== commit);
+      for (const one of moved) amend({ ...one, base, ...(commit === undefined ? {} : { commit }) });
       const renew = keeper.now.renewals[service];
       if (!renew) return;
       const copies = [...(world.copies.get(service)?.values() ?? [])];

@@ -127,7 +127,7 @@ function changeOf(part: Part, control: ControlMessage): PartChange | 'incomplete
   if (!job.want || !job.digest || !job.runtime || !job.source) return 'incomplete';
   const document = (control.document as RunSpec | undefined) ?? part.documents[job.digest];
   if (!document || digestOf(document) !== job.digest) return 'incomplete';
-  const { want, digest, runtime, source, copy, name, reserves, variables, away } = job;
-  const beside = { ...(reserves && { reserves }), ...(variables && { variables }), ...(away && { away }) };
+  const { want, digest, runtime, source, copy, name, id: _number, image: _shown, technology: _too, ...beside } = job;
+  // What a later version says of a job is kept as it is: it is in the hash.
   return { kind: 'upsert', job: { instance: name, copy, want, digest, runtime, source, ...beside }, document };
 }

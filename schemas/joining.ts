@@ -1,5 +1,6 @@
 /** How a machine becomes a node: requests and answers of the routes without a token of the API (see api.ts). */
 import type { EndpointList } from './endpoints.ts';
+import type { WireVersions } from './skew.ts';
 
 /** What a node of the dialect `seed` needs to connect. User name = id; client ids are the id, or `<id>.<anything>`. */
 export interface RegisterAnswer {
@@ -23,6 +24,8 @@ export interface IdentityAnswer {
   readonly sig: string;
   /** The list of endpoints of whoever answers; absent: none is published. */
   readonly endpoints?: EndpointList;
+  /** Versions of the wire that it reads. Absent: the first one. */
+  readonly wire?: WireVersions;
 }
 
 export interface JoinRequest {

@@ -140,7 +140,7 @@ export const InformationMessage = Type.Object({
   level: Type.Optional(Type.Union([Type.Literal('normal'), Type.Literal('restricted'), Type.Literal('tainted')])),
   arch: text(32),
   runtimes: Type.Array(Type.Object({ name: text(32), version: text(64) }), { maxItems: 16 }),
-  /** Members of a run spec (and `away` of a job) that this agent understands; a spec with another one is not sent to it. */
+  /** What this agent knows of run specs and jobs, see features.ts; a job that needs more is not sent to it. */
   fields: Type.Array(text(32), { maxItems: 64 }),
   labels: Labels,
   /** What its owner lets services do on it; absent: nothing beyond containers of their own. */

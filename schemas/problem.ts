@@ -59,6 +59,9 @@ export const problemCodes = {
   PORT_TAKEN: 'a port is in use',
   RIVAL_RECONCILER: 'another reconciler speaks for this cluster',
   STANDBY: 'another reconciler runs this cluster, or may run it: this one waits until it falls silent',
+  VERSION_SKEW:
+    'two programs, or a program and a file, are of versions that do not fit together, or that should be brought together',
+  AGENT_TOO_OLD: 'an agent does not know something that a service asks for',
   // access
   UNAUTHORIZED: 'no credential, or a wrong one',
   TOKEN_INVALID: 'a join token is malformed, unknown, used up, revoked or for another cluster',

@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import type { DocumentText } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { BaseCommand, usage } from '../base-command.ts';
-import { durationFlag } from '../flags.ts';
+import { authorFlag, durationFlag } from '../flags.ts';
 import { createProgress } from '../progress.ts';
 import { renderProblems } from '../render/problems.ts';
 import { progressLines, renderOutcomes } from '../render/progress.ts';
@@ -20,11 +20,17 @@ export default class Deploy extends BaseCommand {
   };
   static override flags = {
     commit: Flags.boolean({
-      description: 'write it to the working copy of the repository, commit and push, instead of deploying directly',
+      description: 'write it to the repository of the cluster, commit and push, instead of deploying directly',
     }),
     repo: Flags.string({
-      description: 'working copy for --commit (default: around the file, or here), or for --plan of one',
+      description:
+        'working copy for --commit (default: around the file, or here, else a temporary clone), or for --plan of one',
     }),
+    source: Flags.string({
+      dependsOn: ['commit'],
+      description: 'for --commit: which git source of the cluster, where it has several',
+    }),
+    author: authorFlag,
     plan: Flags.string({
       exclusive: ['commit'],
       description: 'carry out what `plan --out` wrote, unless commit or state have moved on; instead of files',
@@ -33,7 +39,11 @@ export default class Deploy extends BaseCommand {
     detach: Flags.boolean({ char: 'd', description: 'do not wait for the outcome' }),
   };
   static override usage = 'deploy FILE... [--commit] | --plan <file> [--detach] [--timeout <duration>]';
-  static override examples = ['<%= config.bin %> deploy app.yaml', 'cat app.yaml | <%= config.bin %> deploy -'];
+  static override examples = [
+    '<%= config.bin %> deploy app.yaml',
+    'cat app.yaml | <%= config.bin %> deploy -',
+    '<%= config.bin %> deploy app.yaml --commit --author "Ada Lovelace <ada@example.org>"',
+  ];
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Deploy);
@@ -69,14 +79,14 @@ export default class Deploy extends BaseCommand {
   private async carryOut(
     api: ApiClient,
     paths: readonly string[],
-    flags: { readonly plan?: string | undefined; readonly commit: boolean; readonly repo?: string | undefined },
+    flags: CommitFlags & { readonly plan?: string | undefined; readonly commit: boolean },
     wait: WaitOptions | undefined,
   ): Promise<Deployed> {
     const actor = actorName();
     if (flags.plan === undefined) {
       const documents = await readDocuments(paths, process.stdin);
       return flags.commit
-        ? this.commit(api, documents, flags.repo, wait)
+        ? this.commit(api, documents, flags, wait)
         : deployDirectly(api, { documents, actor }, wait, this.signal);
     }
     const { pushPlanned, readPlan, requireSame } = await import('../services/plan-file.ts');
@@ -93,19 +103,27 @@ export default class Deploy extends BaseCommand {
   private async commit(
     api: ApiClient,
     documents: readonly DocumentText[],
-    repository: string | undefined,
+    { repo: repository, source, author }: CommitFlags,
     wait: WaitOptions | undefined,
   ): Promise<Deployed> {
     const { commitDocuments, syncTo } = await import('../services/commit.ts');
-    const { sources } = await api.status(this.signal);
-    const committed = await commitDocuments(documents, { sources, ...(repository && { repository }) }, this.signal);
-    const state = committed.changed ? 'pushed' : 'nothing to commit, already there';
-    this.say(`${committed.files.join(', ')}: ${state} at ${committed.commit.slice(0, 7)}`);
+    const [status, services] = await Promise.all([api.status(this.signal), api.services([], this.signal)]);
+    const committed = await commitDocuments(documents, { status, services, repository, source, author }, this.signal);
+    const by = committed.isCloned ? ' by a temporary clone' : '';
+    const state = committed.changed ? `pushed${by}` : 'nothing to commit, already there';
+    this.say(`${committed.files.join(', ')}: ${state} at ${committed.commit} (source ${committed.source})`);
     const wanted = await syncTo(api, committed, this.signal);
     const outcomes = wait ? await waitForOutcomes(api, wanted, wait, this.signal) : [];
     const change = committed.changed ? ('updated' as const) : ('same' as const);
     return { services: wanted.map((one) => ({ ...one, change })), warnings: [], outcomes };
   }
+}
+
+/** Where a commit is made, and as whom. */
+interface CommitFlags {
+  readonly repo?: string | undefined;
+  readonly source?: string | undefined;
+  readonly author?: string | undefined;
 }
 
 function summary({ services }: Deployed): string {

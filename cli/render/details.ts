@@ -2,7 +2,15 @@
 import { formatDuration } from '../../schemas/duration.ts';
 import type { DrainView, NodeView, ServiceView } from '../../schemas/views.ts';
 import { age } from './ages.ts';
-import { fileText, instanceListing, instanceRows, labelsText, overrideText, sourceText } from './listings.ts';
+import {
+  fileText,
+  instanceListing,
+  instanceRows,
+  labelsText,
+  overrideText,
+  sourceText,
+  versionText,
+} from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
 import { renderHold } from './problems.ts';
 import { lastText, nextText, runColumns, runRows, scheduleText } from './runs.ts';
@@ -89,7 +97,7 @@ export function renderNode(node: NodeView, paint: Paint): string {
       ['vcpus', capacity && `${used?.cpu ?? 0} promised on ${capacity.cpu} cores${percent(usage?.cpu)}`],
       ['runtimes', node.runtimes.join(', ')],
       ['arch', node.arch],
-      ['version', node.version],
+      ['version', versionText(node)],
       ['instances', node.instances],
       ['seen', node.seen === undefined ? undefined : `${age(node.seen)} ago`],
     ],

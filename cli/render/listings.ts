@@ -37,16 +37,21 @@ export const nodeListing: Listing<NodeView> = {
     { title: 'CPU', value: (node) => share(node.usage?.cpu), right: true },
     { title: 'RUNTIMES', value: (node) => node.runtimes.join(',') },
     { title: 'SEEN', value: (node) => age(node.seen), right: true },
+    { title: 'VERSION', value: versionText },
     { title: 'ALIASES', value: (node) => node.aliases.join(','), wide: true },
     { title: 'ID', value: (node) => node.id, wide: true },
     { title: 'POOL', value: (node) => node.pool, wide: true },
     { title: 'LISTED', value: (node) => (node.listed ? 'yes' : 'no'), wide: true },
     { title: 'ARCH', value: (node) => node.arch, wide: true },
-    { title: 'VERSION', value: (node) => node.version, wide: true },
     { title: 'LABELS', value: (node) => labelsText(node.labels), wide: true },
     { title: 'PROBLEM', value: (node) => node.problems[0]?.message ?? node.cordoned?.cause, wide: true },
   ],
 };
+
+/** `0.1.0`, or `0.0.9 (older)` beside a reconciler that is not of that version. */
+export function versionText({ version, skew }: Pick<NodeView, 'version' | 'skew'>): string | undefined {
+  return version !== undefined && skew ? `${version} (${skew})` : version;
+}
 
 /** `online`, and what is not as it should be: `online,cordoned,duplicate`. */
 function nodeState({ state, cordoned, drain, problems }: NodeView): string {

@@ -5,11 +5,19 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
-import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { ClusterStatus, SourceView } from '../../schemas/views.ts';
 import { readFolder } from './documents.ts';
 import { withReferences } from './references.ts';
-import { commitFiles, findWorkingCopy, pushHead, requireBranch, type WorkingCopy } from './working-copy.ts';
+import { inTemporaryClone } from './temporary-clone.ts';
+import {
+  commitFiles,
+  findWorkingCopy,
+  pushHead,
+  requireBranch,
+  requireWorkingCopy,
+  type WorkingCopy,
+} from './working-copy.ts';
 
 /** Where a cluster's repository is, and which part of it the cluster reads. */
 export interface Repository {
@@ -20,11 +28,19 @@ export interface Repository {
 }
 
 /** Who asked for a commit, and why. */
-export interface Asker {
+export interface Asker extends CopyChoice {
   readonly actor: string;
   readonly reason?: string | undefined;
-  /** The working copy; default: the one around this folder. */
+}
+
+/** Which copy of the repository is changed, and as whom. */
+export interface CopyChoice {
+  /** The working copy; default: the one around this folder, else a temporary clone. */
   readonly repository?: string | undefined;
+  /** Name of the source, where there are several. */
+  readonly source?: string | undefined;
+  /** `Name <mail>`; default: as git is configured. */
+  readonly author?: string | undefined;
 }
 
 /** What a verb wrote to the repository. */
@@ -38,19 +54,41 @@ export interface CommitNote {
   readonly changed: boolean;
 }
 
-/** The working copy of this source, on the branch that the cluster follows. REFUSED. `source`: absent: of any source. */
-export async function openRepository(
-  api: Pick<ApiClient, 'status'>,
-  source: string | undefined,
-  { repository }: Asker,
+/**
+ * Does the work in the working copy of a source, on the branch that the cluster follows: the one that is named, or around one of the
+ * folders; without any, in a temporary clone (where it may be done twice). REFUSED. `owner`: which source it must be, if one must.
+ */
+export async function inRepository<T>(
+  { sources, cluster }: Pick<ClusterStatus, 'sources' | 'cluster'>,
+  how: CopyChoice & { readonly owner?: string | undefined; readonly folders?: readonly string[] },
   signal: AbortSignal,
-): Promise<Repository> {
-  const { sources, cluster } = await api.status(signal);
+  work: (repository: Repository) => Promise<T>,
+): Promise<T> {
+  const { repository, author, folders = [process.cwd()], source = how.owner } = how;
   const chosen = source === undefined ? sources : sources.filter(({ name }) => name === source);
-  const copy = await findWorkingCopy([repository ?? process.cwd()], chosen, signal);
-  await requireBranch(copy);
-  const clusters = await stat(join(copy.root, copy.source.path, 'clusters')).catch(() => undefined);
-  return { copy, cluster, isShared: clusters?.isDirectory() ?? false };
+  const use = async (copy: WorkingCopy): Promise<T> => {
+    const clusters = await stat(join(copy.root, copy.source.path, 'clusters')).catch(() => undefined);
+    return work({ copy, cluster, isShared: clusters?.isDirectory() ?? false });
+  };
+  const found = await (repository === undefined
+    ? findWorkingCopy(folders, chosen, signal)
+    : requireWorkingCopy([repository], chosen, signal));
+  if (!found) return inTemporaryClone(oneOf(chosen, sources), author, signal, use);
+  await requireBranch(found);
+  return use({ ...found, ...(author !== undefined && { author }) });
+}
+
+function oneOf(chosen: readonly SourceView[], all: readonly SourceView[]): SourceView {
+  const [first, ...others] = chosen;
+  if (first && others.length === 0) return first;
+  const names = all.map(({ name }) => name).join(', ');
+  if (all.length === 0) throw new ProblemError(problem('REFUSED', 'the cluster has no git source'));
+  const message = first
+    ? 'the cluster has several sources, and this could go to each'
+    : 'the cluster has no such source';
+  throw new ProblemError(
+    problem('REFUSED', `${message}: ${names}`, { hint: '`--source` names one, or `--repo` a working copy' }),
+  );
 }
 
 /** Files that the cluster reads, as it names them. `first`: is looked at before all others. */

@@ -11,7 +11,7 @@ import {
   type Asker,
   type CommitNote,
   commitChange,
-  openRepository,
+  inRepository,
   type Repository,
   requireClean,
   requireOwn,
@@ -36,20 +36,25 @@ export async function commitCordon(
   signal: AbortSignal,
 ): Promise<CommittedCordon> {
   const view = await api.node(asked.node, signal);
-  const repository = await openRepository(api, undefined, asker, signal);
-  const { document, index, line } = await entryOf(repository, view);
-  requireOwn(repository, document.file, line);
-  await requireClean(repository, document.file);
-  const edited = setCordon(document, index, asked.cordon);
-  const { file, text } = document;
-  const subject = `${asked.cordon ? 'Cordon' : 'Uncordon'} ${view.name}`;
-  const change = { file, line: edited.line, before: text, text: edited.text, subject };
-  const commit = await commitChange(repository, change, asker);
-  await syncTo(api, { ...commit, files: [file], wanted: [] }, signal);
+  const status = await api.status(signal);
+  const commit = await inRepository(status, asker, signal, (repository) =>
+    writeCordon(repository, view, asked.cordon, asker),
+  );
+  await syncTo(api, { ...commit, files: [commit.file], wanted: [] }, signal);
   const isByHand = view.cordoned?.actor !== undefined && (!asked.cordon || view.drain === undefined);
   if (isByHand) await api.uncordon(view.name, asker.actor, signal);
   const { cordoned } = await api.node(view.name, signal);
   return { node: view.name, changed: commit.changed || isByHand, ...(cordoned && { cordoned }), commit };
+}
+
+async function writeCordon(repository: Repository, view: NodeView, cordon: boolean, asker: Asker): Promise<CommitNote> {
+  const { document, index, line } = await entryOf(repository, view);
+  requireOwn(repository, document.file, line);
+  await requireClean(repository, document.file);
+  const edited = setCordon(document, index, cordon);
+  const { file, text } = document;
+  const subject = `${cordon ? 'Cordon' : 'Uncordon'} ${view.name}`;
+  return commitChange(repository, { file, line: edited.line, before: text, text: edited.text, subject }, asker);
 }
 
 interface Entry {

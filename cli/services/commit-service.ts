@@ -10,7 +10,7 @@ import {
   type CommitNote,
   commitChange,
   filesOf,
-  openRepository,
+  inRepository,
   type Repository,
   requireClean,
   requireOwn,
@@ -85,7 +85,19 @@ interface Task {
 
 async function commitReplicas(api: Api, task: Task, asker: Asker, signal: AbortSignal): Promise<CommittedVerb> {
   const { name, source, digest } = task.view;
-  const repository = await openRepository(api, source, asker, signal);
+  const status = await api.status(signal);
+  const commit = await inRepository(status, { ...asker, owner: source }, signal, (repository) =>
+    writeReplicas(repository, task, asker),
+  );
+  await syncTo(api, { ...commit, files: [commit.file], wanted: [{ name, digest }] }, signal);
+  const ended = await endOverrides(api, name, task.ends, asker.actor, signal);
+  const after = await api.service(name, signal);
+  const instances = after.instances.map((instance) => instance.name);
+  return { service: name, digest: after.digest, changed: commit.changed || ended, instances, commit };
+}
+
+async function writeReplicas(repository: Repository, task: Task, asker: Asker): Promise<CommitNote> {
+  const { name } = task.view;
   const document = await fileOf(repository, task.view);
   await requireClean(repository, document.file);
   const now = readReplicas(document, name);
@@ -94,12 +106,7 @@ async function commitReplicas(api: Api, task: Task, asker: Asker, signal: AbortS
   const edited = setReplicas(document, name, replicas);
   const { file, text } = document;
   const change = { file, line: edited.line, before: text, text: edited.text, subject: says };
-  const commit = await commitChange(repository, change, asker);
-  await syncTo(api, { ...commit, files: [file], wanted: [{ name, digest }] }, signal);
-  const ended = await endOverrides(api, name, task.ends, asker.actor, signal);
-  const after = await api.service(name, signal);
-  const instances = after.instances.map((instance) => instance.name);
-  return { service: name, digest: after.digest, changed: commit.changed || ended, instances, commit };
+  return commitChange(repository, change, asker);
 }
 
 async function ownedByGit(api: Api, service: string, signal: AbortSignal): Promise<ServiceView> {

@@ -1,17 +1,18 @@
 /**
- * Deploying by commit: the descriptor goes into the user's own working copy of the cluster's repository, is committed with the
- * user's identity and pushed; then the cluster is asked to fetch, and the outcome is waited for as for a direct deployment.
+ * Deploying by commit: the descriptor goes into the user's own working copy of the cluster's repository, or into a temporary clone
+ * of it, is committed with the user's identity and pushed; then the cluster is asked to fetch, and the outcome is waited for as
+ * for a direct deployment.
  */
-import { mkdir, realpath, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
-import { referencedPath } from '../../schemas/descriptor-files.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
-import type { ServiceView, SourceView } from '../../schemas/views.ts';
+import type { ClusterStatus, ServiceView } from '../../schemas/views.ts';
+import { type CopyChoice, inRepository, type Repository } from './commit-edit.ts';
 import type { Wanted } from './outcome.ts';
-import { commitFiles, findWorkingCopy, pushHead, requireBranch } from './working-copy.ts';
+import { commitFiles, pushHead } from './working-copy.ts';
+import { writeDocuments } from './write-documents.ts';
 
 export interface Committed {
   readonly source: string;
@@ -21,12 +22,14 @@ export interface Committed {
   /** Paths inside the repository. */
   readonly files: readonly string[];
   readonly wanted: readonly Wanted[];
+  /** It went by a temporary clone. */
+  readonly isCloned?: true;
 }
 
-export interface CommitOptions {
-  /** The working copy; default: the one that holds the first file, else the one of this folder. */
-  readonly repository?: string;
-  readonly sources: readonly SourceView[];
+export interface CommitOptions extends CopyChoice {
+  readonly status: Pick<ClusterStatus, 'cluster' | 'sources'>;
+  /** What runs already belongs to a source. */
+  readonly services?: readonly Pick<ServiceView, 'name' | 'source'>[];
 }
 
 /** Writes, commits, pushes. Nothing is committed when a descriptor is invalid. REFUSED when the push is. */
@@ -37,14 +40,27 @@ export async function commitDocuments(
 ): Promise<Committed> {
   const wanted = documents.flatMap(readWanted);
   const holders = documents.filter(({ file }) => file !== 'stdin').map(({ file }) => dirname(resolve(file)));
-  const folders = options.repository === undefined ? [...holders.slice(0, 1), process.cwd()] : [options.repository];
-  const copy = await findWorkingCopy(folders, options.sources, signal);
-  await requireBranch(copy);
-  const { root, source } = copy;
-  const files = await writeDocuments(documents, root, source.path);
+  const folders = [...holders.slice(0, 1), process.cwd()];
   const names = [...new Set(wanted.map(({ name }) => name))].join(', ');
-  const changed = await commitFiles(copy, files, `Deploy ${names}`);
-  return { source: source.name, commit: await pushHead(copy), changed, files, wanted };
+  const write = async (repository: Repository): Promise<Committed> => {
+    const { copy } = repository;
+    const files = await writeDocuments(documents, repository);
+    const changed = await commitFiles(copy, files, `Deploy ${names}`);
+    const commit = await pushHead(copy);
+    const isCloned = copy.isTemporary && { isCloned: copy.isTemporary };
+    return { source: copy.source.name, commit, changed, files, wanted, ...isCloned };
+  };
+  return inRepository(options.status, { ...options, owner: ownerOf(wanted, options), folders }, signal, write);
+}
+
+/** The git source that has the services already, where it is one. */
+function ownerOf(wanted: readonly Wanted[], { status, services = [] }: CommitOptions): string | undefined {
+  const isWanted = (name: string): boolean => wanted.some((one) => one.name === name);
+  const isGit = (source: string): boolean => status.sources.some(({ name }) => name === source);
+  const owners = new Set(
+    services.filter(({ name, source }) => isWanted(name) && isGit(source)).map(({ source }) => source),
+  );
+  return owners.size === 1 ? [...owners][0] : undefined;
 }
 
 /**
@@ -83,36 +99,4 @@ function readWanted(document: DocumentText): readonly Wanted[] {
   const errors = problems.filter(({ severity }) => severity !== 'warning');
   if (errors.length > 0) throw new ProblemError(errors);
   return services.map(({ spec }) => ({ name: spec.name, digest: spec.digest }));
-}
-
-/**
- * A file that lies in the working copy stays where it is; others go, by their name, to the folder that the cluster reads. What they
- * take in goes with them.
- */
-async function writeDocuments(documents: readonly DocumentText[], root: string, path: string): Promise<string[]> {
-  const files: string[] = [];
-  const put = async (target: string, text: string): Promise<void> => {
-    await mkdir(dirname(join(root, target)), { recursive: true });
-    await writeFile(join(root, target), text);
-  };
-  for (const document of documents) {
-    const { file, text, files: taken = {} } = document;
-    const inside = relative(await realpath(root), await realpath(file).catch(() => resolve('/', file)));
-    const isInside = file !== 'stdin' && !inside.startsWith('..');
-    const target = isInside ? inside : join(path, file === 'stdin' ? stdinName(document) : basename(file));
-    if (!isInside) await put(target, text);
-    files.push(target);
-    for (const [from, content] of Object.entries(taken)) {
-      const place = referencedPath(from, target);
-      if (!isInside) await put(place, content);
-      files.push(place);
-    }
-  }
-  return files;
-}
-
-/** What came from standard input is called after its first application. */
-function stdinName({ text, files = {} }: DocumentText): string {
-  const app = parseDescriptor(text, 'stdin', { files }).services[0]?.spec.name.split('.')[0];
-  return `${app ?? 'application'}.yaml`;
 }

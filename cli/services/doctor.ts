@@ -3,6 +3,7 @@
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
+import { oakctlVersion } from '../../schemas/version.ts';
 import type { ClusterStatus, NodeView, SourceView } from '../../schemas/views.ts';
 import { count } from '../render/counts.ts';
 
@@ -25,7 +26,7 @@ export async function checkCluster(
     const api = await connect();
     const [status, nodes] = await Promise.all([api.status(signal), api.nodes([], signal)]);
     const answers = ok('reconciler', `${status.cluster} answers at ${api.url}`);
-    return [answers, judgeSkew(await skew()), ...judgeCluster(status, nodes)];
+    return [answers, judgeVersion(status.version), judgeSkew(await skew()), ...judgeCluster(status, nodes)];
   } catch (error) {
     if (!isProblemError(error)) throw error;
     return error.problems.map((p) => failed('reconciler', p.message, p.hint ?? '`oakctl up` starts one here'));
@@ -116,6 +117,13 @@ function judgeHolds(holds: readonly Hold[]): readonly Finding[] {
   });
   const more = waiting.length - shown.length;
   return more > 0 ? [...shown, failed('holds', `${more} more`, '`oakctl status` shows all')] : shown;
+}
+
+/** Commands of one version work with reconcilers of the version before and after. */
+function judgeVersion(reconciler: string): Finding {
+  if (reconciler === oakctlVersion) return ok('versions', `the reconciler is ${reconciler}, as this command`);
+  const message = `this command is ${oakctlVersion}, the reconciler ${reconciler}`;
+  return warning('versions', message, 'one version apart everything works; upgrade what is older when it suits');
 }
 
 /** Largest difference of two clocks that nobody minds, in ms. */

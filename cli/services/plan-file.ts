@@ -6,7 +6,7 @@ import { type PlanFile, parsePlanFile, planFileFormat, planFileVersion } from '.
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { PlanView } from '../../schemas/views.ts';
 import type { Wanted } from './outcome.ts';
-import { findWorkingCopy, pushCommit, requireBranch, type WorkingCopy } from './working-copy.ts';
+import { pushCommit, requireBranch, requireWorkingCopy, type WorkingCopy } from './working-copy.ts';
 
 /** Where a plan is of. */
 export interface PlannedFor {
@@ -115,7 +115,7 @@ export async function pushPlanned(
   signal: AbortSignal,
 ): Promise<readonly Wanted[]> {
   const { sources } = await api.status(signal);
-  const copy = await findWorkingCopy([repository ?? process.cwd()], sources, signal);
+  const copy = await requireWorkingCopy([repository ?? process.cwd()], sources, signal);
   await requireBranch(copy);
   await requireHead(copy, revision);
   await pushCommit(copy, revision);

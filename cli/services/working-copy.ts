@@ -10,24 +10,39 @@ export interface WorkingCopy {
   readonly source: SourceView;
   /** Name of the remote that is the source. Absent: the source is this repository itself. */
   readonly remote?: string;
+  /** `Name <mail>` of who commits; default: as git is configured. */
+  readonly author?: string;
+  /** Made for one commit, and gone after it. */
+  readonly isTemporary?: true;
 }
 
-/** The first of these folders that lies in a working copy of one of the sources. REFUSED when none does. */
-export async function findWorkingCopy(
+/** As {@link findWorkingCopy}. REFUSED when there is none. */
+export async function requireWorkingCopy(
   folders: readonly string[],
   sources: readonly SourceView[],
   signal: AbortSignal,
 ): Promise<WorkingCopy> {
-  for (const folder of folders) {
-    const found = await openWorkingCopy(folder, sources, signal);
-    if (found) return found;
-  }
+  const found = await findWorkingCopy(folders, sources, signal);
+  if (found) return found;
   const urls = sources.map(({ url }) => url).join(', ');
   throw new ProblemError(
     problem('REFUSED', `${folders.join(' and ')}: no working copy of the cluster's repository`, {
       hint: urls ? `run it inside a clone of ${urls}, or name one by \`--repo\`` : 'the cluster has no git source',
     }),
   );
+}
+
+/** The first of these folders that lies in a working copy of one of the sources. */
+export async function findWorkingCopy(
+  folders: readonly string[],
+  sources: readonly SourceView[],
+  signal: AbortSignal,
+): Promise<WorkingCopy | undefined> {
+  for (const folder of folders) {
+    const found = await openWorkingCopy(folder, sources, signal);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** The working copy around a folder if one of its remotes, or itself, is a source. Git is stopped by the signal. */
@@ -43,7 +58,8 @@ async function openWorkingCopy(
   const inRoot = simpleGit({ baseDir: root, abort: signal, trimmed: true });
   for (const { name, refs } of await inRoot.getRemotes(true)) {
     for (const source of sources) {
-      if (await sameUrl(refs.push || refs.fetch, source.url)) return { git: inRoot, root, source, remote: name };
+      const url = refs.push || refs.fetch;
+      if (url && (await sameUrl(url, source.url))) return { git: inRoot, root, source, remote: name };
     }
   }
   for (const source of sources) if (await sameUrl(root, source.url)) return { git: inRoot, root, source };
@@ -79,13 +95,27 @@ export async function requireBranch({ git, source: { branch } }: WorkingCopy): P
 }
 
 /** Commits these paths, and nothing else of what the user has changed. False: they are as committed. REFUSED when git does not. */
-export async function commitFiles({ git }: WorkingCopy, files: readonly string[], message: string): Promise<boolean> {
+export async function commitFiles(copy: WorkingCopy, files: readonly string[], message: string): Promise<boolean> {
+  const { git } = copy;
   await git.raw(['add', '--', ...files]);
   if ((await git.raw(['status', '--porcelain', '--', ...files])).trim() === '') return false;
-  await git.raw(['commit', '--quiet', '-m', message, '--', ...files]).catch((error: Error) => {
-    throw refused('git commit failed', error);
+  await git.raw([...identityOf(copy), 'commit', '--quiet', '-m', message, '--', ...files]).catch((error: Error) => {
+    const isNobody = /user\.(name|email)|ident/i.test(error.message);
+    const hint = '`git config --global user.name` and `user.email` say who you are, or `--author "Name <mail>"`';
+    throw refused('git commit failed', error, isNobody ? hint : undefined);
   });
   return true;
+}
+
+/** Settings for one command of git. USAGE for what is no `Name <mail>`. */
+function identityOf({ author }: WorkingCopy): string[] {
+  if (author === undefined) return [];
+  const [, name, mail] = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s\p{Cc}]+)>$/u.exec(author) ?? [];
+  if (name === undefined || mail === undefined) {
+    const hint = 'write --author "Ada Lovelace <ada@example.org>"';
+    throw new ProblemError(problem('USAGE', `\`${author}\` is no name with an address`, { hint }));
+  }
+  return ['-c', `user.name=${name}`, '-c', `user.email=${mail}`];
 }
 
 /** Pushes where there is something to push to, and answers the head. REFUSED when the remote refuses. */
@@ -94,15 +124,28 @@ export async function pushHead(copy: WorkingCopy): Promise<string> {
   return (await copy.git.revparse(['HEAD'])).trim();
 }
 
-/** As {@link pushHead}, for one commit. */
-export async function pushCommit({ git, remote, source }: WorkingCopy, commit: string): Promise<void> {
+/** As {@link pushHead}, for one commit. Nothing is ever forced. */
+export async function pushCommit(copy: WorkingCopy, commit: string): Promise<void> {
+  const { git, remote, source } = copy;
   if (remote === undefined) return;
   await git.raw(['push', '--quiet', remote, `${commit}:refs/heads/${source.branch}`]).catch((error: Error) => {
-    throw refused(`git push to ${remote} failed`, error, '`git pull --rebase`, then again');
+    throw refused(`git push to ${source.url} failed`, error, pushHint(copy, error.message));
   });
 }
 
-function refused(what: string, error: Error, hint?: string): ProblemError {
-  const said = error.message.trim().split('\n').slice(-3).join(' ');
-  return new ProblemError(problem('REFUSED', `${what}: ${said}`, hint ? { hint } : {}), { cause: error });
+/** A remote that does not want this commit says so in many ways; whoever is only late can come again. */
+function pushHint({ source: { branch }, isTemporary }: WorkingCopy, said: string): string {
+  if (/remote rejected|protected|declined|denied|forbidden|not allowed|\b40[13]\b|read Username|unpacker/i.test(said))
+    return `you may not push to ${branch} there: ask for the right, or have somebody merge the change`;
+  return isTemporary ? 'somebody else pushed meanwhile, twice; again' : '`git pull --rebase`, then again';
+}
+
+/** What git says about everything, and tells nobody anything. */
+const chatter = /^(To |hint:|error: failed to push|Cloning into|remote:\s*$)/;
+
+/** REFUSED, with the last of what git said. */
+export function refused(what: string, error: Error, hint?: string): ProblemError {
+  const lines = error.message.split('\n').map((line) => line.trim());
+  const said = lines.filter((line) => line !== '' && !chatter.test(line)).slice(-4);
+  return new ProblemError(problem('REFUSED', `${what}: ${said.join('; ')}`, hint ? { hint } : {}), { cause: error });
 }

@@ -1,5 +1,5 @@
 /** A node as placement sees it, and what wants a place on it. */
-import { withoutEmpty } from '../../schemas/digest.ts';
+import { featuresNeeded } from '../../schemas/features.ts';
 import type { InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { Needs, Placement, RunSpec } from '../../schemas/spec.ts';
@@ -38,7 +38,7 @@ export interface Wish extends PlaceRequest {
   readonly variables: readonly string[];
   /** Bytes of its document in an assignment. */
   readonly bytes: number;
-  /** Members of its run spec. */
+  /** What an agent has to know of its run spec. */
   readonly fields: readonly string[];
   /** Host ports that it publishes, as `portKeys` says them. */
   readonly ports: readonly string[];
@@ -90,7 +90,7 @@ export function candidateOf(view: View, node: Node, policy: Policy, now: Now): C
 
 /** What a run spec says to placement; worth keeping over the copies of one service. */
 export function readOf(run: RunSpec): Pick<Wish, 'variables' | 'bytes' | 'fields' | 'ports'> {
-  const fields = Object.keys(withoutEmpty(run));
+  const fields = featuresNeeded(run);
   return { variables: variablesOf(run), bytes: sizeOfDocument(run), fields, ports: portKeys(run) };
 }
 

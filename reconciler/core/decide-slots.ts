@@ -156,6 +156,7 @@ const closedCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NODES_CORDONED',
   'NODES_TAINTED',
   'NODES_DUPLICATED',
+  'VERSION_SKEW',
   'NODES_UNWRITABLE',
   'NODES_AWAY',
 ]);

@@ -55,6 +55,8 @@ export interface Override {
   readonly until?: Wall;
   /** Hash of the document that it deviates from: it ends when that changes. */
   readonly base: string;
+  /** The last commit that said this document. Read otherwise by another version of oakctl, it says the same. */
+  readonly commit?: string;
 }
 
 export type OverrideChange =

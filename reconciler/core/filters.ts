@@ -2,6 +2,7 @@
  * Placement filters, in order: first what a node is, then how it is at the moment, then what is beside and free on it. When no
  * node passes, the filter that the best node got as far as is the reason, so that a hold names the last thing in the way.
  */
+import { knows } from '../../schemas/features.ts';
 import { type MissingGrant, missingGrant } from '../../schemas/grants.ts';
 import { type LabelRule, type RunSpec, type RuntimeName, runtimesFor } from '../../schemas/spec.ts';
 import { labelOfVariable } from '../../schemas/variables.ts';
@@ -107,6 +108,12 @@ const presentFilters: readonly Filter[] = [
     explain: (refused) => `${count(refused)} with two agents of one identity (${listed(refused)})`,
   },
   {
+    name: 'version',
+    code: 'VERSION_SKEW',
+    admits: ({ node }) => node.foreign === undefined,
+    explain: (refused) => `${count(refused)} with an agent of another version of the wire (${listed(refused)})`,
+  },
+  {
     name: 'disk',
     code: 'NODES_UNWRITABLE',
     admits: ({ node }) => !isUnwritable(node),
@@ -193,7 +200,7 @@ export function missingLabels(labels: Readonly<Record<string, string>>, variable
 
 function unknownFields(node: Node, { fields, asks = [] }: Wish): string[] {
   const known = node.information?.fields ?? [];
-  return [...fields, ...asks].filter((field) => !known.includes(field));
+  return [...fields, ...asks].filter((field) => !knows(known, field));
 }
 
 /** `disk in (ssd)`, `no gpu`. */

@@ -83,6 +83,8 @@ export interface Node {
   readonly stale?: true;
   /** Two agents with its identity are alive, or were moments ago; `from`: where the one comes from that was turned away. */
   readonly duplicate?: { readonly from?: string };
+  /** It speaks this version of the wire, which is not read here: it is alive, and nothing else is known of it. */
+  readonly foreign?: number;
   readonly information?: InformationMessage;
   readonly online?: OnlineMessage;
   /** Header of the last instances message. */

@@ -102,6 +102,14 @@ export function onlineCame(world: World, event: Of<'online'>): void {
   dirtyNode(world, id);
 }
 
+/** It lives, and says what nobody here understands: what is known of its copies is old until it is understood again. */
+export function foreignCame(world: World, { node: id, version, at }: Of<'foreign'>): void {
+  const before = hear(world, { node: id, message: { session: '' }, retained: false, at });
+  if (!before) return;
+  world.nodes.set(id, { ...nodeOf(world, id, before), stale: true, foreign: version });
+  if (before.foreign === undefined) dirtyNode(world, id);
+}
+
 /** The ledger of a node becomes its part, unless we promised it something already. */
 export function ledgerRead(world: World, id: NodeId, part: Part): void {
   const node = world.nodes.get(id);
@@ -179,7 +187,7 @@ function hear(
 ): Node | undefined {
   const node = world.nodes.get(event.node);
   if (!node || event.retained) return node;
-  const { gone, stale, ...rest } = node;
+  const { gone, stale, foreign, ...rest } = node;
   // An agent reports every change while it is connected: only a lost connection or a new process makes its last report old.
   const old = stale || gone !== undefined || (node.reported && node.reported.session !== event.message.session);
   world.nodes.set(event.node, { ...rest, heard: event.at, ...(old ? { stale: true } : {}) });

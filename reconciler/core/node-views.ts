@@ -9,6 +9,7 @@ import { drainView } from './drain-view.ts';
 import type { Listing, Node, NodeRecord } from './model.ts';
 import { capacityOf, cordonOf, labelsOf } from './node-facts.ts';
 import { isBack, presenceOf } from './presence.ts';
+import { foreignProblem, skewOf } from './version-skew.ts';
 import { formatAge, optional, type ViewInput } from './view-input.ts';
 
 const defaultPool = 'default';
@@ -68,6 +69,7 @@ function joinedView(input: ViewInput, node: Node): NodeView {
     runtimes: information?.runtimes.map((runtime) => runtime.name) ?? [],
     ...optional('arch', information?.arch),
     ...optional('version', information?.version),
+    ...optional('skew', skewOf(node)),
     instances: instancesOn(node),
     ...optional('seen', node.heard === undefined ? undefined : Math.max(0, input.now.mono - node.heard)),
     problems: problemsOf(input, node),
@@ -136,10 +138,12 @@ function problemsOf(input: ViewInput, node: Node): NodeView['problems'] {
     code: 'GONE',
     message: `its connection ended ${formatAge(input.now.mono - node.gone.at)} ago${node.gone.reason ? `: ${node.gone.reason}` : ''}`,
   };
-  const unsaid = !unread && isBack(node, input.policy, input.now);
+  const foreign = foreignProblem(node);
+  const unsaid = !unread && !foreign && isBack(node, input.policy, input.now);
   const message = 'it spoke and did not report yet: nothing new is placed there before';
   return [
     ...(node.duplicate ? [shortOf(duplicateProblem(node))] : []),
+    ...(foreign ? [shortOf(foreign)] : []),
     ...(gone ? [gone] : []),
     ...(unsaid ? [{ code: 'NOT_REPORTED', message }] : []),
     ...(unread ? [{ code: 'LEDGER_UNREAD', message: holdCodes.LEDGER_UNREAD }] : []),

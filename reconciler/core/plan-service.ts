@@ -150,6 +150,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NODES_AWAY',
   'NODES_CORDONED',
   'NODES_DUPLICATED',
+  'VERSION_SKEW',
   'NODES_UNWRITABLE',
   'AGENT_TOO_OLD',
   'HOST_NOT_GRANTED',

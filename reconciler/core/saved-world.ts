@@ -30,6 +30,7 @@ export interface SavedNode {
   readonly gone?: { readonly age: Age; readonly reason?: string };
   readonly stale?: true;
   readonly duplicate?: NonNullable<Node['duplicate']>;
+  readonly foreign?: number;
   readonly information?: InformationMessage;
   /** Header of its last report. */
   readonly reported?: NonNullable<Node['reported']>;
@@ -142,7 +143,7 @@ export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
 }
 
 function saveNode({ sizes }: Pick<World, 'sizes'>, node: Node, now: Mono): SavedNode {
-  const { record, heard, gone, stale, duplicate, information, reported, part, adopted } = node;
+  const { record, heard, gone, stale, duplicate, foreign, information, reported, part, adopted } = node;
   const { id, name, ordinal, joined, cordon, dialect } = record;
   const size = sizes.get(id);
   return {
@@ -151,6 +152,7 @@ function saveNode({ sizes }: Pick<World, 'sizes'>, node: Node, now: Mono): Saved
     ...(gone && { gone: { age: now - gone.at, ...(gone.reason !== undefined && { reason: gone.reason }) } }),
     ...(stale && { stale }),
     ...(duplicate && { duplicate }),
+    ...(foreign !== undefined && { foreign }),
     ...(information && { information }),
     ...(reported && { reported }),
     part,

@@ -38,6 +38,8 @@ export type WorldEvent =
       readonly retained: boolean;
       readonly at: Mono;
     }
+  /** A live message of a version of the wire that is not read here. */
+  | { readonly kind: 'foreign'; readonly node: NodeId; readonly version: number; readonly at: Mono }
   /** The node's ledger as read from it: becomes its part (never over an already adopted one). */
   | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
   | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }

@@ -88,6 +88,7 @@ const override = Type.Object({
   since: Type.Number(),
   until: Type.Optional(Type.Number()),
   base: text,
+  commit: Type.Optional(text),
 });
 
 const run = Type.Object({ due: Type.Number(), cause: text, started: Type.Number(), digest: text });

@@ -37,3 +37,30 @@ it('a commit of the number of instances ends the override of it, restarts nothin
   await cluster.push({ 'web.yaml': setReplicas({ file: 'web.yaml', text: stopped }, service('web'), 4).text });
   await count('web', 4);
 });
+
+it('an override outlives a reconciler that reads the same commit otherwise, and ends with the next change', async () => {
+  cluster = await createMemoryCluster({});
+  const text = descriptor([{ microservice_name: 'web', replicas: 2 }]);
+  await cluster.push({ 'web.yaml': text });
+  await settled('web');
+  await cluster.reconciler.control.scale(service('web'), 4, { actor: 'ann' });
+  await count('web', 4);
+  const before = cluster.handles();
+  // As a version wrote it that knew fewer fields.
+  await cluster.restartReconciler({
+    between: async () => {
+      const { overrides } = cluster.records;
+      const others = Object.fromEntries(Object.entries(overrides).map(([id, one]) => [id, { ...one, base: 'other' }]));
+      cluster.records = { ...cluster.records, overrides: others };
+    },
+  });
+  await settled('web');
+  await cluster.push({ 'web.yaml': text, 'README.md': 'another commit' });
+  await cluster.clock.advance(60_000);
+  expect(cluster.reconciler.control.overrides()).toHaveLength(1);
+  expect(cluster.handles()).toEqual(before);
+
+  await cluster.push({ 'web.yaml': setReplicas({ file: 'web.yaml', text }, service('web'), 3).text });
+  await count('web', 3);
+  expect(cluster.reconciler.control.overrides()).toEqual([]);
+});

@@ -45,6 +45,8 @@ export interface TestCluster {
   run(...args: string[]): Promise<Ran>;
   /** As `run`; throws unless it exits with 0. Returns stdout. */
   oakctl(...args: string[]): Promise<string>;
+  /** As `oakctl`, by another program than the shipped one. */
+  by(program: string, ...args: string[]): Promise<string>;
   /** GET of the native API, e.g. `status` or `services`. */
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body: unknown): Promise<T>;
@@ -68,11 +70,11 @@ export async function takeDown(cluster: TestCluster | undefined): Promise<void> 
   await cluster?.destroy();
 }
 
-/** Runs the shipped program. Never throws; a signal counts as code -1. */
-function runProgram(args: readonly string[], env: NodeJS.ProcessEnv, timeout = 120_000): Promise<Ran> {
+/** Runs the shipped program, or another one. Never throws; a signal counts as code -1. */
+function runProgram(args: readonly string[], env: NodeJS.ProcessEnv, run = program): Promise<Ran> {
   return new Promise((resolve) => {
-    const options = { env: { ...process.env, NO_COLOR: '1', ...env }, timeout, maxBuffer: 1 << 26 };
-    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
+    const options = { env: { ...process.env, NO_COLOR: '1', ...env }, timeout: 120_000, maxBuffer: 1 << 26 };
+    execFile(process.execPath, [run, ...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, stdout, stderr });
     });
@@ -88,6 +90,8 @@ export async function createTestCluster(options: {
   readonly flags?: readonly string[];
   /** cluster.yaml, instead of the one that `up` writes. */
   readonly settings?: (repository: string) => string;
+  /** That brings it up; default the shipped one. */
+  readonly program?: string;
 }): Promise<TestCluster> {
   const { name = 'test', workers = 3, runtime = 'docker', flags = [] } = options;
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'oakctl-home-')));
@@ -102,7 +106,7 @@ export async function createTestCluster(options: {
   const settings = options.settings ?? broker?.settings;
   if (settings) await writeFile(join(folder, 'cluster.yaml'), settings(join(folder, 'repository.git')));
   const up = ['up', '--name', name, '--workers', String(workers), '--runtime', runtime, ...ports, ...flags];
-  const ran = await runProgram(up, env);
+  const ran = await runProgram(up, env, options.program);
   if (ran.code !== 0) {
     const logs = await readLogs(folder);
     await destroyCluster(name, home, env);
@@ -127,6 +131,11 @@ function describeCluster(known: {
   const call = (method: 'GET' | 'POST', path: string, body?: unknown) => callApi(folder, method, path, body);
   const items = async <T>(path: string): Promise<readonly T[]> =>
     ((await call('GET', path)) as { items: readonly T[] }).items;
+  const succeed = async (args: readonly string[], by?: string): Promise<string> => {
+    const ran = await runProgram(args, env, by);
+    if (ran.code === 0) return ran.stdout;
+    throw new Error(`oakctl ${args.join(' ')} exited with ${ran.code}\n${ran.stdout}${ran.stderr}`);
+  };
   const cluster: TestCluster = {
     name,
     home,
@@ -134,11 +143,8 @@ function describeCluster(known: {
     fingerprint,
     repository,
     run: (...args) => runProgram(args, env),
-    oakctl: async (...args) => {
-      const ran = await runProgram(args, env);
-      if (ran.code === 0) return ran.stdout;
-      throw new Error(`oakctl ${args.join(' ')} exited with ${ran.code}\n${ran.stdout}${ran.stderr}`);
-    },
+    oakctl: (...args) => succeed(args),
+    by: (other, ...args) => succeed(args, other),
     get: (path) => call('GET', path) as Promise<never>,
     post: (path, body) => call('POST', path, body) as Promise<never>,
     status: () => call('GET', 'status') as Promise<ClusterStatus>,

@@ -37,11 +37,15 @@ function source(given: Partial<SourceView> = {}): SourceView {
   return { ...base, services: 0, ignored: 0, problems: [], ...given };
 }
 
+function status(given: Partial<SourceView> = {}) {
+  return { cluster: 'edge', sources: [source(given)] };
+}
+
 describe('deploy --commit', () => {
   it('commits a file of the working copy in place, with the identity of the user, and pushes it', async () => {
     const file = join(copy.folder, 'shop.yaml');
     await writeFile(file, text('nginx:1'));
-    const done = await commitDocuments([{ file, text: text('nginx:1') }], { sources: [source()] }, never);
+    const done = await commitDocuments([{ file, text: text('nginx:1') }], { status: status() }, never);
     expect(done).toMatchObject({ source: 'main', changed: true, files: ['shop.yaml'] });
     expect(done.wanted.map(({ name }) => name)).toEqual(['shop.default.web.default']);
     const remote = await copy.git('ls-remote', bare, 'refs/heads/main');
@@ -52,11 +56,12 @@ describe('deploy --commit', () => {
   it('puts a file from elsewhere into the folder that the cluster reads', async () => {
     const file = join(elsewhere, 'app.yaml');
     await writeFile(file, text('nginx:1'));
-    const options = { repository: copy.folder, sources: [source({ path: 'edge' })] };
+    const options = { repository: copy.folder, status: status({ path: 'edge' }) };
     const done = await commitDocuments([{ file, text: text('nginx:1') }], options, never);
     expect(done.files).toEqual(['edge/app.yaml']);
+    // It says the same service: there can be one file of it.
     const fromInput = await commitDocuments([{ file: 'stdin', text: text('nginx:2') }], options, never);
-    expect(fromInput.files).toEqual(['edge/shop.yaml']);
+    expect(fromInput.files).toEqual(['edge/app.yaml']);
   });
 
   it('makes no empty commit, and leaves other changes of the user alone', async () => {
@@ -64,7 +69,7 @@ describe('deploy --commit', () => {
     await writeFile(join(copy.folder, 'notes.txt'), 'mine');
     const head = await copy.git('rev-parse', 'HEAD');
     const file = join(copy.folder, 'shop.yaml');
-    const done = await commitDocuments([{ file, text: text('nginx:1') }], { sources: [source()] }, never);
+    const done = await commitDocuments([{ file, text: text('nginx:1') }], { status: status() }, never);
     expect(done).toMatchObject({ changed: false, commit: head });
     expect(await copy.git('status', '--porcelain')).toContain('?? notes.txt');
   });
@@ -74,7 +79,7 @@ describe('deploy --commit', () => {
     const broken = text('nginx:1').replace('code', 'coed');
     await writeFile(file, broken);
     const head = await copy.git('rev-parse', 'HEAD');
-    await expect(commitDocuments([{ file, text: broken }], { sources: [source()] }, never)).rejects.toThrow('coed');
+    await expect(commitDocuments([{ file, text: broken }], { status: status() }, never)).rejects.toThrow('coed');
     expect(await copy.git('rev-parse', 'HEAD')).toBe(head);
   });
 
@@ -83,7 +88,7 @@ describe('deploy --commit', () => {
     ['on another branch', async () => source({ branch: 'production' })],
   ])('is refused %s', async (_, make) => {
     const document = { file: join(copy.folder, 'shop.yaml'), text: text('nginx:1') };
-    const options = { repository: copy.folder, sources: [await make()] };
+    const options = { repository: copy.folder, status: { cluster: 'edge', sources: [await make()] } };
     await expect(commitDocuments([document], options, never)).rejects.toThrow('REFUSED');
   });
 
@@ -93,7 +98,7 @@ describe('deploy --commit', () => {
     await rm(other.folder, { recursive: true, force: true });
     const file = join(copy.folder, 'shop.yaml');
     await writeFile(file, text('nginx:1'));
-    const late = commitDocuments([{ file, text: text('nginx:1') }], { sources: [source()] }, never);
+    const late = commitDocuments([{ file, text: text('nginx:1') }], { status: status() }, never);
     await expect(late).rejects.toMatchObject({
       problems: [{ code: 'REFUSED', hint: expect.stringContaining('pull') }],
     });

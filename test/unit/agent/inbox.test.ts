@@ -1,10 +1,14 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { hashPart } from '../../../schemas/assignment.ts';
+import { digestOf } from '../../../schemas/digest.ts';
+import type { ControlMessage, Job } from '../../../schemas/messages.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import { topic } from '../../../schemas/topics.ts';
-import { assignmentOf, container, controlOf, createRig, emptyPart, jobOf, node, partOf } from './support.ts';
+import { assignmentOf, container, controlOf, createRig, emptyPart, jobOf, node, partOf, type Rig } from './support.ts';
 
 const web = 'shop.default.web.default.instance.0';
+const db = 'shop.default.db.default.instance.0';
 const run = container('web:1');
 
 test('a disk that refuses keeps the old ledger, is reported, and is tried again', async () => {
@@ -41,17 +45,89 @@ test('what was accepted while the disk refused is the base of what comes next', 
   ]);
 });
 
-test('a run spec with a member that this agent does not know is refused as a whole', async () => {
+describe('a run spec of a later version', () => {
+  const future = { ...run, teleport: true } as RunSpec;
+  const first = { epoch: 1, gen: 1, by: 'x' };
+  const second = { epoch: 1, gen: 2, by: 'x' };
+  const calls = (rig: Rig) => rig.runtime.calls.filter((call) => !/^(list|probe)/.test(call));
+
+  test('is kept, and no copy is made of it; other copies of the same node go on changing', async () => {
+    const rig = createRig();
+    await rig.boot();
+    const part = partOf(first, [[jobOf(web, '1.1', future), future]]);
+    rig.assign(part);
+    await rig.clock.advance(1_000);
+    expect(rig.report()?.copies).toMatchObject([{ status: 'failed', reason: { code: 'AGENT_TOO_OLD' } }]);
+    expect(rig.report()?.copies[0]?.reason?.message).toContain('teleport');
+    expect(calls(rig)).toEqual([]);
+    rig.control(controlOf(part, { kind: 'upsert', job: jobOf(db, '1.2', run), document: run }, second));
+    await rig.clock.advance(1_000);
+    expect(rig.status('1.2')).toBe('running');
+  });
+
+  test('leaves a copy alone that a later agent made, and starts it again when it ends', async () => {
+    const rig = createRig();
+    const handle = 'made-by-a-later-agent';
+    const copy = {
+      instance: web,
+      copy: '1.1',
+      runtime: 'docker',
+      digest: digestOf(future),
+      handle,
+      addresses: [],
+    } as const;
+    rig.runtime.plant({ ...copy, state: 'running' });
+    await rig.boot();
+    rig.assign(partOf(first, [[jobOf(web, '1.1', future), future]]));
+    await rig.clock.advance(60_000);
+    expect(rig.status('1.1')).toBe('running');
+    expect(calls(rig)).toEqual([]);
+  });
+
+  test('that is malformed in what this version knows is refused as a whole', async () => {
+    const rig = createRig();
+    await rig.boot();
+    const broken = { ...future, memory: 'much' } as unknown as RunSpec;
+    rig.assign(partOf(first, [[jobOf(web, '1.1', broken), broken]]));
+    await rig.clock.advance(200);
+    const refused = rig.events.flatMap((event) => (event.kind === 'message_refused' ? [event.why] : []));
+    expect(refused).toEqual([expect.stringContaining('run spec')]);
+  });
+});
+
+test('what a later version says of a job beside its run spec is applied by a control, too', async () => {
   const rig = createRig();
   await rig.boot();
-  const future = { ...run, teleport: true } as RunSpec;
-  const part = partOf({ epoch: 1, gen: 1, by: 'x' }, [[jobOf(web, '1.1', future), future]]);
-  rig.assign(part);
-  rig.control(controlOf(emptyPart, { kind: 'upsert', job: jobOf(web, '1.1', future), document: future }, part.fence));
-  await rig.clock.advance(200);
-  expect(rig.runtime.copies.size).toBe(0);
-  const refused = rig.events.flatMap((event) => (event.kind === 'message_refused' ? [event.why] : []));
-  expect(refused).toEqual([expect.stringContaining('teleport'), expect.stringContaining('teleport')]);
+  const job = { ...jobOf(web, '1.1', run), mood: 'good' } as Job;
+  const fence = { epoch: 1, gen: 1, by: 'x' };
+  rig.control(controlOf(emptyPart, { kind: 'upsert', job, document: run }, fence));
+  await rig.clock.advance(500);
+  expect(rig.status('1.1')).toBe('running');
+  expect(rig.report()?.hash).toBe(hashPart(partOf(fence, [[job, run]])));
+});
+
+describe('a message of another version of the wire', () => {
+  const said = (rig: Rig) =>
+    rig.broker.log.filter((entry) => entry.topic === topic(node, 'information')).at(-1)?.payload;
+
+  test('changes nothing, is shown with the node while it lasts, and only if the cluster signed it', async () => {
+    const rig = createRig();
+    await rig.boot();
+    const part = partOf({ epoch: 1, gen: 1, by: 'x' }, [[jobOf(web, '1.1', run), run]]);
+    rig.assign(part);
+    await rig.clock.advance(1_000);
+    const drop = controlOf(part, { kind: 'drop', instance: web, copy: '1.1' }, { epoch: 1, gen: 2, by: 'x' });
+    rig.control({ ...drop, v: 2, sig: 'bad' } as unknown as ControlMessage);
+    await rig.clock.advance(6_000);
+    expect(said(rig)).not.toContain('VERSION_SKEW');
+    rig.control({ ...drop, v: 2 } as unknown as ControlMessage);
+    await rig.clock.advance(6_000);
+    expect(rig.status('1.1')).toBe('running');
+    expect(JSON.parse(said(rig) ?? '')).toMatchObject({ problems: [{ code: 'VERSION_SKEW' }] });
+    rig.assign(partOf({ epoch: 1, gen: 3, by: 'x' }, [[jobOf(web, '1.1', run), run]]));
+    await rig.clock.advance(6_000);
+    expect(said(rig)).not.toContain('VERSION_SKEW');
+  });
 });
 
 test('a delete that overtakes its deploy is not carried out, and neither is the deploy once the assignment came', async () => {

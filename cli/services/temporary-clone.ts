@@ -1,0 +1,69 @@
+/**
+ * A clone of a source for one commit, for whoever has no working copy: made with the user's own git and its credentials, used,
+ * and removed, whatever happens. Only the newest files are fetched; what is older comes when it is asked for.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
+import type { SourceView } from '../../schemas/views.ts';
+import { refused, type WorkingCopy } from './working-copy.ts';
+
+/**
+ * Answers what `work` answers of the clone. If somebody else has pushed meanwhile, `work` is done once more, on what is there then.
+ * REFUSED when the source cannot be cloned, or has no branch to push to.
+ */
+export async function inTemporaryClone<T>(
+  source: SourceView,
+  author: string | undefined,
+  signal: AbortSignal,
+  work: (copy: WorkingCopy) => Promise<T>,
+): Promise<T> {
+  const root = await mkdtemp(join(tmpdir(), 'oakctl-commit-'));
+  try {
+    const copy = { ...(await clone(source, root, signal)), ...(author !== undefined && { author }) };
+    return await work(copy).catch(async (error: unknown) => {
+      if (!isProblemError(error) || !(await isOvertaken(copy))) throw error;
+      await copy.git.raw(['reset', '--quiet', '--hard', 'FETCH_HEAD']);
+      return work(copy);
+    });
+  } finally {
+    await rm(root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function clone(source: SourceView, root: string, signal: AbortSignal): Promise<WorkingCopy> {
+  const { url, branch } = source;
+  requireUrl(url);
+  const { simpleGit } = await import('simple-git');
+  const git = simpleGit({ baseDir: root, abort: signal, trimmed: true });
+  const how = ['--quiet', '--single-branch', '--no-tags', '--filter=blob:none', `--branch=${branch}`];
+  await git.raw(['clone', ...how, '--', url, '.']).catch((error: Error) => {
+    signal.throwIfAborted();
+    const where = isAbsolute(url)
+      ? 'it is a folder of the machine of the reconciler'
+      : 'git must be let in there by itself';
+    const hint = `${where}; \`--repo\` names a working copy that you have`;
+    throw refused(`git clone of ${url} failed`, error, hint);
+  });
+  const head = await git.raw(['symbolic-ref', '--quiet', '--short', 'HEAD']).catch(() => '');
+  if (head.trim() !== branch) {
+    const message = `the source ${source.name} follows ${branch}, which is no branch: nothing can be pushed there`;
+    throw new ProblemError(problem('REFUSED', message));
+  }
+  return { git, root, source, remote: 'origin', isTemporary: true };
+}
+
+/** Whoever answers as a reconciler names the URL: it must not be one that makes git run something. */
+function requireUrl(url: string): void {
+  const isPlain = isAbsolute(url) || /^(https|ssh|file):\/\/[^-]/.test(url) || /^[\w.-]+@[\w.-]+:[^-]/.test(url);
+  if (isPlain && !url.includes('::') && !/\p{Cc}/u.test(url)) return;
+  throw new ProblemError(problem('REFUSED', `the URL of the source is none that is cloned: ${JSON.stringify(url)}`));
+}
+
+/** Has the branch moved on since it was cloned? Leaves where it is now in FETCH_HEAD. */
+async function isOvertaken({ git, source }: WorkingCopy): Promise<boolean> {
+  const base = await git.revparse([`refs/remotes/origin/${source.branch}`]).catch(() => undefined);
+  const fetched = await git.raw(['fetch', '--quiet', 'origin', `refs/heads/${source.branch}`]).catch(() => undefined);
+  return fetched !== undefined && base !== undefined && (await git.revparse(['FETCH_HEAD'])) !== base;
+}

@@ -1,0 +1,93 @@
+/** Descriptors on their way into a repository: where each one goes, and what must not be lost there. */
+import { lstat, mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, posix, relative, resolve } from 'node:path';
+import type { DocumentText } from '../../schemas/api.ts';
+import { parseDescriptor } from '../../schemas/descriptor.ts';
+import { referencedPath } from '../../schemas/descriptor-files.ts';
+import type { ServiceName } from '../../schemas/names.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import { filesOf, type Repository, requireClean, requireOwn, rootsOf } from './commit-edit.ts';
+
+/**
+ * A file that lies in the working copy stays where it is. Others take the place of the file that says the same services, or go, by
+ * their name, to the folder that the cluster reads. What they take in goes with them. Answers the paths in the repository. REFUSED
+ * where something else would be lost.
+ */
+export async function writeDocuments(documents: readonly DocumentText[], repository: Repository): Promise<string[]> {
+  const root = await realpath(repository.copy.root);
+  const files: string[] = [];
+  for (const document of documents) {
+    const { file, files: taken = {} } = document;
+    const inside = relative(root, await realpath(file).catch(() => resolve('/', file)));
+    const isInside = file !== 'stdin' && !inside.startsWith('..');
+    const target = isInside ? inside : await placeOf(document, repository);
+    if (!isInside) await put(root, target, document.text);
+    files.push(target);
+    for (const [from, content] of Object.entries(taken)) {
+      const place = referencedPath(from, target);
+      if (!isInside) await put(root, place, content);
+      files.push(place);
+    }
+  }
+  return files;
+}
+
+/** Where a descriptor from elsewhere goes. */
+async function placeOf(document: DocumentText, repository: Repository): Promise<string> {
+  const services = servicesOf(document);
+  for await (const other of filesOf(repository)) {
+    const said = servicesOf(other);
+    const both = said.find(({ name }) => services.some((one) => one.name === name));
+    if (!both) continue;
+    const lost = said.filter(({ name }) => !services.some((one) => one.name === name));
+    const { file } = other;
+    if (lost[0]) {
+      const message = `it says ${both.name}, and beside it ${lost.map(({ name }) => name).join(', ')}, which would be gone`;
+      const hint = 'change it there, in a working copy, and push; or add what is missing';
+      throw new ProblemError(problem('REFUSED', message, { file, line: lost[0].line, hint }));
+    }
+    requireOwn(repository, file, both.line);
+    if (other.text !== document.text) await requireClean(repository, file);
+    return file;
+  }
+  const own = rootsOf(repository)[0] ?? '';
+  const name =
+    document.file === 'stdin' ? `${services[0]?.name.split('.')[0] ?? 'application'}.yaml` : basename(document.file);
+  const target = posix.join(own, name);
+  const there = await readFile(join(repository.copy.root, target), 'utf8').catch(() => undefined);
+  if (there === undefined || there === document.text) return target;
+  const hint = 'give yours another name, or change that one in a working copy';
+  throw new ProblemError(
+    problem('REFUSED', 'the repository has a file of that name, about something else', { file: target, hint }),
+  );
+}
+
+interface Said {
+  readonly name: ServiceName;
+  readonly line: number;
+}
+
+/** What a file says, as far as it can be read. */
+function servicesOf({ file, text, files }: DocumentText): readonly Said[] {
+  const { services } = parseDescriptor(text, file, files ? { files } : {});
+  return services.map(({ spec, line }) => ({ name: spec.name, line }));
+}
+
+/** Writes below the root, and never through a link that leads out of it. */
+async function put(root: string, target: string, text: string): Promise<void> {
+  const path = join(root, target);
+  const isLink = await lstat(path).then(
+    (info) => info.isSymbolicLink(),
+    () => false,
+  );
+  if (isLink || relative(root, await nearest(dirname(path))).startsWith('..')) {
+    throw new ProblemError(problem('REFUSED', 'the repository has a link there', { file: target }));
+  }
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+/** Where a folder really is, or the next one above it that is there. */
+async function nearest(folder: string): Promise<string> {
+  return realpath(folder).catch(() => nearest(dirname(folder)));
+}
