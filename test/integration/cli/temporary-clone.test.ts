@@ -104,20 +104,16 @@ describe('deploy --commit without a working copy', () => {
   });
 
   it.each([
-    ['of several sources', { sources: [source(), source({ name: 'more' })] }, /main, more/],
-    ['without a source', { sources: [] }, /no git source/],
-    ['of a folder that is not there', { sources: [source({ url: '/nowhere/fleet.git' })] }, /git clone of .*nowhere/],
-    ['of a branch that is not there', { sources: [source({ branch: 'live' })] }, /live/],
-    ['of a tag', { sources: [source({ branch: 'v1' })] }, /no branch/],
-    [
-      'of a URL that would run something',
-      { sources: [source({ url: 'ext::sh -c "touch /tmp/x"' })] },
-      /none that is cloned/,
-    ],
-    ['of a URL that is an option', { sources: [source({ url: '--upload-pack=touch' })] }, /none that is cloned/],
-  ])('is refused %s', async (_, { sources }, message) => {
+    ['of several sources', () => [source(), source({ name: 'more' })], /main, more/],
+    ['without a source', () => [], /no git source/],
+    ['of a folder that is not there', () => [source({ url: '/nowhere/fleet.git' })], /git clone of .*nowhere/],
+    ['of a branch that is not there', () => [source({ branch: 'live' })], /live/],
+    ['of a tag', () => [source({ branch: 'v1' })], /no branch/],
+    ['of a URL that would run something', () => [source({ url: 'ext::sh -c "touch /tmp/x"' })], /none that is cloned/],
+    ['of a URL that is an option', () => [source({ url: '--upload-pack=touch' })], /none that is cloned/],
+  ])('is refused %s', async (_, sources: () => SourceView[], message) => {
     await git(bare, 'tag', 'v1', 'main');
-    const late = deploy(shop('nginx:1'), { status: { cluster: 'edge', sources: sources as SourceView[] } });
+    const late = deploy(shop('nginx:1'), { status: { cluster: 'edge', sources: sources() } });
     await expect(late).rejects.toThrow(message);
   });
 
