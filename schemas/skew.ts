@@ -6,14 +6,14 @@
 import { messageVersion } from './messages.ts';
 import { type Problem, problem } from './problem.ts';
 
-/** Versions of the wire that are read here; {@link messageVersion} is written. */
-export const wireVersions = { least: 1, most: messageVersion } as const;
-
 /** Versions of the wire that somebody reads. */
 export interface WireVersions {
   readonly least: number;
   readonly most: number;
 }
+
+/** Those that are read here; {@link messageVersion} is written. */
+export const wireVersions: WireVersions = { least: 1, most: messageVersion };
 
 /** The version of a text that was refused, if that is why: what is not an object with a `v` is merely broken. */
 export function foreignVersion(text: string, { least, most }: WireVersions = wireVersions): number | undefined {
