@@ -17,6 +17,18 @@ describe('a systemd unit', () => {
     expect(unit).toContain('KillMode=process\n');
   });
 
+  it('ends nothing but its own process: what an agent started outlives a restart, and an upgrade, of the unit', () => {
+    const agent = systemdUnit({ role: 'agent', folder: '/var/lib/oakctl', command });
+    const reconciler = systemdUnit({ role: 'reconciler', folder: '/var/lib/oakctl', command });
+    // Shims of processes are in the group of the unit; containers belong to the engine, which it must not be tied to.
+    expect(agent).toMatch(/^KillMode=process$/m);
+    expect(reconciler).toMatch(/^KillMode=mixed$/m);
+    for (const unit of [agent, reconciler]) {
+      expect(unit).toMatch(/^Restart=always$/m);
+      expect(unit).not.toMatch(/^(ExecStop|ExecStopPost|BindsTo|PartOf|Requires|PropagatesStopTo|RuntimeDirectory)=/m);
+    }
+  });
+
   it('takes every capability from a reconciler, which is not root', () => {
     const unit = systemdUnit({ role: 'reconciler', folder: '/srv/x', command });
     expect(unit).toContain('User=oakctl\n');
