@@ -35,6 +35,15 @@ describe('the records store', () => {
     expect(await onDisk()).toEqual(records);
   });
 
+  it('keeps what a later version wrote, so that going back and forth loses nothing', async () => {
+    const node = { id: 'aaaa', name: 'w1', ordinal: 0, serial: 1, joined: 1 as Wall, mood: 'good' };
+    const later = { ...at(7), nodes: { aaaa: node }, pets: { cat: 1 } };
+    await createRecordsStore({ folder }).save(later);
+    const store = createRecordsStore({ folder });
+    await store.save({ ...(await store.load()), epoch: 8 });
+    expect(await onDisk()).toEqual({ ...later, epoch: 8 });
+  });
+
   it('saves in order; each caller hears of it when it, or something newer, is on disk', async () => {
     const store = createRecordsStore({ folder });
     const order: number[] = [];
