@@ -10,6 +10,7 @@ import { checkMessage, parseMessage } from '../schemas/parse.ts';
 import type { Files, Random } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
 import { isSame, type KnownEndpoints, turnOf } from './core/endpoints.ts';
+import type { Keychain } from './keychain.ts';
 
 const file = 'endpoints';
 /** ms for which a place may leave the question unanswered. */
@@ -26,7 +27,7 @@ export interface EndpointsDeps {
   readonly files: Files;
   readonly random: Random;
   /** Whom this node believes. */
-  readonly trusted: { readonly cluster: string; readonly keys: Readonly<Record<string, string>> };
+  readonly trusted: Pick<Keychain, 'cluster' | 'keys' | 'keyOf'>;
   readonly joined: Endpoint;
   /** As GET /v1/identity there. Rejects with a ProblemError when it is not answered, or by somebody else. */
   ask(endpoint: Endpoint, nonce: string, signal: AbortSignal): Promise<IdentityAnswer>;
@@ -80,7 +81,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   const isThere = async (endpoint: Endpoint, signal: AbortSignal): Promise<boolean> => {
     const nonce = Buffer.from(deps.random.bytes(32)).toString('hex');
     const answer = await deps.ask(endpoint, nonce, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
-    const key = trusted.keys[answer.kid];
+    const key = trusted.keyOf(answer);
     if (key === undefined || !verifyText(key, identityText(trusted.cluster, nonce), answer.sig)) {
       deps.trouble(problem('SIGNATURE_INVALID', `${endpoint.api} answers, and is not the cluster ${trusted.cluster}`));
       return false;

@@ -1,47 +1,16 @@
 /** How a machine becomes a node: once, with a token. Afterwards its identity lies in the state folder, and nothing is asked. */
-import { type Static, Type } from 'typebox';
+import { fingerprintOf } from '../schemas/io/signatures.ts';
 import { parseJoinToken, pinOf } from '../schemas/join-token.ts';
 import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/joining.ts';
-import { parseMessage } from '../schemas/parse.ts';
 import type { Files, Random } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
-import { laterFile } from '../schemas/skew.ts';
 import { isNodeId } from '../schemas/topics.ts';
-import { type MeetingDeps, meetCluster, retried } from './meeting.ts';
+import { loadIdentity, type NodeIdentity, saveIdentity } from './identity.ts';
+import { type MeetingDeps, meetCluster, type ProvenCluster, retried } from './meeting.ts';
 
-const fileName = 'identity';
 /** The secret of an attempt, until it led to an identity. */
 const attemptFile = 'joining';
 const attemptPattern = /^[0-9a-f]{64}$/;
-const fileVersion = 1;
-
-const IdentityFile = Type.Object({
-  v: Type.Literal(fileVersion),
-  id: Type.String(),
-  name: Type.String(),
-  cluster: Type.String(),
-  fingerprint: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-  ordinal: Type.Integer({ minimum: 0 }),
-  mqtt: Type.Object({
-    host: Type.String(),
-    port: Type.Integer(),
-    tls: Type.Optional(Type.Boolean()),
-    url: Type.Optional(Type.String()),
-    ca: Type.Optional(Type.String()),
-    username: Type.String(),
-    password: Type.String(),
-  }),
-  ca: Type.Optional(Type.String()),
-  keys: Type.Record(Type.String(), Type.String()),
-});
-type IdentityFile = Static<typeof IdentityFile>;
-
-/**
- * Who this node is, the cluster's pinned keys, its credential, and the only root that it trusts (`ca`, PEM; absent: no TLS, or
- * public ones). Secret: the file is for its owner only.
- */
-export type NodeIdentity = Omit<IdentityFile, 'v'>;
-
 export interface JoinApi {
   identity(nonce: string, signal: AbortSignal): Promise<IdentityAnswer>;
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
@@ -64,7 +33,7 @@ export interface JoinWish {
  * FILE_DAMAGED, TOKEN_INVALID, SIGNATURE_INVALID or TLS_INVALID (somebody else answers), NAME_TAKEN, ... and the signal's reason on abort.
  */
 export async function loadOrJoin(deps: JoinDeps, wish: JoinWish, signal: AbortSignal): Promise<NodeIdentity> {
-  const known = await load(deps.files);
+  const known = await loadIdentity(deps.files);
   if (known) return stillThatCluster(known, wish.token);
   if (wish.token === undefined) {
     throw new ProblemError(
@@ -80,7 +49,7 @@ export async function loadOrJoin(deps: JoinDeps, wish: JoinWish, signal: AbortSi
   const request = { token: wish.token.trim(), name, ip, version, attempt };
   const answer = await retried(deps, () => api.join(request, signal), signal);
   const identity = { ...identityOf(answer, cluster), ...(ca !== undefined && { ca }) };
-  await deps.files.write(fileName, JSON.stringify({ v: fileVersion, ...identity }));
+  await saveIdentity(deps.files, identity);
   await deps.files.remove(attemptFile).catch(() => undefined);
   return identity;
 }
@@ -100,28 +69,14 @@ async function rememberedAttempt({
   return made;
 }
 
-async function load(files: Files): Promise<NodeIdentity | undefined> {
-  const text = await files.read(fileName);
-  if (text === undefined) return undefined;
-  const parsed = parseMessage<IdentityFile>(IdentityFile, text);
-  if (parsed.ok) {
-    const { v: _version, ...identity } = parsed.value;
-    return identity;
-  }
-  const later = laterFile(fileName, text, fileVersion);
-  if (later) throw new ProblemError(later);
-  throw new ProblemError(
-    problem('FILE_DAMAGED', `the identity of this node is not readable (${parsed.problem.message})`, {
-      subject: fileName,
-      hint: 'restore the state folder, or remove it and join again as a new node',
-    }),
-  );
-}
-
-/** A token of another cluster is a mistake of its writer; one of the same cluster, or a broken one, is simply not needed. */
+/**
+ * A token of another cluster is a mistake of its writer; one of the same cluster, or a broken one, is simply not needed. Of a cluster
+ * whose signing key was rotated it pins any of its keys.
+ */
 function stillThatCluster(identity: NodeIdentity, token: string | undefined): NodeIdentity {
   const pin = token === undefined ? undefined : pinIn(token);
-  if (pin === undefined || pin === pinOf(identity.fingerprint)) return identity;
+  const own = [identity.fingerprint, ...Object.values(identity.keys).map(fingerprintOf)].map(pinOf);
+  if (pin === undefined || own.includes(pin)) return identity;
   throw new ProblemError(
     problem('TOKEN_INVALID', `this node has joined ${identity.cluster}, and its token is for another cluster`, {
       hint: 'remove the token to stay, or the state folder to join the other cluster',
@@ -138,13 +93,14 @@ function pinIn(token: string): string | undefined {
 }
 
 /** Only the key that was checked is pinned, whatever else the answer names. */
-function identityOf(answer: JoinAnswer, checked: IdentityAnswer): NodeIdentity {
+function identityOf(answer: JoinAnswer, checked: ProvenCluster): NodeIdentity {
   const { id, name, ordinal, mqtt } = answer;
-  const { cluster, fingerprint, kid, key } = checked;
-  if (answer.cluster !== cluster || answer.fingerprint !== fingerprint || answer.keys[kid] !== key || !isNodeId(id)) {
+  const { cluster, kid, key } = checked;
+  const isSame = answer.cluster === cluster && answer.fingerprint === checked.fingerprint;
+  if (!isSame || answer.keys[kid] !== key || !isNodeId(id)) {
     throw new ProblemError(
       problem('SIGNATURE_INVALID', 'the answer to the join request contradicts the cluster itself'),
     );
   }
-  return { id, name, cluster, fingerprint, ordinal, mqtt, keys: { [kid]: key } };
+  return { id, name, cluster, fingerprint: checked.first, ordinal, mqtt, keys: { [kid]: key } };
 }

@@ -35,6 +35,8 @@ export interface Agent {
   halt(): void;
   /** Shows a problem of the node itself with its information until the agent ends. The first of each subject counts. */
   warn(found: Problem): void;
+  /** Something that beats say has changed: one goes out now. */
+  tell(): void;
 }
 
 /** Wires the parts of one agent. */
@@ -157,6 +159,9 @@ export function createAgent(deps: AgentDeps): Agent {
       await bus.close(authority === 'local' ? undefined : reporter.goodbye(reason));
     },
     halt,
+    tell: () => {
+      if (!life.signal.aborted) reporter.beatNow();
+    },
     warn(found) {
       trace({ kind: 'warning', problem: found });
       const subject = `warning/${found.subject ?? found.code}`;

@@ -11,16 +11,17 @@ import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
 import { type BrokerPlaces, createMqttBus, type MqttBusOptions } from '../schemas/io/mqtt-bus.ts';
 import { createProcessLog } from '../schemas/io/process-log.ts';
-import { verifyMessage } from '../schemas/io/signatures.ts';
 import { type NodePolicy, withoutPaths } from '../schemas/policy.ts';
 import type { Clock, Files, Random } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import type { Trusts } from '../schemas/trust.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import { type Addresses, settleAddresses } from './address.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { configOfEnvironment } from './environment.ts';
 import { loadOrJoin } from './join.ts';
+import { createKeychain } from './keychain.ts';
 import { type Agent, createAgent } from './loop.ts';
 import { createUptime } from './metrics/uptime.ts';
 import { createUsageMeter } from './metrics/usage.ts';
@@ -124,13 +125,16 @@ interface Place {
   readonly identity: AgentIdentity;
   /** Marks what is ours in an engine. */
   readonly realm: string;
-  readonly broker: Pick<MqttBusOptions, 'broker' | 'username' | 'password'>;
+  readonly broker: Pick<MqttBusOptions, 'broker' | 'username' | 'password' | 'refused'>;
   /** URL of the broker that it comes to first: on the way there is the address of the node. */
   readonly towards: string;
   readonly verify: AgentDeps['verify'];
   readonly streams: Streams;
   readonly endpoints?: Pick<Endpoints, 'take' | 'list'>;
   readonly onConnected?: () => void;
+  readonly trusts?: () => Trusts;
+  /** Calls back when `trusts` says something else. */
+  readonly onTrust?: (changed: () => void) => void;
 }
 
 function meetingDeps({ api }: AgentConfig, { clock, random, files, log }: Parts) {
@@ -146,33 +150,55 @@ async function becomeNode(config: AgentConfig, parts: Parts, signal: AbortSignal
   const { ip } = (await settleAddresses(config, reconciler, parts.files)).advertise;
   const wish = { name, ip, version: oakctlVersion, ...(token !== undefined && { token }) };
   const joined = await loadOrJoin(meetingDeps(config, parts), wish, signal);
-  const { id, cluster, fingerprint, keys, mqtt } = joined;
-  const { username, password } = mqtt;
-  const { ca } = joined;
+  const { id, cluster, fingerprint, mqtt } = joined;
+  const { files, clock, random, log } = parts;
+  let changed = (): void => undefined;
+  const apiAt = (api: string) => createApiClient(endpointOf(api, keychain.ca()));
+  const keychain = createKeychain(
+    {
+      files,
+      clock,
+      credential: (password, asked) => apiAt(endpoints.current().api).credential(id, password, asked),
+      changed: () => changed(),
+      trouble: (problem) => log('warn', 'keychain', { problem }),
+    },
+    joined,
+    signal,
+  );
   const endpoints = createEndpoints({
-    files: parts.files,
-    random: parts.random,
-    trusted: { cluster, keys },
+    files,
+    random,
+    trusted: keychain,
     joined: joinedAt(mqtt, config.api),
-    ask: ({ api }, nonce, asked) => createApiClient(endpointOf(api, ca)).identity(nonce, asked),
-    trouble: (problem) => parts.log('warn', 'endpoints', { problem }),
+    ask: ({ api }, nonce, asked) => apiAt(api).identity(nonce, asked),
+    trouble: (problem) => log('warn', 'endpoints', { problem }),
   });
   await endpoints.load();
   const broker: BrokerPlaces = {
     reached: endpoints.reached,
     async next() {
       const endpoint = await endpoints.next(signal);
-      return endpoint && brokerAt(endpoint, ca);
+      return endpoint && brokerAt(endpoint, keychain.ca());
     },
   };
+  const { password, refused, verify, trusts } = keychain;
   return {
     identity: { id, name: joined.name, cluster },
     realm: fingerprint,
-    broker: { broker, username, password },
+    broker: { broker, username: mqtt.username, password, refused },
     towards: endpoints.current().mqtt,
-    verify: (topic, message) => verifyMessage({ cluster, keys }, topic, message),
-    streams: createStreamOpener({ api: () => endpointOf(endpoints.current().api, ca), node: id, password }),
+    verify,
+    streams: createStreamOpener({
+      api: () => endpointOf(endpoints.current().api, keychain.ca()),
+      node: id,
+      password,
+    }),
     endpoints,
+    onConnected: keychain.admitted,
+    trusts,
+    onTrust: (run) => {
+      changed = run;
+    },
   };
 }
 
@@ -218,7 +244,7 @@ interface HostRules {
 
 async function wire(
   config: AgentConfig,
-  { identity, realm, broker, ...hooks }: Place,
+  { identity, realm, broker, onTrust, ...hooks }: Place,
   folder: string,
   parts: Parts & { readonly host: HostRules; readonly addresses: Addresses; told(connected: boolean): void },
 ): Promise<Agent> {
@@ -269,6 +295,7 @@ async function wire(
       trace(event);
     },
   });
+  onTrust?.(() => agent?.tell());
   for (const found of host.problems) agent.warn(found);
   return agent;
 }

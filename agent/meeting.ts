@@ -5,7 +5,8 @@
  */
 
 import { pinnedCertificate } from '../schemas/io/certificates.ts';
-import { fingerprintOf, identityText, keyIdOf, verifyText } from '../schemas/io/signatures.ts';
+import { keysAfter, keysOf } from '../schemas/io/chain.ts';
+import { fingerprintOf, identityText, keyIdOf, lineageText, verifyText } from '../schemas/io/signatures.ts';
 import { type JoinToken, pinOf } from '../schemas/join-token.ts';
 import type { IdentityAnswer, TlsAnswer } from '../schemas/joining.ts';
 import { messageVersion } from '../schemas/messages.ts';
@@ -34,10 +35,16 @@ export interface MeetingDeps<Api extends IdentityApi> extends PatientDeps {
   askTls(signal: AbortSignal): Promise<TlsAnswer>;
 }
 
+/** What holds the key that it shows. */
+export interface ProvenCluster extends IdentityAnswer {
+  /** Fingerprint of its first key, which names it. */
+  readonly first: string;
+}
+
 /** What is proven of the cluster that a token names. */
 export interface Met<Api> {
   readonly api: Api;
-  readonly cluster: IdentityAnswer;
+  readonly cluster: ProvenCluster;
   /** Its root, PEM; absent: no TLS, or public ones. */
   readonly ca?: string;
 }
@@ -70,7 +77,7 @@ async function checkedAuthority(
   signal: AbortSignal,
 ): Promise<string> {
   const { authority } = await deps.askTls(signal);
-  const pinned = authority && pinnedCertificate(authority.certificate, pin);
+  const pinned = authority && pinnedCertificate(authority.certificate + (authority.former ?? ''), pin);
   if (pinned !== undefined) return pinned;
   throw new ProblemError(
     problem('TLS_INVALID', 'the authority that answers is not the one that the join token names', {
@@ -85,17 +92,30 @@ async function checkedCluster(
   api: IdentityApi,
   token: JoinToken,
   signal: AbortSignal,
-): Promise<IdentityAnswer> {
+): Promise<ProvenCluster> {
   const nonce = Buffer.from(deps.random.bytes(32)).toString('hex');
   const answer = await api.identity(nonce, signal);
   const { cluster, key, kid, fingerprint, sig } = answer;
-  const isPinned = fingerprintOf(key) === fingerprint && pinOf(fingerprint) === token.pin && keyIdOf(key) === kid;
-  if (isPinned && verifyText(key, identityText(cluster, nonce), sig)) return answer;
+  const first = firstKey(answer, nonce, token.pin);
+  const isWhole = fingerprintOf(key) === fingerprint && keyIdOf(key) === kid;
+  if (first !== undefined && isWhole && verifyText(key, identityText(cluster, nonce), sig)) {
+    return { ...answer, first: fingerprintOf(first) };
+  }
   throw new ProblemError(
     problem('SIGNATURE_INVALID', `the cluster that answers (${cluster}) is not the one that made the join token`, {
       hint: 'check `api` in agent.yaml; the token was not sent',
     }),
   );
+}
+
+/** The first key of the cluster, if the pinned one is the one that it shows or leads to it; both must say so. */
+function firstKey({ cluster, key, since }: IdentityAnswer, nonce: string, pin: string): string | undefined {
+  if (!since) return pinOf(fingerprintOf(key)) === pin ? key : undefined;
+  const { chain, sig } = since;
+  const keys = keysOf(chain);
+  const pinned = keys.find((one) => pinOf(fingerprintOf(one)) === pin);
+  if (pinned === undefined || keys.at(-1) !== key || !keysAfter(cluster, chain, pinned)) return undefined;
+  return verifyText(key, lineageText(cluster, nonce, chain), sig) ? chain.first : undefined;
 }
 
 /** Tries again, slower and slower, while nobody answers. Rejects with the signal's reason on abort. */

@@ -8,6 +8,7 @@ import type { NodeId } from '../schemas/names.ts';
 import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
+import type { Trusts } from '../schemas/trust.ts';
 import type { Step } from './core/step.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Runtime } from './runtimes/runtime.ts';
@@ -88,6 +89,8 @@ export interface AgentDeps {
   readonly grants?: readonly Grant[];
   /** Was this message signed by the pinned keys, for this topic? */
   verify(topic: string, message: object): boolean;
+  /** The newest keys of the cluster that are on disk. */
+  trusts?(): Trusts;
   usage(): Usage;
   /** ms since the machine booted, its sleep included. Default: the clock, which may not count sleep. */
   uptime?(): number;

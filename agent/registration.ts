@@ -99,7 +99,7 @@ export async function loadOrRegister(
     id,
     name,
     cluster: met?.cluster.cluster ?? '',
-    realm: met?.cluster.fingerprint ?? Buffer.from(deps.random.bytes(32)).toString('hex'),
+    realm: met?.cluster.first ?? Buffer.from(deps.random.bytes(32)).toString('hex'),
     port: Number(port),
     ...(url !== undefined && { url }),
     ...(username !== undefined && { username }),

@@ -9,6 +9,7 @@ import { messageVersion } from '../schemas/messages.ts';
 import type { Bus, Clock, Mono, Will } from '../schemas/ports.ts';
 import type { CopyStatus } from '../schemas/status.ts';
 import { rows, topic } from '../schemas/topics.ts';
+import type { Trusts } from '../schemas/trust.ts';
 import type { Contact } from './contact.ts';
 import { advertise, advertisedOf } from './core/advertise.ts';
 import { keyText } from './core/memory.ts';
@@ -35,6 +36,7 @@ export interface ReporterDeps {
   /** What the node's owner lets services do on it. */
   readonly grants?: readonly Grant[];
   usage(): Usage;
+  trusts?(): Trusts;
   /** Which beats ask for an answer, and how often. */
   readonly contact: Pick<Contact, 'asks' | 'interval' | 'sent'>;
   /** Did every engine answer, or fail to, once? Before that there is nothing to report. */
@@ -188,6 +190,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     gen,
     by,
     ...(deps.contact.asks() && { lease: true as const }),
+    ...(deps.trusts && { trusts: deps.trusts() }),
     ...(problems.length > 0 && {
       problems: problems.map(({ code, message }) => ({ code, message: message.slice(0, 1024) })),
     }),

@@ -25,8 +25,8 @@ export interface StreamOpenerDeps {
   /** Where the reconciler is now. */
   api(): Trusted;
   readonly node: NodeId;
-  /** The node's MQTT password. */
-  readonly password: string;
+  /** The node's MQTT password. A function is asked at each connection. */
+  readonly password: string | (() => string);
 }
 
 /**
@@ -34,10 +34,10 @@ export interface StreamOpenerDeps {
  * `write` cuts long texts, readers join what they get. `close` resolves when the other side knows that this was all.
  */
 export function createStreamOpener({ api: where, node, password }: StreamOpenerDeps): StreamOpener {
-  const authorization = `Basic ${Buffer.from(`${node}:${password}`).toString('base64')}`;
+  const shown = (): string => (typeof password === 'function' ? password() : password);
   const dial = ({ url, ca }: Trusted, id: string, maxPayload: number): WebSocket =>
     new WebSocket(new URL(`/v1/streams/${encodeURIComponent(id)}`, url), {
-      headers: { authorization },
+      headers: { authorization: `Basic ${Buffer.from(`${node}:${shown()}`).toString('base64')}` },
       handshakeTimeout: openTimeout,
       perMessageDeflate: false,
       maxPayload,

@@ -23,6 +23,8 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
     register: gated(control.register),
     revoke: gated(control.revoke),
     removeNode: gated(control.removeNode),
+    rotateKeys: gated(control.rotateKeys),
+    renewCredential: gated(control.renewCredential),
     removeOverride: gated(control.removeOverride),
     scale: gated(control.scale),
     stop: gated(control.stop),

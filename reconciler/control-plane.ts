@@ -12,7 +12,8 @@ import type {
 } from '../schemas/api.ts';
 import type { ClusterEvent } from '../schemas/cluster-events.ts';
 import type { ExecConnection } from '../schemas/exec.ts';
-import type { IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer } from '../schemas/joining.ts';
+import type { CredentialAnswer, IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer } from '../schemas/joining.ts';
+import type { KeyView, RotateAnswer, RotateBody } from '../schemas/keys.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { PlainJob, SeedRegistration } from '../schemas/seed.ts';
 import type { Hold } from '../schemas/status.ts';
@@ -102,6 +103,12 @@ export interface ControlPlane {
     node: string,
     options: { readonly force?: boolean; readonly actor?: string },
   ): Promise<{ removed: string }>;
+  /** Signing keys and roots, the newest first, then credentials of nodes. */
+  keys(): readonly KeyView[];
+  /** `nodes`: their ids. Recorded when it resolves; nodes follow. REFUSED, NOT_FOUND, BAD_REQUEST. */
+  rotateKeys(wish: RotateBody): Promise<RotateAnswer>;
+  /** The credential that a node is to have, for the node itself. UNAUTHORIZED. */
+  renewCredential(node: NodeId, password: string): Promise<CredentialAnswer>;
   overrides(): readonly OverrideView[];
   /** NOT_FOUND. The service is again as its source says. */
   removeOverride(id: string, actor: string): Promise<{ removed: string }>;

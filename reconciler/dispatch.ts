@@ -14,6 +14,7 @@ import type { Context } from './context.ts';
 import type { Action } from './core/action.ts';
 import { createOutbox } from './outbox.ts';
 import type { SeedDesk } from './seed/desk.ts';
+import { trustOf } from './trust-news.ts';
 
 /** What became of one promised action: the part before and after, and the copy it is about. */
 export interface Promised {
@@ -63,6 +64,7 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
       jobs: [...part.jobs],
       documents: { ...part.documents },
       ...(endpoints && { endpoints }),
+      ...trustOf(deps.keys, world.nodes.get(node)?.record),
     };
     deps.bus.publish(on, canonicalJson(signMessage(deps.keys, on, message)), { qos: 1, retain: true });
   };

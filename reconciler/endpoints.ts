@@ -1,4 +1,4 @@
-/** The list of endpoints as agents get it: signed once for all of them, and anew when the epoch was raised. */
+/** The list of endpoints as agents get it: signed once for all of them, and anew when the epoch was raised, or another key signs. */
 import { type Endpoint, type EndpointList, endpointsTopic, eraOf } from '../schemas/endpoints.ts';
 import { signMessage } from '../schemas/io/signatures.ts';
 import type { ReconcilerDeps } from './context.ts';
@@ -17,7 +17,7 @@ export function createEndpoints(
     const list = endpoints?.() ?? none;
     const { epoch, by } = reign();
     if (list.length === 0 && eraOf(epoch) === 0) return undefined;
-    const isSame = made?.epoch === epoch && made.by === by && from === list;
+    const isSame = made?.epoch === epoch && made.by === by && made.kid === keys.kid && from === list;
     if (!isSame) {
       from = list;
       const { cluster } = keys;

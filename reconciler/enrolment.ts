@@ -1,5 +1,6 @@
 /** Who may be a node: joining, node records, credentials, revocation. Every answer follows the fsync. */
 import { createHash } from 'node:crypto';
+import { fingerprintOf } from '../schemas/io/signatures.ts';
 import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/joining.ts';
 import { type NodeId, nodeNamePattern } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
@@ -11,6 +12,7 @@ import type { NodeRecord } from './core/model.ts';
 import type { TokenRecord } from './core/records.ts';
 import { refuseRemoval } from './core/removal.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { identityOf } from './identity.ts';
 import { createJoinTokens, type JoinTokens, tokenInvalid } from './join-tokens.ts';
 import { onceSaved, withEntry } from './records-keeper.ts';
 
@@ -102,7 +104,8 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     id,
     name,
     cluster: deps.keys.cluster,
-    fingerprint: deps.keys.fingerprint,
+    // Of the key that signs: agents of earlier versions compare it with what they were shown.
+    fingerprint: fingerprintOf(deps.keys.publicKey),
     ordinal,
     mqtt: { ...deps.mqtt, username: id, password: deps.keys.credential(id, serial) },
     keys: { [deps.keys.kid]: deps.keys.publicKey },
@@ -198,10 +201,8 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     },
 
     identity(nonce) {
-      const { cluster, fingerprint, kid, publicKey } = deps.keys;
-      const sig = deps.keys.sign(`oakctl/1/${cluster}/identity${nonce}`);
       const endpoints = context.endpoints();
-      return { cluster, fingerprint, kid, key: publicKey, sig, wire: wireVersions, ...(endpoints && { endpoints }) };
+      return { ...identityOf(deps.keys, nonce), wire: wireVersions, ...(endpoints && { endpoints }) };
     },
 
     forgotten(id) {
@@ -233,7 +234,8 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       if (verdict.kind === 'renew') {
         const { node } = verdict;
         journal.add('node_joined', `node/${name}`, `joined anew from ${ip}, before it was ever heard`);
-        return enrolled({ ...node, serial: node.serial + 1, ...mark }, token, node);
+        const { next, ...known } = node;
+        return enrolled({ ...known, serial: (next?.serial ?? known.serial) + 1, ...mark }, token, node);
       }
       checkName(name);
       checkFree(name);

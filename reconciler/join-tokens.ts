@@ -1,5 +1,7 @@
 /** Join tokens: made, listed, revoked. Records keep a hash of the secret; what is said once is said in the answer only. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { keysOf } from '../schemas/io/chain.ts';
+import { fingerprintOf } from '../schemas/io/signatures.ts';
 import { formatJoinToken, parseJoinToken, pinOf } from '../schemas/join-token.ts';
 import type { Wall } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
@@ -23,6 +25,8 @@ export interface JoinTokens {
   list(): readonly TokenView[];
   /** NOT_FOUND. */
   revoke(id: string, actor?: string): Promise<{ revoked: string }>;
+  /** All that could still be used: their pins lead to a key that is not to be believed any more. Their ids. */
+  revokeAll(why: string): Promise<readonly string[]>;
   /** The record of a token whose secret is right. TOKEN_INVALID; a wrong secret and an unknown token look the same. */
   find(text: string): TokenRecord;
 }
@@ -41,7 +45,8 @@ export function tokenInvalid(why: string): ProblemError {
 
 export function createJoinTokens(context: Context): JoinTokens {
   const { deps, keeper, journal } = context;
-  const pin = pinOf(deps.keys.fingerprint);
+  /** Of every key that was ever ours: who holds a token from before a rotation finds the way from its key to the one of now. */
+  const pins = (): readonly string[] => keysOf(deps.keys.news().chain).map((key) => pinOf(fingerprintOf(key)));
   const wall = (): Wall => deps.clock.now().wall;
   const by = (actor: string | undefined): string => (actor === undefined ? '' : ` by ${actor}`);
 
@@ -67,6 +72,7 @@ export function createJoinTokens(context: Context): JoinTokens {
       const times = token.uses === 1 ? 'once' : `${token.uses} times`;
       journal.add('token_created', `token/${id}`, `lets nodes join ${times}${who}; created${by(actor)}`);
       const authority = deps.authority?.();
+      const pin = pinOf(fingerprintOf(deps.keys.publicKey));
       const parts = { id, secret, pin, ...(authority !== undefined && { authority }) };
       return { token: formatJoinToken(parts), id, expires };
     },
@@ -93,12 +99,24 @@ export function createJoinTokens(context: Context): JoinTokens {
       return { revoked: id };
     },
 
+    async revokeAll(why) {
+      const now = wall();
+      const open = Object.values(keeper.now.tokens).filter(
+        ({ revoked, uses, expires }) => revoked === undefined && uses > 0 && expires > now,
+      );
+      const revoked = open.map((token) => [token.id, { ...token, revoked: now }] as const);
+      keeper.change({ tokens: { ...keeper.now.tokens, ...Object.fromEntries(revoked) } });
+      for (const { id } of open) journal.add('token_revoked', `token/${id}`, why);
+      await keeper.saved();
+      return open.map(({ id }) => id);
+    },
+
     find(text) {
       const parsed = parseJoinToken(text);
       const record = Object.hasOwn(keeper.now.tokens, parsed.id) ? keeper.now.tokens[parsed.id] : undefined;
       const given = Buffer.from(hashOf(parsed.secret), 'hex');
       const right = record !== undefined && timingSafeEqual(Buffer.from(record.hash, 'hex'), given);
-      if (record && right && parsed.pin === pin) return record;
+      if (record && right && pins().includes(parsed.pin)) return record;
       throw tokenInvalid('is unknown here, or belongs to another cluster');
     },
   };

@@ -31,6 +31,7 @@ import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { answeredOnceSaved, openRecords } from './records-keeper.ts';
 import { createResume } from './resume.ts';
+import { createRotation } from './rotation.ts';
 import { createSchedules } from './schedules.ts';
 import { createSeating } from './seating.ts';
 import { createSeedDesk } from './seed/desk.ts';
@@ -134,6 +135,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   });
   const losses = createLossMemory(context, () => connected);
   const enrolment = createEnrolment(context, dispatcher);
+  const rotation = createRotation(context, dispatcher, enrolment);
   const leases = createLeases(context);
   const observer = createObserver(context, { dispatcher, adoption, seeds, leases, unknown: enrolment.forgotten });
   const duplicates = createDuplicates(context);
@@ -199,11 +201,12 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     schedules.tick();
     leases.tick();
     tally.tick();
+    if (office.taken()) rotation.tick();
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
   const resume = createResume(context);
-  const inspection = createInspection(context, sync, office, [enrolment, adoption]);
+  const inspection = createInspection(context, sync, office, [enrolment, adoption, rotation]);
   const control: ControlPlane = gateChanges(office, {
     ...inspection,
     async deploy(request) {
@@ -225,6 +228,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     createToken: enrolment.tokens.create,
     tokens: enrolment.tokens.list,
     revokeToken: enrolment.tokens.revoke,
+    keys: rotation.views,
+    rotateKeys: rotation.rotate,
+    renewCredential: rotation.renewCredential,
     identity: enrolment.identity,
     join: enrolment.join,
     move: seating.move,

@@ -79,9 +79,8 @@ async function start(
 ): Promise<(signal: AbortSignal) => Promise<void>> {
   const random = createSystemRandom();
   const records = createRecordsStore({ folder: join(folder, 'records'), log });
-  const { epoch } = await records.load();
-  const isNew = epoch === 0;
-  const keys = await openKeys({ folder, cluster: settings.cluster, random, create: isNew });
+  const { epoch, keyring: leastRevision = 0 } = await records.load();
+  const keys = await openKeys({ folder, cluster: settings.cluster, random, create: epoch === 0, leastRevision });
   const token = await openApiToken(join(folder, 'api-token'), random);
   const ending = createEnding();
 

@@ -75,7 +75,6 @@ function takePart(options: OfficeOptions, shared: NonNullable<ReconcilerDeps['sh
   const { deps, keeper, journal, by, onEpoch } = options;
   const { clock, keys } = deps;
   const topic = officeTopic(keys.cluster);
-  const verifier = { cluster: keys.cluster, keys: { [keys.kid]: keys.publicKey } };
   let office = core.openOffice({ by, user: shared.user, epoch: keeper.now.epoch, held: false });
   let inner: BusHandlers | undefined;
   let open = false;
@@ -193,7 +192,10 @@ function takePart(options: OfficeOptions, shared: NonNullable<ReconcilerDeps['sh
       deps.log('warn', 'bad_message', { from: topic, why: parsed.problem.message });
       return;
     }
-    const claim: core.Claim = { ...parsed.value, own: verifyMessage(verifier, topic, parsed.value) };
+    const claim: core.Claim = {
+      ...parsed.value,
+      own: verifyMessage({ cluster: keys.cluster, keys: keys.trusted() }, topic, parsed.value),
+    };
     step(core.heard(office, claim, retained, clock.now().mono));
   };
   const outer: BusHandlers = {

@@ -2,6 +2,7 @@
 import type { ExecConnection } from '../schemas/exec.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { Records } from './core/records.ts';
+import type { Keyring } from './keys/keyring.ts';
 
 /** One file of a commit, by object id. */
 export interface TreeEntry {
@@ -43,15 +44,10 @@ export interface RecordsStore {
   save(records: Records): Promise<void>;
 }
 
-/** Keys of the cluster, derived from the master key (HKDF). */
-export interface Keys {
-  readonly cluster: string;
-  readonly fingerprint: string;
-  readonly kid: string;
-  /** Public signing key, base64url. */
-  readonly publicKey: string;
-  /** Ed25519, base64url, over the UTF-8 of `text`. */
-  sign(text: string): string;
+/** Keys of the cluster: the first ones come from the master key (HKDF), later ones from rotations. */
+export interface Keys extends Keyring {
+  /** Since when there is a master key, wall time. */
+  readonly begun: number;
   /** MQTT password of a node: `<serial>.<mac>`. */
   credential(node: NodeId, serial: number): string;
 }

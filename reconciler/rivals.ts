@@ -4,7 +4,8 @@
  */
 import type { EndpointList } from '../schemas/endpoints.ts';
 import { endpointsTopic, EndpointList as ListSchema } from '../schemas/endpoints.ts';
-import { identityText, verifyMessage, verifyText } from '../schemas/io/signatures.ts';
+import { shownKey } from '../schemas/io/chain.ts';
+import { identityText, type Verifier, verifyMessage, verifyText } from '../schemas/io/signatures.ts';
 import type { IdentityAnswer } from '../schemas/joining.ts';
 import { checkMessage } from '../schemas/parse.ts';
 import type { Clock, Random } from '../schemas/ports.ts';
@@ -28,7 +29,7 @@ export interface Peers {
 
 export interface RivalsDeps {
   readonly peers: Peers;
-  readonly keys: Pick<Keys, 'cluster' | 'kid' | 'publicKey'>;
+  readonly keys: Pick<Keys, 'cluster' | 'publicKey' | 'trusted'>;
   readonly random: Random;
 }
 
@@ -86,8 +87,11 @@ async function askOne(
   const nonce = Buffer.from(random.bytes(32)).toString('hex');
   try {
     const answer = await peers.ask(api, nonce, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
-    const isOurs = answer.kid === keys.kid && verifyText(keys.publicKey, identityText(keys.cluster, nonce), answer.sig);
-    return isOurs ? checkedList(keys, answer.endpoints) : undefined;
+    const { cluster } = keys;
+    // It may have another key by now: one that ours leads to.
+    const key = shownKey(cluster, { keys: keys.trusted(), newest: keys.publicKey }, answer);
+    if (key === undefined || !verifyText(key, identityText(cluster, nonce), answer.sig)) return undefined;
+    return listBy({ cluster, keys: { ...keys.trusted(), [answer.kid]: key } }, answer.endpoints);
   } catch (error) {
     if (isProblemError(error) || signal.aborted || isTimeout(error)) return undefined;
     throw error;
@@ -96,10 +100,14 @@ async function askOne(
 
 /** A list that was signed by this cluster; undefined for everything else. */
 export function checkedList(keys: RivalsDeps['keys'], list: unknown): EndpointList | undefined {
+  return listBy({ cluster: keys.cluster, keys: keys.trusted() }, list);
+}
+
+function listBy(verifier: Verifier, list: unknown): EndpointList | undefined {
+  const { cluster } = verifier;
   const parsed = checkMessage<EndpointList>(ListSchema, list);
-  if (!parsed.ok || parsed.value.cluster !== keys.cluster) return undefined;
-  const verifier = { cluster: keys.cluster, keys: { [keys.kid]: keys.publicKey } };
-  return verifyMessage(verifier, endpointsTopic(keys.cluster), parsed.value) ? parsed.value : undefined;
+  if (!parsed.ok || parsed.value.cluster !== cluster) return undefined;
+  return verifyMessage(verifier, endpointsTopic(cluster), parsed.value) ? parsed.value : undefined;
 }
 
 function isTimeout(error: unknown): boolean {

@@ -33,6 +33,9 @@
  *   GET  /v1/tls                                 TlsAnswer (no token; also over plain HTTP)
  *   GET  /v1/install.sh, /v1/packages/:file      what a new machine downloads (no token; also over plain HTTP): checked by its hash
  *   GET  /v1/packages                            PackagesAnswer, once the package for the reconciler's own kind of machine is there
+ *   GET  /v1/keys                                {items: KeyView[]}
+ *   POST /v1/keys/rotate                         RotateBody -> RotateAnswer (recorded; nodes follow by and by)
+ *   POST /v1/credential                          {} -> CredentialAnswer (node credential as basic auth)
  *   GET  /v1/streams/:id                         WebSocket of an agent, node credential as basic auth
  *   POST /v1/instances/:name/move                MoveRequest -> SlotAnswer
  *   POST /v1/instances/:name/replicate           ReplicateRequest -> SlotAnswer

@@ -51,6 +51,7 @@ export const eventKinds = [
   'node_unique',
   'node_cordoned',
   'node_uncordoned',
+  'key_rotated',
   'token_created',
   'token_revoked',
   'hold_added',

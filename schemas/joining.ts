@@ -1,6 +1,7 @@
 /** How a machine becomes a node: requests and answers of the routes without a token of the API (see api.ts). */
 import type { EndpointList } from './endpoints.ts';
 import type { WireVersions } from './skew.ts';
+import type { Chain } from './trust.ts';
 
 /** What a node of the dialect `seed` needs to connect. User name = id; client ids are the id, or `<id>.<anything>`. */
 export interface RegisterAnswer {
@@ -15,17 +16,23 @@ export interface RegisterAnswer {
 
 export interface IdentityAnswer {
   readonly cluster: string;
-  /** SHA-256 of the master's public signing key, hex. */
+  /** SHA-256 of the public signing key, hex. */
   readonly fingerprint: string;
   readonly kid: string;
-  /** Ed25519 public key, base64url of the raw 32 bytes. */
+  /** The key that signs now: Ed25519, base64url of the raw 32 bytes. */
   readonly key: string;
-  /** Signature over `oakctl/1/<cluster>/identity` + nonce, base64url: proves possession of the key that the token pins. */
+  /** Signature over `oakctl/1/<cluster>/identity` + nonce, base64url: proves possession of the key. */
   readonly sig: string;
   /** The list of endpoints of whoever answers; absent: none is published. */
   readonly endpoints?: EndpointList;
   /** Versions of the wire that it reads. Absent: the first one. */
   readonly wire?: WireVersions;
+  /** Once another key than the first one signs: how it came to it. A token pins any of them. */
+  readonly since?: {
+    readonly chain: Chain;
+    /** As `sig`, over nonce and chain: which key is the first one, and names the cluster, is said by the one that signs now. */
+    readonly sig: string;
+  };
 }
 
 export interface JoinRequest {
@@ -63,6 +70,12 @@ export interface JoinAnswer {
   readonly keys: Readonly<Record<string, string>>;
 }
 
+/** What a node gets when it asks for its credential with the one that it has: the one that it is to have. */
+export interface CredentialAnswer {
+  readonly serial: number;
+  readonly password: string;
+}
+
 /** The TLS of a cluster. Nothing in it is secret; whoever believes it must hold a pin, or have it from a channel that is trusted. */
 export interface TlsAnswer {
   /** `auto`: certificates are made by the cluster's own authority. */
@@ -75,6 +88,8 @@ export interface TlsAnswer {
     readonly fingerprint: string;
     /** ms since 1970. */
     readonly expires: number;
+    /** PEM of the roots before it, whose join tokens may still be about: what is shown leads to them, too. */
+    readonly former?: string;
   };
   /** The certificate that API and broker show now. */
   readonly server: {

@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { EndpointList } from './endpoints.ts';
 import { Grant } from './grants.ts';
 import { labelKeyPattern } from './names.ts';
+import { TrustNews, Trusts } from './trust.ts';
 
 export const messageVersion = 1;
 
@@ -72,6 +73,8 @@ export const AssignmentMessage = Type.Object({
   documents: Documents,
   /** Where the cluster can be reached. Signed by itself: agents keep it, and show it. */
   endpoints: Type.Optional(EndpointList),
+  /** Once there is another key, root or credential than those of the join. */
+  trust: Type.Optional(TrustNews),
   ...Signed,
 });
 export type AssignmentMessage = Static<typeof AssignmentMessage>;
@@ -164,6 +167,8 @@ export const InformationMessage = Type.Object({
   problems: Type.Optional(Type.Array(Type.Object({ code: text(64), message: text(1024) }), { maxItems: 16 })),
   /** It has copies that depend on contact: this beat wants an answer on the row `lease`. */
   lease: Type.Optional(Type.Literal(true)),
+  /** The newest keys of the cluster that it knows. Absent: those with which it joined. */
+  trusts: Type.Optional(Trusts),
 });
 export type InformationMessage = Static<typeof InformationMessage>;
 

@@ -2,9 +2,11 @@
  * What each command prints with `-o json`, as JSON Schema: emitted to schemas/json/output. The name of a file is that of its
  * command, with dashes. `<command>-watch` and `logs` describe one line: a stream has no end to close a list with.
  */
+
 import { type TSchema, Type } from 'typebox';
 import { ClusterSnapshotSchema } from './cluster-snapshot.ts';
 import { Descriptor } from './descriptor-schema.ts';
+import { KeyViewSchema, RotateAnswerSchema } from './keys.ts';
 import { packageArchitectures } from './packages.ts';
 import {
   AppSchema,
@@ -158,6 +160,10 @@ export const outputs = {
   'events watch': EventSchema,
   init: Type.Object({ file: text }),
   'instances ls': items(InstanceSchema),
+  'keys ls': items(KeyViewSchema),
+  'keys rotate ca': RotateAnswerSchema,
+  'keys rotate cluster': RotateAnswerSchema,
+  'keys rotate node': RotateAnswerSchema,
   logs: Type.Object({ instance: text, text }),
   move: SlotSchema,
   'nodes add': Type.Object({

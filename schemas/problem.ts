@@ -52,6 +52,7 @@ export const problemCodes = {
   OWNED_BY_GIT: 'what git owns can only be changed in git',
   OWNED_DIRECTLY: 'what was deployed directly is claimed by git',
   // state
+  KEY_NOT_TAKEN: 'nodes that are in reach have not taken over a new key of the cluster: its rotation waits for them',
   RECORDS_MISSING: 'agents have credentials of this cluster, and records/ knows nothing of them',
   FILE_DAMAGED: 'a state file is damaged and no previous version is whole',
   FILE_UNWRITABLE: 'a state file cannot be written',

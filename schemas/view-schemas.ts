@@ -302,6 +302,7 @@ const Authority = Type.Object({
   certificate: text('PEM'),
   fingerprint: text('SHA-256 of its public key, hex'),
   expires: Type.Number({ description: 'ms since 1970' }),
+  former: optional(text('PEM of roots before it')),
 });
 export const AuthoritySchema = Authority;
 

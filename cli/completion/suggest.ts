@@ -44,6 +44,7 @@ const kindsOfCommand: Readonly<Record<string, readonly NameKind[]>> = {
   'services ls': ['services'],
   'instances ls': ['services', 'instances'],
   'nodes ls': ['nodes'],
+  'keys rotate node': ['nodes'],
   'nodes token revoke': ['tokens'],
   'contexts use': ['contexts'],
   'contexts rm': ['contexts'],

@@ -13,6 +13,7 @@ import { changeRoutes } from './routes/change.ts';
 import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
+import { credentialRoutes, keyRoutes } from './routes/keys.ts';
 import { packageRoutes, stockRoutes } from './routes/packages.ts';
 import { readRoutes } from './routes/read.ts';
 import { calculateRoutes, registerRoutes } from './routes/seeds.ts';
@@ -109,6 +110,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDep
   joinRoutes(app, control);
   tlsRoutes(app, tls);
   packageRoutes(app, shelf);
+  credentialRoutes(app, control);
   registerRoutes(app, control);
   app.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers }) => requireBearer(headers.authorization, token));
@@ -118,6 +120,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDep
     calculateRoutes(guarded, control);
     enrolmentRoutes(guarded, control);
     stockRoutes(guarded, shelf);
+    keyRoutes(guarded, control);
     followRoutes(guarded, control);
     myClusterRoutes(guarded, control);
   });

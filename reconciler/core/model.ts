@@ -47,6 +47,10 @@ export interface NodeRecord {
   readonly ordinal: number;
   /** Least valid serial of its credential. */
   readonly serial: number;
+  /** The credential that it is to have: not seen in use yet. `until`: then the old one ends all the same. */
+  readonly next?: { readonly serial: number; readonly since: Wall; readonly until?: Wall };
+  /** When its credential was given, if that was not when it joined. */
+  readonly renewed?: Wall;
   readonly joined: Wall;
   readonly revoked?: Wall;
   /** Revoked, and not shown any more. The record stays: its id, serial and ordinal are never given out again. */

@@ -103,6 +103,8 @@ export interface Records {
   readonly tally: Tally;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
+  /** The keyring in identity/ is at least at this revision. Absent: no key was ever rotated. */
+  readonly keyring?: number;
 }
 
 export const emptyRecords: Records = {

@@ -1,25 +1,26 @@
 /**
- * The cluster's keys. One secret of 32 bytes lies in `identity/master.key`, and once more beside it; every key in use is derived from it (HKDF), so that
- * a backup of one small file brings back the whole identity.
+ * The cluster's keys. One secret of 32 bytes lies in `identity/master.key`, and once more beside it; the keys with which a cluster begins are derived
+ * from it (HKDF). What rotations added lies in `identity/keyring.json`: a backup of identity/ brings back all of it.
  */
 import { hkdfSync } from 'node:crypto';
 import { link, mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fingerprintOf, keyIdOf, publicKeyOf, signingKey, signText } from '../../schemas/io/signatures.ts';
-import { readTwin, type Twin } from '../../schemas/io/twin-file.ts';
+import { readTwin, replaceSynced, type Twin } from '../../schemas/io/twin-file.ts';
 import type { NodeId } from '../../schemas/names.ts';
+import { parseMessage } from '../../schemas/parse.ts';
 import type { Random } from '../../schemas/ports.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import { firstRing, type Ring } from '../core/ring.ts';
 import type { Keys } from '../ports.ts';
 import { nodePassword, passwordSerial } from './credentials.ts';
+import { createKeyring } from './keyring.ts';
+import { RingSchema } from './ring-schema.ts';
 
 export interface ClusterKeys extends Keys {
   /** The serial of a password that was made for this node; undefined for any other text. */
   verifyCredential(node: NodeId, password: string): number | undefined;
   /** What the broker needs to verify passwords of nodes. A secret. */
   readonly credentialKey: Uint8Array;
-  /** From which the key of the cluster's certificate authority is made. A secret. */
-  readonly authoritySecret: Uint8Array;
 }
 
 export interface KeysOptions {
@@ -29,6 +30,8 @@ export interface KeysOptions {
   readonly random: Random;
   /** False when the cluster has records already: a missing key must then be restored, not replaced. Default true. */
   readonly create?: boolean;
+  /** The keyring is at least as new as this revision, or it is not the one that nodes trust. Default 0. */
+  readonly leastRevision?: number;
 }
 
 const masterBytes = 32;
@@ -38,24 +41,60 @@ const keyFilePattern = /^oakctl-master-1 ([0-9a-f]{64})\n?$/;
  * Reads the master key, or makes it once. Throws FILE_DAMAGED when it is malformed or missing where it must not be, REFUSED when
  * others may read it, FILE_UNWRITABLE when it cannot be made.
  */
-export async function openKeys({ folder, cluster, random, create = true }: KeysOptions): Promise<ClusterKeys> {
+export async function openKeys(options: KeysOptions): Promise<ClusterKeys> {
+  const { folder, cluster, random, create = true, leastRevision = 0 } = options;
   const file = join(folder, 'identity', 'master.key');
   const master = (await readMaster(file)) ?? (await makeMaster(file, folder, random, create));
   const derive = (purpose: string): Uint8Array => new Uint8Array(hkdfSync('sha256', master, 'oakctl/1', purpose, 32));
-  const signing = signingKey(derive('signing'));
   const credentialKey = derive('credentials');
-  const publicKey = publicKeyOf(signing);
-  return {
+  const ringFile = join(folder, 'identity', 'keyring.json');
+  const keyring = createKeyring({
     cluster,
-    fingerprint: fingerprintOf(publicKey),
-    kid: keyIdOf(publicKey),
-    publicKey,
+    first: { signing: derive('signing'), root: derive('authority') },
+    ring: await readRing(ringFile, leastRevision),
+    random,
+    save: (ring) => writeRing(ringFile, ring),
+  });
+  return Object.assign(keyring, {
     credentialKey,
-    authoritySecret: derive('authority'),
-    sign: (text) => signText(signing, text),
-    credential: (node, serial) => nodePassword(credentialKey, node, serial),
-    verifyCredential: (node, password) => passwordSerial(credentialKey, node, password),
-  };
+    begun: (await stat(file).catch(ignoreAbsent))?.mtimeMs ?? 0,
+    credential: (node: NodeId, serial: number) => nodePassword(credentialKey, node, serial),
+    verifyCredential: (node: NodeId, password: string) => passwordSerial(credentialKey, node, password),
+  });
+}
+
+const ringOf = (text: string): Ring | undefined => {
+  const parsed = parseMessage<Ring>(RingSchema, text, Number.MAX_SAFE_INTEGER);
+  return parsed.ok ? parsed.value : undefined;
+};
+
+/** No file: nothing was ever rotated. */
+async function readRing(file: string, least: number): Promise<Ring> {
+  const twin = await readTwin(file, (text) => ringOf(text) !== undefined).catch((error: unknown) => {
+    throw keyProblem(
+      'FILE_DAMAGED',
+      file,
+      `the keyring cannot be read (${reasonOf(error)})`,
+      'look at its owner',
+      error,
+    );
+  });
+  const ring = 'text' in twin ? ringOf(twin.text) : twin.damaged ? undefined : firstRing;
+  if (!ring) throw keyProblem('FILE_DAMAGED', file, 'this is not a keyring', 'restore identity/ from a backup');
+  if (ring.revision >= least) return ring;
+  const message = `keys were rotated up to revision ${least}, and the keyring is at ${ring.revision}: nodes trust newer keys`;
+  throw keyProblem('FILE_DAMAGED', file, message, 'restore identity/ from a backup that was made later');
+}
+
+async function writeRing(file: string, ring: Ring): Promise<void> {
+  try {
+    await replaceSynced(file, `${JSON.stringify(ring)}\n`);
+  } catch (error) {
+    const hint = 'identity/ must be writable while keys are rotated; nothing was changed';
+    throw keyProblem('FILE_UNWRITABLE', file, `the keyring cannot be written (${reasonOf(error)})`, hint, error);
+  }
+  // The twin follows.
+  await readTwin(file, (text) => ringOf(text) !== undefined).catch(() => undefined);
 }
 
 async function readMaster(file: string): Promise<Buffer | undefined> {

@@ -14,6 +14,10 @@ const node = Type.Object({
   name: text,
   ordinal: count,
   serial: Type.Integer({ minimum: 1 }),
+  next: Type.Optional(
+    Type.Object({ serial: Type.Integer({ minimum: 2 }), since: Type.Number(), until: Type.Optional(Type.Number()) }),
+  ),
+  renewed: Type.Optional(Type.Number()),
   joined: Type.Number(),
   revoked: Type.Optional(Type.Number()),
   removed: Type.Optional(Type.Number()),
@@ -123,4 +127,6 @@ export const RecordsSchema = Type.Object({
   leases: Type.Optional(map(Type.Object({ instance: text, copy: text, node: text, ms: count, wait: count }))),
   tally: Type.Optional(Type.Object({ requests: count, failures: count, relocated: count })),
   approvals: Type.Array(text),
+  // Written since keys are rotated.
+  keyring: Type.Optional(count),
 });

@@ -30,6 +30,10 @@ export interface Authority {
   readonly certificate: string;
   /** SHA-256 of its public key, hex. */
   readonly fingerprint: string;
+  /** Whom another authority may certify. */
+  readonly subject: { readonly name: Buffer; readonly publicKey: Buffer };
+  /** That this authority stands for another one, PEM: whoever trusts this one trusts what the other one signs. */
+  certify(other: Authority['subject']): string;
   /** A certificate for a server of these host names and addresses. Times are ms since 1970. */
   issue(names: readonly string[], validity: { readonly from: number; readonly until: number }): IssuedCertificate;
 }
@@ -43,27 +47,42 @@ const serverUsage = bits(Buffer.from([0x80]), 7);
 const authorityUsage = bits(Buffer.from([0x06]), 1);
 const ecdsaWithSha256 = sequence(identifier('1.2.840.10045.4.3.2'));
 
-/** The same secret and cluster give the same authority. `serial`: bytes that no other certificate of this authority has. */
-export function createAuthority(secret: Uint8Array, clusterFingerprint: string, serial: () => Uint8Array): Authority {
+/**
+ * The same secret, cluster and number give the same authority. `serial`: bytes that no other certificate of this authority has;
+ * `number`: which of the cluster's authorities it is, from 0.
+ */
+export function createAuthority(
+  secret: Uint8Array,
+  clusterFingerprint: string,
+  serial: () => Uint8Array,
+  number = 0,
+): Authority {
   const key = derivedKey(secret);
-  const name = distinguishedName(`oakctl cluster ${clusterFingerprint.slice(0, 32)}`);
+  const which = number === 0 ? '' : ` ${number}`;
+  const name = distinguishedName(`oakctl cluster ${clusterFingerprint.slice(0, 32)}${which}`);
   const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
   const keyId = createHash('sha256').update(publicKey).digest();
   const issuer = { key, name, keyId: keyId.subarray(0, 20) };
-  const der = certificate(issuer, {
-    serial: keyId.subarray(0, 15),
-    name,
-    publicKey,
-    validity: { from: always, until: never },
-    extensions: [
-      extension('2.5.29.19', sequence(truth()), true),
-      extension('2.5.29.15', authorityUsage, true),
-      extension('2.5.29.14', octets(issuer.keyId)),
-    ],
-  });
+  const authorityOf = (subject: Authority['subject'], own: Uint8Array, more: readonly Buffer[] = []): Buffer =>
+    certificate(issuer, {
+      serial: own,
+      ...subject,
+      validity: { from: always, until: never },
+      extensions: [
+        extension('2.5.29.19', sequence(truth()), true),
+        extension('2.5.29.15', authorityUsage, true),
+        extension('2.5.29.14', octets(createHash('sha256').update(subject.publicKey).digest().subarray(0, 20))),
+        ...more,
+      ],
+    });
+  const subject = { name, publicKey };
+  const der = authorityOf(subject, keyId.subarray(0, 15));
   return {
     certificate: pem(der),
     fingerprint: keyFingerprint(new X509Certificate(der)),
+    subject,
+    certify: (other) =>
+      pem(authorityOf(other, serial(), [extension('2.5.29.35', sequence(tagged(0x80, issuer.keyId)))])),
     issue(names, validity) {
       const own = generateKeyPairSync('ec', { namedCurve: curve });
       const issued = certificate(issuer, {

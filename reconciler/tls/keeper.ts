@@ -12,7 +12,8 @@ import type { TlsAnswer } from '../../schemas/joining.ts';
 import type { Clock, Random } from '../../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../../schemas/problem.ts';
 import type { TlsSettings } from '../../schemas/settings.ts';
-import { type Authority, createAuthority } from './authority.ts';
+import type { Keyring } from '../keys/keyring.ts';
+import type { Authority } from './authority.ts';
 import { readMaterial, type TlsFiles, versionOf } from './files.ts';
 import { describeServer, expiryOf, type Material, type ServerTls } from './material.ts';
 import { serverNames } from './names.ts';
@@ -23,7 +24,8 @@ export interface TlsOptions {
   readonly hosts: readonly string[];
   /** The cluster's folder: the root is written to `identity/ca/ca.pem`, for `curl --cacert` and the like. */
   readonly folder: string;
-  readonly keys: { readonly authoritySecret: Uint8Array; readonly fingerprint: string };
+  /** The root that signs, which may be another one later. */
+  readonly keys: Pick<Keyring, 'root' | 'onChange'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -87,6 +89,8 @@ export async function openTls(options: TlsOptions): Promise<TlsKeeper> {
     });
   };
   again();
+  // A new root: what it signs is shown from the next connection on.
+  if (settings.kind === 'auto') options.keys.onChange(() => void look());
 
   return {
     current: () => now.server,
@@ -94,7 +98,7 @@ export async function openTls(options: TlsOptions): Promise<TlsKeeper> {
     authority: () => now.authority,
     describe: () => ({
       mode: settings.kind,
-      ...(now.authority !== undefined && { authority: describeAuthority(now.authority) }),
+      ...(now.authority !== undefined && { authority: describeAuthority(now.authority, now.former) }),
       server: describeServer(now.leaf),
     }),
     conditions: () => [...(refused ? [stays(refused)] : []), ...ending(settings, now.leaf, clock.now().wall)],
@@ -111,20 +115,25 @@ interface Source {
 }
 
 async function generated(options: TlsOptions): Promise<Source> {
-  const { settings, hosts, keys, random } = options;
+  const { settings, hosts, keys } = options;
   const more = settings.kind === 'auto' ? settings.names : [];
-  const authority = createAuthority(keys.authoritySecret, keys.fingerprint, () => random.bytes(15));
-  const certificate = await keepAuthority(options, authority);
+  let root = keys.root();
+  let certificate = await keepAuthority(options, root.authority);
   let issuedFor = new Set<string>();
   return {
     async renewed(now, wall) {
       const names = serverNames(hosts, more, machine());
+      const isSame = keys.root().number === root.number;
       // An address that went away does no harm: interfaces of containers come and go.
-      if (now && names.every((name) => issuedFor.has(name)) && isFresh(now.leaf, wall)) return undefined;
+      if (now && isSame && names.every((name) => issuedFor.has(name)) && isFresh(now.leaf, wall)) return undefined;
+      root = keys.root();
+      if (!isSame) certificate = await keepAuthority(options, root.authority);
       issuedFor = new Set(names);
       const from = Math.max(0, wall - backdated);
-      const server = authority.issue(names, { from, until: wall + lifetime });
-      return { server, leaf: new X509Certificate(server.cert), authority: certificate };
+      const issued = root.authority.issue(names, { from, until: wall + lifetime });
+      // Whoever knows an older root only finds the way from it to this one.
+      const server = { ...issued, cert: issued.cert + root.chain };
+      return { server, leaf: new X509Certificate(issued.cert), authority: certificate, former: root.former };
     },
   };
 }
@@ -176,9 +185,10 @@ function machine(): { readonly name: string; readonly addresses: readonly string
   return { name: hostname(), addresses };
 }
 
-function describeAuthority(pem: string): NonNullable<TlsAnswer['authority']> {
+function describeAuthority(pem: string, former: readonly string[] = []): NonNullable<TlsAnswer['authority']> {
   const certificate = new X509Certificate(pem);
-  return { certificate: pem, fingerprint: keyFingerprint(certificate), expires: expiryOf(certificate) };
+  const known = former.length > 0 && { former: former.join('') };
+  return { certificate: pem, fingerprint: keyFingerprint(certificate), expires: expiryOf(certificate), ...known };
 }
 
 function stays(refused: Problem): Problem {

@@ -15,6 +15,8 @@ export interface Material {
   readonly leaf: X509Certificate;
   /** PEM of the root; absent: a public authority. */
   readonly authority?: string;
+  /** PEM of roots that were in use before it: some clients know no newer one. */
+  readonly former?: readonly string[];
 }
 
 /** Older protocols are broken. Clients of ours have 1.3. */

@@ -22,7 +22,15 @@ import type { CordonBody } from '../api-bodies.ts';
 import type { ClusterEvent } from '../cluster-events.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { ExecConnection } from '../exec.ts';
-import type { IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer, TlsAnswer } from '../joining.ts';
+import type {
+  CredentialAnswer,
+  IdentityAnswer,
+  JoinAnswer,
+  JoinRequest,
+  RegisterAnswer,
+  TlsAnswer,
+} from '../joining.ts';
+import type { KeyView, RotateAnswer, RotateBody } from '../keys.ts';
 import type { PackagesAnswer } from '../packages.ts';
 import type { Hold } from '../status.ts';
 import type {
@@ -104,6 +112,12 @@ export interface ApiClient {
   /** As `cordon`, and what is there moves away; the node's view says how far it is. */
   drain(node: string, request: CordonBody, signal: AbortSignal): Promise<CordonAnswer>;
   uncordon(node: string, actor: string, signal: AbortSignal): Promise<CordonAnswer>;
+  /** Signing keys and roots, the newest first, then credentials of nodes. */
+  keys(signal: AbortSignal): Promise<readonly KeyView[]>;
+  /** Recorded once it resolves. REFUSED, NOT_FOUND, BAD_REQUEST. */
+  rotateKeys(wish: RotateBody, signal: AbortSignal): Promise<RotateAnswer>;
+  /** The credential that this node is to have, for the one that it has. Needs no token. UNAUTHORIZED. */
+  credential(node: string, password: string, signal: AbortSignal): Promise<CredentialAnswer>;
   /** `nonce`: 32 to 128 hex digits. Needs no token. */
   identity(nonce: string, signal: AbortSignal): Promise<IdentityAnswer>;
   /** Needs no token. NOT_FOUND when the cluster speaks no TLS. */
@@ -197,6 +211,10 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     cordon: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/cordon`, request, signal),
     drain: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/drain`, request, signal),
     uncordon: (node, actor, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/uncordon`, { actor }, signal),
+    keys: (signal) => list('keys', [], signal),
+    rotateKeys: (wish, signal) => post('/v1/keys/rotate', wish, signal),
+    credential: (node, password, signal) =>
+      json({ ...endpoint, basic: { user: node, password } }, 'POST', '/v1/credential', {}, signal),
     identity: (nonce, signal) => get(`/v1/identity?${new URLSearchParams({ nonce })}`, signal),
     tls: (signal) => get('/v1/tls', signal),
     join: (request, signal) => post('/v1/join', request, signal),

@@ -27,6 +27,8 @@ export interface Endpoint {
   readonly url: string;
   /** Sent as bearer token. */
   readonly token?: string;
+  /** Sent as basic authentication, in place of a token: of a node, which does so wherever its owner let it join. */
+  readonly basic?: { readonly user: string; readonly password: string };
   /** PEM of the only root to trust; without it: the public ones. */
   readonly ca?: string;
   /** The token may travel outside loopback without TLS: the owner of the cluster said so. */
@@ -112,10 +114,15 @@ export function dial(endpoint: Endpoint, path: string): Dial {
   refuseToTell(endpoint, url);
   return {
     url,
-    headers: endpoint.token === undefined ? {} : { authorization: `Bearer ${endpoint.token}` },
+    headers: credentialOf(endpoint),
     // Said aloud: an environment variable could turn it off.
     trust: { ...(endpoint.ca !== undefined && { ca: endpoint.ca }), rejectUnauthorized: true },
   };
+}
+
+function credentialOf({ token, basic }: Endpoint): Record<string, string> {
+  if (basic) return { authorization: `Basic ${Buffer.from(`${basic.user}:${basic.password}`).toString('base64')}` };
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
 function target(endpoint: Endpoint, path: string): URL {

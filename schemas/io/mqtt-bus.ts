@@ -28,7 +28,9 @@ export interface MqttBusOptions {
   readonly broker: BrokerPlace | BrokerPlaces;
   /** Absent: nobody in particular, where a broker takes that. */
   readonly username?: string;
-  readonly password?: string;
+  readonly password?: string | (() => string);
+  /** The broker does not know the user, or not with this password. */
+  readonly refused?: () => void;
   readonly clientId: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -121,6 +123,7 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
     });
     current.on('error', (error) => {
       reason = error.message;
+      if (isRefusal(error)) settings.refused?.();
       if (isUntrusted(error)) log?.('warn', 'broker not trusted: nothing was sent to it', { reason });
     });
     current.on('close', () => {
@@ -189,7 +192,8 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
 }
 
 function clientOptions(settings: MqttBusOptions, { ca }: BrokerPlace, options: BusOptions): IClientOptions {
-  const { username, password, clientId } = settings;
+  const { username, clientId } = settings;
+  const password = typeof settings.password === 'function' ? settings.password() : settings.password;
   const will = typeof options.will === 'function' ? options.will() : options.will;
   return {
     ...(username !== undefined && { username }),
@@ -207,6 +211,11 @@ function clientOptions(settings: MqttBusOptions, { ca }: BrokerPlace, options: B
     ...(ca !== undefined && { ca }),
     ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true } }),
   };
+}
+
+/** MQTT 3.1.1: a bad user name or password, or not authorised. */
+function isRefusal(error: Error): boolean {
+  return 'code' in error && (error.code === 4 || error.code === 5);
 }
 
 /** All filters in one packet; an error when any of them is refused. */

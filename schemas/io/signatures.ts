@@ -62,6 +62,11 @@ export function identityText(cluster: string, nonce: string): string {
   return `oakctl/1/${cluster}/identity${nonce}`;
 }
 
+/** The same with the chain of keys that led to the one that signs. */
+export function lineageText(cluster: string, nonce: string, chain: object): string {
+  return `oakctl/1/${cluster}/lineage${nonce}\n${canonicalJson(chain)}`;
+}
+
 /** The message with `kid` and `sig`. */
 export function signMessage<T extends object>(
   signer: Signer,

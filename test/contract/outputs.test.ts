@@ -21,6 +21,7 @@ import { savePlanning } from '../../reconciler/saved-planning.ts';
 import type { CordonAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
+import type { KeyView, RotateAnswer } from '../../schemas/keys.ts';
 import { outputSchemas, type outputs } from '../../schemas/output-schemas.ts';
 import type { PackageView } from '../../schemas/packages.ts';
 import type {
@@ -124,6 +125,16 @@ const instance: InstanceView = {
   handle: 'abc',
   reason: { code: 'SETTLING', message: 'm' },
 };
+const key: KeyView = {
+  kind: 'cluster',
+  id: 'ab12',
+  state: 'used',
+  since: 1,
+  trusted: 'all nodes',
+  taken: 1,
+  nodes: 2,
+  waits: [],
+};
 const override: OverrideView = {
   id: 'ab12',
   subject: web,
@@ -203,6 +214,14 @@ beforeAll(async () => {
         { id: 'b', state: 'used', uses: 0, expires: 2 },
       ],
       revokeToken: async (id) => ({ revoked: id }),
+      keys: () => [key, { ...key, kind: 'node', node: 'pi1', id: '2', state: 'announced', ends: 3, waits: ['pi1'] }],
+      rotateKeys: async ({ kind, nodes = [] }) => ({
+        kind,
+        ...(kind === 'node' ? { nodes } : { id: 'ab', ends: 4, nodes: [] }),
+        skipped: [{ node: 'pi2', why: 'it cannot' }],
+        tokens: [{ node: 'pi1', token: 'oak1.a' }],
+        revoked: ['b'],
+      }),
       overrides: () => [override],
       removeOverride: async (id) => ({ removed: id }),
       scale: async () => ({ ...verb, override }),
@@ -264,6 +283,10 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['events'],
   ['init', 'NEW'],
   ['instances ls'],
+  ['keys ls'],
+  ['keys rotate ca', '--overlap', '1h'],
+  ['keys rotate cluster', '--now', '--yes'],
+  ['keys rotate node', 'pi1'],
   ['move', `${web}.instance.0`, '--to', 'pi1'],
   ['nodes add', 'pi2', '--address', '10.0.0.1'],
   ['nodes cordon', 'pi1', '--reason', 'disk'],
@@ -351,6 +374,8 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'down'>>().toEqualTypeOf<Frozen<DownReport>>();
   expectTypeOf<Output<'events'>>().toEqualTypeOf<Items<ClusterEvent>>();
   expectTypeOf<Output<'instances ls'>>().toEqualTypeOf<Items<InstanceView>>();
+  expectTypeOf<Output<'keys ls'>>().toEqualTypeOf<Items<KeyView>>();
+  expectTypeOf<Output<'keys rotate node'>>().toEqualTypeOf<Frozen<RotateAnswer>>();
   expectTypeOf<Output<'logs'>>().toEqualTypeOf<LogLine>();
   expectTypeOf<Output<'nodes cordon'>>().toEqualTypeOf<Frozen<CordonAnswer & { commit?: CommitNote }>>();
   expectTypeOf<Output<'nodes drain'>>().toEqualTypeOf<Frozen<Drained>>();

@@ -1,16 +1,19 @@
+import { firstRing, type Ring } from '../../reconciler/core/ring.ts';
+import { createKeyring } from '../../reconciler/keys/keyring.ts';
 import type { Keys } from '../../reconciler/ports.ts';
-import { fingerprintOf, keyIdOf, publicKeyOf, signingKey, signText } from '../../schemas/io/signatures.ts';
+import { createSeededRandom } from './virtual-clock.ts';
 
-/** Keys of a cluster, the same for the same seed; the password of a node is `<serial>.<id>`. */
-export function createMemoryKeys(cluster: string, seed = 7): Keys {
-  const key = signingKey(new Uint8Array(32).fill(seed));
-  const publicKey = publicKeyOf(key);
-  return {
+/** Keys of a cluster, the same for the same seed; the password of a node is `<serial>.<id>`. `disk`: what rotations leave. */
+export function createMemoryKeys(cluster: string, seed = 7, disk: { ring: Ring } = { ring: firstRing }): Keys {
+  const secret = new Uint8Array(32).fill(seed);
+  const keyring = createKeyring({
     cluster,
-    fingerprint: fingerprintOf(publicKey),
-    kid: keyIdOf(publicKey),
-    publicKey,
-    sign: (text) => signText(key, text),
-    credential: (node, serial) => `${serial}.${node}`,
-  };
+    first: { signing: secret, root: secret },
+    ring: disk.ring,
+    random: createSeededRandom(seed + disk.ring.revision),
+    save: async (ring) => {
+      disk.ring = ring;
+    },
+  });
+  return Object.assign(keyring, { begun: 0, credential: (node: string, serial: number) => `${serial}.${node}` });
 }

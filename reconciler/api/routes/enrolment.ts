@@ -41,7 +41,7 @@ function isGivenUp(control: ControlPlane, text: string): boolean {
 }
 
 /** A revoked node is meant only where no other one has the name; a beginning counts only where nobody has it as a name. */
-function idOf(control: ControlPlane, text: string): string {
+export function idOf(control: ControlPlane, text: string): string {
   const nodes = control.nodes();
   const named = nodes.filter(({ name, id }) => name === text || id === text);
   const live = named.find(({ state }) => state !== 'revoked');

@@ -37,7 +37,11 @@ function anAgent(there: Readonly<Record<string, (nonce: string) => IdentityAnswe
   const deps: EndpointsDeps = {
     files,
     random: createSeededRandom(1),
-    trusted: { cluster: 'home', keys: { [ours.kid]: ours.publicKey } },
+    trusted: {
+      cluster: 'home',
+      keys: { [ours.kid]: ours.publicKey },
+      keyOf: ({ kid }) => (kid === ours.kid ? ours.publicKey : undefined),
+    },
     joined: at('a'),
     async ask({ api }, nonce) {
       const answer = there[new URL(api).hostname];

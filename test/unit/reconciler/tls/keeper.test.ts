@@ -10,6 +10,7 @@ import type { Problem } from '../../../../schemas/problem.ts';
 import type { TlsSettings } from '../../../../schemas/settings.ts';
 import { day, testAuthority } from '../../../support/certificates.ts';
 import { eventually } from '../../../support/eventually.ts';
+import { createMemoryKeys } from '../../../support/memory-keys.ts';
 import { createSeededRandom, createVirtualClock, type VirtualClock } from '../../../support/virtual-clock.ts';
 
 const hour = 3_600_000;
@@ -32,7 +33,7 @@ afterEach(async () => {
 const log = (_level: string, event: string): void => void logged.push(event);
 
 async function open(settings: TlsSettings, more: { hosts?: string[]; folder?: string } = {}): Promise<TlsKeeper> {
-  const keys = { authoritySecret: new Uint8Array(32).fill(1), fingerprint: 'ab'.repeat(32) };
+  const keys = createMemoryKeys('home', 1);
   const random = createSeededRandom(1);
   const made = await openTls({ settings, hosts: ['10.0.0.5'], folder, keys, clock, random, log, ...more });
   keeper = made;

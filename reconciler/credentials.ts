@@ -1,0 +1,122 @@
+/**
+ * New credentials for nodes that have joined. The next one is on disk before the node hears of it; the node fetches it with the one
+ * that it has, writes it down beside that, and shows it: only then the old one ends. Whoever crashes in between begins again.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import type { CredentialAnswer } from '../schemas/joining.ts';
+import type { NodeId } from '../schemas/names.ts';
+import type { Wall } from '../schemas/ports.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import type { Context } from './context.ts';
+import type { NodeRecord } from './core/model.ts';
+import type { Dispatcher } from './dispatch.ts';
+import { onceSaved, withEntry } from './records-keeper.ts';
+
+export interface Credentials {
+  /** These nodes are to have another credential; the old ones last until it is used, or until `until`. Already begun: as it is. */
+  begin(nodes: readonly NodeRecord[], until: Wall | undefined): Promise<void>;
+  /**
+   * The credential is dead at once, and its connection cut. A join token for the name of the node gives the same node another one:
+   * whoever holds the old one could fetch the next just as well.
+   */
+  cut(node: NodeRecord): Promise<void>;
+  /** What a node is to have, for whoever shows what it has. UNAUTHORIZED. */
+  renew(node: NodeId, password: string): Promise<CredentialAnswer>;
+  /** Ends overlaps that are over. */
+  tick(): void;
+}
+
+/** In place of the id of a token: no token gives this node its identity again but one that is made for its name. */
+const noToken = 'rotated';
+
+export function createCredentials(
+  context: Context,
+  dispatcher: Pick<Dispatcher, 'republish'>,
+  tellBroker: () => void,
+): Credentials {
+  const { deps, keeper, journal } = context;
+  /** Whose new credential was not seen yet. */
+  const waiting = new Set(Object.values(keeper.now.nodes).flatMap(({ id, next }) => (next ? [id] : [])));
+  const put = (record: NodeRecord): void => {
+    if (record.next) waiting.add(record.id);
+    else waiting.delete(record.id);
+    keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, record) });
+    context.apply({ kind: 'node', record });
+  };
+  const valid = (id: NodeId): NodeRecord | undefined => {
+    const record = Object.hasOwn(keeper.now.nodes, id) ? keeper.now.nodes[id] : undefined;
+    return record?.revoked === undefined ? record : undefined;
+  };
+  const isOf = (node: NodeRecord, serial: number, password: string): boolean =>
+    same(password, deps.keys.credential(node.id, serial));
+  /** The next one is the only one from now on. */
+  const promote = (record: NodeRecord, why: string): void => {
+    const { next, ...rest } = record;
+    if (!next) return;
+    put({ ...rest, serial: next.serial, renewed: next.since });
+    journal.add('key_rotated', `node/${record.name}`, `credential ${next.serial} is the only one now: ${why}`);
+    // The broker follows the disk: a crash in between must not leave a node that only the lost record lets in.
+    onceSaved(context, () => {
+      tellBroker();
+      dispatcher.republish(record.id);
+    });
+  };
+
+  return {
+    async begin(nodes, until) {
+      const since = deps.clock.now().wall;
+      for (const { id } of nodes) {
+        const record = valid(id);
+        if (!record || record.next) continue;
+        const next = { serial: record.serial + 1, since, ...(until !== undefined && { until }) };
+        put({ ...record, next });
+      }
+      await keeper.saved();
+      for (const { id } of nodes) dispatcher.republish(id);
+    },
+
+    async cut({ id }) {
+      const record = valid(id);
+      if (!record) return;
+      const { next, ...rest } = record;
+      const serial = (next?.serial ?? record.serial) + 1;
+      put({ ...rest, serial, renewed: deps.clock.now().wall, unheard: { token: noToken } });
+      // At once, whatever the disk says.
+      tellBroker();
+      deps.broker.disconnect(id);
+      await keeper.saved();
+      journal.add(
+        'key_rotated',
+        `node/${record.name}`,
+        'its credential is dead; a join token for its name gives another',
+      );
+    },
+
+    async renew(id, password) {
+      const record = valid(id);
+      const { serial, next } = record ?? {};
+      const isNext = record && next && isOf(record, next.serial, password);
+      if (!record || serial === undefined || !(isNext || isOf(record, serial, password))) {
+        throw new ProblemError(problem('UNAUTHORIZED', 'this is no credential of a node of this cluster'));
+      }
+      if (isNext) promote(record, 'the node has it');
+      await keeper.saved();
+      const wanted = next?.serial ?? serial;
+      return { serial: wanted, password: deps.keys.credential(id, wanted) };
+    },
+
+    tick() {
+      const { wall } = deps.clock.now();
+      for (const id of waiting) {
+        const record = valid(id);
+        const until = record?.next?.until;
+        if (record && until !== undefined && until <= wall) promote(record, 'the overlap is over');
+      }
+    },
+  };
+}
+
+function same(given: string, wanted: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
