@@ -295,7 +295,8 @@ async function wire(
       trace(event);
     },
   });
-  onTrust?.(() => agent?.tell());
+  const { tell } = agent;
+  onTrust?.(tell);
   for (const found of host.problems) agent.warn(found);
   return agent;
 }
