@@ -64,7 +64,11 @@ function isSteady(status: CopyStatus): boolean {
  */
 export function judge(member: Member, copy: CopyMemory, step: Step | undefined, limited?: Reason): Judgement {
   if (member.engine === 'missing') return { status: 'failed', reason: missingRuntime(member) };
-  if (member.engine === 'unknown') return { status: 'unknown', reason: silentEngine(member) };
+  if (member.engine === 'unknown') {
+    // What came to its end does not begin again by itself: whoever needs no second run of it should not get one.
+    if (member.job?.want === 'run' && copy.status?.value === 'completed') return { status: 'completed' };
+    return { status: 'unknown', reason: silentEngine(member) };
+  }
   if (step?.kind === 'prepare') return { status: 'pulling', ...reasonOf(copy) };
   if (!member.job)
     return member.ahead && member.found ? running(member.found) : { status: 'stopping', ...reasonOf(copy) };

@@ -30,7 +30,7 @@ export interface SlotState extends WantedSlot {
   readonly silent: readonly Seen[];
   readonly lost: readonly Seen[];
   /** On a silent or lost node: a one-shot copy of the target that completed. What is done need not be done again. */
-  readonly done?: Seen;
+  readonly done?: Copy;
   /** Reported by nodes that were not adopted yet and are not lost. */
   readonly unread: readonly Copy[];
 }
@@ -53,16 +53,21 @@ export interface Survey {
 
 const defaultSettle = 10_000;
 
-/** Every promised copy of a service. */
-export function seeCopies(
-  view: View,
-  service: string,
-  policy: Policy,
-  now: Now,
-  settle = defaultSettle,
-): { readonly seen: readonly Seen[]; readonly unread: readonly Copy[] } {
+/** Copies of a service as they are known. */
+export interface Sight {
+  /** Every promised one. */
+  readonly seen: readonly Seen[];
+  /** Reported by nodes that were not adopted yet and are not lost. */
+  readonly unread: readonly Copy[];
+  /** One-shot copies that completed, as a node reported that was not adopted, and is lost. */
+  readonly ended: readonly Copy[];
+}
+
+/** All copies of a service. */
+export function seeCopies(view: View, service: string, policy: Policy, now: Now, settle = defaultSettle): Sight {
   const seen: Seen[] = [];
   const unread: Copy[] = [];
+  const ended: Copy[] = [];
   const presences = new Map<NodeId, Presence>();
   const patience = view.desired.get(service)?.spec.disconnect?.replace_after;
   for (const copy of view.copies.get(service)?.values() ?? []) {
@@ -74,23 +79,29 @@ export function seeCopies(
       const run = node.part.documents[copy.job.digest] ?? { virtualization: 'container', code: '' };
       seen.push({ copy, job: copy.job, node, presence, run, ...healthOf(copy, run, settle, now.mono) });
     } else if (!node.adopted && presence.state !== 'lost') unread.push(copy);
+    else if (!node.adopted && copy.report?.status === 'completed') ended.push(copy);
   }
-  return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread };
+  return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread, ended };
 }
 
 /** Sorts the copies into the wanted slots. Input order does not matter. `hasFailed`: this copy will not become healthy. */
 export function survey(
   wanted: readonly WantedSlot[],
-  copies: { readonly seen: readonly Seen[]; readonly unread: readonly Copy[] },
+  copies: Omit<Sight, 'ended'> & Partial<Sight>,
   target: Target,
   hasFailed: (seen: Seen) => boolean = () => false,
 ): Survey {
   const slots = new Set(wanted.map(({ slot }) => slot));
   const seen = bySlot(copies.seen, ({ copy }) => copy.slot);
   const unread = bySlot(copies.unread, (copy) => copy.slot);
+  const ended = bySlot(copies.ended ?? [], (copy) => copy.slot);
+  const of = <T>(groups: ReadonlyMap<number, readonly T[]>, slot: number): readonly T[] => groups.get(slot) ?? [];
   const order = byWorth(target, hasFailed);
   return {
-    slots: wanted.map((one) => slotState(one, seen.get(one.slot) ?? [], unread.get(one.slot) ?? [], target, order)),
+    slots: wanted.map((one) => {
+      const { slot } = one;
+      return slotState(one, { seen: of(seen, slot), unread: of(unread, slot), ended: of(ended, slot) }, target, order);
+    }),
     surplus: copies.seen.filter(({ copy }) => !slots.has(copy.slot)),
   };
 }
@@ -107,8 +118,7 @@ function bySlot<T>(items: readonly T[], slotOf: (item: T) => number): ReadonlyMa
 
 function slotState(
   wanted: WantedSlot,
-  seen: readonly Seen[],
-  unread: readonly Copy[],
+  { seen, unread, ended }: Sight,
   target: Target,
   order: (a: Seen, b: Seen) => number,
 ): SlotState {
@@ -116,15 +126,18 @@ function slotState(
   const isAt = (place: NodeId | undefined): boolean =>
     here.some(({ job, node }) => job.digest === target.digest && node.record.id === place);
   const place = wanted.bound ?? wanted.to ?? (isAt(wanted.stays) ? wanted.stays : undefined);
+  const isNew = ({ copy }: Copy): boolean => wanted.after === undefined || compareCopyIds(copy, wanted.after) > 0;
   const isTarget = ({ copy, job, node }: Seen): boolean =>
     job.digest === target.digest &&
-    (wanted.after === undefined || compareCopyIds(copy.copy, wanted.after) > 0) &&
+    isNew(copy) &&
     (place === undefined ? !isLeaving(node, copy) : place === node.record.id);
   const best = here.filter(isTarget).sort(order)[0];
   const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(order);
   const current = others[0];
   const away = seen.filter(({ presence }) => presence.state !== 'online');
-  const done = away.find((one) => isTarget(one) && one.copy.report?.status === 'completed');
+  const done =
+    away.find((one) => isTarget(one) && one.copy.report?.status === 'completed')?.copy ??
+    ended.find((copy) => copy.report?.digest === target.digest && isNew(copy));
   return {
     ...wanted,
     ...(best ? { target: best } : {}),

@@ -1,7 +1,7 @@
 /** `depends_on`: the first start of a service waits until others are healthy. Afterwards nobody waits, whatever becomes of them. */
 import type { ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
-import { seeCopies } from './classify.ts';
+import { type Seen, seeCopies } from './classify.ts';
 import type { Desired, Policy, Rollout, View } from './model.ts';
 import { wantedSlots } from './slots.ts';
 import { wantedOf } from './wanted.ts';
@@ -32,7 +32,7 @@ export function awaitedBy(
   };
 }
 
-/** Every wanted slot has a healthy copy, of whatever version. */
+/** Every wanted slot has a healthy copy, of whatever version; of a job that runs once: one that came to its end. */
 function whyNotReady(view: View, name: ServiceName, policy: Policy, now: Now): string | undefined {
   const desired = wantedOf(view, name);
   if (!desired) return 'nobody asks for it';
@@ -43,9 +43,10 @@ function whyNotReady(view: View, name: ServiceName, policy: Policy, now: Now): s
   const slots = wantedSlots(view, desired);
   if (slots.length === 0) return 'it has no instance';
   const { seen } = seeCopies(view, name, policy, now, desired.spec.update.settle);
-  const healthy = new Set(
-    seen.filter((one) => one.healthy && one.presence.state !== 'lost').map(({ copy }) => copy.slot),
-  );
-  const count = slots.filter(({ slot }) => healthy.has(slot)).length;
-  return count === slots.length ? undefined : `${count} of ${slots.length} healthy`;
+  const { one_shot: isJob } = desired.spec.run;
+  const isReady = ({ copy, healthy, presence }: Seen): boolean =>
+    isJob ? copy.report?.status === 'completed' : healthy && presence.state !== 'lost';
+  const ready = new Set(seen.filter(isReady).map(({ copy }) => copy.slot));
+  const count = slots.filter(({ slot }) => ready.has(slot)).length;
+  return count === slots.length ? undefined : `${count} of ${slots.length} ${isJob ? 'completed' : 'healthy'}`;
 }

@@ -9,7 +9,7 @@ import type { Hold } from '../../schemas/status.ts';
 import type { Action, ServicePlan } from './action.ts';
 import { classify } from './buckets.ts';
 import { bury } from './buried.ts';
-import { earliest, type Seen, seeCopies, survey, type Target } from './classify.ts';
+import { earliest, type Seen, type Sight, seeCopies, survey, type Target } from './classify.ts';
 import { copyKey } from './copy-index.ts';
 import { drop, want } from './decide.ts';
 import { decideSlots, type SlotsContext } from './decide-slots.ts';
@@ -22,7 +22,6 @@ import { formatWall, type JobRun, type ScheduleState } from './runs.ts';
 import { type WantedSlot, wantedSlots } from './slots.ts';
 import { planStopped } from './stopped.ts';
 
-type Copies = ReturnType<typeof seeCopies>;
 type Job = Omit<SlotsContext, 'rollout' | 'seen' | 'target' | 'mayStart' | 'isOver'>;
 
 /** Plans one service that has this schedule. */
@@ -65,12 +64,13 @@ function withoutWay({ moving: _moving, after: _after, ...slot }: WantedSlot): Wa
   return slot;
 }
 
-function ofRun(run: JobRun, { seen, unread }: Copies): Copies {
-  return { seen: seen.filter(({ copy }) => isOf(run, copy)), unread: unread.filter((copy) => isOf(run, copy)) };
+function ofRun(run: JobRun, { seen, unread, ended }: Sight): Sight {
+  const isOwn = (copy: Copy): boolean => isOf(run, copy);
+  return { seen: seen.filter(({ copy }) => isOwn(copy)), unread: unread.filter(isOwn), ended: ended.filter(isOwn) };
 }
 
 /** Nothing is on record, and a job runs: it ran once, without a schedule, or the record was lost. It goes on as a run. */
-function withFound(state: ScheduleState, isNew: boolean, { seen }: Copies, now: Now): ScheduleState {
+function withFound(state: ScheduleState, isNew: boolean, { seen }: Sight, now: Now): ScheduleState {
   const found = isNew && seen.find(({ copy, job, run }) => run.one_shot && job.want === 'run' && !hasEnded(copy));
   if (!found) return state;
   const { digest } = found.job;
@@ -87,7 +87,7 @@ function hasEnded({ report }: Copy): boolean {
 type Part = ServicePlan & { readonly digest?: string };
 
 /** The copies of the run are decided as those of any service that is through with its update: nothing is rolled back. */
-function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copies: Copies): Part {
+function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copies: Sight): Part {
   const { desired, now } = job;
   const { name } = desired.spec;
   const own = ofRun(current, copies);
@@ -121,7 +121,7 @@ function withoutSeat({ to: _to, ...slot }: WantedSlot): WantedSlot {
 }
 
 /** A run goes on with the version with which it began, as long as anybody knows that. */
-function targetOf({ spec }: Desired, { digest }: JobRun, { seen }: Copies): Target {
+function targetOf({ spec }: Desired, { digest }: JobRun, { seen }: Sight): Target {
   const run = digest === spec.digest ? undefined : seen.find(({ job }) => job.digest === digest)?.run;
   return run ? { digest, run } : { digest: spec.digest, run: spec.run };
 }
@@ -195,7 +195,7 @@ function dropSurplus(
 }
 
 /** No run: the newest copy of each slot is kept, and stopped, so that nobody starts it again. */
-function planRest({ desired }: Job, wanted: readonly WantedSlot[], { seen }: Copies): Part {
+function planRest({ desired }: Job, wanted: readonly WantedSlot[], { seen }: Sight): Part {
   const { name } = desired.spec;
   const slots = new Set(wanted.map(({ slot }) => slot));
   const here = seen.filter(({ presence }) => presence.state === 'online');

@@ -1,7 +1,7 @@
 /** How the run of a job does, told from its copies. */
 import { compareCopyIds } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
-import { earliest, type Seen } from './classify.ts';
+import { earliest, type Seen, type Sight } from './classify.ts';
 import { outcomeOf, type RunProgress } from './follow-schedule.ts';
 import { failsAt } from './health.ts';
 import type { Copy } from './model.ts';
@@ -28,13 +28,11 @@ export function isOf({ after }: JobRun, { copy }: Pick<Copy, 'copy'>): boolean {
   return compareCopyIds(copy, after) > 0;
 }
 
-/** `seen`, `unread`: copies of the run. */
-export function progressOf(
-  wanted: readonly WantedSlot[],
-  { seen, unread }: { readonly seen: readonly Seen[]; readonly unread: readonly Copy[] },
-  now: Now,
-): RunSight {
+/** Copies of the run. */
+export function progressOf(wanted: readonly WantedSlot[], { seen, unread, ended: done }: Sight, now: Now): RunSight {
   const slots = wanted.map(({ slot }) => {
+    const end = done.find((copy) => copy.slot === slot);
+    if (end) return { slot, kind: 'completed' as const, result: { exit_code: end.report?.exit_code ?? 0 } };
     const isUnread = unread.some((copy) => copy.slot === slot);
     return {
       slot,

@@ -26,4 +26,20 @@ describe('services in order', () => {
     await cluster.clock.until(look, 120_000, 'all three settled');
     expect(begun).toEqual(['setup', 'api', 'web']);
   });
+
+  it('wait until a job has come to its end, however long it runs', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    const text = descriptor([
+      { microservice_name: 'migrate', one_shot: true },
+      { microservice_name: 'web', depends_on: ['migrate'] },
+    ]);
+    await cluster.push({ 'a.yaml': text });
+    await cluster.clock.advance(60_000);
+    expect(cluster.running()).toEqual([expect.stringContaining('migrate')]);
+    const web = cluster.reconciler.control.services().find(({ name }) => name.includes('web'));
+    expect(web?.message).toContain('waits for shop.default.migrate.default (0 of 1 completed)');
+    for (const { runtime } of cluster.nodes) for (const copy of runtime.copies.values()) runtime.exit(copy, 0);
+    await cluster.clock.advance(30_000);
+    expect(cluster.running()).toEqual([expect.stringContaining('shop.default.web.default')]);
+  });
 });

@@ -21,6 +21,8 @@ export interface FakeRuntimeOptions {
   readonly goesOn?: () => boolean;
   /** Address of published ports. */
   readonly ip?: string;
+  /** Told when a copy begins to run. */
+  readonly onStarted?: (key: CopyKey, run: RunSpec) => void;
   /** ms by which the event of an end comes before the list shows it, as in real engines. */
   readonly endedLag?: number;
 }
@@ -243,6 +245,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
         const health = entry.run.healthcheck ? { health: 'starting' as const } : {};
         change(key, { state: 'running', addresses, ...health }, ['exitCode']);
         emit('started', key);
+        options.onStarted?.(entry.copy, entry.run);
       }),
     stop: (key, grace, signal) =>
       stepCall('stop', keyOf(key), signal, () => {

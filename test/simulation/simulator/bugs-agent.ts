@@ -151,4 +151,27 @@ export const agentBugs: readonly Bug[] = [
     name: 'agent: labels are not compared',
     agent: (deps, { machine }) => withRuntime(deps, () => ({ list: (signal) => machine.runtime.list(signal) })),
   },
+  {
+    name: 'agent: what is done is taken for what was only made',
+    agent: (deps, { machine }) =>
+      withRuntime(deps, (runtime) => ({
+        async list(signal) {
+          const copies = await runtime.list(signal);
+          return copies.map((copy) => {
+            const isDone = copy.exitCode === 0 && machine.runtime.runOf(copy)?.one_shot;
+            return isDone ? { ...copy, state: 'created' } : copy;
+          });
+        },
+      })),
+  },
+  {
+    name: 'agent: whatever runs is well',
+    agent: (deps) =>
+      withRuntime(deps, (runtime) => ({
+        async list(signal) {
+          const copies = await runtime.list(signal);
+          return copies.map((copy) => (copy.health ? { ...copy, health: 'healthy' } : copy));
+        },
+      })),
+  },
 ];

@@ -2,8 +2,8 @@ import type { ReconcilerDeps } from '../../../reconciler/context.ts';
 import type { Records } from '../../../reconciler/core/records.ts';
 import type { Git } from '../../../reconciler/ports.ts';
 import { signMessage } from '../../../schemas/io/signatures.ts';
-import type { AssignmentMessage } from '../../../schemas/messages.ts';
-import type { BusHandlers, Mono } from '../../../schemas/ports.ts';
+import type { AssignmentMessage, InstancesMessage } from '../../../schemas/messages.ts';
+import type { BusHandlers, Mono, Wall } from '../../../schemas/ports.ts';
 import type { Bug } from './bugs.ts';
 
 /** What a process finds in its records. */
@@ -193,5 +193,32 @@ export const reconcilerBugs: readonly Bug[] = [
           disconnected: () => undefined,
         };
       }),
+  },
+  {
+    name: 'reconciler: where data is is forgotten at a start',
+    reconciler: (deps) => withLoaded(deps, () => ({ homes: {} })),
+  },
+  {
+    name: 'reconciler: due times are counted anew at a start',
+    reconciler: (deps) =>
+      withLoaded(deps, ({ schedules }) => ({
+        schedules: without(schedules, (state) => ({ ...state, from: (state.from - 150_000) as Wall })),
+      })),
+  },
+  {
+    name: 'reconciler: a job that runs counts as done',
+    reconciler: (deps) =>
+      withHandlers(deps, (handlers) => ({
+        ...handlers,
+        message(message) {
+          if (!message.topic.includes('/instances/')) return handlers.message(message);
+          const said = JSON.parse(message.payload) as InstancesMessage;
+          const isJob = (instance: string): boolean => instance.startsWith('git.default.once.');
+          const copies = said.copies.map((copy) =>
+            isJob(copy.instance) && copy.status === 'running' ? { ...copy, status: 'completed' } : copy,
+          );
+          handlers.message({ ...message, payload: JSON.stringify({ ...said, copies }) });
+        },
+      })),
   },
 ];

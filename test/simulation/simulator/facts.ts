@@ -35,6 +35,12 @@ export interface Facts {
   readonly machines: Map<string, Machine>;
   /** `<instance>` -> `<machine> <copy>` -> when that copy was last seen running. */
   readonly ran: Map<string, Map<string, number>>;
+  /** As `ran`: when it was last seen well, or ceased to be. Only of copies with a healthcheck. */
+  readonly well: Map<string, Map<string, number>>;
+  /** Jobs that came to their end, as `<instance>/<copy>`. */
+  readonly done: Set<string>;
+  /** Instances whose data may be left behind: somebody said so. */
+  readonly given: Set<string>;
   /** The reconciler process that runs, if one does. */
   brain: { readonly life: MortalLife; readonly startedAt: number } | undefined;
   /** When the reconciler's connection to the broker was made; undefined: there is none. */
@@ -43,6 +49,11 @@ export interface Facts {
   readonly heard: Map<string, number>;
   /** Faults that last, by name. */
   readonly troubles: Set<string>;
+  /** ms by which the wall clock is wrong, and how often it was set back for hours. */
+  wallOff: number;
+  setBacks: number;
+  /** When all faults ended, by the wall clock. */
+  mendedAt: number;
   /** When something last went wrong, anywhere. */
   troubledAt: number;
   /** Instance -> when the reconciler decided to start a copy of it: it may be said later, when its disk takes it. */
@@ -65,10 +76,16 @@ export function createFacts(): Facts {
   return {
     machines: new Map(),
     ran: new Map(),
+    well: new Map(),
+    done: new Set(),
+    given: new Set(),
     brain: undefined,
     connectedAt: undefined,
     heard: new Map(),
     troubles: new Set(),
+    wallOff: 0,
+    setBacks: 0,
+    mendedAt: 0,
     troubledAt: 0,
     decided: new Map(),
     refusedAt: Number.NEGATIVE_INFINITY,
@@ -80,11 +97,47 @@ export function createFacts(): Facts {
   };
 }
 
+type Times = Facts['ran'];
+
+function note(times: Times, machine: string, instance: string, copy: string, now: number): void {
+  const copies = times.get(instance) ?? new Map<string, number>();
+  times.set(instance, copies);
+  copies.set(`${machine} ${copy}`, now);
+}
+
 /** Notes that a copy runs, or ran until now. */
 export function noteRan(facts: Facts, machine: string, instance: string, copy: string, now: number): void {
-  const copies = facts.ran.get(instance) ?? new Map<string, number>();
-  facts.ran.set(instance, copies);
-  copies.set(`${machine} ${copy}`, now);
+  note(facts.ran, machine, instance, copy, now);
+}
+
+/** Notes that a copy is well, or was until now. */
+export function noteWell(facts: Facts, machine: string, instance: string, copy: string, now: number): void {
+  note(facts.well, machine, instance, copy, now);
+}
+
+/** Copies of an instance that run are all unwell, by their healthchecks. */
+export function isUnwell({ machines }: Pick<Facts, 'machines'>, instance: string): boolean {
+  const running = [...machines.values()].flatMap(({ runtime }) =>
+    [...runtime.copies.values()].filter((copy) => copy.instance === instance && copy.state === 'running'),
+  );
+  return running.length > 0 && running.every(({ health }) => health !== undefined && health !== 'healthy');
+}
+
+/** Was a copy of this instance, other than this one, well not longer ago than `within` ms? */
+export function wasWellElsewhere(
+  { machines, ran, well }: Pick<Facts, 'machines' | 'ran' | 'well'>,
+  instance: string,
+  not: { readonly machine: string; readonly copy: string } | undefined,
+  now: number,
+  within: number,
+): boolean {
+  const except = not && `${not.machine} ${not.copy}`;
+  for (const { tag, runtime } of machines.values()) {
+    for (const copy of runtime.copies.values())
+      if (copy.instance === instance && copy.health === 'healthy' && `${tag} ${copy.copy}` !== except) return true;
+  }
+  const last = (key: string, at: number): number => Math.max(at, ran.get(instance)?.get(key) ?? at);
+  return [...(well.get(instance) ?? [])].some(([key, at]) => key !== except && now - last(key, at) <= within);
 }
 
 /** Did a copy of this instance, other than this one, run not longer ago than `within` ms? */

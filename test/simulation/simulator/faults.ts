@@ -1,10 +1,10 @@
 /** What can happen to a simulated cluster. Each gives what it did, for the trace. */
 import type { Fate } from '../../support/memory-bus.ts';
 import type { MemoryCluster } from '../../support/memory-cluster.ts';
+import type { Bodies } from './bodies.ts';
 import type { Dice } from './dice.ts';
 import type { SimDisk } from './disk.ts';
 import type { Facts, Machine } from './facts.ts';
-import { noteRan } from './facts.ts';
 import type { End, Hands } from './hands.ts';
 import { foreign } from './names.ts';
 import type { Person } from './person.ts';
@@ -17,6 +17,7 @@ export interface World {
   readonly person: Person;
   /** Of the reconciler's machine. */
   readonly disk: SimDisk;
+  readonly bodies: Bodies;
 }
 
 export interface Happening {
@@ -42,6 +43,13 @@ function roughNetwork(dice: Dice): Fate {
     const late = (): number => 1 + dice.below(longest);
     return dice.chance(double) ? [late(), late()] : [late()];
   };
+}
+
+/** Everybody's wall clock jumps. */
+export function setWall({ cluster, facts }: Pick<World, 'cluster' | 'facts'>, ms: number): void {
+  cluster.clock.jumpWall(ms);
+  facts.wallOff += ms;
+  if (ms < -3_600_000) facts.setBacks += 1;
 }
 
 export const faults: readonly Happening[] = [
@@ -199,16 +207,26 @@ export const faults: readonly Happening[] = [
       );
       if (running.length === 0) return undefined;
       const copy = world.dice.pick(running);
-      noteRan(world.facts, machine.tag, copy.instance, copy.copy, world.cluster.clock.now().mono);
-      machine.runtime.exit(copy, world.dice.below(2));
+      world.bodies.end(machine, copy, world.dice.below(2));
       return `${machine.name}: ${copy.instance}/${copy.copy} dies`;
     },
   },
   {
+    weight: 2,
+    run(world) {
+      const machine = anyMachine(world);
+      const well = [...machine.runtime.copies.values()].filter(({ health }) => health === 'healthy');
+      if (well.length === 0) return undefined;
+      const copy = world.dice.pick(well);
+      world.bodies.ail(machine, copy, world.dice.pick([1_000, 20_000, 60_000]));
+      return `${machine.name}: ${copy.instance}/${copy.copy} is unwell`;
+    },
+  },
+  {
     weight: 1,
-    run({ cluster, dice }) {
-      const ms = dice.pick([-86_400_000, -3_600_000, -5_000, 5_000, 3_600_000, 86_400_000]);
-      cluster.clock.jumpWall(ms);
+    run({ cluster, dice, facts }) {
+      const ms = dice.pick([-86_400_000, -7_200_000, -5_000, 5_000, 7_200_000, 86_400_000]);
+      setWall({ cluster, facts }, ms);
       return `the wall clock jumps by ${ms / 1000} s`;
     },
   },

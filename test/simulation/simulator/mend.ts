@@ -1,6 +1,7 @@
 /** The end of all trouble: what was broken is mended, what was asked for a time ends, and then everything must come as wanted. */
 import type { ControlPlane } from '../../../reconciler/control-plane.ts';
-import { quietNetwork, type World } from './faults.ts';
+import { yearly } from './extras.ts';
+import { quietNetwork, setWall, type World } from './faults.ts';
 import { foreign, fullName } from './names.ts';
 import type { Wish } from './person.ts';
 import { fixed } from './wishes.ts';
@@ -16,6 +17,8 @@ export function mend(world: World): void {
   cluster.git.unreachable = false;
   cluster.git.hanging = false;
   disk.full = false;
+  setWall(world, -facts.wallOff);
+  facts.mendedAt = cluster.clock.now().wall;
   for (const machine of facts.machines.values()) {
     machine.disk.full = false;
     machine.runtime.engine('up');
@@ -51,7 +54,18 @@ export function tidy({ facts, person, cluster }: World): void {
   const { control } = cluster.reconciler;
   const ids = new Set(control.holds().flatMap(({ id }) => id ?? []));
   for (const id of ids) person.tell(`approve ${id}`, (on: ControlPlane) => on.approve(id, actor));
+  endTicks({ facts, person, cluster });
   for (const { id } of control.overrides()) person.tell(`end ${id}`, (on) => on.removeOverride(id, actor));
+}
+
+/** A job that comes at its times has come, and may rest. */
+function endTicks({ facts, person, cluster }: Pick<World, 'facts' | 'person' | 'cluster'>): void {
+  const tick = cluster.reconciler.control.services().find(({ name }) => name === fullName('git', 'tick'));
+  const [last] = tick?.schedule?.runs ?? [];
+  if (last?.outcome !== 'completed' || last.started < facts.mendedAt || tick?.outcome !== 'settled') return;
+  if (person.git.get('tick') === yearly) return;
+  person.git.set('tick', yearly);
+  person.push();
 }
 
 /** What is not as wanted, from the engines and from the reconciler; empty once all is well. */
@@ -78,8 +92,9 @@ export function differences(world: World): string[] {
     ...[...person.direct].map(([name, wish]) => [fullName('direct', name), wish] as const),
   ];
   let total = 0;
-  for (const [name, { replicas, code }] of wanted) {
-    const count = replicas === 'every' ? cluster.nodes.length : replicas;
+  if (person.git.has('tick') && person.git.get('tick') !== yearly) wrong.push('tick has not completed since');
+  for (const [name, { replicas, code, more }] of wanted) {
+    const count = more?.['one_shot'] ? 0 : replicas === 'every' ? cluster.nodes.length : replicas;
     const mine = [...running].filter(([instance]) => instance.startsWith(`${name}.instance.`));
     total += mine.length;
     if (mine.length !== count) wrong.push(`${name}: ${mine.length} of ${count} instances run`);

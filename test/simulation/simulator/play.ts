@@ -3,6 +3,7 @@ import { createMemoryCluster, type MemoryCluster } from '../../support/memory-cl
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 import type { Bug } from './bugs.ts';
 import { createDice } from './dice.ts';
+import { extras } from './extras.ts';
 import { createFacts } from './facts.ts';
 import { faults, type Happening, quietNetwork, type World } from './faults.ts';
 import { createHands, type Hands } from './hands.ts';
@@ -69,7 +70,8 @@ export async function play(seed: number, { bug, print }: PlayOptions = {}): Prom
   facts.isReady = true;
   hands = createHands({ cluster, facts, witness, dice, disk: wires.disk });
   const person = createPerson(cluster, facts, witness);
-  const world: World = { cluster, dice, facts, hands, person, disk: wires.disk };
+  const { disk, bodies } = wires;
+  const world: World = { cluster, dice, facts, hands, person, disk, bodies };
   const run: Run = { world, rules, witness, isOver: () => witness.violations.length > 0 };
   begin(world);
   wires.rough = true;
@@ -89,11 +91,13 @@ interface Run {
   isOver(): boolean;
 }
 
-function begin({ person, cluster }: World): void {
+function begin({ person, cluster, dice }: World): void {
   cluster.broker.fate = quietNetwork;
   for (const [name, wish] of Object.entries(steady)) person.git.set(name, wish);
   person.git.set('each', everywhere);
   person.git.set('solo', exclusive);
+  for (const group of extras.filter(() => dice.chance(0.4)))
+    for (const [name, wish] of Object.entries(group)) person.git.set(name, wish);
   person.push();
 }
 

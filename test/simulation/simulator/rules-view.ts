@@ -1,7 +1,7 @@
 /** What the reconciler shows is what is, within the time that news take. */
 import type { BusMessage } from '../../../schemas/ports.ts';
 import type { NodeView, ServiceView } from '../../../schemas/views.ts';
-import { runningOf } from './facts.ts';
+import { isUnwell, runningOf, wasWellElsewhere } from './facts.ts';
 import { serviceOf } from './names.ts';
 import type { RuleDeps } from './rules.ts';
 import type { WireRules } from './rules-wire.ts';
@@ -81,16 +81,24 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
     return `${service?.name} is ${service?.outcome}: ${service?.message}; ${holds.join('; ')}`;
   };
   const lookAtServices = (services: readonly ServiceView[]): void => {
-    for (const { name, outcome, digest, instances } of services) {
-      if (outcome !== 'settled') continue;
+    for (const { name, outcome, digest, instances, schedule } of services) {
+      // Between two runs there is nothing that is to run.
+      if (outcome !== 'settled' || schedule) continue;
       for (const instance of instances) {
         // Its node is away, nobody else may have it, and the service does not wait for it.
         if (instance.status === 'lost' || instance.status === 'missing') continue;
         if (instance.digest !== digest)
           witness.broken('P7 success is true', `${name} is settled, and ${instance.name} has another digest`);
+        if (instance.status === 'completed') {
+          if (!facts.done.has(`${instance.name}/${instance.copy}`))
+            witness.broken('P7 success is true', `${name} is settled, and ${instance.name} never completed`);
+          continue;
+        }
         const ran = [...(facts.ran.get(instance.name)?.values() ?? [])].some((at) => now() - at < newsTake);
         if (!ran && runningOf(facts, instance.name).size === 0)
           witness.broken('P7 success is true', `${name} is settled, and ${instance.name} does not run anywhere`);
+        if (isUnwell(facts, instance.name) && !wasWellElsewhere(facts, instance.name, undefined, now(), newsTake))
+          witness.broken('P7 success is true', `${name} is settled, and ${instance.name} is not well anywhere`);
       }
     }
     const shown = new Map(services.map((service) => [service.name, service]));

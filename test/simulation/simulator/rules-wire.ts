@@ -1,9 +1,12 @@
 /** What is said over MQTT: pairs that only grow, one meaning per pair, and nothing taken from a node that is well. */
 import type { AssignmentMessage, ControlMessage, InstancesMessage } from '../../../schemas/messages.ts';
+import { compareCopyIds } from '../../../schemas/names.ts';
 import { type Machine, ranElsewhere } from './facts.ts';
 import { serviceOf } from './names.ts';
 import type { RuleDeps } from './rules.ts';
+import type { DataRules } from './rules-data.ts';
 import type { DiskRules } from './rules-disk.ts';
+import type { RunRules } from './rules-runs.ts';
 
 type Jobs = AssignmentMessage['jobs'];
 
@@ -20,7 +23,13 @@ const recently = 60_000;
 /** ms after trouble with an engine in which its copies may be unknown to everybody. */
 const unseen = 45_000;
 
-export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
+export interface WireParts {
+  readonly disk: Pick<DiskRules, 'durable'>;
+  readonly runs: Pick<RunRules, 'controls' | 'isJob'>;
+  readonly data: Pick<DataRules, 'taken'>;
+}
+
+export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts): WireRules {
   const { facts, witness, now, anchors } = deps;
   const owners = new Map<number, string>();
   /** `<node> <epoch>.<gen>` -> hash. */
@@ -60,6 +69,7 @@ export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
   const control = (message: ControlMessage): void => {
     const { job, command } = message;
     witness.saw(`reconciler ${command} ${job.name}/${job.copy} ${job.want ?? ''} to ${nameOf(message.node)}`);
+    runs.controls(message);
     const isNew = job.copy === `${message.epoch}.${message.gen}`;
     if (command !== 'deploy') return;
     const what = `${message.node} ${job.name} ${job.digest}`;
@@ -72,15 +82,19 @@ export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
   /** A slot whose copy is on a silent node is missing only once that node is lost, and not while most nodes are silent. */
   const newCopy = ({ job }: ControlMessage): void => {
     const cluster = deps.cluster();
+    // A run has ended, whatever its node was told to do afterwards.
+    if (runs.isJob(job.name)) return;
     // What was decided before a save was right then.
     if (!cluster || now() !== facts.decided.get(job.name) || now() - facts.refusedAt < 2_000) return;
     const nodes = cluster.reconciler.control.nodes();
     // What runs on a node that was only just adopted was not said by this process.
     if (nodes.some(({ id = '', state }) => state === 'online' && !promised.has(id))) return;
     const states = new Map(nodes.map((node) => [node.id ?? '', node.state]));
-    const holders = [...promised].filter(([, jobs]) =>
-      jobs.some((one) => one.instance === job.name && one.want === 'run' && one.copy !== job.copy),
-    );
+    // Copies from before a delete are nobody's any more.
+    const deleted = disk.durable?.tombstones[serviceOf(job.name)]?.copy;
+    const isOther = ({ instance, want, copy }: Jobs[number]): boolean =>
+      instance === job.name && want === 'run' && copy !== job.copy && (!deleted || compareCopyIds(copy, deleted) > 0);
+    const holders = [...promised].filter(([, jobs]) => jobs.some(isOther));
     const held = holders.map(([id]) => states.get(id));
     const none = held.length > 0 && !held.includes('online');
     if (none && held.includes('suspect'))
@@ -106,12 +120,14 @@ export function createWireRules(deps: RuleDeps, disk: DiskRules): WireRules {
     witness.saw(`reconciler assigns ${jobs.length} jobs to ${nameOf(node)} at ${message.epoch}.${message.gen}`);
     const machine = facts.machines.get(node);
     for (const job of machine ? (lastJobs.get(node) ?? []) : []) {
-      if (!machine || job.want !== 'run' || !anchors.has(serviceOf(job.instance))) continue;
+      if (!machine || job.want !== 'run') continue;
       const next = jobs.find((one) => one.instance === job.instance && one.copy === job.copy);
       if (next?.want === 'run' || machine.wiped || facts.machines.has(`${node}.clone`)) continue;
       // What nobody can see counts for less than what is newer.
       if (facts.troubles.has(`engine of ${machine.name}`) || now() - machine.hurtAt < unseen) continue;
       if (machine.runtime.copies.get(`${job.instance}/${job.copy}`)?.state !== 'running') continue;
+      data.taken(machine, job);
+      if (!anchors.has(serviceOf(job.instance))) continue;
       if (!ranElsewhere(facts, job.instance, { machine: node, copy: job.copy }, now(), recently))
         witness.broken(
           'P1 I6 nothing is removed for no reason',

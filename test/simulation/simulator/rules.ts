@@ -1,11 +1,15 @@
 /** What must hold at every step, whatever happens: DESIGN's promises, and I1 to I12 of its reference on reliability. */
 import type { AgentEvent } from '../../../agent/ports.ts';
+import type { CopyKey } from '../../../agent/runtimes/runtime.ts';
 import type { Records } from '../../../reconciler/core/records.ts';
 import type { BusMessage } from '../../../schemas/ports.ts';
+import type { RunSpec } from '../../../schemas/spec.ts';
 import type { MemoryCluster } from '../../support/memory-cluster.ts';
 import type { Facts, Machine } from './facts.ts';
+import { createDataRules } from './rules-data.ts';
 import { createDiskRules } from './rules-disk.ts';
 import { createEngineRules } from './rules-engine.ts';
+import { createRunRules } from './rules-runs.ts';
 import { createViewRules } from './rules-view.ts';
 import { createWireRules } from './rules-wire.ts';
 import type { Witness } from './witness.ts';
@@ -30,6 +34,12 @@ export interface Rules {
   agentEvent(machine: Machine, event: AgentEvent): void;
   /** An engine is asked for a change. */
   begins(machine: Machine, kind: EngineCall, key: { readonly instance: string; readonly copy: string }): void;
+  /** An engine started a copy. */
+  started(machine: Machine, key: CopyKey, run: RunSpec): void;
+  /** A job came to its own end. */
+  ended(machine: Machine, key: CopyKey, code: number): void;
+  /** A process of the reconciler begins. */
+  begun(): void;
   /** These records are on disk, as far as whoever saved them knows. */
   saved(records: Records): void;
   /** Now and then: compares what the reconciler shows with what is. */
@@ -40,19 +50,36 @@ export type EngineCall = 'create' | 'start' | 'stop' | 'remove';
 
 export function createRules(deps: RuleDeps): Rules {
   const disk = createDiskRules(deps);
-  const wire = createWireRules(deps, disk);
+  const runs = createRunRules(deps, disk);
+  const data = createDataRules(deps);
+  const wire = createWireRules(deps, { disk, runs, data });
   const engine = createEngineRules(deps);
   const view = createViewRules(deps, wire);
   return {
     published: wire.published,
-    heard: view.heard,
+    heard(message) {
+      view.heard(message);
+      runs.heard(message);
+    },
     reported: wire.reported,
     agentEvent(machine, event) {
       deps.witness.saw(textOf(machine, event), { quiet: true });
       engine.agentEvent(machine, event);
     },
-    begins: engine.begins,
-    saved: disk.saved,
+    begins(machine, kind, key) {
+      engine.begins(machine, kind, key);
+      runs.begins(machine, kind, key);
+    },
+    started(machine, key, run) {
+      runs.started(machine, key);
+      data.started(machine, key, run);
+    },
+    ended: runs.ended,
+    begun: runs.begun,
+    saved(records) {
+      disk.saved(records);
+      runs.saved(records);
+    },
     look: view.look,
   };
 }

@@ -19,6 +19,7 @@ import type { FakeRuntime } from '../../support/fake-runtime.ts';
 import type { Wiring } from '../../support/memory-cluster.ts';
 import { createMemoryKeys } from '../../support/memory-keys.ts';
 import type { VirtualClock } from '../../support/virtual-clock.ts';
+import { type Bodies, createBodies } from './bodies.ts';
 import type { Bug } from './bugs.ts';
 import type { Dice } from './dice.ts';
 import { createSimDisk, type Life, type SimDisk } from './disk.ts';
@@ -46,6 +47,7 @@ export interface Wires {
   readonly wiring: Wiring;
   /** Of the reconciler's machine. */
   readonly disk: SimDisk;
+  readonly bodies: Bodies;
   /** Until this is set everything is at once and nothing fails. */
   rough: boolean;
 }
@@ -80,6 +82,7 @@ export function createWires(deps: WiringDeps): Wires {
     const life: MortalLife = { alive: true, countdown: undefined };
     facts.brain = { life, startedAt: clock.now().mono };
     facts.heard.clear();
+    rules.begun();
     facts.connectedAt = undefined;
     const onDisk = lifeOnDisk(life, () => deps.died(undefined));
     const store = createRecordsStore({ folder: '/records', fs: disk.fs(onDisk) });
@@ -188,8 +191,10 @@ export function createWires(deps: WiringDeps): Wires {
     },
   });
 
+  const bodies = createBodies({ clock, dice, facts, witness, rules, isRough: () => wires.rough });
   const wires: Wires = {
     disk,
+    bodies,
     rough: false,
     wiring: {
       clock,
@@ -200,7 +205,7 @@ export function createWires(deps: WiringDeps): Wires {
       },
       reconciler: wireReconciler,
       agent: wireAgent,
-      engine: () => {
+      engine: (tag) => {
         const time =
           (...times: readonly number[]) =>
           (): number =>
@@ -208,6 +213,10 @@ export function createWires(deps: WiringDeps): Wires {
         return {
           endedLag: 20,
           goesOn: () => dice.chance(0.7),
+          onStarted(key, run) {
+            const machine = facts.machines.get(tag);
+            if (machine) bodies.started(machine, key, run);
+          },
           delays: {
             list: time(0, 1, 1, 200, 3_000),
             prepare: time(0, 100, 5_000, 20_000),

@@ -1,4 +1,5 @@
 /** What people do to a simulated cluster while things happen to it. */
+import { extras, left, updated } from './extras.ts';
 import type { Happening, World } from './faults.ts';
 import { fullName } from './names.ts';
 import type { Wish } from './person.ts';
@@ -13,7 +14,12 @@ export const everywhere: Wish = { replicas: 'every', code: 'oakctl/test:1' };
 /** Never twice at once, on a lease. */
 export const exclusive: Wish = { replicas: 1, code: 'oakctl/test:1', more: { exclusive: true } };
 /** Services of git that nobody changes. */
-export const fixed: ReadonlySet<string> = new Set([...Object.keys(steady), 'each', 'solo']);
+export const fixed: ReadonlySet<string> = new Set([...Object.keys(steady), 'each', 'solo', 'after', 'tick']);
+/** Those of which people want more or less than was written at first. */
+const isFree = (name: string): boolean => !fixed.has(name) && !left.has(name);
+
+/** Nobody moves these: they stay where they are, have no other place, or would be done twice. */
+const unmoved: ReadonlySet<string> = new Set(['anchor', 'each', 'once'].map((name) => fullName('git', name)));
 
 /** `number`: of the service, for a port of its own. */
 function anyWish({ dice }: World, number: number): Wish {
@@ -22,10 +28,11 @@ function anyWish({ dice }: World, number: number): Wish {
   const port = hasPort ? { port: `${8_000 + number}:80` } : {};
   const update = { settle: '1s', timeout: '60s', ...(order && { strategy: order }) };
   const bad = dice.chance(0.08);
+  const isChecked = dice.chance(0.3);
   return {
     replicas: 1 + dice.below(hasPort ? 2 : 4),
     code: bad ? 'oakctl/test:bad' : dice.pick(images),
-    more: { update, ...port },
+    more: { update, ...port, ...(isChecked && { healthcheck: { command: ['true'] } }) },
   };
 }
 
@@ -42,9 +49,22 @@ export const wishes: readonly Happening[] = [
     },
   },
   {
+    weight: 4,
+    run({ person, dice }) {
+      const names = [...updated].filter((name) => person.git.has(name));
+      if (names.length === 0) return undefined;
+      const name = dice.pick(names);
+      const wish = extras.flatMap((group) => group[name] ?? [])[0] as Wish;
+      const code = dice.pick([...images, ...images, 'oakctl/test:bad', 'oakctl/test:sick']);
+      person.git.set(name, { ...wish, code });
+      person.push();
+      return `push ${name} as ${code}`;
+    },
+  },
+  {
     weight: 2,
     run({ person, dice }) {
-      const names = [...person.git.keys()].filter((name) => !fixed.has(name));
+      const names = [...person.git.keys()].filter(isFree);
       if (names.length === 0) return undefined;
       const name = dice.pick(names);
       person.git.delete(name);
@@ -82,7 +102,7 @@ export const wishes: readonly Happening[] = [
   {
     weight: 1,
     run({ person, dice }) {
-      const names = [...person.git.keys()].filter((name) => !fixed.has(name));
+      const names = [...person.git.keys()].filter(isFree);
       if (names.length === 0) return undefined;
       const name = fullName('git', dice.pick(names));
       const replicas = dice.below(5);
@@ -94,13 +114,13 @@ export const wishes: readonly Happening[] = [
     weight: 1,
     run({ person, dice, facts, cluster }) {
       if (!facts.isReady) return undefined;
-      const movable = cluster.reconciler.control
-        .instances()
-        .filter(({ service }) => !service.startsWith('git.default.anchor') && !service.startsWith('git.default.each'));
+      const movable = cluster.reconciler.control.instances().filter(({ service }) => !unmoved.has(service));
       if (movable.length === 0) return undefined;
       const { name } = dice.pick(movable);
       const to = dice.pick(cluster.nodes);
-      person.tell(`move ${name}`, (control) => control.move(name, to.id, actor, { for: 60_000 }));
+      const acceptEmptyVolume = dice.chance(0.3);
+      if (acceptEmptyVolume) facts.given.add(name);
+      person.tell(`move ${name}`, (control) => control.move(name, to.id, actor, { for: 60_000, acceptEmptyVolume }));
       return `move ${name} to ${to.name}`;
     },
   },

@@ -39,6 +39,7 @@ function reported({ want = 'run', run = container('web:1'), found, memory, step,
 
 const failure = { problem: problem('IMAGE_PULL_FAILED', 'no route'), attempts: 1 };
 const once = container('job:1', { one_shot: true });
+const ended = { value: 'completed', since: 1 as Mono } as const;
 
 describe('status', () => {
   test.each<[string, Situation, string, string?]>([
@@ -81,6 +82,7 @@ describe('status', () => {
       'stopping',
     ],
     ['engine silent', { engine: 'unknown' }, 'unknown', 'RUNTIME_UNAVAILABLE'],
+    ['engine silent, and it was done', { run: once, engine: 'unknown', memory: { status: ended } }, 'completed'],
     ['runtime not on this node', { engine: 'missing' }, 'failed', 'RUNTIME_UNAVAILABLE'],
   ])('%s', (_name, situation, status, code) => {
     const one = reported(situation);

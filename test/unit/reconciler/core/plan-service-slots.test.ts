@@ -217,6 +217,22 @@ describe('a one-shot service', () => {
     cluster.beat(50_000, 2, 3);
     expect(foldPlans(cluster.world, policy, at(50_000))).toMatchObject({ actions: [], holds: [], settled: 1 });
   });
+
+  it('that completed is done, also when its node was lost before its ledger was read', () => {
+    const cluster = aCluster();
+    cluster.join(1, 0);
+    apply(cluster.world, { kind: 'node', record: aNodeRecord(2) });
+    cluster.beat(0, 2);
+    const service = aService({ run: aRun('job:1', { one_shot: true }) });
+    const said = { instance: slot(0), digest: service.digest, want: 'run', status: 'completed', age: 0 };
+    cluster.report(2, 0, [{ ...said, copy: '0.4' } as never]);
+    cluster.want(wanted(service));
+    cluster.beat(50_000, 1);
+    expect(foldPlans(cluster.world, policy, at(50_000))).toMatchObject({ actions: [], holds: [], settled: 1 });
+    // Deployed anew since, it runs again.
+    apply(cluster.world, { kind: 'tombstone', service: web, copy: '0.4' });
+    expect(foldPlans(cluster.world, policy, at(50_000)).actions).toMatchObject([{ kind: 'start' }]);
+  });
 });
 
 describe('before everything is known', () => {

@@ -88,9 +88,17 @@ describe('a run of two instances', () => {
     });
   });
 
+  it('has come to its end where a node said so that was lost before its ledger was read', () => {
+    const cluster = running();
+    const copy = { service: 'a', slot: 0, instance: 'i', copy: '9.1', node: 'gone' };
+    const [first] = wantedSlots(cluster.world, desired);
+    const sight = progressOf(first ? [first] : [], { seen: [], unread: [], ended: [copy] }, at(0));
+    expect(sight).toMatchObject({ progress: { is: 'ended', result: { outcome: 'completed', exit_code: 0 } } });
+  });
+
   it('without a copy it has no place, and without instances it is over', () => {
     const cluster = running();
-    const none = { seen: [], unread: [] };
+    const none = { seen: [], unread: [], ended: [] };
     expect(progressOf(wantedSlots(cluster.world, desired), none, at(0)).progress.is).toBe('unplaced');
     expect(progressOf([], none, at(0)).progress).toMatchObject({ is: 'ended', result: { outcome: 'stopped' } });
   });

@@ -1,0 +1,81 @@
+/** What runs in the containers of a simulated world: some get well after a while, jobs come to their end. */
+import type { ActualCopy, CopyKey } from '../../../agent/runtimes/runtime.ts';
+import type { RunSpec } from '../../../schemas/spec.ts';
+import type { VirtualClock } from '../../support/virtual-clock.ts';
+import type { Dice } from './dice.ts';
+import { type Facts, type Machine, noteRan, noteWell } from './facts.ts';
+import type { Rules } from './rules.ts';
+import type { Witness } from './witness.ts';
+
+export interface Bodies {
+  /** An engine started it. */
+  started(machine: Machine, key: CopyKey, run: RunSpec): void;
+  /** It ends by itself. */
+  end(machine: Machine, copy: ActualCopy, code: number): void;
+  /** It is not well for so many ms. */
+  ail(machine: Machine, copy: ActualCopy, ms: number): void;
+}
+
+export interface BodiesDeps {
+  readonly clock: VirtualClock;
+  readonly dice: Dice;
+  readonly facts: Facts;
+  readonly witness: Witness;
+  readonly rules: Pick<Rules, 'started' | 'ended'>;
+  /** False: everything is well soon, and succeeds. */
+  readonly isRough: () => boolean;
+}
+
+export function createBodies({ clock, dice, facts, witness, rules, isRough }: BodiesDeps): Bodies {
+  /** Starts and ends so far, of each. */
+  const lives = new Map<string, number>();
+  const now = (): number => clock.now().mono;
+  const keyOf = (machine: Machine, { instance, copy }: CopyKey): string => `${machine.tag} ${instance}/${copy}`;
+  const turn = (machine: Machine, key: CopyKey): number => {
+    const next = (lives.get(keyOf(machine, key)) ?? 0) + 1;
+    lives.set(keyOf(machine, key), next);
+    return next;
+  };
+  /** Later, if it still runs without having been started again. */
+  const later = (machine: Machine, key: CopyKey, ms: number, run: (copy: ActualCopy) => void): void => {
+    const life = lives.get(keyOf(machine, key));
+    clock.after(ms, () => {
+      const copy = machine.runtime.copies.get(`${key.instance}/${key.copy}`);
+      if (copy?.state === 'running' && lives.get(keyOf(machine, key)) === life) run(copy);
+    });
+  };
+  const feel = (machine: Machine, copy: ActualCopy, health: 'healthy' | 'unhealthy'): void => {
+    witness.saw(`${machine.name}: ${copy.instance}/${copy.copy} is ${health}`);
+    noteWell(facts, machine.tag, copy.instance, copy.copy, now());
+    machine.runtime.health(copy, health);
+  };
+  const bodies: Bodies = {
+    started(machine, key, run) {
+      turn(machine, key);
+      rules.started(machine, key, run);
+      const isSick = run.code.endsWith(':sick');
+      if (run.healthcheck)
+        later(machine, key, isRough() ? dice.pick([100, 2_000, 9_000]) : 500, (copy) =>
+          feel(machine, copy, isSick ? 'unhealthy' : 'healthy'),
+        );
+      if (run.one_shot) {
+        const code = isRough() && dice.chance(0.1) ? 1 : 0;
+        later(machine, key, isRough() ? dice.pick([100, 3_000, 30_000, 90_000]) : 1_000, (copy) =>
+          bodies.end(machine, copy, code),
+        );
+      }
+    },
+    end(machine, copy, code) {
+      witness.saw(`${machine.name}: ${copy.instance}/${copy.copy} ends with ${code}`);
+      turn(machine, copy);
+      noteRan(facts, machine.tag, copy.instance, copy.copy, now());
+      if (machine.runtime.runOf(copy)?.one_shot) rules.ended(machine, copy, code);
+      machine.runtime.exit(copy, code);
+    },
+    ail(machine, copy, ms) {
+      feel(machine, copy, 'unhealthy');
+      later(machine, copy, ms, (found) => feel(machine, found, 'healthy'));
+    },
+  };
+  return bodies;
+}

@@ -1,0 +1,125 @@
+/** Jobs: what is done is not done again, a due time has one run, one run at a time, and who depends on a job waits for it. */
+import type { CopyKey } from '../../../agent/runtimes/runtime.ts';
+import type { Records } from '../../../reconciler/core/records.ts';
+import type { ControlMessage, InstancesMessage } from '../../../schemas/messages.ts';
+import { compareCopyIds } from '../../../schemas/names.ts';
+import type { BusMessage } from '../../../schemas/ports.ts';
+import type { Machine } from './facts.ts';
+import { fullName, serviceOf } from './names.ts';
+import type { EngineCall, RuleDeps } from './rules.ts';
+import type { DiskRules } from './rules-disk.ts';
+
+export interface RunRules {
+  /** An engine is asked. */
+  begins(machine: Machine, kind: EngineCall, key: CopyKey): void;
+  /** An engine started it. */
+  started(machine: Machine, key: CopyKey): void;
+  /** It came to its own end. */
+  ended(machine: Machine, key: CopyKey, code: number): void;
+  /** The reconciler gets a message. */
+  heard(message: BusMessage): void;
+  /** The reconciler sends a control. */
+  controls(message: ControlMessage): void;
+  /** Does it come to its own end? */
+  isJob(instance: string): boolean;
+  saved(records: Records): void;
+  /** A process of the reconciler begins: it knows nothing of what another one heard. */
+  begun(): void;
+}
+
+const tick = fullName('git', 'tick');
+const once = fullName('git', 'once');
+const after = fullName('git', 'after');
+/** ms for which a copy has run when everybody who can hear of it has. */
+const known = 20_000;
+/** ms after trouble with a machine in which what runs there may be news to others. */
+const blind = 90_000;
+
+export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<DiskRules, 'durable'>): RunRules {
+  /** `<machine> <instance>/<copy>` of what completed, and when each copy was started. */
+  const completed = new Set<string>();
+  const since = new Map<string, number>();
+  let isOnceDone = false;
+  /** Instance -> copies that the reconciler knows to be done. */
+  let done = new Map<string, Map<string, string>>();
+  let lastRun: { readonly due: number; readonly after: string; readonly setBacks: number } | undefined;
+
+  const keyOf = (machine: Machine, { instance, copy }: CopyKey): string => `${machine.tag} ${instance}/${copy}`;
+
+  /** Another machine that everybody can hear, where a copy of it has been running for a while. */
+  const runsElsewhere = (instance: string): string | undefined => {
+    if (facts.troubles.has('network') || facts.connectedAt === undefined) return undefined;
+    for (const machine of facts.machines.values()) {
+      const isHeard = machine.life.alive && !machine.isCut && now() - machine.hurtAt > blind;
+      if (!isHeard || facts.troubles.has(`engine of ${machine.name}`)) continue;
+      for (const copy of machine.runtime.copies.values()) {
+        const age = now() - (since.get(keyOf(machine, copy)) ?? now());
+        if (copy.instance === instance && copy.state === 'running' && age > known) return machine.name;
+      }
+    }
+    return undefined;
+  };
+  /** What the reconciler knows to be done by this version (of a schedule: in this run). */
+  const doneBefore = ({ job }: ControlMessage): string | undefined => {
+    const run = disk.durable?.schedules[tick]?.current;
+    for (const [copy, digest] of done.get(job.name) ?? []) {
+      const isSame = serviceOf(job.name) === tick ? run && compareCopyIds(copy, run.after) > 0 : digest === job.digest;
+      if (isSame) return copy;
+    }
+    return undefined;
+  };
+
+  return {
+    begins(machine, kind, key) {
+      // What is removed with a ledger that was late on disk may be told again by who has heard only of the one before.
+      if (kind === 'remove' && now() - machine.hurtAt <= blind) completed.delete(keyOf(machine, key));
+      if (kind === 'start' && completed.has(keyOf(machine, key)))
+        witness.broken('J1 what is done is not done again', `${machine.name} starts ${key.instance}/${key.copy}`);
+    },
+    started(machine, key) {
+      since.set(keyOf(machine, key), now());
+      if (serviceOf(key.instance) === after && !isOnceDone)
+        witness.broken('J4 who depends waits', `${key.instance}/${key.copy} starts before ${once} was done`);
+    },
+    ended(machine, key, code) {
+      if (code !== 0) return;
+      completed.add(keyOf(machine, key));
+      facts.done.add(`${key.instance}/${key.copy}`);
+      if (serviceOf(key.instance) === once) isOnceDone = true;
+    },
+    heard({ topic, payload }) {
+      if (!topic.includes('/instances/') || !payload.includes('"completed"')) return;
+      const { copies } = JSON.parse(payload) as InstancesMessage;
+      for (const { instance, copy, digest, status } of copies) {
+        if (status !== 'completed') continue;
+        const ofInstance = done.get(instance) ?? new Map<string, string>();
+        done.set(instance, ofInstance.set(copy, digest));
+      }
+    },
+    controls(message) {
+      const { command, job } = message;
+      const service = serviceOf(job.name);
+      if (service !== tick && service !== once) return;
+      if (command !== 'deploy') return void done.get(job.name)?.delete(job.copy);
+      if (job.copy !== `${message.epoch}.${message.gen}` || job.want !== 'run') return;
+      const before = doneBefore(message);
+      if (before !== undefined)
+        witness.broken('J1 what is done is not done again', `${job.name} gets ${job.copy}, ${before} has completed`);
+      const other = service === tick ? runsElsewhere(job.name) : undefined;
+      if (other !== undefined)
+        witness.broken('J3 one run at a time', `${job.name} gets ${job.copy}, one runs on ${other}`);
+    },
+    isJob: (instance) => serviceOf(instance) === tick,
+    saved({ schedules }) {
+      const run = schedules[tick]?.current;
+      if (!run || run.cause === 'asked' || run.after === lastRun?.after) return;
+      const { setBacks } = facts;
+      if (lastRun && lastRun.setBacks === setBacks && run.due <= lastRun.due)
+        witness.broken('J2 a due time has one run', `the one due at ${run.due} follows that of ${lastRun.due}`);
+      lastRun = { due: run.due, after: run.after, setBacks };
+    },
+    begun() {
+      done = new Map();
+    },
+  };
+}
