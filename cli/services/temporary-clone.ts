@@ -57,7 +57,7 @@ async function clone(source: SourceView, root: string, signal: AbortSignal): Pro
 /** Whoever answers as a reconciler names the URL: it must not be one that makes git run something. */
 function requireUrl(url: string): void {
   const isPlain = isAbsolute(url) || /^(https|ssh|file):\/\/[^-]/.test(url) || /^[\w.-]+@[\w.-]+:[^-]/.test(url);
-  if (isPlain && !url.includes('::') && !/\p{Cc}/u.test(url)) return;
+  if (isPlain && !/\p{Cc}/u.test(url)) return;
   throw new ProblemError(problem('REFUSED', `the URL of the source is none that is cloned: ${JSON.stringify(url)}`));
 }
 

@@ -21,10 +21,12 @@ export async function writeDocuments(documents: readonly DocumentText[], reposit
     const inside = relative(root, await realpath(file).catch(() => resolve('/', file)));
     const isInside = file !== 'stdin' && !inside.startsWith('..');
     const target = isInside ? inside : await placeOf(document, repository);
+    const isNew = (await textAt(join(root, target))) === undefined;
     if (!isInside) await put(root, target, document.text);
     files.push(target);
     for (const [from, content] of Object.entries(taken)) {
       const place = referencedPath(from, target);
+      if (isNew) await requireFree(root, place, content);
       if (!isInside) await put(root, place, content);
       files.push(place);
     }
@@ -54,7 +56,7 @@ async function placeOf(document: DocumentText, repository: Repository): Promise<
   const name =
     document.file === 'stdin' ? `${services[0]?.name.split('.')[0] ?? 'application'}.yaml` : basename(document.file);
   const target = posix.join(own, name);
-  const there = await readFile(join(repository.copy.root, target), 'utf8').catch(() => undefined);
+  const there = await textAt(join(repository.copy.root, target));
   if (there === undefined || there === document.text) return target;
   const hint = 'give yours another name, or change that one in a working copy';
   throw new ProblemError(
@@ -71,6 +73,18 @@ interface Said {
 function servicesOf({ file, text, files }: DocumentText): readonly Said[] {
   const { services } = parseDescriptor(text, file, files ? { files } : {});
   return services.map(({ spec, line }) => ({ name: spec.name, line }));
+}
+
+/** REFUSED for a file that is there and says something else: what is new must not change what others take in. */
+async function requireFree(root: string, file: string, content: string): Promise<void> {
+  const there = await textAt(join(root, file));
+  if (there === undefined || there === content) return;
+  const hint = 'give yours another path, or change that one in a working copy';
+  throw new ProblemError(problem('REFUSED', 'the repository has another file there', { file, hint }));
+}
+
+async function textAt(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined);
 }
 
 /** Writes below the root, and never through a link that leads out of it. */

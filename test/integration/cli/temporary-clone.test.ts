@@ -92,6 +92,19 @@ describe('deploy --commit without a working copy', () => {
     );
   });
 
+  it('brings along what it takes in, over no file that others may take in', async () => {
+    const text = `${shop('nginx:1')}        files: [{ path: /etc/site.conf, from: web/site.conf }]\n`;
+    const document = { file: 'stdin', text, files: { 'web/site.conf': 'ours' } };
+    const options = { status: { cluster: 'edge', sources: [source()] }, author };
+    await other.push({ 'web/site.conf': 'theirs' });
+    await expect(commitDocuments([document], options, never)).rejects.toMatchObject(refusal({ file: 'web/site.conf' }));
+    await other.push({ 'web/site.conf': undefined });
+    expect(await commitDocuments([document], options, never)).toMatchObject({ files: ['shop.yaml', 'web/site.conf'] });
+    const again = { ...document, files: { 'web/site.conf': 'ours, and newer' } };
+    expect(await commitDocuments([again], options, never)).toMatchObject({ changed: true });
+    expect(await atRemote('web/site.conf')).toBe('ours, and newer');
+  });
+
   it('writes through no link of the repository', async () => {
     const outside = await mkdtemp('/tmp/oakctl-outside-');
     await mkdir(join(other.folder, 'clusters/edge'), { recursive: true });
