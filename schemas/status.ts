@@ -48,6 +48,7 @@ export const holdCodes = {
   DEPENDENCY_WAITING: 'a service that it depends on is not healthy yet',
   VOLUME_ON_LOST_NODE: 'the data of the instance is on a node that is lost or gone',
   PLACEMENT_CHANGED: 'the copy runs on a node that does not fit what the descriptor asks for now',
+  VOLUME_ELSEWHERE: 'the data of the instance is on another node than the one that it belongs to now',
   LEASE_WAITING: 'the service is exclusive, and another copy of it may still run',
   // life of a copy
   SILENT_NODE: 'the copy is on a silent node that is not lost yet',

@@ -9,8 +9,8 @@ import type { RunSpec } from '../../schemas/spec.ts';
 import { withVariables } from '../../schemas/variables.ts';
 import type { ActualCopy } from './copy.ts';
 import { type Actual, type Member, membersOf } from './members.ts';
-import { imageKey, keyText, type Memory } from './memory.ts';
-import { endingOf } from './restart.ts';
+import { blankMemory, imageKey, keyText, type Memory } from './memory.ts';
+import { endingOf, runsOnce } from './restart.ts';
 import type { Step } from './step.ts';
 
 /** Steps under way at once, on the whole node. */
@@ -122,8 +122,9 @@ function forward(member: Member, blocked: boolean, memory: Memory, now: Now): St
 
 function isStartable(found: ActualCopy, run: RunSpec, memory: Memory): boolean {
   if (found.state !== 'exited') return found.state === 'created';
+  const { stopAsked, outOfReach } = memory.copies.get(keyText(found)) ?? blankMemory;
   // What we stopped ourselves did not end by itself, whatever its exit code says.
-  if (memory.copies.get(keyText(found))?.stopAsked) return true;
+  if (stopAsked) return !(outOfReach && runsOnce(run));
   return endingOf(run, found.exitCode) === 'restart';
 }
 
@@ -131,7 +132,8 @@ function isStartable(found: ActualCopy, run: RunSpec, memory: Memory): boolean {
 function endOf(member: Member, memory: Memory): Step {
   const grace = member.run?.stop_grace ?? memory.copies.get(keyText(member))?.grace ?? defaultGrace;
   if (grace === 0 && !member.job) return { kind: 'remove', ...aimOf(member), force: true };
-  return { kind: 'stop', ...aimOf(member), grace };
+  const outOfReach = member.job?.want === 'run' && !isWrong(member);
+  return { kind: 'stop', ...aimOf(member), grace, ...(outOfReach && { outOfReach }) };
 }
 
 function aimOf({ instance, copy, runtime }: Member): Pick<Member, 'instance' | 'copy' | 'runtime'> {

@@ -23,6 +23,8 @@ export interface CopyMemory {
   readonly runningSince?: Mono;
   /** We stopped it, or are about to: its end is no crash, and says nothing about its success. */
   readonly stopAsked?: true;
+  /** It was stopped for lack of contact, and did not start since. */
+  readonly outOfReach?: true;
   readonly lastExit?: number;
   /** Status last reported, and when it was reached. */
   readonly status?: { readonly value: CopyStatus; readonly since: Mono };
@@ -80,7 +82,9 @@ export function lostSight({ runningSince: _since, ...rest }: CopyMemory): CopyMe
 
 /** A step is about to be carried out. */
 export function stepBegins(memory: CopyMemory, step: Step): CopyMemory {
-  return step.kind === 'stop' || step.kind === 'remove' ? { ...memory, stopAsked: true } : memory;
+  if (step.kind !== 'stop' && step.kind !== 'remove') return memory;
+  const outOfReach = step.kind === 'stop' && step.outOfReach;
+  return { ...memory, stopAsked: true, ...(outOfReach && { outOfReach }) };
 }
 
 /** A step succeeded. A failure is forgotten once it got further: a copy that cannot be created does not pull in a circle. */
@@ -90,7 +94,8 @@ export function stepDone(memory: CopyMemory, step: Step, now: Mono): CopyMemory 
   if (step.kind === 'create') return { ...memory, crashes: 0 };
   if (step.kind !== 'start') return stopAsked ? { ...rest, stopAsked } : rest;
   const again = memory.crashes > 0 && !stopAsked ? 1 : 0;
-  return { ...rest, restarts: memory.restarts + again, runningSince: now };
+  const { outOfReach: _stopped, ...started } = rest;
+  return { ...started, restarts: memory.restarts + again, runningSince: now };
 }
 
 /** A step failed: the next try waits for its back-off. */
@@ -100,7 +105,7 @@ export function stepFailed(memory: CopyMemory, problem: Problem, now: Mono, jitt
 }
 
 /** What is wanted of the copy changed: old failures do not delay the new wish. */
-export function forgiven({ notBefore: _notBefore, failure: _failure, ...rest }: CopyMemory): CopyMemory {
+export function forgiven({ notBefore: _wait, failure: _failure, outOfReach: _stop, ...rest }: CopyMemory): CopyMemory {
   return { ...rest, crashes: 0 };
 }
 

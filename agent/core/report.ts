@@ -6,7 +6,7 @@ import type { CopyStatus } from '../../schemas/status.ts';
 import type { ActualCopy } from './copy.ts';
 import { type Actual, type Member, membersOf } from './members.ts';
 import { blankMemory, type CopyMemory, keyText, type Memory } from './memory.ts';
-import { crashLoopFrom, endingOf } from './restart.ts';
+import { crashLoopFrom, endingOf, runsOnce } from './restart.ts';
 import type { Step } from './step.ts';
 
 type Reason = NonNullable<CopyReport['reason']>;
@@ -72,6 +72,7 @@ export function judge(member: Member, copy: CopyMemory, step: Step | undefined, 
   if (step?.kind === 'prepare') return { status: 'pulling', ...reasonOf(copy) };
   if (!member.job)
     return member.ahead && member.found ? running(member.found) : { status: 'stopping', ...reasonOf(copy) };
+  if (isInterrupted(member, copy)) return { status: 'failed', reason: interrupted };
   const isReady = member.found?.digest === member.job.digest && member.found.state !== 'running';
   if (limited && isReady && step?.kind !== 'start') return { status: 'prepared', reason: limited };
   if (member.job.want === 'run') return wantedRunning(member, copy, step);
@@ -80,6 +81,16 @@ export function judge(member: Member, copy: CopyMemory, step: Step | undefined, 
   if (member.job.want === 'stopped') return { status: 'stopped' };
   return member.found ? { status: 'prepared' } : { status: copy.failure ? 'failed' : 'waiting', ...reasonOf(copy) };
 }
+
+/** Stopped in the middle for lack of contact, and it runs only once. */
+function isInterrupted({ job, run, found }: Member, { outOfReach }: CopyMemory): boolean {
+  return outOfReach === true && job?.want === 'run' && found?.state === 'exited' && run !== undefined && runsOnce(run);
+}
+
+const interrupted: Reason = {
+  code: 'OUT_OF_REACH',
+  message: 'it was stopped for lack of contact with the reconciler; it runs once, and is not started again',
+};
 
 function lackOf({ job }: Member): Reason {
   return job?.away?.exclusive

@@ -37,3 +37,8 @@ export function endingOf(run: RunSpec, exitCode: number | undefined): Ending {
   if (exitCode === 0) return run.one_shot || policy !== 'always' ? 'completed' : 'restart';
   return policy === 'never' ? 'ended' : 'restart';
 }
+
+/** It runs once: what was stopped in the middle does not begin again by itself, whatever stopped it. */
+export function runsOnce(run: RunSpec): boolean {
+  return run.one_shot === true && restartPolicy(run) === 'never';
+}

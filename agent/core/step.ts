@@ -17,7 +17,8 @@ export type Step =
   | ({ readonly kind: 'prepare' } & BuildingAim)
   | ({ readonly kind: 'create' } & BuildingAim)
   | ({ readonly kind: 'start' } & BuildingAim)
-  | ({ readonly kind: 'stop'; readonly grace: number } & Aim)
+  /** `outOfReach`: it is wanted, and stops for lack of contact. */
+  | ({ readonly kind: 'stop'; readonly grace: number; readonly outOfReach?: true } & Aim)
   /** `force`: it runs, and its end is in it. */
   | ({ readonly kind: 'remove'; readonly force?: true } & Aim);
 

@@ -27,7 +27,7 @@ import { massLoss } from './signs.ts';
 import { placeMissing, placeUpdate, targetOfMissing } from './start.ts';
 import { deadlineOf } from './timeout.ts';
 import { unfitHold } from './unfit.ts';
-import { atHome, lostHome, lostHomeHold } from './volumes.ts';
+import { atHome, elsewhereHold, lostHome, lostHomeHold } from './volumes.ts';
 
 export interface SlotsContext {
   readonly view: View;
@@ -66,7 +66,11 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   const placer = createPlacer(view, name, policy, now);
   const inBucket = (...buckets: readonly Bucket[]): SlotState[] =>
     filed.flatMap(({ bucket, slot }) => (buckets.includes(bucket) ? [slot] : []));
-  const missing = inBucket('lost', 'missing').map((slot) => ({ slot, part: startMissing(context, slot, placer) }));
+  const elsewhere = (slot: SlotState): Hold | undefined => elsewhereHold(view, desired, slot, context.target.run);
+  const missing = inBucket('lost', 'missing').map((slot) => {
+    const hold = elsewhere(slot);
+    return { slot, part: hold ? { actions: [], holds: [hold] } : startMissing(context, slot, placer) };
+  });
   const nowhere = missing.filter(({ part }) => part.actions.length === 0).map(({ slot }) => slot.slot);
 
   const slots = filed.map(({ slot }) => slot);
@@ -78,7 +82,9 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   // Prepared, and waiting for others to serve: such a turn must not keep those others from theirs.
   const queued = updating.filter(({ holds }) => holds.some(({ code }) => code === 'UPDATE_QUEUED'));
   const turns = { taken: updating.length, queued: queued.length };
-  const updates = updateNext(context, inBucket('outdated'), turns, placer);
+  const outdated = inBucket('outdated').map((slot) => ({ slot, hold: elsewhere(slot) }));
+  const movable = outdated.flatMap(({ slot, hold }) => (hold ? [] : [slot]));
+  const updates = updateNext(context, movable, turns, placer);
 
   const unfit = inBucket('settled', 'relieved').flatMap((slot) => unfitHold(view, desired, slot) ?? []);
 
@@ -87,7 +93,7 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   const excused = missing.filter(({ part }) => part.excused).length;
   return {
     actions: all.flatMap((part) => part.actions),
-    holds: [...all.flatMap((part) => part.holds), ...unfit],
+    holds: [...all.flatMap((part) => part.holds), ...outdated.flatMap(({ hold }) => hold ?? []), ...unfit],
     settled,
     open: filed.length - settled - excused,
     noticed: decisions.flatMap(({ noticed }) => noticed ?? []),

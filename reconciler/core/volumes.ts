@@ -3,7 +3,7 @@ import type { InstanceName, NodeId } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
-import type { Policy, View } from './model.ts';
+import type { Desired, Policy, View } from './model.ts';
 import { presenceOf } from './presence.ts';
 import type { WantedSlot } from './slots.ts';
 
@@ -38,5 +38,29 @@ export function lostHomeHold(instance: InstanceName, where: string): Hold {
     subject: instance,
     message: `its data is on ${where}; it waits for its return`,
     hint: `to start it elsewhere with empty volumes: oakctl move ${instance} --to <node> --accept-empty-volume`,
+  };
+}
+
+/**
+ * `replicas: every` gives numbers to nodes, and a number may have data elsewhere from before: it would start empty. Undefined: it
+ * has none, or may.
+ */
+export function elsewhereHold(
+  { homes, nodes }: Pick<View, 'homes' | 'nodes'>,
+  { spec }: Pick<Desired, 'spec'>,
+  { instance, bound }: WantedSlot,
+  run: RunSpec,
+): Hold | undefined {
+  const home = homes.get(instance);
+  if (spec.replicas !== 'every' || home === undefined || home === bound) return undefined;
+  if (!hasVolumes(run) || spec.placement.portable) return undefined;
+  const [there, here] = [home, bound ?? ''].map(
+    (id) => nodes.get(id)?.record.name ?? `a node that was removed (${id})`,
+  );
+  return {
+    code: 'VOLUME_ELSEWHERE',
+    subject: instance,
+    message: `its data is on ${there}, and by \`replicas: every\` it belongs to ${here}, where it would start empty`,
+    hint: 'write a number of replicas again, or `portable: true` for each volume: then it starts empty, and the data stays',
   };
 }

@@ -45,6 +45,28 @@ describe('on_disconnect', () => {
     expect(instancesOf('web')).toEqual(before);
   });
 
+  it.each([false, true])(
+    'stop_after: a job that runs once does not begin again on contact (agent restarted: %s)',
+    async (restarted) => {
+      const home = await begin({ one_shot: true, on_disconnect: { stop_after: '20s', replace_after: 'never' } });
+      cluster.broker.cut(home.id);
+      await cluster.clock.advance(60_000);
+      expect(instancesOf('web')).toEqual([]);
+      if (restarted) {
+        home.kill();
+        await home.start();
+      }
+      cluster.broker.heal(home.id);
+      await cluster.clock.advance(30_000);
+      expect(home.runtime.calls.filter((call) => call.startsWith('start '))).toHaveLength(1);
+      expect(holds()).toEqual(['COPY_FAILED']);
+      // By hand it runs again, as a new copy.
+      await cluster.reconciler.control.restart('shop.default.web.default', undefined, 'ann');
+      await settled('web');
+      expect(instancesOf('web')).toHaveLength(1);
+    },
+  );
+
   it('stop_after: time goes on over restarts of the agent and of the machine', async () => {
     const home = await begin({ on_disconnect: { stop_after: '60s', replace_after: 'never' } });
     const before = instancesOf('web');

@@ -45,6 +45,31 @@ describe('a volume', () => {
     expect(hold()).toBeUndefined();
   });
 
+  it('whose number becomes that of another node by `replicas: every` stays where it is, until it may start empty', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy({ constraints: [{ type: 'direct', node: 'worker-3' }] });
+    await settled('db');
+    const before = instancesOf('db');
+    expect(homeOf().name).toBe('worker-3');
+    await deploy({ replicas: 'every' });
+    await cluster.clock.advance(60_000);
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    expect(instancesOf('db')).toEqual(expect.arrayContaining(before));
+    expect(instancesOf('db')).toHaveLength(3);
+    expect(cluster.reconciler.control.services()).toMatchObject([{ outcome: 'held' }]);
+    expect(cluster.reconciler.control.holds()).toMatchObject([
+      { code: 'VOLUME_ELSEWHERE', subject: first, message: expect.stringContaining('its data is on worker-3') },
+    ]);
+    await deploy({ replicas: 'every' }, { portable: true });
+    await settled('db');
+    expect(instancesOf('db').map((line) => line.split('/')[0])).toEqual([
+      `worker-1 ${first}`,
+      `worker-2 ${db}.instance.1`,
+      `worker-3 ${db}.instance.2`,
+    ]);
+  });
+
   it('updates where it is, old before new, and returns there after a delete', async () => {
     cluster = await createMemoryCluster({});
     await deploy();

@@ -37,6 +37,13 @@ describe.skipIf(!(await engineAnswers()))('verbs', () => {
     expect(await cluster.run('overrides', 'rm', 'nothing')).toMatchObject({ code: 1 });
   });
 
+  it('what no descriptor can say is not committed, and what says it instead is named', async () => {
+    const instead = expect.stringContaining(`oakctl scale ${web} 3 --commit`);
+    expect(await cluster.run('replicate', 'web.0', '--commit')).toMatchObject({ code: 4, stderr: instead });
+    expect(await cluster.run('move', 'web.0', '--to', 'worker-2', '--commit')).toMatchObject({ code: 4 });
+    expect(await running()).toHaveLength(2);
+  });
+
   it('restart replaces every container, and those only', async () => {
     const before = new Set((await running()).map(({ id }) => id));
     await cluster.oakctl('restart', 'web.1');
