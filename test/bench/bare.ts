@@ -21,19 +21,20 @@ interface Made {
 }
 
 /**
- * Containers on a bridge network of their own, as a cluster has one. `label` marks all of it. With several engines they take
- * turns, and are worked on at once.
+ * Containers on a bridge network of their own, as a cluster has one; with `sockets` on those of these engines, where they take
+ * turns, and are worked on at once. `label` marks all of it.
  */
 export async function createBareEngine(
   image: string,
   cmd: readonly string[],
   label: string,
-  sockets: readonly string[] = [usualSocket()],
+  sockets?: readonly string[],
 ): Promise<BareEngine> {
-  const apis = sockets.map((socket) => createEngineApi(socket, concurrency));
-  const network = `bench-${label}`;
+  const apis = (sockets ?? [usualSocket()]).map((socket) => createEngineApi(socket, concurrency));
+  const network = sockets ? 'bridge' : `bench-${label}`;
   const Labels = { 'oakctl.bench': label };
-  for (const api of apis) await api.call('POST', '/networks/create', { Name: network, Driver: 'bridge', Labels });
+  const own = sockets ? [] : apis;
+  for (const api of own) await api.call('POST', '/networks/create', { Name: network, Driver: 'bridge', Labels });
   let containers: readonly Made[] = [];
   let made = 0;
 
@@ -76,10 +77,8 @@ export async function createBareEngine(
     },
     close: async () => {
       await remove();
-      for (const api of apis) {
-        await api.call('DELETE', `/networks/${network}`);
-        api.close();
-      }
+      for (const api of own) await api.call('DELETE', `/networks/${network}`);
+      for (const api of apis) api.close();
     },
   };
 }
