@@ -13,6 +13,7 @@ import type { RuntimeSettings } from './runtimes/registry.ts';
 
 const closed = { additionalProperties: false } as const;
 const defaultBeat = 5_000;
+const stallRange = { shortest: 1_000, longest: 3_600_000 };
 const beatRange = { shortest: 100, longest: 600_000 };
 
 const AgentFile = Type.Object(
@@ -70,6 +71,9 @@ const AgentFile = Type.Object(
                     description:
                       'The network of containers: one of the cluster, made by the agent (default), or the default bridge of the engine.',
                   }),
+                ),
+                pull_stall: Type.Optional(
+                  durationSchema('How long nothing may come in the middle of a pull; default 60s'),
                 ),
               },
               closed,
@@ -134,6 +138,11 @@ export function parseAgentConfig(
   if (config.beat < beatRange.shortest || config.beat > beatRange.longest) {
     findings.error('SETTINGS_INVALID', ['beat'], `${config.beat} ms: at least 100ms and at most 10m`);
   }
+  const stall = config.runtimes.docker?.pullStall;
+  if (stall !== undefined && (stall < stallRange.shortest || stall > stallRange.longest)) {
+    const at = ['runtimes', 'docker', 'pull_stall'];
+    findings.error('SETTINGS_INVALID', at, `${stall} ms: at least 1s and at most 1h`);
+  }
   for (const label of Object.keys(config.labels)) {
     if (label.length > 63) findings.error('SETTINGS_INVALID', ['labels', label], 'labels have at most 63 characters');
   }
@@ -150,9 +159,18 @@ function configOf(file: AgentFile, hostName: string): AgentConfig {
     capacity: file.capacity ?? {},
     labels: file.labels ?? {},
     beat: parseDuration(file.beat) ?? defaultBeat,
-    runtimes: file.runtimes ?? { docker: {} },
+    runtimes: runtimesOf(file.runtimes),
     ...(file.ip !== undefined && { ip: file.ip }),
     ...(file.token !== undefined && { token: file.token }),
     ...(file.location !== undefined && { location: file.location }),
   };
+}
+
+function runtimesOf(written: AgentFile['runtimes']): RuntimeSettings {
+  if (!written) return { docker: {} };
+  const { docker, ...rest } = written;
+  if (!docker) return rest;
+  const { pull_stall, ...plain } = docker;
+  const pullStall = parseDuration(pull_stall);
+  return { ...rest, docker: { ...plain, ...(pullStall !== undefined && { pullStall }) } };
 }

@@ -97,7 +97,7 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
     const copies = state.actual.get(step.runtime);
     if (copies !== undefined && copies !== 'unknown') afterStep(copies, step);
     remember(state, key, (memory) => stepDone(memory, step, now));
-    if (step.kind === 'prepare') state.images.set(imageKey(step.runtime, step.run.code), (now + imageTrust) as Mono);
+    if (step.kind === 'prepare') state.images.set(imageKey(step.runtime, step.run), (now + imageTrust) as Mono);
     else observer.look('lazy');
     trace({ kind: 'step_done', step, ms: now - begun });
   };
@@ -105,9 +105,9 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
   const failed = (step: Step, error: unknown): void => {
     const found = problemOf(step, error);
     trace({ kind: 'step_failed', step, problem: found, ...(isProblemError(error) ? {} : { bug: error }) });
-    const believed = step.kind === 'create' && state.images.delete(imageKey(step.runtime, step.run.code));
+    const believed = step.kind === 'create' && state.images.delete(imageKey(step.runtime, step.run));
     // The image was removed since we saw it: no failure of the copy, it is fetched again.
-    if (believed && (found.code === 'IMAGE_NOT_FOUND' || found.code === 'IMAGE_PULL_FAILED')) return;
+    if (believed && found.code === 'IMAGE_NOT_FOUND') return;
     const now = clock.now().mono;
     remember(state, keyText(step), (memory) => stepFailed(memory, found, now, deps.random.number()));
   };

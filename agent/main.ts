@@ -11,6 +11,7 @@ import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
 import { type BrokerPlaces, createMqttBus, type MqttBusOptions } from '../schemas/io/mqtt-bus.ts';
 import { createProcessLog } from '../schemas/io/process-log.ts';
+import { registriesFile } from '../schemas/io/registries-file.ts';
 import { type NodePolicy, withoutPaths } from '../schemas/policy.ts';
 import type { Clock, Files, Random } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
@@ -20,6 +21,7 @@ import { type Addresses, settleAddresses } from './address.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { createEndpoints, type Endpoints } from './endpoints.ts';
 import { configOfEnvironment } from './environment.ts';
+import { createImageSources, type ImageSourcesDeps } from './image-sources.ts';
 import { loadOrJoin } from './join.ts';
 import { createKeychain } from './keychain.ts';
 import { type Agent, createAgent } from './loop.ts';
@@ -135,6 +137,8 @@ interface Place {
   readonly trusts?: () => Trusts;
   /** Calls back when `trusts` says something else. */
   readonly onTrust?: (changed: () => void) => void;
+  /** Asks the reconciler where images of a registry are to be had. */
+  readonly askSources?: NonNullable<ImageSourcesDeps['ask']>;
 }
 
 function meetingDeps({ api }: AgentConfig, { clock, random, files, log }: Parts) {
@@ -194,6 +198,10 @@ async function becomeNode(config: AgentConfig, parts: Parts, signal: AbortSignal
       password,
     }),
     endpoints,
+    askSources: (registry, asked) => {
+      const api = endpointOf(endpoints.current().api, keychain.ca());
+      return createApiClient({ ...api, basic: { user: id, password: password() } }).pullSources(registry, asked);
+    },
     onConnected: keychain.admitted,
     trusts,
     onTrust: (run) => {
@@ -244,7 +252,7 @@ interface HostRules {
 
 async function wire(
   config: AgentConfig,
-  { identity, realm, broker, onTrust, ...hooks }: Place,
+  { identity, realm, broker, onTrust, askSources: ask, ...hooks }: Place,
   folder: string,
   parts: Parts & { readonly host: HostRules; readonly addresses: Addresses; told(connected: boolean): void },
 ): Promise<Agent> {
@@ -260,6 +268,7 @@ async function wire(
     folder,
     grants,
     own: [host.folder],
+    images: createImageSources({ file: join(host.folder, registriesFile), ...(ask && { ask }), log }),
     onConflict: (conflict) => agent?.warn(conflict),
   });
   agent = createAgent({

@@ -34,6 +34,8 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
     drain: gated(control.drain),
     uncordon: gated(control.uncordon),
     exec: gated(control.exec),
+    login: gated(control.login),
+    logout: gated(control.logout),
     logs(...args) {
       requireTaken();
       return control.logs(...args);

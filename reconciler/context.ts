@@ -12,6 +12,7 @@ import type { WorldEvent } from './core/world-event.ts';
 import type { Journal } from './journal.ts';
 import type { Git, Keys, RecordsStore, Streams } from './ports.ts';
 import type { RecordsKeeper } from './records-keeper.ts';
+import type { RegistryDesk } from './registries.ts';
 import type { Peers } from './rivals.ts';
 
 /** A git source as configured, with its mirror. */
@@ -52,6 +53,8 @@ export interface ReconcilerDeps {
   readonly state: Files;
   readonly sources: readonly Source[];
   readonly streams: Streams;
+  /** Logins and mirrors. Absent: none are known, and no registry is asked. */
+  readonly registries?: RegistryDesk;
   readonly broker: BrokerAccess;
   /** Where agents find the broker. */
   readonly mqtt: Omit<JoinAnswer['mqtt'], 'username' | 'password'>;

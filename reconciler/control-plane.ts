@@ -5,6 +5,7 @@ import type {
   CordonAnswer,
   DeployAnswer,
   DeployRequest,
+  LoginAnswer,
   PlanRequest,
   SlotAnswer,
   SyncAnswer,
@@ -15,6 +16,7 @@ import type { ExecConnection } from '../schemas/exec.ts';
 import type { CredentialAnswer, IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer } from '../schemas/joining.ts';
 import type { KeyView, RotateAnswer, RotateBody } from '../schemas/keys.ts';
 import type { NodeId } from '../schemas/names.ts';
+import type { Login, PullSource } from '../schemas/registries.ts';
 import type { PlainJob, SeedRegistration } from '../schemas/seed.ts';
 import type { Hold } from '../schemas/status.ts';
 import type {
@@ -25,6 +27,7 @@ import type {
   NodeView,
   OverrideView,
   PlanView,
+  RegistryView,
   ServiceView,
   TokenView,
 } from '../schemas/views.ts';
@@ -125,6 +128,13 @@ export interface ControlPlane {
   drain(node: string, options: CordonOptions): Promise<CordonAnswer>;
   /** Ends both. REFUSED where nodes.yaml says so. */
   uncordon(node: string, actor: string): Promise<CordonAnswer>;
+  /** What is known of registries; never a password. */
+  registries(): Promise<readonly RegistryView[]>;
+  /** Keeps a login for all nodes. BAD_REQUEST, IMAGE_DENIED when the registry refuses it, REGISTRIES_INVALID. */
+  login(registry: string, login: Login, actor: string): Promise<LoginAnswer>;
+  logout(registry: string, actor: string): Promise<LoginAnswer>;
+  /** Where a node has images of a registry from. REFUSED where nothing that it is to run comes from there. */
+  pullSources(node: NodeId, registry: string): Promise<readonly PullSource[]>;
   /** Text of an instance's log, from its agent. */
   logs(
     instance: string,

@@ -30,6 +30,7 @@ import { createOverrides } from './overrides.ts';
 import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { answeredOnceSaved, openRecords } from './records-keeper.ts';
+import { createRegistries } from './registries.ts';
 import { createResume } from './resume.ts';
 import { createRotation } from './rotation.ts';
 import { createSchedules } from './schedules.ts';
@@ -206,9 +207,11 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   };
 
   const resume = createResume(context);
-  const inspection = createInspection(context, sync, office, [enrolment, adoption, rotation]);
+  const { conditions, ...registries } = createRegistries(context);
+  const inspection = createInspection(context, sync, office, [enrolment, adoption, rotation, { conditions }]);
   const control: ControlPlane = gateChanges(office, {
     ...inspection,
+    ...registries,
     async deploy(request) {
       requirePlan(context, request);
       const answer = await direct.deploy(request);

@@ -8,6 +8,7 @@ import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
 import type { Log } from '../schemas/io/log.ts';
 import { createProcessLog } from '../schemas/io/process-log.ts';
+import { changeLogin, readRegistries, registriesFile } from '../schemas/io/registries-file.ts';
 import { replaceSynced } from '../schemas/io/twin-file.ts';
 import type { Clock } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
@@ -23,9 +24,10 @@ import { openApiToken } from './keys/api-token.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
 import { createReconciler, type Reconciler } from './loop.ts';
 import { createShelf } from './packages/shelf.ts';
-
 import { peersOf, readPlaces, withOwn } from './places.ts';
 import { refuseReplaced } from './rivals.ts';
+import type { RegistryDesk } from './registries.ts';
+import { createRegistryClient } from './registry/client.ts';
 import { createRecordsStore } from './store/records-store.ts';
 import type { TlsKeeper } from './tls/keeper.ts';
 import { openSecurity } from './tls/security.ts';
@@ -119,6 +121,7 @@ async function start(
     state: createDurableFiles({ folder: join(folder, 'state') }),
     sources: settings.sources.map((source) => openSource(folder, source, log)),
     streams,
+    registries: openRegistries(folder),
     mqtt: link.agents,
     endpoints: () => places,
     peers,
@@ -222,6 +225,13 @@ async function readSettings({ folder, insecure = false, given }: ReconcilerOptio
       : parseClusterSettings(text, file, { insecure, ...(given && { values: given.values }) });
   if (!settings) throw new ProblemError(problems);
   return settings;
+}
+
+function openRegistries(folder: string): RegistryDesk {
+  const file = join(folder, registriesFile);
+  const read = () => readRegistries(file);
+  const client = createRegistryClient(async () => (await read()).registries);
+  return { read, change: (host, login) => changeLogin(file, host, login), check: client.check };
 }
 
 function openSource(folder: string, source: ClusterSettings['sources'][number], log: Log): Source {

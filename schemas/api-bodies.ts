@@ -106,5 +106,15 @@ export const CordonBody = Type.Object(
 );
 export type CordonBody = Static<typeof CordonBody>;
 
+/** POST /v1/registries/:name/login */
+export const LoginBody = Type.Object(
+  {
+    username: Type.String({ minLength: 1, maxLength: 255 }),
+    password: Type.String({ minLength: 1, maxLength: 16_384 }),
+    actor,
+  },
+  closed,
+);
+
 /** POST /v1/sync and /v1/nodes/:name/revoke: an empty object, or no body. */
 export const EmptyBody = Type.Object({}, closed);

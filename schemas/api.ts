@@ -28,6 +28,9 @@
  *   POST /v1/tokens/:id/revoke                   {actor?} -> {revoked: string}; again is the same
  *   POST /v1/nodes/:name/revoke                  {} -> {revoked: string}
  *   POST /v1/nodes/:name/remove                  {force?, actor?} -> {removed: string} (REFUSED while copies are there)
+ *   GET  /v1/registries                          {items: RegistryView[]}; never a password
+ *   POST /v1/registries/:host/login              LoginRequest -> LoginAnswer (over TLS or loopback); logout: {actor?} -> LoginAnswer
+ *   GET  /v1/registries/:host/sources            {items: PullSource[]}: for a node, node credential as basic auth
  *   GET  /v1/identity?nonce=<hex>                IdentityAnswer (no token)
  *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
  *   GET  /v1/tls                                 TlsAnswer (no token; also over plain HTTP)
@@ -98,6 +101,22 @@ export interface SlotAnswer {
   readonly node?: string;
   /** What now deviates from the source; absent: nothing does. */
   readonly override?: OverrideView;
+}
+
+/** A login for all nodes. */
+export interface LoginRequest {
+  readonly username: string;
+  readonly password: string;
+  readonly actor?: string;
+}
+
+/** A login was kept, or forgotten. */
+export interface LoginAnswer {
+  readonly registry: string;
+  /** False: it was so already. */
+  readonly changed: boolean;
+  /** Why the registry could not be asked whether the login is good. */
+  readonly unchecked?: string;
 }
 
 /** Nodes that could take a job, the best first. Nothing is promised to it. */

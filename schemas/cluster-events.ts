@@ -54,6 +54,8 @@ export const eventKinds = [
   'key_rotated',
   'token_created',
   'token_revoked',
+  'registry_login',
+  'registry_logout',
   'hold_added',
   'hold_cleared',
   'approved',

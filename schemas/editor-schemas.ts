@@ -3,6 +3,7 @@ import type { TSchema } from 'typebox';
 import { Descriptor } from './descriptor-schema.ts';
 import { NodesFile } from './nodes-schema.ts';
 import { PolicyFile } from './policy-schema.ts';
+import { RegistriesFile } from './registries.ts';
 import { ClusterFile, RepositoryFile } from './settings-schema.ts';
 
 const schemas: Readonly<Record<string, TSchema>> = {
@@ -11,6 +12,7 @@ const schemas: Readonly<Record<string, TSchema>> = {
   'oakctl.schema.json': RepositoryFile,
   'cluster.schema.json': ClusterFile,
   'policy.schema.json': PolicyFile,
+  'registries.schema.json': RegistriesFile,
 };
 
 /** File name to content. */

@@ -25,8 +25,8 @@ const first: ReadonlySet<string> = new Set(
   ].flatMap((line) => line.split(' ')),
 );
 
-/** Of a job beside its run spec: what holds out of reach, and values that are put into the environment. */
-const ofJobs = ['away', 'variables'];
+/** Of a job beside its run spec: what holds out of reach, values that are put into the environment, what its image's tag stood for. */
+const ofJobs = ['away', 'content', 'variables'];
 
 interface Shape {
   readonly properties?: Readonly<Record<string, TSchema>>;

@@ -16,7 +16,7 @@ export function imageFault(reference: string): string | undefined {
   if (colon >= 0 && !tag.test(named.slice(colon + 1))) return `\`${named.slice(colon + 1, colon + 60)}\` is not a tag`;
   const path = (colon >= 0 ? named.slice(0, colon) : named).split('/');
   const [host = ''] = path;
-  if (path.length > 1 && (/[.:A-Z]/.test(host) || host === 'localhost')) {
+  if (namesRegistry(path)) {
     if (!registry.test(host)) return `\`${host.slice(0, 60)}\` is not a registry`;
     path.shift();
   }
@@ -24,4 +24,52 @@ export function imageFault(reference: string): string | undefined {
   return bad === undefined
     ? undefined
     : `\`${bad.slice(0, 60)}\` is not a part of an image name (lower case, digits, . _ -)`;
+}
+
+/** Where images come from that name no registry. */
+export const usualRegistry = 'docker.io';
+
+/** An image reference in its parts, as engines understand it. */
+export interface ImageName {
+  /** `host` or `host:port`, in lower case; `docker.io` where the reference names none. */
+  readonly registry: string;
+  /** Without the registry: `library/nginx` of `nginx`. */
+  readonly repository: string;
+  readonly tag?: string;
+  /** Of the content, e.g. `sha256:…`. */
+  readonly digest?: string;
+}
+
+/** The parts of a reference in which {@link imageFault} finds nothing wrong. */
+export function parseImage(reference: string): ImageName {
+  const [named = '', digest] = reference.split('@');
+  const colon = named.indexOf(':', named.lastIndexOf('/') + 1);
+  const path = (colon >= 0 ? named.slice(0, colon) : named).split('/');
+  const registry = namesRegistry(path) ? registryName(path.shift() ?? '') : usualRegistry;
+  if (registry === usualRegistry && path.length === 1) path.unshift('library');
+  return {
+    registry,
+    repository: path.join('/'),
+    ...(colon >= 0 && { tag: named.slice(colon + 1) }),
+    ...(digest !== undefined && { digest }),
+  };
+}
+
+/** One name for a registry that is written in several ways. */
+export function registryName(host: string): string {
+  const name = host.toLowerCase();
+  return name === `index.${usualRegistry}` || name === `registry-1.${usualRegistry}` ? usualRegistry : name;
+}
+
+/** Is the first part of a path a registry, as engines see it? */
+function namesRegistry(path: readonly string[]): boolean {
+  const [host = ''] = path;
+  return path.length > 1 && (/[.:A-Z]/.test(host) || host === 'localhost');
+}
+
+/** What is wrong with `host` or `host:port` of a registry, or undefined. */
+export function registryFault(host: string): string | undefined {
+  if (host.includes('://')) return 'a registry has no scheme (`https://`)';
+  if (host.includes('/')) return 'a registry is `host` or `host:port`, without a path';
+  return registry.test(host) ? undefined : `\`${host.slice(0, 60)}\` is not a registry`;
 }

@@ -47,6 +47,8 @@ export const Job = Type.Object({
   ),
   /** Values of the variables in its environment, as they were when the copy was placed. Not in the digest. */
   variables: Type.Optional(Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f]{1,128}$' }), text(255))),
+  /** What the tag of its image stood for when this version was accepted. Not in the digest; absent: whatever the tag is. */
+  content: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
   /** Absent: it runs on whether anybody is in reach or not. Not in the digest. */
   away: Type.Optional(Away),
 });
@@ -103,6 +105,7 @@ export const ControlMessage = Type.Object({
     reserves: Job.properties.reserves,
     variables: Job.properties.variables,
     away: Job.properties.away,
+    content: Job.properties.content,
   }),
   /** The run spec, unless the part already holds it. */
   document: Type.Optional(Type.Unknown()),

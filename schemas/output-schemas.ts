@@ -21,6 +21,7 @@ import {
   OverrideSchema,
   PlanSchema,
   ProblemView,
+  RegistrySchema,
   ServiceSchema,
   SourceSchema,
   StatusSchema,
@@ -94,6 +95,14 @@ const VerbSchema = Type.Object({
   override: Type.Optional(OverrideSchema),
   commit: Type.Optional(CommitSchema),
   outcomes: Type.Array(ServiceOutcome, { description: 'empty with --detach' }),
+});
+
+const LoginSchema = Type.Object({
+  registry: text,
+  changed: Type.Boolean({ description: 'false: it was so already' }),
+  unchecked: Type.Optional(
+    Type.String({ description: 'why the registry could not be asked whether the login is good' }),
+  ),
 });
 
 const stopped = { name: text, ended: texts, copies: count };
@@ -188,6 +197,9 @@ export const outputs = {
   'nodes token create': Type.Object({ token: text, id: text, expires: Type.Number({ description: 'ms since 1970' }) }),
   'nodes token ls': items(TokenSchema),
   'nodes token revoke': Type.Object({ revoked: text }),
+  'registries login': LoginSchema,
+  'registries logout': LoginSchema,
+  'registries ls': items(RegistrySchema),
   'overrides ls': items(OverrideSchema),
   'overrides rm': Type.Object({ removed: text }),
   plan: PlanSchema,

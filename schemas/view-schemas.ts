@@ -308,6 +308,14 @@ export const AuthoritySchema = Authority;
 
 const wallTime = Type.Number({ description: 'ms since 1970' });
 
+/** What is known of a registry. */
+export const RegistrySchema = Type.Object({
+  registry: text(),
+  username: optional(text('who logs in')),
+  mirrors: texts('asked first, in this order'),
+  plain_http: Type.Boolean({ description: 'it may be spoken to without TLS' }),
+});
+
 /** A join token without its secret. */
 export const TokenSchema = Type.Object({
   id: text(),

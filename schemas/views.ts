@@ -287,6 +287,16 @@ export interface ClusterStatus {
   readonly conditions: readonly Problem[];
 }
 
+/** What is known of a registry. Never a password. */
+export interface RegistryView {
+  readonly registry: string;
+  /** Who logs in. */
+  readonly username?: string;
+  /** Asked first, in this order. */
+  readonly mirrors: readonly string[];
+  readonly plain_http: boolean;
+}
+
 /** A join token without its secret. */
 export interface TokenView {
   readonly id: string;

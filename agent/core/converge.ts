@@ -58,7 +58,7 @@ function withinRoom(candidates: Step[], room: number, memory: Memory): Step[] {
 }
 
 function imageOf(step: Extract<Step, { kind: 'prepare' }>): string {
-  return imageKey(step.runtime, step.run.code);
+  return imageKey(step.runtime, step.run);
 }
 
 /** Stops, then starts and what leads there, then removals: the first that is due. */
@@ -110,9 +110,11 @@ function forward(member: Member, blocked: boolean, memory: Memory, now: Now): St
     return isRunning(member) ? undefined : { kind: 'remove', ...aimOf(member) };
   }
   // The values of variables are those of the day the copy was placed: a label that changes later restarts nothing.
-  const aim = { ...aimOf(member), digest: job.digest, run: withVariables(run, job.variables) };
+  const filled = withVariables(run, job.variables);
+  const runnable = job.content === undefined ? filled : { ...filled, content: job.content };
+  const aim = { ...aimOf(member), digest: job.digest, run: runnable };
   if (!found) {
-    const image = memory.images.get(imageKey(job.runtime, run.code));
+    const image = memory.images.get(imageKey(job.runtime, runnable));
     return { kind: image !== undefined && image > now.mono ? 'create' : 'prepare', ...aim };
   }
   if (job.want === 'prepared' || blocked || memory.limits.has(keyText(member))) return undefined;

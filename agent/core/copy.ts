@@ -1,6 +1,6 @@
 /** Copies as runtimes know them. Types of the runtime port live here, because decisions read them and core imports nothing else. */
 import type { CopyId, InstanceName } from '../../schemas/names.ts';
-import type { RuntimeName } from '../../schemas/spec.ts';
+import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
 
 /** Key of a copy on this node. */
 export interface CopyKey {
@@ -22,4 +22,10 @@ export interface ActualCopy extends CopyKey {
   /** ms it has run, or ms since it ended; as the runtime knows it. */
   readonly since?: number;
   readonly addresses: readonly string[];
+}
+
+/** What a runtime is to run. */
+export interface Runnable extends RunSpec {
+  /** The content that its image's tag stood for when this version was accepted, e.g. `sha256:…`. Absent: whatever the tag is. */
+  readonly content?: string;
 }

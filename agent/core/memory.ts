@@ -6,7 +6,7 @@ import type { InstanceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import type { Problem } from '../../schemas/problem.ts';
 import type { CopyStatus } from '../../schemas/status.ts';
-import type { ActualCopy, CopyKey } from './copy.ts';
+import type { ActualCopy, CopyKey, Runnable } from './copy.ts';
 import { provenAfter, restartDelay, retryDelay } from './restart.ts';
 import type { Step } from './step.ts';
 
@@ -57,8 +57,8 @@ export function keyText(key: CopyKey): string {
 }
 
 /** An image (or program) of a runtime as a map key. */
-export function imageKey(runtime: string, code: string): string {
-  return `${runtime} ${code}`;
+export function imageKey(runtime: string, { code, content }: Pick<Runnable, 'code' | 'content'>): string {
+  return content === undefined ? `${runtime} ${code}` : `${runtime} ${code} ${content}`;
 }
 
 /** The memory after a look at the engine. `found` undefined: the copy is not there. */

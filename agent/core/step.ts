@@ -1,8 +1,8 @@
 /** One transition of one copy: exactly one call of the runtime port. */
 
 import type { Part } from '../../schemas/assignment.ts';
-import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
-import type { CopyKey } from './copy.ts';
+import type { RuntimeName } from '../../schemas/spec.ts';
+import type { CopyKey, Runnable } from './copy.ts';
 
 interface Aim extends CopyKey {
   readonly runtime: RuntimeName;
@@ -10,7 +10,7 @@ interface Aim extends CopyKey {
 
 interface BuildingAim extends Aim {
   readonly digest: string;
-  readonly run: RunSpec;
+  readonly run: Runnable;
 }
 
 export type Step =

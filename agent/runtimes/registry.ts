@@ -6,12 +6,18 @@ import { join } from 'node:path';
 import type { Grant } from '../../schemas/grants.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
+import type { ImageSources } from './docker/image.ts';
 import type { Runtime, RuntimeInfo } from './runtime.ts';
 
 /** What the agent's configuration says about runtimes. */
 export interface RuntimeSettings {
   /** Absent: no containers on this node. */
-  readonly docker?: { readonly socket?: string; readonly network?: 'cluster' | 'engine' };
+  readonly docker?: {
+    readonly socket?: string;
+    readonly network?: 'cluster' | 'engine';
+    /** ms for which nothing may come in the middle of a pull. */
+    readonly pullStall?: number;
+  };
   /** Absent, or not allowed: no processes on this node. */
   readonly process?: { readonly allow: boolean };
 }
@@ -29,6 +35,8 @@ export interface RuntimePlace {
   readonly grants?: readonly Grant[];
   /** Folders that no copy sees: the agent's own. */
   readonly own?: readonly string[];
+  /** Where images come from; default each registry itself, without a login. */
+  readonly images?: ImageSources;
   readonly onConflict?: (conflict: Problem) => void;
 }
 
@@ -37,7 +45,8 @@ type Factory = (settings: RuntimeSettings, place: RuntimePlace) => Promise<Runti
 const factories: Readonly<Record<RuntimeName, Factory>> = {
   async docker(settings, place) {
     const { createDockerRuntime } = await import('./docker/index.ts');
-    return createDockerRuntime({ ...place, ...settings.docker });
+    const { pullStall, ...docker } = settings.docker ?? {};
+    return createDockerRuntime({ ...place, ...docker, ...(pullStall !== undefined && { pullStall }) });
   },
   async process(settings, place) {
     if (settings.process?.allow !== true)

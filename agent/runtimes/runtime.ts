@@ -4,15 +4,15 @@
  * Failures are thrown as ProblemError; RUNTIME_UNAVAILABLE means "unknown", never "dead".
  */
 import type { ExecStart, TerminalSize } from '../../schemas/exec.ts';
-import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
-import type { ActualCopy, CopyKey } from '../core/copy.ts';
+import type { RuntimeName } from '../../schemas/spec.ts';
+import type { ActualCopy, CopyKey, Runnable } from '../core/copy.ts';
 
-export type { ActualCopy, CopyKey };
+export type { ActualCopy, CopyKey, Runnable };
 
 /** A copy as it should be created. */
 export interface CopyPlan extends CopyKey {
   readonly digest: string;
-  readonly run: RunSpec;
+  readonly run: Runnable;
 }
 
 export interface RuntimeInfo {
@@ -65,7 +65,7 @@ export interface Runtime {
   /** All our copies. */
   list(signal: AbortSignal): Promise<readonly ActualCopy[]>;
   /** Makes sure that the image is there. An image that is present is not pulled. */
-  prepare(run: RunSpec, signal: AbortSignal): Promise<void>;
+  prepare(run: Runnable, signal: AbortSignal): Promise<void>;
   /** Creates without starting. An existing copy of the same key and digest is adopted. NAME_CONFLICT if a stranger holds the name. */
   create(plan: CopyPlan, signal: AbortSignal): Promise<void>;
   /** Starts what was created with this plan. */

@@ -16,6 +16,7 @@ import { healthRoutes } from './routes/health.ts';
 import { credentialRoutes, keyRoutes } from './routes/keys.ts';
 import { packageRoutes, stockRoutes } from './routes/packages.ts';
 import { readRoutes } from './routes/read.ts';
+import { nodeRoutes, registryRoutes } from './routes/registries.ts';
 import { calculateRoutes, registerRoutes } from './routes/seeds.ts';
 import { slotRoutes } from './routes/slots.ts';
 import { tlsRoutes } from './routes/tls.ts';
@@ -112,6 +113,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDep
   packageRoutes(app, shelf);
   credentialRoutes(app, control);
   registerRoutes(app, control);
+  nodeRoutes(app, control, streams.authenticate);
   app.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers }) => requireBearer(headers.authorization, token));
     readRoutes(guarded, control);
@@ -121,6 +123,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDep
     enrolmentRoutes(guarded, control);
     stockRoutes(guarded, shelf);
     keyRoutes(guarded, control);
+    registryRoutes(guarded, control);
     followRoutes(guarded, control);
     myClusterRoutes(guarded, control);
   });

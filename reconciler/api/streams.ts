@@ -23,6 +23,8 @@ const path = /^\/v1\/streams\/([0-9a-f]{32})$/;
 export interface StreamServer extends Streams {
   /** For the `upgrade` event of the HTTP server: takes every upgrade, refuses what it does not expect. */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Is this the credential of a node that may connect? */
+  readonly authenticate: StreamDeps['authenticate'];
   /** Cuts all streams. Later upgrades are refused. */
   close(): void;
 }
@@ -75,6 +77,7 @@ export function createStreams({ authenticate, connectTimeout = 10_000 }: StreamD
   };
 
   return {
+    authenticate,
     upgrade(request, socket, head) {
       socket.on('error', () => socket.destroy());
       const who = parseBasic(request.headers.authorization);

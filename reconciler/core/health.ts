@@ -44,9 +44,17 @@ export function mayRun(copy: Pick<Copy, 'job' | 'report'>): boolean {
 }
 
 /** Reasons that the next attempt will not meet again by itself. */
-const final: ReadonlySet<string> = new Set(['IMAGE_NOT_FOUND', 'PROCESS_NOT_ALLOWED']);
+const final: ReadonlySet<string> = new Set(['IMAGE_NOT_FOUND', 'IMAGE_WRONG_ARCHITECTURE', 'PROCESS_NOT_ALLOWED']);
 /** Reasons that may be gone at any later attempt: only the update timeout ends the wait. */
-const passing: ReadonlySet<string> = new Set(['IMAGE_PULL_FAILED', 'RUNTIME_UNAVAILABLE']);
+const passing: ReadonlySet<string> = new Set([
+  'IMAGE_DENIED',
+  'IMAGE_NO_SPACE',
+  'IMAGE_PULL_FAILED',
+  'IMAGE_STALLED',
+  'REGISTRY_INSECURE',
+  'REGISTRY_UNREACHABLE',
+  'RUNTIME_UNAVAILABLE',
+]);
 /** Any other failure gets this many ms, in which its agent tries twice more. */
 const secondChances = 30_000;
 

@@ -9,6 +9,8 @@ import type {
   CordonAnswer,
   DeployAnswer,
   DeployRequest,
+  LoginAnswer,
+  LoginRequest,
   MoveRequest,
   PlanRequest,
   ReplicateRequest,
@@ -32,6 +34,7 @@ import type {
 } from '../joining.ts';
 import type { KeyView, RotateAnswer, RotateBody } from '../keys.ts';
 import type { PackagesAnswer } from '../packages.ts';
+import type { PullSource } from '../registries.ts';
 import type { Hold } from '../status.ts';
 import type {
   AppView,
@@ -41,6 +44,7 @@ import type {
   NodeView,
   OverrideView,
   PlanView,
+  RegistryView,
   ServiceView,
   TokenView,
 } from '../views.ts';
@@ -141,6 +145,14 @@ export interface ApiClient {
     options: { readonly tail?: number; readonly follow?: boolean },
     signal: AbortSignal,
   ): AsyncIterable<string>;
+  /** For nodes: where images of a registry are to be had. REFUSED where nothing that the node is to run comes from there. */
+  pullSources(registry: string, signal: AbortSignal): Promise<readonly PullSource[]>;
+  /** What is known of registries; never a password. */
+  registries(signal: AbortSignal): Promise<readonly RegistryView[]>;
+  /** Keeps a login for all nodes. IMAGE_DENIED when the registry refuses it. */
+  login(registry: string, request: LoginRequest, signal: AbortSignal): Promise<LoginAnswer>;
+  /** Forgets it. */
+  logout(registry: string, actor: string, signal: AbortSignal): Promise<LoginAnswer>;
   /** Opens a session inside an instance; the first frame says what to run. An abort cuts it. */
   exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
 }
@@ -229,6 +241,12 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
       ),
     events: (options, signal) => events(endpoint, options, signal),
     logs: (instance, options, signal) => logs(endpoint, instance, options, signal),
+    pullSources: async (registry, signal) =>
+      (await get<{ items: PullSource[] }>(`/v1/registries/${encodeURIComponent(registry)}/sources`, signal)).items,
+    registries: (signal) => list('registries', [], signal),
+    login: (registry, request, signal) => post(`/v1/registries/${encodeURIComponent(registry)}/login`, request, signal),
+    logout: (registry, actor, signal) =>
+      post(`/v1/registries/${encodeURIComponent(registry)}/logout`, { actor }, signal),
     exec: async (instance, actor, signal) =>
       (await import('./exec-client.ts')).openExec(endpoint, instance, actor, signal),
   };

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Static } from 'typebox';
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import type { InstallReport } from '../../cli/local/agent-install.ts';
 import type { ProcessRow } from '../../cli/local/ps.ts';
 import type { DownReport, StopReport } from '../../cli/local/stop.ts';
@@ -18,7 +19,7 @@ import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
 import type { VerbResult } from '../../cli/verb-command.ts';
 import { savePlanning } from '../../reconciler/saved-planning.ts';
-import type { CordonAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
+import type { CordonAnswer, LoginAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
 import type { KeyView, RotateAnswer } from '../../schemas/keys.ts';
@@ -33,6 +34,7 @@ import type {
   OverrideView,
   PlacementView,
   PlanView,
+  RegistryView,
   ServiceView,
   TokenView,
 } from '../../schemas/views.ts';
@@ -223,6 +225,9 @@ beforeAll(async () => {
         revoked: ['b'],
       }),
       overrides: () => [override],
+      registries: async () => [{ registry: 'r:5000', username: 'fleet', mirrors: ['m'], plain_http: true }],
+      login: async (registry) => ({ registry, changed: true, unchecked: 'no answer' }),
+      logout: async (registry) => ({ registry, changed: false }),
       removeOverride: async (id) => ({ removed: id }),
       scale: async () => ({ ...verb, override }),
       start: async () => verb,
@@ -262,7 +267,11 @@ afterAll(async () => {
 /** Standard output of `-o json`. */
 async function print(command: string, ...args: string[]): Promise<string> {
   const target = command.startsWith('contexts') ? [] : ['--api', api.url, '--token-file', join(home, 'token')];
+  // What is piped in.
+  const piped = args.includes('--password-stdin') && vi.spyOn(process, 'stdin', 'get');
+  if (piped) piped.mockReturnValue(Readable.from(['secret\n']) as never);
   const { stdout, stderr } = await runCommand(command, [...args, '-o', 'json', ...target]);
+  if (piped) piped.mockRestore();
   expect(stdout, `${command}: ${stderr}`).not.toBe('');
   return stdout;
 }
@@ -303,6 +312,9 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['overrides ls'],
   ['overrides rm', 'ab12'],
   ['plan'],
+  ['registries login', 'r:5000', '--username', 'fleet', '--password-stdin'],
+  ['registries logout', 'r:5000'],
+  ['registries ls'],
   ['replicate', `${web}.instance.0`],
   ['restart', 'shop', '--detach'],
   ['scale', 'shop', '3'],
@@ -381,6 +393,8 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'nodes drain'>>().toEqualTypeOf<Frozen<Drained>>();
   expectTypeOf<Output<'nodes inspect'>>().toEqualTypeOf<Frozen<NodeView>>();
   expectTypeOf<Output<'nodes token ls'>>().toEqualTypeOf<Items<TokenView>>();
+  expectTypeOf<Output<'registries login'>>().toEqualTypeOf<Frozen<LoginAnswer>>();
+  expectTypeOf<Output<'registries ls'>>().toEqualTypeOf<Items<RegistryView>>();
   expectTypeOf<Output<'plan'>>().toEqualTypeOf<Frozen<PlanView>>();
   expectTypeOf<Output<'ps'>>().toEqualTypeOf<Items<ProcessRow>>();
   expectTypeOf<Output<'services inspect'>>().toEqualTypeOf<Frozen<ServiceView>>();

@@ -5,6 +5,7 @@ import { parseAgentConfig } from '../../agent/config.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
+import { parseRegistries } from '../../schemas/registries.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
@@ -15,6 +16,7 @@ function faultsOf(text: string): readonly string[] {
   const value: unknown = parse(text);
   const has = (key: string) => typeof value === 'object' && value !== null && key in value;
   if (Array.isArray(value)) return codes(parseNodesFile(text, 'nodes.yaml'));
+  if (has('registries')) return codes(parseRegistries(text, 'registries.yaml'));
   if (has('grants')) return codes(parsePolicy(text, 'policy.yaml'));
   if (has('api')) return codes(parseAgentConfig(text, 'agent.yaml', 'edge-7'));
   if (has('applications')) return codes(parseDescriptor(text, 'app.yaml'));

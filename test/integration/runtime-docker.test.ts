@@ -346,7 +346,7 @@ await describeWithEngine('the docker runtime', (socket) => {
 
     it.each([
       ['knows nothing', 'IMAGE_NOT_FOUND'],
-      ['denies', 'IMAGE_NOT_FOUND'],
+      ['denies', 'IMAGE_DENIED'],
       ['breaks', 'IMAGE_PULL_FAILED'],
     ] as const)('of a registry that %s are %s, to be tried again', async (mood, code) => {
       registry.mood = mood;

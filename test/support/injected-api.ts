@@ -30,7 +30,12 @@ export function injectedApi(given: Partial<ControlPlane> = {}): InjectedApi {
   const app = buildApi({
     control: fakeControlPlane(given),
     token: apiToken,
-    streams: { upgrade: () => {}, close: () => {}, expect: () => ({ id: '', chunks: (async function* () {})() }) },
+    streams: {
+      authenticate: (node, password) => node === 'ab12' && password === '1.secret',
+      upgrade: () => {},
+      close: () => {},
+      expect: () => ({ id: '', chunks: (async function* () {})() }),
+    },
     logger: pino({}, { write: (line: string) => void log.push(line) }),
   });
   const request: InjectedApi['request'] = async (method, url, payload, headers = {}) => {

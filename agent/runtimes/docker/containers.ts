@@ -5,7 +5,7 @@
 import { containerName, containerNames } from '../../../schemas/names.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { Access } from '../access.ts';
-import type { CopyKey, CopyPlan } from '../runtime.ts';
+import type { CopyKey, CopyPlan, Runnable } from '../runtime.ts';
 import { type Engine, limits, messageOf, statusOf } from './engine.ts';
 import { putFiles } from './files.ts';
 import { type Owner, ownership } from './labels.ts';
@@ -29,6 +29,7 @@ export function createContainers(
   place: Place,
   access: Access,
   ensureNetwork: EnsureNetwork,
+  findImage: FindImage,
 ): Containers {
   const ids = new Map<string, string>();
   /** Containers that are known to have their files. */
@@ -102,7 +103,11 @@ export function createContainers(
       const granted = await access.admit(plan.instance, plan.run, await foldersOf(engine, plan, signal));
       if (!granted.hostNetwork) await ensureNetwork(false, signal);
       await ensureVolumes(engine, place, plan, signal);
-      const made = await createOrAdopt(engine, plan, createOptions(plan, place, granted), place, signal);
+      // Looked up only where the name alone could mean other bytes: it is on the way of every start.
+      const named = plan.run.content === undefined && !plan.run.code.includes('@');
+      const Image = named ? plan.run.code : await findImage(plan.run, signal);
+      const options = { ...createOptions(plan, place, granted), Image };
+      const made = await createOrAdopt(engine, plan, options, place, signal);
       ids.set(name, made.id);
       if (made.fresh) await fillNew(made.id, plan, signal);
     },
@@ -148,6 +153,9 @@ export function createContainers(
 
 /** Makes sure of the network: once, or `again` because the engine says that it is gone. */
 export type EnsureNetwork = (again: boolean, signal: AbortSignal) => Promise<void>;
+
+/** A reference by which the engine finds the image of a copy. */
+export type FindImage = (run: Runnable, signal: AbortSignal) => Promise<string>;
 
 interface Inspected {
   readonly id: string;

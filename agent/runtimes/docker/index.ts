@@ -3,10 +3,10 @@ import type { Grant } from '../../../schemas/grants.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import { createAccess } from '../access.ts';
 import type { ActualCopy, CopyKey, Executor, LogLine, Runtime } from '../runtime.ts';
-import { type Containers, createContainers } from './containers.ts';
+import { type Containers, createContainers, type FindImage } from './containers.ts';
 import { createEngine, defaultSocket, type Engine, limits, messageOf, statusOf, unavailable } from './engine.ts';
 import { openSession } from './exec.ts';
-import { ensureImage } from './image.ts';
+import { ensureImage, findImage, type ImageSources, plainSources } from './image.ts';
 import { type Owner, ownerFilter } from './labels.ts';
 import { demultiplex } from './logs.ts';
 import { defaultNetwork, ensureNetwork, networkName } from './network.ts';
@@ -24,6 +24,10 @@ export interface DockerRuntimeDeps extends Owner {
   readonly grants?: readonly Grant[];
   /** Folders that no container sees. */
   readonly own?: readonly string[];
+  /** Where images come from; default each registry itself, without a login. */
+  readonly images?: ImageSources;
+  /** ms for which nothing may come in the middle of a pull; default a minute. */
+  readonly pullStall?: number;
   /** Told once about each container that carries our labels under a name that is not theirs. It is left alone. */
   readonly onConflict?: (conflict: Problem) => void;
 }
@@ -37,7 +41,9 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor
   const network = isShared ? async () => undefined : createNetworkGuard(engine, deps.cluster);
   const place = { ...owner, ip: deps.ip, network: isShared ? defaultNetwork : networkName(deps.cluster) };
   const access = createAccess({ grants: deps.grants ?? [], own: [...(deps.own ?? []), socket] });
-  const containers = createContainers(engine, place, access, network);
+  const find: FindImage = async (run, signal) => (await findImage(engine, run, signal))?.reference ?? run.code;
+  const containers = createContainers(engine, place, access, network, find);
+  const images = { ...(deps.images ?? plainSources), stall: deps.pullStall ?? limits.pullStall };
   const told = new Set<string>();
 
   async function list(signal: AbortSignal): Promise<readonly ActualCopy[]> {
@@ -57,7 +63,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor
     name: 'docker',
     probe: (signal) => guarded(probe(engine, signal)),
     list: (signal) => guarded(list(signal)),
-    prepare: (run, signal) => guarded(ensureImage(engine, run.code, signal)),
+    prepare: (run, signal) => guarded(ensureImage(engine, run, images, signal)),
     create: (plan, signal) => guarded(containers.create(plan, signal)),
     start: (plan, signal) => guarded(containers.start(plan, signal)),
     stop: (key, grace, signal) => guarded(containers.stop(key, grace, signal)),

@@ -72,7 +72,7 @@ function settle({ ledger, copies }: Case, check: (steps: Step[], before: Map<str
     if (steps.length === 0) return there;
     check(steps, new Map(there));
     for (const step of steps) {
-      if (step.kind === 'prepare') images.set(imageKey(step.runtime, step.run.code), 9_999 as Mono);
+      if (step.kind === 'prepare') images.set(imageKey(step.runtime, step.run), 9_999 as Mono);
       else if (step.kind !== 'create' || !there.has(keyText(step))) afterStep(there, step);
     }
   }

@@ -2,9 +2,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { readProgress, splitReference } from '../../../../../agent/runtimes/docker/image.ts';
 import { labelsOf } from '../../../../../agent/runtimes/docker/labels.ts';
 import { demultiplex } from '../../../../../agent/runtimes/docker/logs.ts';
+import { readProgress, splitReference } from '../../../../../agent/runtimes/docker/pull.ts';
 import { catchUp, readEvent } from '../../../../../agent/runtimes/docker/watch.ts';
 import type { ActualCopy, CopyKey, LogLine } from '../../../../../agent/runtimes/runtime.ts';
 

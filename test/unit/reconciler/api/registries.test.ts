@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest';
+import { injectedApi } from '../../../support/injected-api.ts';
+
+const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+const path = '/v1/registries/r.example.org/sources';
+
+it('tells a node, and nobody else, where its images are', async () => {
+  const asked: string[] = [];
+  const api = injectedApi({
+    async pullSources(node, registry) {
+      asked.push(`${node} ${registry}`);
+      return [{ host: registry, username: 'fleet', password: 'secret' }];
+    },
+  });
+  expect((await api.get(path)).status).toBe(401);
+  expect((await api.get(path, basic('ab12:1.wrong'))).status).toBe(401);
+  expect((await api.get(path, basic('ab12'))).status).toBe(401);
+  const told = await api.get(path, basic('ab12:1.secret'));
+  expect(told.json()).toEqual({ items: [{ host: 'r.example.org', username: 'fleet', password: 'secret' }] });
+  expect(asked).toEqual(['ab12 r.example.org']);
+  expect(api.log.join()).not.toContain('secret');
+});
+
+it('keeps logins, and logs no password', async () => {
+  const kept: unknown[] = [];
+  const api = injectedApi({
+    async login(registry, login, actor) {
+      kept.push([registry, login, actor]);
+      return { registry, changed: true };
+    },
+  });
+  const login = { username: 'fleet', password: 'secret' };
+  expect((await api.post('/v1/registries/r%3A5000/login', login)).json()).toEqual({
+    registry: 'r:5000',
+    changed: true,
+  });
+  expect(kept).toEqual([['r:5000', login, 'api']]);
+  const bad = await api.post('/v1/registries/r/login', { ...login, password: ['secret'] });
+  expect(bad.status).toBe(400);
+  expect(bad.text + api.log.join()).not.toContain('secret');
+});
