@@ -232,7 +232,7 @@ describe('converge', () => {
     const others = jobs.slice(0, 8).map((job) => [{ ...job, want: 'run' as const }, run] as const);
     const dropped = partOf({ epoch: 1, gen: 2, by: 'x' }, others);
     const copies = new Map([[keyText(last[0] as (typeof jobs)[number]), { crashes: 0, restarts: 0, grace: 0 }]]);
-    const images = new Map([[imageKey('docker', 'web:1'), 9_999 as Mono]]);
+    const images = new Map([[imageKey('docker', { code: 'web:1' }), 9_999 as Mono]]);
     const [first] = converge(dropped, there, memory({ copies, images }), now);
     expect(first).toMatchObject({ kind: 'remove', force: true, instance: last[0]?.instance });
   });
