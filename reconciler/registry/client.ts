@@ -40,7 +40,8 @@ export function createRegistryClient(read: () => Promise<Registries>): RegistryC
           failures.push(error);
         }
       }
-      throw failures.find(({ problem: { code } }) => code !== 'REGISTRY_UNREACHABLE') ?? failures.at(-1);
+      const telling = failures.find(({ problem: { code } }) => code !== 'REGISTRY_UNREACHABLE');
+      throw telling ?? failures.at(-1) ?? failure('REGISTRY_UNREACHABLE', registry, 'no place is known to have it');
     },
     async check(host, login, signal) {
       const registries = await read();

@@ -134,9 +134,8 @@ await describeWithEngine('images of a registry', (socket) => {
     await docker.getImage(registry.image).remove({ force: true });
     for (const digest of (await docker.listImages()).flatMap(({ RepoDigests }) => RepoDigests ?? []))
       if (digest.startsWith(registry.host)) await docker.getImage(digest).remove({ force: true });
-    await new Promise((resolve, reject) =>
-      docker.loadImage(archive).then((out) => out.resume().on('end', resolve), reject),
-    );
+    const loaded = await docker.loadImage(archive);
+    await new Promise((resolve) => loaded.resume().once('end', resolve));
     await docker.getImage(registry.image).tag({ repo: `${registry.host}/team/app`, tag: '7' });
     const asked = registry.requests();
     await prepare({ code, content });

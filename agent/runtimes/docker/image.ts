@@ -3,6 +3,7 @@
  * itself. Where the content is known that a tag stood for, these very bytes are what counts.
  */
 import { access } from 'node:fs/promises';
+import type { ImageInspectInfo } from 'dockerode';
 import { architecture } from '../../../schemas/architecture.ts';
 import { parseImage } from '../../../schemas/image-name.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
@@ -73,7 +74,10 @@ export async function findImage(engine: Engine, wish: Wish, signal: AbortSignal)
 
 async function inspect(engine: Engine, reference: string, signal: AbortSignal) {
   try {
-    const image = await engine.call(limits.read, signal, (docker) => docker.getImage(reference).inspect());
+    // The library's type promises more than engines keep.
+    const image: Partial<ImageInspectInfo> = await engine.call(limits.read, signal, (docker) =>
+      docker.getImage(reference).inspect(),
+    );
     const found: Found = { reference, architecture: image.Architecture ?? '' };
     return { found, isHomemade: (image.RepoDigests ?? []).length === 0 };
   } catch (error) {

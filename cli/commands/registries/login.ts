@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Args, Flags } from '@oclif/core';
+import type { LoginAnswer } from '../../../schemas/api.ts';
 import { changeLogin, registriesFile } from '../../../schemas/io/registries-file.ts';
 import { BaseCommand, usage } from '../../base-command.ts';
 import { loginAnswer } from '../../render/registries.ts';
@@ -29,13 +30,13 @@ export default class RegistriesLogin extends BaseCommand {
     const password = (await text(process.stdin)).replace(/\r?\n$/, '');
     if (password === '') usage('standard input holds no password', '`--password-stdin < password.txt`');
     const login = { username: flags.username, password };
-    const answer = flags.folder
+    const answer: LoginAnswer = flags.folder
       ? {
           registry: args.registry,
           changed: await changeLogin(join(flags.folder, registriesFile), args.registry, login),
         }
       : await (await this.connect(flags)).login(args.registry, { ...login, actor: actorName() }, this.signal);
     await this.printOne(flags.output, answer, loginAnswer(answer, `${flags.username} logs in there`));
-    if ('unchecked' in answer && answer.unchecked !== undefined) this.say(`Kept unchecked: ${answer.unchecked}`);
+    if (answer.unchecked !== undefined) this.say(`Kept unchecked: ${answer.unchecked}`);
   }
 }

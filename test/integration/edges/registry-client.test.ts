@@ -75,7 +75,7 @@ it('goes by the proxy, but not to what is left out, and never in the open withou
   const proxy = createServer((request, response) => {
     seen.push(`${request.method} ${request.url}`);
     const path = new URL(request.url ?? '').pathname;
-    fetch(`http://${registry.host}${path}`, { method: request.method ?? 'GET' }).then((answer) => {
+    void fetch(`http://${registry.host}${path}`, { method: request.method ?? 'GET' }).then((answer) => {
       response.writeHead(answer.status, Object.fromEntries(answer.headers)).end();
     });
   });
