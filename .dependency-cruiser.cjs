@@ -5,7 +5,7 @@
  */
 const code = '^(agent|cli|reconciler|schemas)/';
 /** The commands that run, or simulate, another part. */
-const doors = '^cli/commands/(agent|agent/install|reconciler|plan)\\.ts$';
+const doors = '^cli/commands/(agent|agent/(un)?install|reconciler|plan)\\.ts$';
 
 /** A part may know itself, schemas, node and npm. `allowed` is for the doors between processes. */
 const stranger = (part, others, allowed = {}) => ({

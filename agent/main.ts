@@ -35,6 +35,8 @@ import { createStreamOpener } from './streams.ts';
 import { createTrace } from './trace-log.ts';
 import { brokerAt, endpointOf, joinedAt, withoutTls } from './trust.ts';
 
+export { knownNode } from './known.ts';
+
 export interface AgentOptions {
   /** Holds agent.yaml; state/ is made in it. */
   readonly folder: string;

@@ -79,7 +79,7 @@ export async function loadOrRegister(
   wish: RegisterWish,
   signal: AbortSignal,
 ): Promise<{ readonly registered: Registered; readonly isNew: boolean }> {
-  const known = await load(deps.files);
+  const known = await loadRegistration(deps.files);
   if (known) return { registered: known, isNew: false };
   await refuseOther(
     deps.files,
@@ -162,7 +162,8 @@ async function refuseOther(files: Files, file: string, what: string, stay: strin
   );
 }
 
-async function load(files: Files): Promise<Registered | undefined> {
+/** What a node that is its own authority was answered. FILE_DAMAGED. */
+export async function loadRegistration(files: Files): Promise<Registered | undefined> {
   const text = await files.read(fileName);
   if (text === undefined) return undefined;
   const parsed = parseMessage<RegistrationFile>(RegistrationFile, text);

@@ -134,6 +134,14 @@ export const outputs = {
     unit: Type.Optional(text),
     run: Type.Optional(Type.String({ description: 'where there is no systemd: what is to be run' })),
   }),
+  'agent uninstall': Type.Object({
+    folder: text,
+    node: Type.Optional(text),
+    cluster: Type.Optional(text),
+    containers: count,
+    processes: count,
+    kept: texts,
+  }),
   approve: Type.Object({ approved: text }),
   'apps ls': items(AppSchema),
   'broker config': Type.Object({

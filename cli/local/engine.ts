@@ -18,8 +18,10 @@ export interface LocalEngine {
   stopContainers(scope: Scope): Promise<number>;
   killContainers(scope: Scope): Promise<number>;
   removeContainers(scope: Scope): Promise<number>;
+  /** Names of containers, sorted. */
+  names(scope: Scope): Promise<readonly string[]>;
   removeNetworks(fingerprint: string): Promise<number>;
-  volumes(fingerprint: string): Promise<readonly string[]>;
+  volumes(scope: Scope): Promise<readonly string[]>;
   removeVolumes(names: readonly string[]): Promise<void>;
 }
 
@@ -60,14 +62,15 @@ function createEngine(docker: Dockerode, version: string): LocalEngine {
     stopContainers: (scope) => each(scope, false, (container) => container.stop()),
     killContainers: (scope) => each(scope, false, (container) => container.kill()),
     removeContainers: (scope) => each(scope, true, (container) => container.remove({ force: true })),
+    names: async (scope) => (await containers(scope, true)).map(({ Names }) => (Names[0] ?? '').slice(1)).sort(),
     async removeNetworks(fingerprint) {
       const found = await docker.listNetworks({ filters: { label: labels({ fingerprint }) } });
       await inBatches(found, (info) => tolerate(docker.getNetwork(info.Id).remove()));
       return found.length;
     },
-    async volumes(fingerprint) {
+    async volumes(scope) {
       // Without volumes the Engine says null, whatever the types say.
-      const { Volumes } = (await docker.listVolumes({ filters: { label: labels({ fingerprint }) } })) as {
+      const { Volumes } = (await docker.listVolumes({ filters: { label: labels(scope) } })) as {
         Volumes: readonly { readonly Name: string }[] | null;
       };
       return (Volumes ?? []).map(({ Name }) => Name).sort();
@@ -89,10 +92,10 @@ function isCopy({ Labels, Names }: Dockerode.ContainerInfo): boolean {
   return containerNames(instance, copy, cluster).some((name) => Names.includes(`/${name}`));
 }
 
-/** Gone already, or already stopped: as wanted. */
+/** Gone already, or already stopped: as wanted. 403: a network that somebody is still in. */
 async function tolerate(done: Promise<unknown>): Promise<void> {
   await done.catch((error: { statusCode?: number }) => {
-    if (![304, 404, 409].includes(error.statusCode ?? 0)) throw error;
+    if (![304, 403, 404, 409].includes(error.statusCode ?? 0)) throw error;
   });
 }
 

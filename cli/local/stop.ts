@@ -94,7 +94,7 @@ async function endAgents(paths: LocalPaths, workers: readonly LocalWorker[]): Pr
 async function leftovers(engine: LocalEngine | undefined, marker: Marker) {
   if (!engine || marker.fingerprint === undefined) return { networks: 0, volumes: [] };
   const networks = await engine.removeNetworks(marker.fingerprint);
-  return { networks, volumes: await engine.volumes(marker.fingerprint) };
+  return { networks, volumes: await engine.volumes({ fingerprint: marker.fingerprint }) };
 }
 
 async function purge(home: string, paths: LocalPaths, engine: LocalEngine | undefined, volumes: readonly string[]) {

@@ -1,7 +1,7 @@
 /** systemd of this machine, as far as an agent is installed as its service. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 
 const unit = 'oakctl-agent.service';
@@ -28,6 +28,15 @@ export async function startService(): Promise<void> {
 /** Stops it if it runs. */
 export async function stopService(): Promise<void> {
   if (await isInstalled()) await systemctl('stop', unit);
+}
+
+/** Stops it and removes the unit; false when there was none. */
+export async function removeService(): Promise<boolean> {
+  if (!(await isInstalled())) return false;
+  if (hasSystemd()) await systemctl('disable', '--now', '--quiet', unit);
+  await rm(unitFile, { force: true });
+  if (hasSystemd()) await systemctl('daemon-reload');
+  return true;
 }
 
 async function isInstalled(): Promise<boolean> {

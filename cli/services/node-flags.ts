@@ -3,6 +3,9 @@ import { Flags } from '@oclif/core';
 import { isAddress } from '../../schemas/addresses.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 
+/** Where an agent lives that is a service of its machine. */
+export const agentFolder = '/var/lib/oakctl-agent';
+
 const labelPattern = /^[^=\s]{1,63}=.*$/s;
 
 export const nodeFlags = {

@@ -6,6 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Static } from 'typebox';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import type { InstallReport } from '../../cli/local/agent-install.ts';
+import type { UninstallReport } from '../../cli/local/agent-uninstall.ts';
 import type { ProcessRow } from '../../cli/local/ps.ts';
 import type { DownReport, StopReport } from '../../cli/local/stop.ts';
 import type { UpReport } from '../../cli/local/up.ts';
@@ -49,7 +50,7 @@ const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
 const withoutOutput = ['agent', 'completion', 'exec', 'reconciler', 'systemd'];
 /** Made by `up` on a real machine: their types are compared below, and the e2e level runs them. */
-const local = ['agent install', 'down', 'ps', 'stop', 'up'];
+const local = ['agent install', 'agent uninstall', 'down', 'ps', 'stop', 'up'];
 /** Need a cluster that speaks TLS. */
 const overTls = ['ca export', 'ca show'];
 const packed = {
@@ -376,6 +377,7 @@ type Items<Row> = Frozen<{ items: readonly Row[] }>;
 
 it('schemas and types say the same', () => {
   expectTypeOf<Output<'agent install'>>().toEqualTypeOf<Frozen<InstallReport>>();
+  expectTypeOf<Output<'agent uninstall'>>().toEqualTypeOf<Frozen<UninstallReport>>();
   expectTypeOf<Output<'nodes add'>>().toEqualTypeOf<Frozen<AddedNode>>();
   expectTypeOf<Output<'nodes packages'>>().toEqualTypeOf<Items<PackageView>>();
   expectTypeOf<Output<'apps ls'>>().toEqualTypeOf<Items<AppView>>();

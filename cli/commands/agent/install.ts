@@ -4,10 +4,7 @@ import { Flags } from '@oclif/core';
 import { nodeNamePattern } from '../../../schemas/names.ts';
 import { BaseCommand, usage } from '../../base-command.ts';
 import { labelsOf } from '../../services/agent-settings.ts';
-import { nodeFlags } from '../../services/node-flags.ts';
-
-/** Where an agent lives that is a service of its machine. */
-export const agentFolder = '/var/lib/oakctl-agent';
+import { agentFolder, nodeFlags } from '../../services/node-flags.ts';
 
 export default class AgentInstall extends BaseCommand {
   static override summary = 'make this machine a node, and its agent a service of systemd';
