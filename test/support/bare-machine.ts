@@ -4,9 +4,9 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemPath, unmountBelow } from './own-engine.ts';
 
@@ -97,10 +97,12 @@ async function fill(folder: string, sockets: readonly string[]): Promise<void> {
     await run('sh', ['-c', unpack, join(archives, file), folder]);
   }
   await rm(archives, { recursive: true });
-  // Whoever is asked for has a name.
+  // What is made when packages are set up.
+  for (const made of ['opt', 'usr/local/bin']) await mkdir(join(folder, made), { recursive: true });
   await copyFile(join(folder, 'usr/share/base-passwd/passwd.master'), join(folder, 'etc/passwd'));
   for (const at of ['proc', 'dev']) await run('mount', ['--bind', `/${at}`, join(folder, at)], { env });
   for (const socket of sockets) {
+    await mkdir(dirname(join(folder, socket)), { recursive: true });
     await writeFile(join(folder, socket), '');
     await run('mount', ['--bind', socket, join(folder, socket)], { env });
   }

@@ -40,7 +40,7 @@ describe.skipIf(!mayBeBare || !address || !(await engineAnswers()))('a bare mach
   beforeAll(async () => {
     const flags = ['--bind', address ?? ''];
     [bare, cluster] = await Promise.all([
-      createBareMachine(['/run/docker.sock']),
+      createBareMachine(['/var/run/docker.sock']),
       createTestCluster({ name: 'bare', workers: 1, runtime: 'process', flags }),
     ]);
     before = await bare.files();
