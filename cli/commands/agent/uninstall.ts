@@ -31,7 +31,9 @@ export default class AgentUninstall extends BaseCommand {
       import('../../../agent/main.ts'),
     ]);
     const node = await knownNode(folder);
-    const whose = node ? `${node.name}, a node of ${node.cluster || 'a cluster'},` : `in ${folder}, which has not joined,`;
+    const whose = node
+      ? `${node.name}, a node of ${node.cluster || 'a cluster'},`
+      : `in ${folder}, which has not joined,`;
     const kept = flags['keep-containers'] ? 'but not its containers' : 'its containers included';
     await confirm(`Remove the agent of ${whose} from this machine, ${kept}?`, flags.yes, this.signal);
     const options = { folder, keepContainers: flags['keep-containers'], ...(node && { node }) };
