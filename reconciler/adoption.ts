@@ -19,6 +19,7 @@ import { regainedPart } from './core/regain.ts';
 import { isReplacedBy, type Reign, replaced, unproven } from './core/rivals.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { onceSaved } from './records-keeper.ts';
+import { createRestoration } from './restoration.ts';
 import { checkedList } from './rivals.ts';
 
 export interface Adoption {
@@ -69,6 +70,7 @@ export function createAdoption(
   const awaited = new Set<NodeId>();
   const foreigners = new Set<string>();
   const hashes = new Map<NodeId, { part: Part; hash: string }>();
+  const restoration = createRestoration(context);
   const emptyHash = hashPart(emptyPart);
   const failures = new Map<NodeId, number>();
   const unprovens = new Map<NodeId, Problem>();
@@ -80,6 +82,7 @@ export function createAdoption(
   const adopt = (id: NodeId, part: Part): void => {
     if (stopped || world.nodes.get(id)?.adopted !== false) return;
     if (part.fence.epoch >= world.fence.epoch && part.fence.by !== world.fence.by) raiseEpoch(part.fence);
+    restoration.adopting(id, part);
     context.apply({ kind: 'ledger', node: id, part });
     deps.log('info', 'node_adopted', { node: id, copies: part.jobs.length, fence: part.fence });
     failures.delete(id);
@@ -203,6 +206,7 @@ export function createAdoption(
     cancelWindow();
     onceSaved(context, () => {
       if (!world.recovering || stopped) return;
+      restoration.recovered();
       context.apply({ kind: 'recovered' });
       // Also what was planned meanwhile and is in no index any more, such as a deleted service: its plan says RECOVERING.
       for (const name of context.plans.keys()) world.dirty.add(name);

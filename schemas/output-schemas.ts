@@ -124,6 +124,15 @@ const PackageSchema = Type.Object({
   sha256: text,
 });
 
+const backupSummary = {
+  cluster: text,
+  fingerprint: text,
+  taken: Type.Number({ description: 'ms since 1970' }),
+  epoch: count,
+  nodes: count,
+  services: count,
+};
+
 /** By command, as it is typed. */
 export const outputs = {
   'agent install': Type.Object({
@@ -144,6 +153,12 @@ export const outputs = {
   }),
   approve: Type.Object({ approved: text }),
   'apps ls': items(AppSchema),
+  backup: Type.Object({
+    file: text,
+    sealed: Type.Boolean({ description: 'with a passphrase' }),
+    bytes: count,
+    ...backupSummary,
+  }),
   'broker config': Type.Object({
     kind: words(['mosquitto', 'nats']),
     files: Type.Array(Type.Object({ name: text, text })),
@@ -214,6 +229,12 @@ export const outputs = {
   ps: items(ProcessRow),
   replicate: SlotSchema,
   restart: VerbSchema,
+  restore: Type.Object({
+    ...backupSummary,
+    folder: text,
+    kept: Type.Array(text, { description: 'files that were there, and stayed' }),
+    aside: Type.Optional(Type.String({ description: 'with --force: where what was there is now' })),
+  }),
   scale: VerbSchema,
   'services inspect': ServiceSchema,
   'services ls': items(ServiceSchema),

@@ -57,6 +57,7 @@ export const problemCodes = {
   RECORDS_MISSING: 'agents have credentials of this cluster, and records/ knows nothing of them',
   FILE_DAMAGED: 'a state file is damaged and no previous version is whole',
   FILE_UNWRITABLE: 'a state file cannot be written',
+  BACKUP_INVALID: 'the file is no backup, is torn, damaged or from a newer oakctl, or its passphrase is another one',
   FOLDER_LOCKED: 'another process holds the folder',
   PORT_TAKEN: 'a port is in use',
   RIVAL_RECONCILER: 'another reconciler speaks for this cluster',

@@ -8,6 +8,7 @@ import type { ExternalBroker } from './settings-broker.ts';
 const closed = { additionalProperties: false } as const;
 const api = Type.String({
   ...Endpoint.properties.api,
+  description: 'URL of the API there.',
   errorMessage: 'must be the URL of an API, like https://192.168.1.2:10100',
 });
 

@@ -17,6 +17,8 @@ export interface DirectRecord {
   readonly seats?: Seats;
   readonly at: Wall;
   readonly actor: string;
+  /** From a backup of this epoch, and not changed since. */
+  readonly restored?: number;
 }
 
 /** What a seed node was told to run. It never reports, so this is all that anybody knows of it. */
@@ -105,6 +107,9 @@ export interface Records {
   readonly approvals: readonly string[];
   /** The keyring in identity/ is at least at this revision. Absent: no key was ever rotated. */
   readonly keyring?: number;
+
+  /** From a backup of this epoch, and what was decided after it has not been heard yet. */
+  readonly restored?: number | undefined;
 }
 
 export const emptyRecords: Records = {

@@ -59,6 +59,7 @@ const direct = Type.Object({
   seats: Type.Optional(map(Type.Object({ to: Type.Optional(text) }))),
   at: Type.Number(),
   actor: text,
+  restored: Type.Optional(count),
 });
 
 const rollout = Type.Object({
@@ -129,4 +130,6 @@ export const RecordsSchema = Type.Object({
   approvals: Type.Array(text),
   // Written since keys are rotated.
   keyring: Type.Optional(count),
+
+  restored: Type.Optional(count),
 });

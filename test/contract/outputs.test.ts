@@ -19,6 +19,7 @@ import type { Drained } from '../../cli/services/drain.ts';
 import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
 import type { VerbResult } from '../../cli/verb-command.ts';
+import type { BackupSummary, Restored } from '../../reconciler/backup-main.ts';
 import { savePlanning } from '../../reconciler/saved-planning.ts';
 import type { CordonAnswer, LoginAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
@@ -50,7 +51,7 @@ const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
 const withoutOutput = ['agent', 'completion', 'exec', 'reconciler', 'systemd'];
 /** Made by `up` on a real machine: their types are compared below, and the e2e level runs them. */
-const local = ['agent install', 'agent uninstall', 'down', 'ps', 'stop', 'up'];
+const local = ['agent install', 'agent uninstall', 'backup', 'down', 'ps', 'restore', 'stop', 'up'];
 /** Need a cluster that speaks TLS. */
 const overTls = ['ca export', 'ca show'];
 const packed = {
@@ -380,6 +381,10 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'agent uninstall'>>().toEqualTypeOf<Frozen<UninstallReport>>();
   expectTypeOf<Output<'nodes add'>>().toEqualTypeOf<Frozen<AddedNode>>();
   expectTypeOf<Output<'nodes packages'>>().toEqualTypeOf<Items<PackageView>>();
+  expectTypeOf<Output<'backup'>>().toEqualTypeOf<
+    Frozen<BackupSummary & { file: string; sealed: boolean; bytes: number }>
+  >();
+  expectTypeOf<Output<'restore'>>().toEqualTypeOf<Frozen<Restored>>();
   expectTypeOf<Output<'apps ls'>>().toEqualTypeOf<Items<AppView>>();
   expectTypeOf<Output<'ca show'>>().toEqualTypeOf<Frozen<TlsAnswer>>();
   expectTypeOf<Output<'contexts ls'>>().toEqualTypeOf<Items<ContextRow>>();

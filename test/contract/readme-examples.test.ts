@@ -6,6 +6,7 @@ import { parseDescriptor } from '../../schemas/descriptor.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
 import { parseRegistries } from '../../schemas/registries.ts';
+import { parseClusterSettings } from '../../schemas/settings.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
@@ -18,6 +19,7 @@ function faultsOf(text: string): readonly string[] {
   if (Array.isArray(value)) return codes(parseNodesFile(text, 'nodes.yaml'));
   if (has('registries')) return codes(parseRegistries(text, 'registries.yaml'));
   if (has('grants')) return codes(parsePolicy(text, 'policy.yaml'));
+  if (has('cluster')) return codes(parseClusterSettings(text, 'cluster.yaml'));
   if (has('api')) return codes(parseAgentConfig(text, 'agent.yaml', 'edge-7'));
   if (has('applications')) return codes(parseDescriptor(text, 'app.yaml'));
   const services = has('microservices')
