@@ -88,9 +88,11 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
       if (serviceOf(key.instance) === once) isOnceDone = true;
     },
     heard({ topic, payload }) {
-      if (!topic.includes('/instances/') || !payload.includes('"completed"')) return;
+      if (!topic.includes('/instances/') || !/"(completed|unknown)"/.test(payload)) return;
       const { copies } = JSON.parse(payload) as InstancesMessage;
       for (const { instance, copy, digest, status } of copies) {
+        // An agent that began while its engine was silent cannot say any more what was done.
+        if (status === 'unknown') done.get(instance)?.delete(copy);
         if (status !== 'completed') continue;
         const ofInstance = done.get(instance) ?? new Map<string, string>();
         done.set(instance, ofInstance.set(copy, digest));
