@@ -29,7 +29,7 @@ try {
   const archive = run('npm', 'pack', '--silent', `${name}@20`).trim().split('\n').at(-1);
   run('tar', '-xzf', archive);
   const node = join(folder, 'package');
-  const version = `v${JSON.parse(readFileSync(join(node, 'package.json'), 'utf8')).version}`;
+  const version = `v${JSON.parse(readFileSync(join(node, 'package.json'), 'utf8')).version.replace(/^v/, '')}`;
   const [, minor] = version.split('.').map(Number);
   if (minor < 19)
     console.error(`${version} is the newest Node 20 for ${values.arch}: 20.19 is asked for, so nothing is promised`);
