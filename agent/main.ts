@@ -29,6 +29,7 @@ import { createUptime } from './metrics/uptime.ts';
 import { createUsageMeter } from './metrics/usage.ts';
 import { readPolicy } from './policy-file.ts';
 import type { AgentDeps, AgentIdentity, Streams } from './ports.ts';
+import { createRefusal } from './refusal.ts';
 import { createRenewal, loadOrRegister, refuseRegistered } from './registration.ts';
 import { createRuntimes } from './runtimes/registry.ts';
 import { createStreamOpener } from './streams.ts';
@@ -70,7 +71,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const told = (is: boolean): void => {
       connected = is;
     };
-    const agent = await wire(config, node, state, { ...parts, host, addresses, told });
+    const agent = await wire(config, node, state, { ...parts, host, addresses, told }, signal);
     await agent.start();
     await aborted(signal);
     await agent.stop('stopped');
@@ -141,6 +142,8 @@ interface Place {
   readonly onTrust?: (changed: () => void) => void;
   /** Asks the reconciler where images of a registry are to be had. */
   readonly askSources?: NonNullable<ImageSourcesDeps['ask']>;
+  /** Asks what this node is to its cluster. */
+  readonly standing?: (signal: AbortSignal) => Promise<unknown>;
 }
 
 function meetingDeps({ api }: AgentConfig, { clock, random, files, log }: Parts) {
@@ -209,6 +212,11 @@ async function becomeNode(config: AgentConfig, parts: Parts, signal: AbortSignal
     onTrust: (run) => {
       changed = run;
     },
+    standing: (asked) =>
+      createApiClient(endpointOf(endpoints.current().api, keychain.ca())).standing(
+        { node: id, password: password() },
+        asked,
+      ),
   };
 }
 
@@ -254,15 +262,17 @@ interface HostRules {
 
 async function wire(
   config: AgentConfig,
-  { identity, realm, broker, onTrust, askSources: ask, ...hooks }: Place,
+  { identity, realm, broker, onTrust, askSources: ask, standing, ...hooks }: Place,
   folder: string,
   parts: Parts & { readonly host: HostRules; readonly addresses: Addresses; told(connected: boolean): void },
+  signal: AbortSignal,
 ): Promise<Agent> {
   const { clock, random, files, log, host, addresses, told } = parts;
   const trace = createTrace(log);
   const { grants } = host.policy;
   // Runtimes are silent until the agent starts.
   let agent: Agent | undefined;
+  const refusal = standing && createRefusal({ clock, standing, told: (found) => agent?.warn(found) }, signal);
   const runtimes = await createRuntimes(config.runtimes, {
     cluster: realm,
     node: identity.id,
@@ -294,6 +304,10 @@ async function wire(
       random,
       longestDelay: config.beat,
       log,
+      refused: () => {
+        broker.refused?.();
+        refusal?.();
+      },
     }),
     runtimes,
     grants,

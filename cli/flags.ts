@@ -26,6 +26,15 @@ export const advertiseFlag = Flags.custom<Advertised>({
   },
 });
 
+/** Of invitations to take the place of a node. */
+export const replaceFlags = {
+  force: Flags.boolean({ dependsOn: ['replace'], description: 'also of a node that is online' }),
+  'accept-empty-volume': Flags.boolean({
+    dependsOn: ['replace'],
+    description: 'its instances with volumes start with empty ones there; without it they wait',
+  }),
+};
+
 /** Long and ugly: nobody types it by accident, and everybody who reads it in a script asks. */
 export const insecureFlag = 'insecure-outside-loopback-i-know-the-risk';
 

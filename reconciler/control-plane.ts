@@ -9,6 +9,7 @@ import type {
   PlanRequest,
   SlotAnswer,
   SyncAnswer,
+  TokenAnswer,
   VerbAnswer,
 } from '../schemas/api.ts';
 import type { ClusterEvent } from '../schemas/cluster-events.ts';
@@ -32,6 +33,7 @@ import type {
   TokenView,
 } from '../schemas/views.ts';
 import type { Tally } from './core/records.ts';
+import type { TokenWish } from './join-tokens.ts';
 import type { SavedPlanning } from './saved-planning.ts';
 
 export interface VerbOptions {
@@ -86,12 +88,8 @@ export interface ControlPlane {
   snapshot(): Promise<SavedPlanning>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
-  createToken(request: {
-    readonly name?: string;
-    readonly ttl?: number;
-    readonly uses?: number;
-    readonly actor?: string;
-  }): Promise<{ token: string; id: string; expires: number }>;
+  /** NAME_TAKEN; with `replace`: NOT_FOUND, and REFUSED while the node is online, but with `force`. */
+  createToken(request: TokenWish): Promise<TokenAnswer>;
   /** Join tokens that have not expired, newest first; never a secret. */
   tokens(): readonly TokenView[];
   /** NOT_FOUND. Nobody joins with it any more; nodes that did stay. */
@@ -100,6 +98,8 @@ export interface ControlPlane {
   join(request: JoinRequest, peer: string): Promise<JoinAnswer>;
   /** A node of the dialect `seed`, new or again. `bearer`: a join token, or the password of that node. TOKEN_INVALID, NAME_TAKEN. */
   register(request: SeedRegistration, bearer: string): Promise<RegisterAnswer>;
+  /** What a node is to the cluster that has this credential: its name; REVOKED says what became of it. UNAUTHORIZED. */
+  standing(node: NodeId, password: string): { readonly node: string };
   revoke(node: string): Promise<{ revoked: string }>;
   /** Revokes a node and forgets it: its name is free again. REFUSED while copies are there; `force` is for lost nodes. */
   removeNode(

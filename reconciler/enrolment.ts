@@ -1,5 +1,6 @@
-/** Who may be a node: joining, node records, credentials, revocation. Every answer follows the fsync. */
+/** Who may be a node: joining, node records, credentials. Every answer follows the fsync. */
 import { createHash } from 'node:crypto';
+import type { TokenAnswer } from '../schemas/api.ts';
 import { fingerprintOf } from '../schemas/io/signatures.ts';
 import type { IdentityAnswer, JoinAnswer, JoinRequest } from '../schemas/joining.ts';
 import { type NodeId, nodeNamePattern } from '../schemas/names.ts';
@@ -10,10 +11,11 @@ import { recordsMissing } from './core/enrolment-problems.ts';
 import { type Claim, judgeClaim } from './core/join-tokens.ts';
 import type { NodeRecord } from './core/model.ts';
 import type { TokenRecord } from './core/records.ts';
-import { refuseRemoval } from './core/removal.ts';
+import { isMember, refuseReplacement, replacementOf } from './core/replace.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { createExpulsion, type Expulsion } from './expulsion.ts';
 import { identityOf } from './identity.ts';
-import { createJoinTokens, type JoinTokens, tokenInvalid } from './join-tokens.ts';
+import { createJoinTokens, type JoinTokens, type TokenWish, tokenInvalid } from './join-tokens.ts';
 import { onceSaved, withEntry } from './records-keeper.ts';
 
 /** What every way into the cluster goes through. */
@@ -29,7 +31,7 @@ export interface Admission {
   enrol(record: NodeRecord, token: TokenRecord, before?: NodeRecord): Promise<void>;
 }
 
-export interface Enrolment {
+export interface Enrolment extends Expulsion {
   readonly admission: Admission;
   readonly tokens: JoinTokens;
   /** Tells the broker who may connect. */
@@ -46,10 +48,6 @@ export interface Enrolment {
   forgotten(node: NodeId): void;
   /** What closes enrolment. */
   conditions(): readonly Problem[];
-  /** NOT_FOUND. The node's credential is dead at once and stays dead. */
-  revoke(name: string): Promise<{ revoked: string }>;
-  /** Revokes and forgets. NOT_FOUND; REFUSED while copies are there, unless it is lost and `force` is set. */
-  remove(name: string, options: { readonly force?: boolean; readonly actor?: string }): Promise<{ removed: string }>;
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -57,13 +55,11 @@ const refuse = (p: Problem): never => {
   throw new ProblemError(p);
 };
 
-/** Whoever gets the id again gets a serial above this one: more than any machine was ever given. */
-const beyondAnySerial = 1_000_000;
-
 export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrolment {
   const { deps, world, keeper, journal } = context;
   const tokens = createJoinTokens(context);
   const nodes = (): NodeRecord[] => Object.values(keeper.now.nodes);
+  const members = (): NodeRecord[] => nodes().filter(isMember);
   const unheard = new Set(nodes().flatMap((node) => (node.unheard ? [node.id] : [])));
   const forgotten = new Set<NodeId>();
   /** Joins on their way to the disk. */
@@ -88,16 +84,24 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     );
   };
   const holderOf = (name: string): NodeRecord | undefined =>
-    nodes().find((node) => node.revoked === undefined && node.name.toLowerCase() === name.toLowerCase());
+    members().find((node) => node.name.toLowerCase() === name.toLowerCase());
   const checkFree = (name: string): void => {
     // Seed nodes choose their ids: a name that is the id of another one would mean two.
-    const same = holderOf(name) ?? nodes().find((node) => node.revoked === undefined && node.id === name);
+    const same = holderOf(name) ?? members().find((node) => node.id === name);
     if (!same) return;
     refuse(
       problem('NAME_TAKEN', `a node named ${same.name} has joined already`, {
-        hint: `choose another --name, or first: oakctl nodes rm ${same.name}`,
+        hint: `choose another --name, or first: oakctl nodes rm ${same.name}; for another machine in its place: --replace`,
       }),
     );
+  };
+
+  /** The node whose place the token gives: whoever has its name now may be another one. */
+  const placeOf = ({ replaces, name }: TokenRecord): NodeRecord => {
+    const old = keeper.now.nodes[replaces ?? ''];
+    if (old && isMember(old)) return old;
+    const why = old?.heir === undefined ? 'was removed or revoked' : 'has been replaced by another machine';
+    throw tokenInvalid(`is for the place of ${name}, which ${why}`);
   };
 
   const answer = ({ id, name, ordinal, serial }: NodeRecord): JoinAnswer => ({
@@ -138,7 +142,8 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     }
     if (isRevoked(record.id)) refuse(problem('REVOKED', `the node ${record.name} was revoked meanwhile`));
     tellBroker();
-    context.apply({ kind: 'node', record });
+    // Who waits for the place of another one is no node yet.
+    if (record.replaces === undefined) context.apply({ kind: 'node', record });
   };
   const enrolled = async (record: NodeRecord, token: TokenRecord, before?: NodeRecord): Promise<JoinAnswer> => {
     const work = enrol(record, token, before);
@@ -147,20 +152,12 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     return answer(record);
   };
 
-  const dropCredential = (id: NodeId): void => {
-    unheard.delete(id);
-    // At once, whatever the disk says: a node that is not trusted any more must not stay for want of space.
-    tellBroker();
-    deps.broker.disconnect(id);
-    dispatcher.clear(id);
-    context.apply({ kind: 'node_forgotten', node: id });
-  };
-
   const admission: Admission = {
     checkToken(text, name) {
       checkOpen();
       const token = tokens.find(text);
       const verdict = judgeClaim(token, { name }, undefined, deps.clock.now().wall);
+      if (token.replaces !== undefined) throw tokenInvalid('is for an agent that takes the place of another one');
       if (verdict.kind === 'refuse') throw tokenInvalid(verdict.why);
       return token;
     },
@@ -171,21 +168,26 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     enrol,
   };
 
-  /** A node that no record knows: its credential is dead from now on, whatever its serial. */
-  const giveUp = async (id: NodeId, actor = 'somebody'): Promise<{ removed: string }> => {
-    const { wall } = deps.clock.now();
-    const ordinal = keeper.now.nextOrdinal;
-    const serial = beyondAnySerial;
-    const record: NodeRecord = { id, name: id, ordinal, serial, joined: wall, revoked: wall, removed: wall };
-    keeper.change({ nodes: withEntry(keeper.now.nodes, id, record), nextOrdinal: ordinal + 1 });
-    await keeper.saved();
-    forgotten.delete(id);
-    dispatcher.clear(id);
-    journal.add('node_removed', `node/${id}`, `given up by ${actor}: no record knew it`);
-    return { removed: id };
+  /** One machine at a time: what was made before for the same place is worthless from now on. */
+  const createForReplacement = async ({ name, uses = 1, ...wish }: TokenWish): Promise<TokenAnswer> => {
+    const place = { policy: context.policy(), now: deps.clock.now() };
+    if (name === undefined || uses !== 1) {
+      return refuse(problem('BAD_REQUEST', 'a token to replace a node names it, and is good for one machine'));
+    }
+    const old = members().find((node) => node.name === name);
+    if (!old) {
+      const hint = 'oakctl nodes ls; a node that is not there needs no --replace';
+      return refuse(problem('NOT_FOUND', `no node is named ${name}: there is nothing to replace`, { hint }));
+    }
+    const inTheWay = refuseReplacement(world, old, { ...place, force: wish.force ?? false });
+    if (inTheWay) return refuse(inTheWay);
+    const empties = wish.acceptEmptyVolume ?? false;
+    const made = await tokens.create({ ...wish, name, replaces: old.id, ...(empties && { empties }) });
+    return { ...made, replaces: replacementOf(world, old, { ...place, empties }) };
   };
 
   return {
+    ...createExpulsion(context, dispatcher, { unheard, forgotten, tellBroker }),
     admission,
     tellBroker,
     tokens: {
@@ -194,9 +196,9 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
         if (wish.name !== undefined) {
           checkName(wish.name);
           // Its machine may have lost the answer: who makes a token for this very name lets it try again.
-          if (holderOf(wish.name)?.unheard === undefined) checkFree(wish.name);
+          if (!wish.replace && holderOf(wish.name)?.unheard === undefined) checkFree(wish.name);
         }
-        return tokens.create(wish);
+        return wish.replace ? createForReplacement(wish) : tokens.create(wish);
       },
     },
 
@@ -222,7 +224,10 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       const { name, ip } = request;
       const attempt = request.attempt && createHash('sha256').update(request.attempt).digest('hex');
       const claim: Claim = { name, ...(attempt && { attempt }) };
-      const holder = nodes().find((node) => node.revoked === undefined && node.name === name);
+      const old = token.replaces === undefined ? undefined : placeOf(token);
+      const holder = old
+        ? nodes().find((node) => node.revoked === undefined && node.replaces === old.id)
+        : members().find((node) => node.name === name);
       const verdict = judgeClaim(token, claim, holder, deps.clock.now().wall);
       const mark = { unheard: { token: token.id, ...(attempt && { attempt }) } };
       if (verdict.kind === 'refuse') throw tokenInvalid(verdict.why);
@@ -234,21 +239,28 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       if (verdict.kind === 'renew') {
         const { node } = verdict;
         journal.add('node_joined', `node/${name}`, `joined anew from ${ip}, before it was ever heard`);
-        const { next, ...known } = node;
-        return enrolled({ ...known, serial: (next?.serial ?? known.serial) + 1, ...mark }, token, node);
+        const { next, empties: _before, ...known } = node;
+        const serial = (next?.serial ?? known.serial) + 1;
+        const again = { ...known, serial, ...mark, ...(token.empties && { empties: token.empties }) };
+        const given = await enrolled(again, token, node);
+        // Who waits for a place may be connected already.
+        deps.broker.disconnect(node.id);
+        return given;
       }
       checkName(name);
-      checkFree(name);
+      if (!old) checkFree(name);
       const record: NodeRecord = {
         id: hex(deps.random.bytes(8)),
         name,
-        ordinal: keeper.now.nextOrdinal,
+        ordinal: old?.ordinal ?? keeper.now.nextOrdinal,
         serial: 1,
         joined: deps.clock.now().wall,
+        ...(old && { replaces: old.id, ...(token.empties && { empties: token.empties }) }),
         ...mark,
       };
       const given = await enrolled(record, token);
-      journal.add('node_joined', `node/${name}`, `joined as ${record.id} from ${ip}`);
+      const place = old ? ', and takes its place when it has reported' : '';
+      journal.add('node_joined', `node/${name}`, `joined as ${record.id} from ${ip}${place}`);
       return given;
     },
 
@@ -259,40 +271,6 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       keeper.change({ nodes: withEntry(keeper.now.nodes, id, record as NodeRecord) });
       context.apply({ kind: 'node', record: record as NodeRecord });
       onceSaved(context, () => undefined);
-    },
-
-    async revoke(name) {
-      const found = nodes().find((node) => node.revoked === undefined && (node.name === name || node.id === name));
-      if (!found) return refuse(problem('NOT_FOUND', `no node is named ${name}`, { hint: 'oakctl nodes ls' }));
-      const { unheard: _mark, ...record } = found;
-      keeper.change({ nodes: withEntry(keeper.now.nodes, found.id, { ...record, revoked: deps.clock.now().wall }) });
-      dropCredential(found.id);
-      await keeper.saved();
-      journal.add('node_revoked', `node/${found.name}`, 'its credential is revoked');
-      return { revoked: found.name };
-    },
-
-    async remove(name, { force = false, actor }) {
-      if (forgotten.has(name)) return giveUp(name, actor);
-      const found = nodes()
-        .filter((node) => node.removed === undefined && (node.name === name || node.id === name))
-        .sort((a, b) => Number(a.revoked !== undefined) - Number(b.revoked !== undefined))[0];
-      if (!found)
-        return refuse(problem('NOT_FOUND', `no node of that name has joined: ${name}`, { hint: 'oakctl nodes ls' }));
-      const now = deps.clock.now();
-      const inTheWay = refuseRemoval(world, found, { policy: context.policy(), now, force });
-      if (inTheWay) return refuse(inTheWay);
-      const { unheard: _mark, ...record } = found;
-      const removed = { ...record, revoked: found.revoked ?? now.wall, removed: now.wall };
-      keeper.change({ nodes: withEntry(keeper.now.nodes, found.id, removed) });
-      dropCredential(found.id);
-      await keeper.saved();
-      journal.add(
-        'node_removed',
-        `node/${found.name}`,
-        `its name is free again; removed${actor ? ` by ${actor}` : ''}`,
-      );
-      return { removed: found.name };
     },
   };
 }

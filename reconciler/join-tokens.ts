@@ -1,5 +1,6 @@
 /** Join tokens: made, listed, revoked. Records keep a hash of the secret; what is said once is said in the answer only. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { TokenAnswer } from '../schemas/api.ts';
 import { keysOf } from '../schemas/io/chain.ts';
 import { fingerprintOf } from '../schemas/io/signatures.ts';
 import { formatJoinToken, parseJoinToken, pinOf } from '../schemas/join-token.ts';
@@ -17,10 +18,18 @@ export interface TokenWish {
   readonly ttl?: number;
   readonly uses?: number;
   readonly actor?: string;
+  /** For a machine that takes the place of the node of that name, also of one that is online with `force`. */
+  readonly replace?: boolean;
+  readonly force?: boolean;
+  readonly acceptEmptyVolume?: boolean;
 }
 
-export interface JoinTokens {
-  create(wish: TokenWish): Promise<{ token: string; id: string; expires: number }>;
+/** What is on record of it. */
+type TokenGrant = Omit<TokenWish, 'replace' | 'force' | 'acceptEmptyVolume'> &
+  Pick<TokenRecord, 'replaces' | 'empties'>;
+
+export interface JoinTokens<Wish = TokenWish> {
+  create(wish: Wish): Promise<TokenAnswer>;
   /** Those that have not expired, newest first. */
   list(): readonly TokenView[];
   /** NOT_FOUND. */
@@ -43,7 +52,7 @@ export function tokenInvalid(why: string): ProblemError {
   );
 }
 
-export function createJoinTokens(context: Context): JoinTokens {
+export function createJoinTokens(context: Context): JoinTokens<TokenGrant> {
   const { deps, keeper, journal } = context;
   /** Of every key that was ever ours: who holds a token from before a rotation finds the way from its key to the one of now. */
   const pins = (): readonly string[] => keysOf(deps.keys.news().chain).map((key) => pinOf(fingerprintOf(key)));
@@ -51,7 +60,7 @@ export function createJoinTokens(context: Context): JoinTokens {
   const by = (actor: string | undefined): string => (actor === undefined ? '' : ` by ${actor}`);
 
   return {
-    async create({ name, ttl = hourMs, uses = 1, actor }) {
+    async create({ name, ttl = hourMs, uses = 1, actor, replaces, empties }) {
       const id = Buffer.from(deps.random.bytes(6)).toString('hex');
       const secret = Buffer.from(deps.random.bytes(32)).toString('base64url');
       const created = wall();
@@ -62,15 +71,21 @@ export function createJoinTokens(context: Context): JoinTokens {
         expires,
         uses: Math.max(1, Math.floor(uses)),
         ...(name === undefined ? uses > 1 && { shared: true } : { name }),
+        ...(replaces !== undefined && { replaces }),
+        ...(empties && { empties }),
         created,
         ...(actor !== undefined && { by: actor }),
       };
-      const kept = Object.entries(keeper.now.tokens).filter(([, one]) => one.expires > created);
+      const kept = Object.entries(keeper.now.tokens)
+        .filter(([, one]) => one.expires > created)
+        .map(([key, one]) => [key, isRival(one, token) ? { ...one, revoked: created } : one] as const);
       keeper.change({ tokens: { ...Object.fromEntries(kept), [id]: token } });
       await keeper.saved();
       const who = name === undefined ? '' : ` for the node ${name}`;
       const times = token.uses === 1 ? 'once' : `${token.uses} times`;
-      journal.add('token_created', `token/${id}`, `lets nodes join ${times}${who}; created${by(actor)}`);
+      const what =
+        replaces === undefined ? `lets nodes join ${times}${who}` : `lets a machine take the place of ${name}`;
+      journal.add('token_created', `token/${id}`, `${what}; created${by(actor)}`);
       const authority = deps.authority?.();
       const pin = pinOf(fingerprintOf(deps.keys.publicKey));
       const parts = { id, secret, pin, ...(authority !== undefined && { authority }) };
@@ -120,4 +135,9 @@ export function createJoinTokens(context: Context): JoinTokens {
       throw tokenInvalid('is unknown here, or belongs to another cluster');
     },
   };
+}
+
+/** Two machines for one place: the older token is worthless. */
+function isRival(old: TokenRecord, { replaces }: TokenRecord): boolean {
+  return replaces !== undefined && old.replaces === replaces && old.revoked === undefined;
 }

@@ -12,6 +12,7 @@ import type { Context, ReconcilerDeps } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { createCordons } from './cordons.ts';
 import type { Policy } from './core/model.ts';
+import { isMember } from './core/replace.ts';
 import { apply, createWorld } from './core/world.ts';
 import type { WorldEvent } from './core/world-event.ts';
 import { createDirect } from './direct.ts';
@@ -31,6 +32,7 @@ import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { answeredOnceSaved, openRecords } from './records-keeper.ts';
 import { createRegistries } from './registries.ts';
+import { createReplacement } from './replacement.ts';
 import { createResume } from './resume.ts';
 import { createRotation } from './rotation.ts';
 import { createSchedules } from './schedules.ts';
@@ -39,6 +41,7 @@ import { createSeedDesk } from './seed/desk.ts';
 import { createOperatorDesk } from './seed/operator.ts';
 import { createRegistration } from './seed/registration.ts';
 import { createSessionOpener } from './session-opener.ts';
+import { createStanding } from './standing.ts';
 import { createSync } from './sync.ts';
 import { createTally } from './tally.ts';
 import { createVerbs } from './verbs.ts';
@@ -138,7 +141,10 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const enrolment = createEnrolment(context, dispatcher);
   const rotation = createRotation(context, dispatcher, enrolment);
   const leases = createLeases(context);
-  const observer = createObserver(context, { dispatcher, adoption, seeds, leases, unknown: enrolment.forgotten });
+  const standing = createStanding(context, enrolment.forgotten);
+  const replacement = createReplacement(context, enrolment, overrides);
+  const listeners = { dispatcher, adoption, seeds, leases, replacement, unknown: enrolment.forgotten };
+  const observer = createObserver(context, listeners);
   const duplicates = createDuplicates(context);
   const registration = createRegistration(context, enrolment.admission, seeds);
   const cordons = createCordons(context);
@@ -206,6 +212,12 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     cancelBeat = clock.after(pulse, () => beat(mono));
   };
 
+  /** A node left: nobody waits for it. */
+  const left = <T>(work: Promise<T>): Promise<T> =>
+    work.finally(() => {
+      seeds.forget();
+      adoption.forgotten();
+    });
   const resume = createResume(context);
   const { conditions, ...registries } = createRegistries(context);
   const inspection = createInspection(context, sync, office, [enrolment, adoption, rotation, { conditions }]);
@@ -236,22 +248,13 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     renewCredential: rotation.renewCredential,
     identity: enrolment.identity,
     join: enrolment.join,
+    standing: standing.of,
     move: seating.move,
     replicate: seating.replicate,
     calculate: (job) => calculateDeploy(context, job),
     register: registration.register,
-    async revoke(node) {
-      const revoked = await enrolment.revoke(node);
-      seeds.forget();
-      adoption.forgotten();
-      return revoked;
-    },
-    async removeNode(node, options) {
-      const removed = await enrolment.remove(node, options);
-      seeds.forget();
-      adoption.forgotten();
-      return removed;
-    },
+    revoke: (node) => left(enrolment.revoke(node)),
+    removeNode: (node, options) => left(enrolment.remove(node, options)),
     overrides: overrides.list,
     removeOverride: (id, actor) => overrides.remove(id, actor),
     scale: answeredOnceSaved(keeper, verbs.scale),
@@ -273,7 +276,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     start() {
       journal.add('reconciler_started', 'cluster', `epoch ${world.fence.epoch}`);
       for (const record of Object.values(keeper.now.nodes)) {
-        if (record.revoked === undefined) context.apply({ kind: 'node', record });
+        if (isMember(record)) context.apply({ kind: 'node', record });
+        if (record.heir !== undefined) context.apply({ kind: 'heir', node: record.id, heir: record.heir });
       }
       const at = clock.now().mono;
       for (const [service, rollout] of Object.entries(keeper.now.rollouts))
@@ -299,7 +303,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       beat(at);
     },
     contested: duplicates.contested,
-    forgotten: enrolment.forgotten,
+    forgotten: (node) => void (standing.knocked(node) || enrolment.forgotten(node)),
     brokerRestarted: (reason) => journal.add('broker_restarted', 'cluster', reason),
     async stop() {
       stopped = true;

@@ -15,6 +15,7 @@ import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Leases } from './leases.ts';
+import type { Replacement } from './replacement.ts';
 import type { SeedDesk } from './seed/desk.ts';
 
 export interface Observer {
@@ -34,13 +35,14 @@ export interface Listeners {
   readonly adoption: Adoption;
   readonly seeds: Pick<SeedDesk, 'serves' | 'information'>;
   readonly leases: Pick<Leases, 'answer'>;
+  readonly replacement: Pick<Replacement, 'heard'>;
   /** A live message of a node that is in no record. */
   unknown(node: NodeId): void;
 }
 
 export function createObserver(context: Context, listeners: Listeners): Observer {
   const { deps, world, journal } = context;
-  const { dispatcher, adoption, seeds, leases, unknown } = listeners;
+  const { dispatcher, adoption, seeds, leases, replacement, unknown } = listeners;
   const states = new Map<NodeId, NodeState>();
   const timers = new Map<NodeId, { readonly at: number; cancel(): void }>();
   const complained = new Map<string, number>();
@@ -172,32 +174,41 @@ export function createObserver(context: Context, listeners: Listeners): Observer
   const seedSays = (node: NodeId, row: Row, text: string, retained: boolean, at: Mono): string | undefined =>
     row === 'information' ? seeds.information(node, text, retained, at) : 'a seed node has no such row';
 
-  return {
-    message({ topic, payload, retained }) {
-      const parsed = parseTopic(topic);
-      if (!parsed || payload === '') return;
-      const { node, row } = parsed;
-      if (stopped) return;
-      // An external broker keeps whatever has the flag, and shows it again at each connect.
-      if (retained && !isKept(topic)) deps.bus.publish(topic, '', { qos: 1, retain: true });
-      if (row !== 'information' && row !== 'instances' && row !== 'online') return;
-      if (!world.nodes.has(node)) {
-        // Its last will, or a row that an external broker kept: what a revoked node left goes.
-        const record = context.keeper.now.nodes[node];
-        if (record?.revoked !== undefined) dispatcher.clear(node);
-        if (!record && !retained) unknown(node);
-        return complain(node, 'an unknown node speaks');
-      }
-      const { mono } = deps.clock.now();
-      const isSeed = seeds.serves(node);
-      const why = isSeed ? seedSays(node, row, payload, retained, mono) : handlers[row](node, payload, retained, mono);
-      if (why !== undefined) {
-        complain(node, `${row}: ${why}`);
-        if (!isSeed && !retained && row !== 'online') noteVersion(node, payload, mono);
+  const message = ({ topic, payload, retained }: BusMessage): void => {
+    const parsed = parseTopic(topic);
+    if (!parsed || payload === '') return;
+    const { node, row } = parsed;
+    if (stopped) return;
+    // An external broker keeps whatever has the flag, and shows it again at each connect.
+    if (retained && !isKept(topic)) deps.bus.publish(topic, '', { qos: 1, retain: true });
+    if (row !== 'information' && row !== 'instances' && row !== 'online') return;
+    if (!world.nodes.has(node)) {
+      // Its last will, or a row that an external broker kept: what a revoked node left goes.
+      const record = context.keeper.now.nodes[node];
+      if (record?.replaces !== undefined && record.revoked === undefined) {
+        const said = retained ? [] : replacement.heard(node, row, { topic, payload, retained });
+        if (said.length > 0) adoption.forgotten();
+        for (const one of said) message(one);
         return;
       }
-      if (!retained || states.get(node) === undefined) look(node);
-    },
+      if (record?.revoked !== undefined) dispatcher.clear(node);
+      if (!record && !retained) unknown(node);
+      complain(node, 'an unknown node speaks');
+      return;
+    }
+    const { mono } = deps.clock.now();
+    const isSeed = seeds.serves(node);
+    const why = isSeed ? seedSays(node, row, payload, retained, mono) : handlers[row](node, payload, retained, mono);
+    if (why !== undefined) {
+      complain(node, `${row}: ${why}`);
+      if (!isSeed && !retained && row !== 'online') noteVersion(node, payload, mono);
+      return;
+    }
+    if (!retained || states.get(node) === undefined) look(node);
+  };
+
+  return {
+    message,
     refresh() {
       for (const id of world.nodes.keys()) look(id);
     },

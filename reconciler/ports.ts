@@ -50,4 +50,6 @@ export interface Keys extends Keyring {
   readonly begun: number;
   /** MQTT password of a node: `<serial>.<mac>`. */
   credential(node: NodeId, serial: number): string;
+  /** The serial of a password that was made for this node; undefined for any other text. */
+  verifyCredential(node: NodeId, password: string): number | undefined;
 }

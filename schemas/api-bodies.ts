@@ -70,10 +70,13 @@ export const ScaleBody = Type.Object({ replicas: Type.Integer({ minimum: 0, maxi
 /** POST /v1/services/:name/stop */
 export const VerbBody = Type.Object(verb, closed);
 
-/** POST /v1/tokens: `ttl` in ms, at most 30 days. */
+/** POST /v1/tokens: `ttl` in ms, at most 30 days. With `replace` the machine takes the place of the node of that name. */
 export const TokenBody = Type.Object(
   {
     name: Type.Optional(name),
+    replace: Type.Optional(Type.Boolean()),
+    force: Type.Optional(Type.Boolean()),
+    accept_empty_volume: Type.Optional(Type.Boolean()),
     ttl: Type.Optional(Type.Integer({ minimum: 1000, maximum: 30 * 24 * 3_600_000 })),
     uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
     actor,
@@ -89,6 +92,12 @@ export const JoinBody = Type.Object({
   ip: Type.String({ minLength: 1, maxLength: 64 }),
   version: Type.String({ maxLength: 32 }),
   attempt: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32,128}$' })),
+});
+
+/** POST /v1/standing: the credential of a node. */
+export const StandingBody = Type.Object({
+  node: Type.String({ minLength: 1, maxLength: 63 }),
+  password: Type.String({ minLength: 1, maxLength: 255 }),
 });
 
 /** POST /v1/tokens/:id/revoke; no body is an empty one. */

@@ -23,7 +23,7 @@
  *   GET  /v1/overrides                           {items: OverrideView[]}
  *   POST /v1/overrides/:id/remove                {actor?} -> {removed}
  *   POST /v1/sync                                {} -> SyncAnswer (fetches now, answers when the head is accepted or refused)
- *   POST /v1/tokens                              {name?, ttl?, uses?, actor?} -> {token, id, expires}
+ *   POST /v1/tokens                              TokenBody -> TokenAnswer
  *   GET  /v1/tokens                              {items: TokenView[]}: all that have not expired
  *   POST /v1/tokens/:id/revoke                   {actor?} -> {revoked: string}; again is the same
  *   POST /v1/nodes/:name/revoke                  {} -> {revoked: string}
@@ -33,6 +33,7 @@
  *   GET  /v1/registries/:host/sources            {items: PullSource[]}: for a node, node credential as basic auth
  *   GET  /v1/identity?nonce=<hex>                IdentityAnswer (no token)
  *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
+ *   POST /v1/standing                            {node, password} -> {node: name}; REVOKED says why (credential of the node)
  *   GET  /v1/tls                                 TlsAnswer (no token; also over plain HTTP)
  *   GET  /v1/install.sh, /v1/packages/:file      what a new machine downloads (no token; also over plain HTTP): checked by its hash
  *   GET  /v1/packages                            PackagesAnswer, once the package for the reconciler's own kind of machine is there
@@ -52,7 +53,7 @@
  */
 import type { Problem } from './problem.ts';
 import type { PlainJob } from './seed.ts';
-import type { CordonView, OverrideView, SourceView } from './views.ts';
+import type { CordonView, NodeState, OverrideView, SourceView } from './views.ts';
 
 export interface DocumentText {
   /** For messages only. */
@@ -169,4 +170,21 @@ export interface CordonAnswer {
 
 export interface SyncAnswer {
   readonly sources: readonly SourceView[];
+}
+
+/** A join token: shown once. */
+export interface TokenAnswer {
+  readonly token: string;
+  readonly id: string;
+  /** ms since 1970. */
+  readonly expires: number;
+  /** The node whose place a machine takes with it. */
+  readonly replaces?: {
+    readonly node: string;
+    readonly state: NodeState;
+    /** Instances whose data is on the machine that goes, and that will not start without it. */
+    readonly data: readonly string[];
+    /** It stays cordoned. */
+    readonly cordoned?: CordonView;
+  };
 }

@@ -47,6 +47,8 @@ export const eventKinds = [
   'node_revoked',
   'node_forgotten',
   'node_removed',
+  'node_replaced',
+  'node_refused',
   'node_duplicate',
   'node_unique',
   'node_cordoned',

@@ -113,6 +113,8 @@ const World = Type.Object({
   ),
   tombstones: map(text),
   homes: map(text),
+  heirs: optional(map(text)),
+  inherited: optional(map(text)),
   leases: map(Type.Object({ instance: text, copy: text, node: text, ms: count, wait: count, age: optional(age) })),
   ancestry: map(Type.Boolean()),
   heads: map(text),

@@ -51,6 +51,14 @@ const Finding = Type.Object({
   hint: Type.Optional(text),
 });
 
+/** The node whose place a machine takes. */
+const Replaces = Type.Object({
+  node: text,
+  state: words(['online', 'suspect', 'lost', 'expected', 'revoked']),
+  data: Type.Array(text, { description: 'instances that wait for their data, which is on the machine that goes' }),
+  cordoned: Type.Optional(CordonView),
+});
+
 const ProcessRow = Type.Object({
   name: text,
   state: words(['up', 'down']),
@@ -217,7 +225,12 @@ export const outputs = {
   'nodes revoke': Type.Object({ revoked: text }),
   'nodes rm': Type.Object({ removed: text }),
   'nodes uncordon': cordonAnswer,
-  'nodes token create': Type.Object({ token: text, id: text, expires: Type.Number({ description: 'ms since 1970' }) }),
+  'nodes token create': Type.Object({
+    token: text,
+    id: text,
+    expires: Type.Number({ description: 'ms since 1970' }),
+    replaces: Type.Optional(Replaces),
+  }),
   'nodes token ls': items(TokenSchema),
   'nodes token revoke': Type.Object({ revoked: text }),
   'registries login': LoginSchema,

@@ -321,6 +321,7 @@ export const TokenSchema = Type.Object({
   id: text(),
   state: words(['valid', 'used', 'expired', 'revoked']),
   name: optional(text('only a node of this name may join with it')),
+  replaces: optional(Type.Literal(true, { description: 'whoever joins takes the place of that node' })),
   uses: count('how many nodes may still join with it'),
   expires: wallTime,
   created: optional(wallTime),

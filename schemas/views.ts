@@ -303,6 +303,8 @@ export interface TokenView {
   readonly state: 'valid' | 'used' | 'expired' | 'revoked';
   /** Only a node of this name may join with it. */
   readonly name?: string;
+  /** Whoever joins takes the place of that node. */
+  readonly replaces?: true;
   /** How many nodes may still join with it. */
   readonly uses: number;
   /** ms since 1970. */

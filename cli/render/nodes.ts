@@ -1,5 +1,5 @@
 /** What happened to a node, for people. */
-import type { CordonAnswer } from '../../schemas/api.ts';
+import type { CordonAnswer, TokenAnswer } from '../../schemas/api.ts';
 import type { Drained } from '../services/drain.ts';
 import { count } from './counts.ts';
 import { type Paint, paintState } from './paint.ts';
@@ -26,5 +26,23 @@ export function renderDrained({ node, moved, left, apart }: Drained, paint: Pain
     `${paint.strong(head)}: ${count(moved.length, 'instance')} moved`,
     ...lines('left', left),
     ...lines('stays', apart),
+  ].join('\n');
+}
+
+/** What becomes of a node, and of the machine that it was. */
+export function replacementText({ node, state, data, cordoned }: NonNullable<TokenAnswer['replaces']>): string {
+  const waits = data.length === 1 ? 'It waits' : 'They wait';
+  return [
+    `${node} (${state}) stays what it is until the new machine has reported; then the old one is shut out.`,
+    ...(state === 'lost' ? ['What was replaced elsewhere stays there.'] : []),
+    ...(state === 'online' ? ["What runs on the old one goes on there, and is nobody's: end it, or the machine."] : []),
+    ...(data.length === 0
+      ? []
+      : [
+          `The data of ${data.join(', ')} is on the old machine. ${waits} until somebody says, for each,`,
+          `  oakctl move <instance> --to ${node} --accept-empty-volume`,
+          'or make the token with --accept-empty-volume: then all start with empty volumes.',
+        ]),
+    ...(cordoned ? [`It stays cordoned (${cordoned.cause}): oakctl nodes uncordon ${node}`] : []),
   ].join('\n');
 }

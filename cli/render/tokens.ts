@@ -12,7 +12,7 @@ export const tokenListing: Listing<TokenView> = {
   columns: (paint) => [
     { title: 'ID', value: (token) => token.id },
     { title: 'STATE', value: (token) => token.state, paint: (text) => paintState(paint, text) },
-    { title: 'NODE', value: (token) => token.name ?? 'any' },
+    { title: 'NODE', value: (token) => (token.replaces ? `${token.name}, in its place` : (token.name ?? 'any')) },
     { title: 'USES LEFT', value: (token) => token.uses, right: true },
     { title: 'EXPIRES', value: (token) => time(token.expires) },
     { title: 'CREATED', value: (token) => time(token.created), wide: true },

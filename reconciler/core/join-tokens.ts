@@ -37,11 +37,12 @@ export function judgeClaim(token: TokenRecord, claim: Claim, node: NodeRecord | 
 
 /** A token for people: everything but its hash. */
 export function tokenView(token: TokenRecord, now: Wall): TokenView {
-  const { id, name, uses, expires, created, by } = token;
+  const { id, name, replaces, uses, expires, created, by } = token;
   return {
     id,
     state: stateOf(token, now),
     ...(name !== undefined && { name }),
+    ...(replaces !== undefined && { replaces: true as const }),
     uses,
     expires,
     ...(created !== undefined && { created }),

@@ -60,6 +60,12 @@ export interface NodeRecord {
    * whoever proves the same attempt (SHA-256, hex), or shows none where none was shown.
    */
   readonly unheard?: { readonly token: string; readonly attempt?: string };
+  /** It joined to take the place of this node, and does so when it has reported. Until then it is no node. */
+  readonly replaces?: NodeId;
+  /** Then the instances whose data is there start with empty volumes. */
+  readonly empties?: true;
+  /** The node that took its place. */
+  readonly heir?: NodeId;
   /** By hand, or because its entry left nodes.yaml. */
   readonly cordon?: Cordon;
   /** Absent: our agent. */
@@ -89,6 +95,8 @@ export interface Node {
   readonly duplicate?: { readonly from?: string };
   /** It speaks this version of the wire, which is not read here: it is alive, and nothing else is known of it. */
   readonly foreign?: number;
+  /** When the machine whose place it took asked to be let in, last. */
+  readonly former?: Mono;
   readonly information?: InformationMessage;
   readonly online?: OnlineMessage;
   /** Header of the last instances message. */
@@ -176,6 +184,10 @@ export interface World {
   readonly tombstones: Map<ServiceName, CopyId>;
   /** The node on which an instance was started last: where its volumes are. Of others only where `replace_after` is said. */
   readonly homes: Map<InstanceName, NodeId>;
+  /** Nodes that are gone, and who took their place. */
+  readonly heirs: Map<NodeId, NodeId>;
+  /** Where an instance goes if it can when it is missing: its node was replaced by that one. */
+  readonly inherited: Map<InstanceName, NodeId>;
   /** Who has the lease of an exclusive service, or had it last. */
   readonly leases: Map<ServiceName, Lease>;
   /** `<source>@<commit>` -> is that commit an ancestor of (or equal to) the accepted head of that source. */

@@ -48,6 +48,22 @@ export function nodeForgotten(world: World, id: NodeId): void {
   dirtySeated(world, id);
 }
 
+/** Its machine was replaced: what runs there is to run on the new one. */
+export function heirKnown(world: World, id: NodeId, heir: NodeId): void {
+  world.heirs.set(id, heir);
+  for (const { instance, job } of world.copiesOn.get(id)?.values() ?? []) {
+    if (job?.want === 'run') world.inherited.set(instance, heir);
+  }
+  // Replaced before what it had inherited started.
+  for (const [instance, node] of world.inherited) if (node === id) world.inherited.set(instance, heir);
+}
+
+/** Shown, and nothing else. */
+export function formerSeen(world: World, { node: id, at }: Of<'former'>): void {
+  const node = world.nodes.get(id);
+  if (node) world.nodes.set(id, { ...node, former: at });
+}
+
 /** Two agents speak for it, or only one any more. */
 export function duplicateSeen(world: World, { node: id, duplicate: seen }: Of<'duplicate'>): void {
   const known = world.nodes.get(id);

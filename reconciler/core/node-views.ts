@@ -127,6 +127,13 @@ export function duplicateProblem({ record, duplicate }: Node): Problem {
   });
 }
 
+/** ms for which it is shown that the machine from before asked to be let in. It asks every minute or so. */
+const formerFor = 600_000;
+
+function formerText(age: number): string {
+  return `the machine that it was before it was replaced asked to be let in ${formatAge(age)} ago, and was refused: what runs there is nobody's`;
+}
+
 function instancesOn({ part }: Node): number {
   return new Set(part.jobs.filter(({ want }) => want === 'run').map(({ instance }) => instance)).size;
 }
@@ -141,7 +148,12 @@ function problemsOf(input: ViewInput, node: Node): NodeView['problems'] {
   const foreign = foreignProblem(node);
   const unsaid = !unread && !foreign && isBack(node, input.policy, input.now);
   const message = 'it spoke and did not report yet: nothing new is placed there before';
+  const former =
+    node.former === undefined || input.now.mono - node.former > formerFor
+      ? undefined
+      : { code: 'REVOKED', message: formerText(input.now.mono - node.former) };
   return [
+    ...(former ? [former] : []),
     ...(node.duplicate ? [shortOf(duplicateProblem(node))] : []),
     ...(foreign ? [shortOf(foreign)] : []),
     ...(gone ? [gone] : []),

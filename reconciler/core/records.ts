@@ -41,6 +41,10 @@ export interface TokenRecord {
   readonly shared?: boolean;
   /** Bound to this node name, if any. */
   readonly name?: string;
+  /** Whoever joins with it takes the place of this node, as long as that has it. */
+  readonly replaces?: NodeId;
+  /** Then its instances start with empty volumes. */
+  readonly empties?: true;
   readonly created?: Wall;
   /** Who asked for it. */
   readonly by?: string;

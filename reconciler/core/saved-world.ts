@@ -68,6 +68,8 @@ export interface SavedWorld {
   readonly schedules: Named<ScheduleState>;
   readonly tombstones: Named<CopyId>;
   readonly homes: Named<NodeId>;
+  readonly heirs?: Named<NodeId>;
+  readonly inherited?: Named<NodeId>;
   readonly leases: Named<Omit<Lease, 'granted'> & { readonly age?: Age }>;
   readonly ancestry: Named<boolean>;
   readonly heads: Named<string>;
@@ -90,6 +92,8 @@ export const members = {
   schedules: 'saved',
   tombstones: 'saved',
   homes: 'saved',
+  heirs: 'saved',
+  inherited: 'saved',
   leases: 'saved',
   ancestry: 'saved',
   heads: 'saved',
@@ -129,6 +133,8 @@ export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
     schedules: named(world.schedules),
     tombstones: named(world.tombstones),
     homes: named(world.homes),
+    heirs: named(world.heirs),
+    inherited: named(world.inherited),
     leases: changed(world.leases, ({ granted, ...lease }) => ({
       ...lease,
       ...(granted !== undefined && { age: now - granted }),
@@ -181,6 +187,8 @@ export function restoreWorld(saved: SavedWorld, now: Mono): World {
   for (const [key, state] of Object.entries(saved.schedules)) world.schedules.set(key, state);
   for (const [key, copy] of Object.entries(saved.tombstones)) world.tombstones.set(key, copy);
   for (const [key, node] of Object.entries(saved.homes)) world.homes.set(key, node);
+  for (const [key, node] of Object.entries(saved.heirs ?? {})) world.heirs.set(key, node);
+  for (const [key, node] of Object.entries(saved.inherited ?? {})) world.inherited.set(key, node);
   for (const [key, { age, ...lease }] of Object.entries(saved.leases))
     world.leases.set(key, { ...lease, ...(age !== undefined && { granted: (now - age) as Mono }) });
   for (const [key, commit] of Object.entries(saved.heads)) world.heads.set(key, commit);

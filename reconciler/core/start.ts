@@ -91,8 +91,9 @@ function noRoom(hold: Hold): boolean {
   return hold.code === 'NO_CAPACITY' || hold.code === 'PORT_CONFLICT';
 }
 
-function requestOf({ desired }: SlotsContext, slot: SlotState, target: Target): PlaceRequest {
+function requestOf({ desired, view }: SlotsContext, slot: SlotState, target: Target): PlaceRequest {
   const only = slot.bound ?? slot.to;
+  const prefer = view.inherited.get(slot.instance);
   return {
     instance: slot.instance,
     run: target.run,
@@ -101,6 +102,7 @@ function requestOf({ desired }: SlotsContext, slot: SlotState, target: Target): 
     needs: desired.spec.needs,
     asks: asksOf(desired.spec),
     ...(only === undefined ? {} : { only: new Set([only]) }),
+    ...(prefer === undefined ? {} : { prefer }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { InstanceName, NodeId } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
-import type { Desired, Policy, View } from './model.ts';
+import type { Desired, Node, Policy, View } from './model.ts';
 import { presenceOf } from './presence.ts';
 import type { WantedSlot } from './slots.ts';
 
@@ -27,8 +27,17 @@ export function atHome<T extends Pick<WantedSlot, 'instance' | 'bound' | 'to' | 
 /** Why its data cannot be had: its node is lost, or was removed. Undefined while the node is there, or may come back any moment. */
 export function lostHome(view: View, home: NodeId, policy: Policy, now: Now): string | undefined {
   const node = view.nodes.get(home);
+  const heir = node ? undefined : heirOf(view, home);
+  if (heir) return `the machine that ${heir.record.name} was before it was replaced`;
   if (!node) return `a node that was removed (${home})`;
   return presenceOf(node, policy, now).state === 'lost' ? `${node.record.name}, which is lost` : undefined;
+}
+
+/** Who has the place of a node that is gone. */
+function heirOf({ heirs, nodes }: View, id: NodeId): Node | undefined {
+  let heir = heirs.get(id);
+  while (heir !== undefined && heirs.has(heir)) heir = heirs.get(heir);
+  return heir === undefined ? undefined : nodes.get(heir);
 }
 
 /** The instance waits for its data. */

@@ -15,6 +15,10 @@ export type WorldEvent =
   | { readonly kind: 'node'; readonly record: NodeRecord }
   /** Revoked or removed: forgotten, with its copies. */
   | { readonly kind: 'node_forgotten'; readonly node: NodeId }
+  /** `heir` took the place of the node: what is missing of it from now on goes there if it can. */
+  | { readonly kind: 'heir'; readonly node: NodeId; readonly heir: NodeId }
+  /** The machine whose place the node took asks to be let in. */
+  | { readonly kind: 'former'; readonly node: NodeId; readonly at: Mono }
   /** Two agents speak for the node; absent: only one of them any more. */
   | { readonly kind: 'duplicate'; readonly node: NodeId; readonly duplicate?: NonNullable<Node['duplicate']> }
   | {

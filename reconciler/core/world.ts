@@ -11,6 +11,8 @@ import {
   dirtyNode,
   duplicateSeen,
   foreignCame,
+  formerSeen,
+  heirKnown,
   informationCame,
   instancesCame,
   ledgerRead,
@@ -50,6 +52,8 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     schedules: new Map(),
     tombstones: new Map(),
     homes: new Map(),
+    heirs: new Map(),
+    inherited: new Map(),
     leases: new Map(),
     ancestry: new Map(),
     heads: new Map(),
@@ -89,6 +93,8 @@ export function cloneWorld(world: Readonly<World>): World {
     schedules: new Map(world.schedules),
     tombstones: new Map(world.tombstones),
     homes: new Map(world.homes),
+    heirs: new Map(world.heirs),
+    inherited: new Map(world.inherited),
     leases: new Map(world.leases),
     ancestry: new Map(world.ancestry),
     heads: new Map(world.heads),
@@ -133,6 +139,8 @@ function handle<K extends Handled>(world: World, event: { [P in K]: Of<P> }[K]):
 const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void } = {
   node: (world, { record }) => nodeKnown(world, record),
   node_forgotten: (world, { node }) => nodeForgotten(world, node),
+  heir: (world, { node, heir }) => heirKnown(world, node, heir),
+  former: formerSeen,
   duplicate: duplicateSeen,
   information: informationCame,
   instances: instancesCame,
@@ -193,7 +201,10 @@ function promise(world: World, { action, at }: Of<'promised'>): Promised | undef
   if (!before) return undefined;
   world.fence = { ...world.fence, gen: world.fence.gen + 1 };
   const copy = action.kind === 'start' ? copyId(world.fence) : action.copy;
-  if (action.kind === 'start' && action.placed) world.homes.set(action.instance, action.node);
+  if (action.kind === 'start') {
+    world.inherited.delete(action.instance);
+    if (action.placed) world.homes.set(action.instance, action.node);
+  }
   const change = changeFor(action, before, copy);
   const after = change ? changePart(before, change, world.fence) : { ...before, fence: world.fence };
   setPart(world, action.node, after, at);

@@ -21,6 +21,9 @@ const node = Type.Object({
   joined: Type.Number(),
   revoked: Type.Optional(Type.Number()),
   removed: Type.Optional(Type.Number()),
+  replaces: Type.Optional(text),
+  empties: Type.Optional(Type.Literal(true)),
+  heir: Type.Optional(text),
   unheard: Type.Optional(Type.Object({ token: text, attempt: Type.Optional(text) })),
   cordon: Type.Optional(
     Type.Object({
@@ -46,6 +49,8 @@ const token = Type.Object({
   expires: Type.Number(),
   uses: count,
   shared: Type.Optional(Type.Boolean()),
+  replaces: Type.Optional(text),
+  empties: Type.Optional(Type.Literal(true)),
   name: Type.Optional(text),
   created: Type.Optional(Type.Number()),
   by: Type.Optional(text),

@@ -17,6 +17,7 @@ import type {
   ScaleRequest,
   SlotAnswer,
   SyncAnswer,
+  TokenAnswer,
   VerbAnswer,
   VerbRequest,
 } from '../api.ts';
@@ -80,10 +81,7 @@ export interface ApiClient {
   snapshot(signal: AbortSignal): Promise<ClusterSnapshot>;
   approve(request: ApproveRequest, signal: AbortSignal): Promise<{ readonly approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
-  createToken(
-    request: TokenRequest,
-    signal: AbortSignal,
-  ): Promise<{ readonly token: string; readonly id: string; readonly expires: number }>;
+  createToken(request: TokenRequest, signal: AbortSignal): Promise<TokenAnswer>;
   /** Those that have not expired, newest first. */
   tokens(signal: AbortSignal): Promise<readonly TokenView[]>;
   /** NOT_FOUND. A token that is revoked already is no failure. */
@@ -128,6 +126,11 @@ export interface ApiClient {
   tls(signal: AbortSignal): Promise<TlsAnswer>;
   /** Needs no token but the join token in the request. */
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
+  /** Needs no token: asks with the credential of a node what that node is. REVOKED says what became of it; UNAUTHORIZED. */
+  standing(
+    request: { readonly node: string; readonly password: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly node: string }>;
   /** Seed 000's four keys. `bearer`: a join token, or the password of that node. */
   register(
     request: { readonly id: string; readonly name: string; readonly ip: string; readonly port: string },
@@ -171,6 +174,11 @@ export interface ApproveRequest {
 export interface TokenRequest {
   /** Binds the token to this node name. */
   readonly name?: string;
+  /** The machine takes the place of that node. NOT_FOUND; REFUSED while it is online, but with `force`. */
+  readonly replace?: boolean;
+  readonly force?: boolean;
+  /** Then its instances start with empty volumes. */
+  readonly accept_empty_volume?: boolean;
   /** ms. */
   readonly ttl?: number;
   readonly uses?: number;
@@ -230,6 +238,7 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     identity: (nonce, signal) => get(`/v1/identity?${new URLSearchParams({ nonce })}`, signal),
     tls: (signal) => get('/v1/tls', signal),
     join: (request, signal) => post('/v1/join', request, signal),
+    standing: (request, signal) => post('/v1/standing', request, signal),
     register: (request, bearer, signal) =>
       // The owner of a cluster decides whether join tokens travel in the open: this one, too.
       json(

@@ -26,6 +26,8 @@ export interface TestClient {
   readonly messages: BusMessage[];
   /** `connected`, or `disconnected: <reason>`, in order. */
   readonly events: string[];
+  /** How often the broker did not let it in. */
+  refusals(): number;
 }
 
 /** Opens the bus of a node, or of the reconciler, with the production adapter. */
@@ -35,8 +37,19 @@ export function openTestClient(
   options: BusOptions,
 ): TestClient {
   const password = who === broker.username ? broker.password : testPassword(who);
-  const bus = createMqttBus({ broker: { url: broker.url }, username: who, password, clientId: who, clock, random });
-  const client: TestClient = { bus, messages: [], events: [] };
+  let refusals = 0;
+  const bus = createMqttBus({
+    broker: { url: broker.url },
+    username: who,
+    password,
+    clientId: who,
+    clock,
+    random,
+    refused: () => {
+      refusals += 1;
+    },
+  });
+  const client: TestClient = { bus, messages: [], events: [], refusals: () => refusals };
   bus.open(options, {
     connected: () => void client.events.push('connected'),
     disconnected: (reason) => void client.events.push(`disconnected: ${reason}`),

@@ -75,6 +75,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     uncordon: refuse,
     identity: () => ({ cluster: 'test', fingerprint: 'ab'.repeat(32), kid: 'ab', key: '', sig: '' }),
     join: refuse,
+    standing: (node) => ({ node }),
     revoke: refuse,
     async *logs() {},
     exec: refuse,

@@ -46,6 +46,8 @@ export interface MemoryCluster {
     how?: { readonly key?: number },
   ): Promise<{ readonly reconciler: Reconciler; readonly fatal: readonly string[] }>;
   join(name: string): Promise<MemoryNode>;
+  /** A machine joins with this token; its agent is not started. */
+  enter(name: string, token: string): Promise<MemoryNode>;
   /** Another machine with the identity of this one, at the broker under a tag of its own. It is not started. */
   clone(node: MemoryNode, tag: string): MemoryNode;
   /** As `join`, by seed 000's registration, and with an agent that is its own authority. */
@@ -231,9 +233,16 @@ export async function createMemoryCluster(options: {
       await clock.until(() => cluster.reconciler.control.status().phase === 'running', 120_000, 'recovery');
     },
     async join(name) {
-      const { token, ip } = await invite();
+      const node = await cluster.enter(name, (await invite()).token);
+      await node.start();
+      return node;
+    },
+    async enter(name, token) {
+      const ip = `127.0.0.${nodes.length + 2}`;
       const { id } = await cluster.reconciler.control.join({ token, name, ip, version: '0.1.0' }, ip);
-      return addNode(createNode(name, id, ip, 'cluster'));
+      const node = createNode(name, id, ip, 'cluster');
+      nodes.push(node);
+      return node;
     },
     clone: ({ name, id, ip }, tag) => createNode(name, id, ip, 'cluster', tag),
     async joinLocal(name) {

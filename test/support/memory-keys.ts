@@ -15,5 +15,12 @@ export function createMemoryKeys(cluster: string, seed = 7, disk: { ring: Ring }
       disk.ring = ring;
     },
   });
-  return Object.assign(keyring, { begun: 0, credential: (node: string, serial: number) => `${serial}.${node}` });
+  return Object.assign(keyring, {
+    begun: 0,
+    credential: (node: string, serial: number) => `${serial}.${node}`,
+    verifyCredential(node: string, password: string) {
+      const [serial, ...rest] = password.split('.');
+      return rest.join('.') === node ? Number(serial) : undefined;
+    },
+  });
 }

@@ -1,6 +1,14 @@
 /** Who belongs to the cluster: join tokens, joining, revoking, and the proof of the cluster's own identity. */
 import type { FastifyInstance } from 'fastify';
-import { ActorBody, CordonBody, EmptyBody, JoinBody, RemoveNodeBody, TokenBody } from '../../../schemas/api-bodies.ts';
+import {
+  ActorBody,
+  CordonBody,
+  EmptyBody,
+  JoinBody,
+  RemoveNodeBody,
+  StandingBody,
+  TokenBody,
+} from '../../../schemas/api-bodies.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveNode } from '../../core/resolve.ts';
@@ -9,7 +17,10 @@ import { found } from './read.ts';
 
 /** For callers with the API token. */
 export function enrolmentRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.post('/v1/tokens', async ({ body }) => control.createToken(checkBody(TokenBody, body)));
+  app.post('/v1/tokens', async ({ body }) => {
+    const { accept_empty_volume: acceptEmptyVolume = false, ...wish } = checkBody(TokenBody, body);
+    return control.createToken({ ...wish, acceptEmptyVolume });
+  });
   app.get('/v1/tokens', async () => ({ items: control.tokens() }));
   app.post<{ Params: { id: string } }>('/v1/tokens/:id/revoke', async ({ body, params }) =>
     control.revokeToken(params.id, checkBody(ActorBody, body).actor),
@@ -55,6 +66,10 @@ export function joinRoutes(app: FastifyInstance, control: ControlPlane): void {
     const nonce = query['nonce'];
     if (typeof nonce === 'string' && /^[0-9a-fA-F]{32,128}$/.test(nonce)) return control.identity(nonce);
     throw new ProblemError(problem('BAD_REQUEST', '`nonce` must be 32 to 128 hex digits', { subject: 'nonce' }));
+  });
+  app.post('/v1/standing', async ({ body }) => {
+    const { node, password } = checkBody(StandingBody, body);
+    return control.standing(node, password);
   });
   app.post('/v1/join', async ({ body, ip }) => control.join(checkBody(JoinBody, body), ip));
 }

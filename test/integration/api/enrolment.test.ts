@@ -268,3 +268,37 @@ describe('nodes rm', () => {
     expect(cluster.reconciler.control.nodes()).toEqual([]);
   });
 });
+
+describe('the place of a node', () => {
+  const name = 'edge-7';
+  const place = { name, replace: true, force: true } as const;
+
+  it('is given to one of 20 that come at once, and asked for by nobody else', async () => {
+    const first = await claim(await token(), name);
+    expect(await codeOf(token({ replace: true }))).toBe('BAD_REQUEST');
+    expect(await codeOf(token({ ...place, uses: 2 }))).toBe('BAD_REQUEST');
+    expect(await codeOf(token({ ...place, name: 'edge-8' }))).toBe('NOT_FOUND');
+    expect(await codeOf(token({ name }))).toBe(undefined);
+    const once = await token(place);
+    const register = api.client.register({ id: '', name, ip: '10.0.0.1', port: '0' }, once, signal);
+    expect(await codeOf(register)).toBe('TOKEN_INVALID');
+    const uses = Array.from({ length: 20 }, (_, index) => claim(once, name, index.toString(16).padStart(64, '0')));
+    const joined = (await Promise.allSettled(uses)).flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(joined).toHaveLength(1);
+    expect(joined[0]?.ordinal).toBe(first.ordinal);
+    expect(joined[0]?.id).not.toBe(first.id);
+    expect(cluster.reconciler.control.nodes()).toHaveLength(1);
+    expect((await api.client.tokens(signal)).filter(({ replaces }) => replaces)).toMatchObject([{ name, uses: 0 }]);
+  });
+
+  it('is what a credential says, as long as it is good', async () => {
+    const { id } = await claim(await token(), name);
+    const password = `1.${id}`;
+    expect(await api.client.standing({ node: id, password }, signal)).toEqual({ node: name });
+    expect(await codeOf(api.client.standing({ node: id, password: '1.guess' }, signal))).toBe('UNAUTHORIZED');
+    expect(await codeOf(api.client.standing({ node: 'nobody', password: '1.nobody' }, signal))).toBe('REVOKED');
+    await api.client.revoke(name, signal);
+    const found = await problemOf(api.client.standing({ node: id, password }, signal));
+    expect(found).toMatchObject({ code: 'REVOKED', message: expect.stringContaining(`${name} was revoked on`) });
+  });
+});

@@ -137,6 +137,7 @@ describe('admission', () => {
     broker.disconnect(a);
     await eventually(() => node.events.length === 2);
     await steadily(() => node.events.length === 2, 1_500, 'staying out');
+    expect(node.refusals()).toBeGreaterThan(0);
   });
 
   it('lets a right password in, however many wrong ones came from the same address', async () => {

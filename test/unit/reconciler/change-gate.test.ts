@@ -35,6 +35,7 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   createToken: false,
   revokeToken: false,
   join: false,
+  standing: true,
   register: false,
   revoke: false,
   removeNode: false,
