@@ -212,6 +212,7 @@ export const outputs = {
     expires: Type.Number({ description: 'ms since 1970' }),
     api: text,
     architectures: texts,
+    replaces: Type.Optional(Replaces),
   }),
   'nodes cordon': cordonAnswer,
   'nodes drain': Type.Object({

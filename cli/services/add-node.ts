@@ -1,4 +1,5 @@
 /** `oakctl nodes add`: packages, a token, and the line that brings both to a machine. */
+import type { TokenAnswer } from '../../schemas/api.ts';
 import type { ApiClient, TokenRequest } from '../../schemas/io/api-client.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
@@ -14,6 +15,8 @@ export interface AddedNode {
   readonly api: string;
   /** Of machines that there are packages for. */
   readonly architectures: readonly string[];
+  /** The node whose place the new machine takes. */
+  readonly replaces?: NonNullable<TokenAnswer['replaces']>;
 }
 
 export interface AddWish {
@@ -40,7 +43,10 @@ export async function addNode(api: ApiClient, wish: AddWish, signal: AbortSignal
   }
   if (architectures.length === 0) throw new ProblemError(problem('UNAVAILABLE', 'there are no packages'));
   const { name } = wish.node;
-  const { token, id, expires } = await api.createToken({ ...wish.token, ...(name !== undefined && { name }) }, signal);
+  const { token, id, expires, replaces } = await api.createToken(
+    { ...wish.token, ...(name !== undefined && { name }) },
+    signal,
+  );
   const line = joinLine({
     api: url,
     origin: downloadOrigin(url, tls),
@@ -48,7 +54,7 @@ export async function addNode(api: ApiClient, wish: AddWish, signal: AbortSignal
     installer: stock.installer,
     node: wish.node,
   });
-  return { line, id, expires, api: url, architectures };
+  return { line, id, expires, api: url, architectures, ...(replaces && { replaces }) };
 }
 
 /** undefined: the cluster speaks no TLS. */

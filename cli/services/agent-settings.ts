@@ -8,6 +8,7 @@ export interface AgentSettings {
   readonly token?: string | null;
   readonly name?: string;
   readonly ip?: string;
+  readonly advertise?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly location?: string;
   readonly runtimes: readonly string[];

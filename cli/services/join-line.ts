@@ -9,6 +9,7 @@ export interface NodeWish {
   readonly labels: readonly string[];
   readonly location?: string;
   readonly ip?: string;
+  readonly advertise?: string;
   readonly runtimes: readonly string[];
 }
 
@@ -40,6 +41,7 @@ export function joinLine({ api, origin, token, installer, node }: JoinLine): str
     ...node.labels.map((label) => ['--label', label] as const),
     ['--location', node.location],
     ['--ip', node.ip],
+    ['--advertise', node.advertise],
     ...node.runtimes.map((runtime) => ['--runtime', runtime] as const),
   ];
   const words = options.flatMap(([name, value]) => (value === undefined ? [] : [name, value]));

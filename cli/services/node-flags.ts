@@ -2,6 +2,7 @@
 import { Flags } from '@oclif/core';
 import { isAddress } from '../../schemas/addresses.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import { advertiseFlag } from '../flags.ts';
 
 /** Where an agent lives that is a service of its machine. */
 export const agentFolder = '/var/lib/oakctl-agent';
@@ -25,6 +26,7 @@ export const nodeFlags = {
       throw new ProblemError(problem('USAGE', `\`${text}\` is no IP address`, { hint: '--ip 192.168.1.17' }));
     },
   }),
+  advertise: advertiseFlag({ description: 'where others reach them, if not there' }),
   runtime: Flags.option({
     multiple: true,
     options: ['docker', 'process'] as const,

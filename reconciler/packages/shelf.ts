@@ -85,7 +85,8 @@ function make(script: string, folder: string): Promise<Problem | undefined> {
   return new Promise((resolve) => {
     execFile(process.execPath, [script, '--into', folder], { timeout: patience }, (error, stdout, stderr) => {
       const answer = error ? undefined : (JSON.parse(stdout) as { readonly problem?: Problem });
-      const why = stderr.trim().split('\n').slice(-1)[0] || error?.message;
+      // Node ends what it says of a crash with a stack and its version.
+      const why = /^\w*Error\b.*$/m.exec(stderr)?.[0] ?? (stderr.trim().split('\n').at(-1) || error?.message);
       resolve(answer ? answer.problem : problem('UNAVAILABLE', `the package could not be made: ${why}`));
     });
   });

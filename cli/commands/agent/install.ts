@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Flags } from '@oclif/core';
+import { formatAdvertised } from '../../../schemas/addresses.ts';
 import { nodeNamePattern } from '../../../schemas/names.ts';
 import { BaseCommand, usage } from '../../base-command.ts';
 import { labelsOf } from '../../services/agent-settings.ts';
@@ -22,7 +23,7 @@ export default class AgentInstall extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(AgentInstall);
-    const { api, name, location, ip, label = [], runtime = [] } = flags;
+    const { api, name, location, ip, advertise, label = [], runtime = [] } = flags;
     if (api === undefined || !URL.canParse(api)) usage('which cluster?', '--api https://<host>:10100');
     if (name !== undefined && !nodeNamePattern.test(name)) usage(`\`${name}\` is no name for a node`);
     const folder = resolve(flags.folder);
@@ -39,6 +40,7 @@ export default class AgentInstall extends BaseCommand {
           ...(token && { token }),
           ...(name !== undefined && { name }),
           ...(ip !== undefined && { ip }),
+          ...(advertise !== undefined && { advertise: formatAdvertised(advertise) }),
           ...(location !== undefined && { location }),
           labels: labelsOf(label),
           runtimes: runtime,

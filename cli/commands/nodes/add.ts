@@ -1,8 +1,10 @@
 import { Args, Flags } from '@oclif/core';
+import { formatAdvertised } from '../../../schemas/addresses.ts';
 import { nodeNamePattern } from '../../../schemas/names.ts';
 import type { Problem } from '../../../schemas/problem.ts';
 import { BaseCommand, usage } from '../../base-command.ts';
-import { durationFlag } from '../../flags.ts';
+import { durationFlag, replaceFlags } from '../../flags.ts';
+import { replacementText } from '../../render/nodes.ts';
 import { renderProblems } from '../../render/problems.ts';
 import { actorName } from '../../services/actor.ts';
 import { addNode } from '../../services/add-node.ts';
@@ -16,6 +18,11 @@ Node inside, as a systemd service that joins over TLS. It holds a join token: wh
   static override args = { name: Args.string({ description: 'name of the node; default its host name' }) };
   static override flags = {
     ...nodeFlags,
+    replace: Flags.string({
+      exclusive: ['uses'],
+      description: 'the new machine takes the place of this node, once it has reported',
+    }),
+    ...replaceFlags,
     valid: durationFlag({ description: 'how long the line is good for: 1h, at most 30d; default 1h' }),
     uses: Flags.integer({ min: 1, description: 'how many machines may use it; default 1' }),
     address: Flags.string({
@@ -25,13 +32,17 @@ Node inside, as a systemd service that joins over TLS. It holds a join token: wh
   static override examples = [
     '<%= config.bin %> nodes add edge-7',
     '<%= config.bin %> nodes add edge-7 --label zone=hall-2 --location "hall 2" --valid 15m',
+    '<%= config.bin %> nodes add --replace edge-7',
     '<%= config.bin %> nodes add --uses 20 --address 192.168.1.10',
   ];
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(NodesAdd);
-    const { name } = args;
-    const { label = [], location, ip, runtime = [], valid, uses, address } = flags;
+    const { label = [], location, ip, advertise, runtime = [], valid, uses, address, replace, force } = flags;
+    const name = replace ?? args.name;
+    if (replace !== undefined && args.name !== undefined)
+      usage('the new machine gets the name of the node that it replaces', `nodes add --replace ${replace}`);
+    const place = { replace: true, force, accept_empty_volume: flags['accept-empty-volume'] };
     if (name !== undefined && !nodeNamePattern.test(name))
       usage(`\`${name}\` is no name for a node`, 'letters, digits, - and _');
     if (name !== undefined && uses !== undefined && uses > 1)
@@ -44,9 +55,15 @@ Node inside, as a systemd service that joins over TLS. It holds a join token: wh
           labels: label,
           ...(location && { location }),
           ...(ip && { ip }),
+          ...(advertise && { advertise: formatAdvertised(advertise) }),
           runtimes: runtime,
         },
-        token: { ...(valid && { ttl: valid }), ...(uses && { uses }), actor: actorName() },
+        token: {
+          ...(valid && { ttl: valid }),
+          ...(uses && { uses }),
+          ...(replace !== undefined && place),
+          actor: actorName(),
+        },
         ...(address && { address }),
         warn: (problem: Problem) => this.say(renderProblems([{ ...problem, severity: 'warning' }], this.paint('err'))),
         say: (text) => this.say(text),
@@ -54,7 +71,8 @@ Node inside, as a systemd service that joins over TLS. It holds a join token: wh
       this.signal,
     );
     await this.printOne(flags.output, added, { name: added.id, text: ({ line }) => line });
-    const { architectures, expires } = added;
+    const { architectures, expires, replaces } = added;
+    if (replaces) this.say(`\n${replacementText(replaces)}`);
     this.say(
       `\nPaste it on the new machine. Good until ${new Date(expires).toISOString()}, for ${architectures.join(', ')}.`,
     );

@@ -6,8 +6,9 @@ import { callApi, type TestCluster, waitSettled } from '../../support/cluster.ts
 import { descriptor, fullName } from '../../support/descriptors.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createHandCluster, type Program } from '../../support/hand-cluster.ts';
+import type { Host } from '../../support/hosts.ts';
 import type { DirectService } from '../work.ts';
-import { type Host, images } from './hosts.ts';
+import { images } from './equipment.ts';
 
 /** Class of its nodes, with the beat that goes with it. */
 export type FleetKind = 'lan' | 'fast';

@@ -7,10 +7,11 @@
  */
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { createHosts } from '../../support/hosts.ts';
 import { ownAddresses } from '../../support/machine.ts';
 import { mayOwnEngine } from '../../support/own-engine.ts';
 import { keepLogs, markOf, removeEarlier, removeTraces } from '../../support/switched-hosts.ts';
-import { createHosts } from './hosts.ts';
+import { equipment } from './equipment.ts';
 import { measurements } from './measure.ts';
 import { failoverTable } from './rows.ts';
 import { createSite, type Site } from './site.ts';
@@ -34,7 +35,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 const before = load();
 try {
   for (const earlier of await removeEarlier()) narrate(`removed what ${earlier} had left`);
-  const site = createSite(mark, await createHosts(mark, await ownAddresses(), 3));
+  const site = createSite(mark, await createHosts(mark, await ownAddresses(), 3, equipment));
   for (let run = 1; run <= Number(values.runs); run += 1) for (const name of chosen) await measure(site, name, run);
   const about = `Node ${process.versions.node}, ${cpus().length} cores, ${values.runs} runs`;
   process.stdout.write(`${about}, load ${before} before, ${load()} after\n\n${failoverTable(samples)}`);

@@ -1,9 +1,11 @@
 /** The measurements. Times are taken at the engines' event streams; what each system says about itself is only checked. */
+
+import { type Host, runningOn } from '../../support/hosts.ts';
 import { createBareEngine, timed } from '../bare.ts';
 import { countEvents } from '../engine-events.ts';
 import { deployAndDelete } from '../work.ts';
+import { images, preferLocal } from './equipment.ts';
 import type { FleetKind } from './fleet.ts';
-import { type Host, images, preferLocal, runningOn } from './hosts.ts';
 import type { Site, Subject } from './site.ts';
 import type { SwarmKind } from './swarm.ts';
 

@@ -1,8 +1,8 @@
 /** Everything that is measured: hosts, clusters on them, and whoever is compared with them, made when first needed. */
 import { eventually } from '../../support/eventually.ts';
+import { countAll, type Host, runningOn } from '../../support/hosts.ts';
 import { folderOf } from '../../support/switched-hosts.ts';
 import { createFleet, type Fleet, type FleetKind } from './fleet.ts';
-import { countAll, type Host, runningOn } from './hosts.ts';
 import { createSwarm, type Swarm, type SwarmKind } from './swarm.ts';
 
 /** Who keeps replicas running, seen from outside. */

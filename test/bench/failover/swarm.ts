@@ -1,9 +1,9 @@
 /** Docker Swarm on the hosts: the first is the manager and takes no tasks. */
 import type { Readable } from 'node:stream';
 import { eventually } from '../../support/eventually.ts';
+import { countAll, type Host, runningOn } from '../../support/hosts.ts';
 import { createEngineApi } from '../engine-api.ts';
 import { onLines } from '../engine-events.ts';
-import { countAll, type Host, runningOn } from './hosts.ts';
 
 /** `default`: as it comes. `tuned`: a heartbeat of 1 s, the least that it takes, and no delay before a task is replaced. */
 export type SwarmKind = 'default' | 'tuned';

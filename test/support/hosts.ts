@@ -2,9 +2,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Docker from 'dockerode';
-import { ensureDemoImage } from '../../../cli/demo-image.ts';
-import { type OwnEngine, startOwnEngine } from '../../support/own-engine.ts';
-import { type Cable, createNetwork, folderOf } from '../../support/switched-hosts.ts';
+import { ensureDemoImage } from '../../cli/demo-image.ts';
+import { type OwnEngine, startOwnEngine } from './own-engine.ts';
+import { type Cable, createNetwork, folderOf } from './switched-hosts.ts';
 
 export interface Host extends Cable {
   readonly name: string;
@@ -13,14 +13,21 @@ export interface Host extends Cable {
   readonly docker: Docker;
 }
 
-/** Two versions of one image, on every host. */
-export const images = ['oakctl/bench:1', 'oakctl/bench:2'] as const;
-
-/** Swarm asks the registry even for what is there, unless the engine is told so: fair where there is no registry. */
-export const preferLocal = { DOCKER_SERVICE_PREFER_OFFLINE_IMAGE: '1' };
+/** What each host has. */
+export interface Equipment {
+  /** Images whose page says their name. */
+  readonly images: readonly string[];
+  /** Environment of the engine. */
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 /** Throws with the engine's log when one does not start. */
-export async function createHosts(mark: string, block: number, count: number): Promise<readonly Host[]> {
+export async function createHosts(
+  mark: string,
+  block: number,
+  count: number,
+  { images, env = {} }: Equipment,
+): Promise<readonly Host[]> {
   const cables = await createNetwork(mark, block, count);
   return Promise.all(
     cables.map(async (cable, index) => {
@@ -28,7 +35,7 @@ export async function createHosts(mark: string, block: number, count: number): P
       const folder = join(folderOf(mark), name);
       await mkdir(folder, { recursive: true });
       const flags = ['--cgroup-parent', `/${mark}`];
-      const engine = await startOwnEngine({ folder, within: cable.within, flags, env: preferLocal });
+      const engine = await startOwnEngine({ folder, within: cable.within, flags, env });
       for (const image of images) await ensureDemoImage(engine.socket, image, { html: `${image}\n` });
       return { ...cable, name, engine, docker: new Docker({ socketPath: engine.socket }) };
     }),
