@@ -82,7 +82,8 @@ function bucketOf({ current }: SlotState, target: Seen, isOver: (target: Seen) =
 }
 
 function bucketWithout({ done, current, silent, unread, lost }: SlotState): WithoutTarget['bucket'] {
-  if (done && !current) return 'done';
+  // A newer version that did its work is another matter: who asks for the one before asks for it anew.
+  if (done && !current?.healthy) return 'done';
   // What may run on a silent node is not started a second time, whatever else runs.
   if (silent.length > 0) return 'silent';
   if (current) return 'outdated';

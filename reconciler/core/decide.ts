@@ -51,8 +51,12 @@ export function decideSlot(service: string, filed: Filed, rules: Rules): Decisio
 function decideBucket(service: string, filed: Filed, rules: Rules): Decision {
   switch (filed.bucket) {
     case 'settled':
-    case 'done':
       return { counts: 'settled', actions: [], holds: [] };
+    case 'done': {
+      const { current } = filed.slot;
+      const actions = current ? [drop(service, current, 'what is wanted is done already')] : [];
+      return { counts: 'settled', actions, holds: [] };
+    }
     case 'relieved':
       return relieve(service, filed.slot, rules);
     case 'starting':

@@ -218,6 +218,25 @@ describe('a one-shot service', () => {
     expect(foldPlans(cluster.world, policy, at(50_000))).toMatchObject({ actions: [], holds: [], settled: 1 });
   });
 
+  it('that completed is done, also when a version after it fails and it would be the one to go back to', () => {
+    const cluster = aCluster();
+    for (const n of [1, 2]) cluster.join(n, 0);
+    cluster.want(wanted(aService({ run: aRun('job:1', { one_shot: true }) })));
+    foldPlans(cluster.world, policy, at(0));
+    cluster.obey(1, 100, 'completed');
+    foldPlans(cluster.world, policy, at(100));
+    cluster.beat(50_000, 2);
+    cluster.want(wanted(aService({ run: aRun('job:bad', { one_shot: true }) })));
+    const [begun] = foldPlans(cluster.world, policy, at(50_000)).actions;
+    expect(begun).toMatchObject({ kind: 'start', run: { code: 'job:bad' } });
+    const copy = [...(cluster.world.copies.get(web)?.values() ?? [])].find(({ node }) => node === begun?.node);
+    const said = { instance: slot(0), digest: copy?.job?.digest, want: 'run', status: 'failed', age: 0 };
+    const reason = { code: 'IMAGE_NOT_FOUND', message: 'no such image' };
+    cluster.report(2, 50_100, [{ ...said, copy: copy?.copy, reason } as never]);
+    const { actions } = foldPlans(cluster.world, policy, at(50_100));
+    expect(actions).toMatchObject([{ kind: 'drop', copy: copy?.copy }]);
+    expect(cluster.world.rollouts.get(web)?.phase).toBe('rolled_back');
+  });
   it('that completed is done, also when its node was lost before its ledger was read', () => {
     const cluster = aCluster();
     cluster.join(1, 0);
