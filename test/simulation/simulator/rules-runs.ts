@@ -42,6 +42,8 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
   let isOnceDone = false;
   /** Instance -> copies that the reconciler knows to be done. */
   let done = new Map<string, Map<string, string>>();
+  /** `<instance>/<copy>` of what made way for another version: late reports of it say nothing about what is asked for now. */
+  const gone = new Set<string>();
   let lastRun: { readonly due: number; readonly after: string; readonly setBacks: number } | undefined;
 
   const keyOf = (machine: Machine, { instance, copy }: CopyKey): string => `${machine.tag} ${instance}/${copy}`;
@@ -93,7 +95,7 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
       for (const { instance, copy, digest, status } of copies) {
         // An agent that began while its engine was silent cannot say any more what was done.
         if (status === 'unknown') done.get(instance)?.delete(copy);
-        if (status !== 'completed') continue;
+        if (status !== 'completed' || gone.has(`${instance}/${copy}`)) continue;
         const ofInstance = done.get(instance) ?? new Map<string, string>();
         done.set(instance, ofInstance.set(copy, digest));
       }
@@ -102,7 +104,10 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
       const { command, job } = message;
       const service = serviceOf(job.name);
       if (service !== tick && service !== once) return;
-      if (command !== 'deploy') return void done.get(job.name)?.delete(job.copy);
+      if (command !== 'deploy') {
+        gone.add(`${job.name}/${job.copy}`);
+        return void done.get(job.name)?.delete(job.copy);
+      }
       if (job.copy !== `${message.epoch}.${message.gen}` || job.want !== 'run') return;
       const before = doneBefore(message);
       if (before !== undefined)
