@@ -202,7 +202,12 @@ describe.skipIf(!isServed)("the seeds' wire", () => {
   });
 
   it('answers where a job would go, and changes nothing', async () => {
-    const before = await readFile(join(cluster.folder, 'records', 'records.json'), 'utf8');
+    const records = async (): Promise<object> => {
+      const text = await readFile(join(cluster.folder, 'records', 'records.json'), 'utf8');
+      // What was counted before comes to the disk within a second.
+      return { ...(JSON.parse(text) as object), tally: undefined };
+    };
+    const before = await records();
     const workers = (await cluster.nodes()).filter(({ runtimes }) => runtimes.length > 0);
     const good = await hands.curl('/api/calculate/deploy', apiToken, { image: 'oakctl/test:1', memory: 16 });
     expect(good.status).toBe(200);
@@ -212,7 +217,7 @@ describe.skipIf(!isServed)("the seeds' wire", () => {
     const bad = await hands.curl('/api/calculate/deploy', apiToken, { job: { image: 'oakctl/test:1', memory: 1e9 } });
     expect(bad).toMatchObject({ status: 409, body: { workers: [], problems: [{ code: 'NO_CAPACITY' }] } });
     expect(await cluster.services()).toEqual([]);
-    expect(await readFile(join(cluster.folder, 'records', 'records.json'), 'utf8')).toBe(before);
+    expect(await records()).toEqual(before);
   });
 
   it('tells workers of Oakestra itself, and strangers, what is wrong', async () => {
