@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jobNumber } from '../../schemas/assignment.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
+import { createDurableFiles } from '../../schemas/io/durable-files.ts';
 import type { RegisterAnswer } from '../../schemas/joining.ts';
 import type { PlainControl } from '../../schemas/seed.ts';
 import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
@@ -203,9 +204,9 @@ describe.skipIf(!isServed)("the seeds' wire", () => {
 
   it('answers where a job would go, and changes nothing', async () => {
     const records = async (): Promise<object> => {
-      const text = await readFile(join(cluster.folder, 'records', 'records.json'), 'utf8');
+      const text = await createDurableFiles({ folder: join(cluster.folder, 'records') }).read('records.json');
       // What was counted before comes to the disk within a second.
-      return { ...(JSON.parse(text) as object), tally: undefined };
+      return { ...(JSON.parse(text ?? '') as object), tally: undefined };
     };
     const before = await records();
     const workers = (await cluster.nodes()).filter(({ runtimes }) => runtimes.length > 0);
