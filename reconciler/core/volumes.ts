@@ -34,7 +34,7 @@ export function lostHome(view: View, home: NodeId, policy: Policy, now: Now): st
 }
 
 /** Who has the place of a node that is gone. */
-function heirOf({ heirs, nodes }: View, id: NodeId): Node | undefined {
+function heirOf({ heirs, nodes }: Pick<View, 'heirs' | 'nodes'>, id: NodeId): Node | undefined {
   let heir = heirs.get(id);
   while (heir !== undefined && heirs.has(heir)) heir = heirs.get(heir);
   return heir === undefined ? undefined : nodes.get(heir);
@@ -55,14 +55,17 @@ export function lostHomeHold(instance: InstanceName, where: string): Hold {
  * has none, or may.
  */
 export function elsewhereHold(
-  { homes, nodes }: Pick<View, 'homes' | 'nodes'>,
+  view: Pick<View, 'homes' | 'nodes' | 'heirs'>,
   { spec }: Pick<Desired, 'spec'>,
   { instance, bound }: WantedSlot,
   run: RunSpec,
 ): Hold | undefined {
+  const { homes, nodes } = view;
   const home = homes.get(instance);
   if (spec.replicas !== 'every' || home === undefined || home === bound) return undefined;
   if (!hasVolumes(run) || spec.placement.portable) return undefined;
+  const heir = heirOf(view, home);
+  if (heir && heir.record.id === bound) return replacedHold(instance, heir.record.name);
   const [there, here] = [home, bound ?? ''].map(
     (id) => nodes.get(id)?.record.name ?? `a node that was removed (${id})`,
   );
@@ -71,5 +74,15 @@ export function elsewhereHold(
     subject: instance,
     message: `its data is on ${there}, and by \`replicas: every\` it belongs to ${here}, where it would start empty`,
     hint: 'write a number of replicas again, or `portable: true` for each volume: then it starts empty, and the data stays',
+  };
+}
+
+/** An instance that belongs to its node cannot be moved: who replaced the machine says whether it may start empty. */
+function replacedHold(instance: InstanceName, name: string): Hold {
+  return {
+    code: 'VOLUME_ON_LOST_NODE',
+    subject: instance,
+    message: `its data is on the machine that ${name} was before it was replaced`,
+    hint: `\`portable: true\` for each volume starts it empty; the next time: oakctl nodes add --replace ${name} --accept-empty-volume`,
   };
 }

@@ -170,4 +170,27 @@ describe('a machine that takes the place of a node', () => {
       expect(places('db')).toEqual(['worker-2 shop.default.db.default.instance.0']);
     },
   );
+
+  it('has no data: an instance that belongs to it waits, until its volumes may be empty', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    const volumes = [{ name: 'data', mount_path: '/data' }];
+    const push = (portable: boolean) => {
+      const db = { microservice_name: 'db', volumes: volumes.map((one) => ({ ...one, portable })), replicas: 'every' };
+      return cluster.push({ 'db.yaml': descriptor([db]) });
+    };
+    await push(false);
+    await settled('db');
+    node(1).kill(true);
+    await cluster.clock.advance(1_000);
+    const machine = await enter((await invite()).token);
+    await machine.start();
+    await taken(machine);
+    await cluster.clock.advance(30_000);
+    expect(instancesOf('db')).toHaveLength(1);
+    const hold = cluster.reconciler.control.holds().find(({ code }) => code === 'VOLUME_ON_LOST_NODE');
+    expect(hold?.message).toContain('the machine that worker-2 was before it was replaced');
+    await push(true);
+    await settled('db');
+    expect(instancesOf('db')).toHaveLength(2);
+  });
 });
