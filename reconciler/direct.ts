@@ -8,7 +8,7 @@ import { directSource, type ServiceSpec } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
 import type { Seats } from './core/deviations.ts';
 import type { World } from './core/model.ts';
-import type { DirectRecord, Records } from './core/records.ts';
+import { counted, type DirectRecord, type Records } from './core/records.ts';
 import { begun } from './core/rollout.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
@@ -166,8 +166,9 @@ export function createDirect(context: Context): Direct {
         const change: 'same' | 'updated' | 'created' = same ? 'same' : old ? 'updated' : 'created';
         return { name: spec.name, digest: spec.digest, change };
       });
-      keeper.change({ direct, rollouts });
+      keeper.change({ direct, rollouts, tally: counted(keeper.now.tally, 'requests') });
       await savedOr(keeper, () => {
+        keeper.change({ tally: counted(keeper.now.tally, 'requests', -1) });
         for (const { name, change } of answer) {
           if (change === 'same' || keeper.now.direct[name] !== direct[name]) continue;
           keeper.change({ direct: withEntry(keeper.now.direct, name, before[name]) });

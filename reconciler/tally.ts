@@ -1,14 +1,15 @@
-/** Counts what the cluster went through, for people and for other systems' clients; kept in records/. */
+/**
+ * Counts what the cluster went through, for people and for other systems' clients; kept in records/. Requests are counted where they are
+ * recorded (direct.ts).
+ */
 import type { ClusterEvent } from '../schemas/cluster-events.ts';
 import type { CopyId, InstanceName } from '../schemas/names.ts';
 import type { Context } from './context.ts';
 import { copyKey } from './core/copy-index.ts';
-import type { Tally } from './core/records.ts';
+import { counted, type Tally } from './core/records.ts';
 import { onceSaved } from './records-keeper.ts';
 
 export interface TallyKeeper {
-  /** A deployment was accepted. */
-  requested(): void;
   /** To be told of every event. */
   heard(event: ClusterEvent): void;
   /** This copy makes up for one whose node was lost. It counts once it runs; another one for the same instance takes its place. */
@@ -23,8 +24,7 @@ export function createTally(context: Pick<Context, 'world' | 'keeper' | 'deps'>)
   let changed = false;
 
   const count = (what: keyof Tally): void => {
-    const { tally } = keeper.now;
-    keeper.change({ tally: { ...tally, [what]: tally[what] + 1 } });
+    keeper.change({ tally: counted(keeper.now.tally, what) });
     changed = true;
   };
   const statusOf = (instance: InstanceName, copy: CopyId): string | undefined => {
@@ -33,7 +33,6 @@ export function createTally(context: Pick<Context, 'world' | 'keeper' | 'deps'>)
   };
 
   return {
-    requested: () => count('requests'),
     heard({ kind }) {
       if (kind === 'node_lost') count('failures');
     },

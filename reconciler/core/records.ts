@@ -81,6 +81,11 @@ export interface Tally {
   readonly relocated: number;
 }
 
+/** One more of `what`, or `by` more. */
+export function counted(tally: Tally, what: keyof Tally, by = 1): Tally {
+  return { ...tally, [what]: tally[what] + by };
+}
+
 export interface Records {
   readonly version: 1;
   readonly epoch: number;
