@@ -55,9 +55,13 @@ export interface CordonOptions {
 }
 
 export interface ControlPlane {
+  /** The cluster's name. */
+  readonly cluster: string;
   status(): ClusterStatus;
   apps(): readonly AppView[];
   services(): readonly ServiceView[];
+  /** The service of exactly this full name; at a cost that does not grow with the cluster. */
+  service(name: string): ServiceView | undefined;
   instances(): readonly InstanceView[];
   nodes(): readonly NodeView[];
   /** The node that joined under exactly this name, or has this id; at a cost that does not grow with the fleet. */

@@ -14,6 +14,7 @@ import {
   nodeCounts,
   nodeView,
   nodeViews,
+  serviceView,
   serviceViews,
   type ViewInput,
 } from './core/views.ts';
@@ -21,7 +22,10 @@ import { whyOf } from './core/why.ts';
 import type { OfficeSeat } from './office.ts';
 import type { Sync } from './sync.ts';
 
-type Inspection = Pick<ControlPlane, 'status' | 'apps' | 'services' | 'instances' | 'nodes' | 'node' | 'holds' | 'why'>;
+type Inspection = Pick<
+  ControlPlane,
+  'cluster' | 'status' | 'apps' | 'services' | 'service' | 'instances' | 'nodes' | 'node' | 'holds' | 'why'
+>;
 
 /** The reading half of the control plane: views of the world as it is now. */
 export function createInspection(
@@ -70,7 +74,9 @@ export function createInspection(
   };
 
   return {
+    cluster: world.cluster,
     services,
+    service: (name) => serviceView(input(), name),
     nodes: () => nodeViews(input()),
     node: (text) => nodeView(input(), text),
     holds,

@@ -110,13 +110,12 @@ interface ServiceRoute {
 }
 
 function stateNow(control: ControlPlane): object {
-  return stateOf(control.status().cluster, control.nodes(), control.services());
+  return stateOf(control.cluster, control.nodes(), control.services());
 }
 
 /** By the name under which it was posted, or by its full name. */
 function registered(control: ControlPlane, name: string): ServiceView {
-  const full = fullNameOf(name);
-  const found = control.services().find((service) => service.name === full || service.name === name);
+  const found = control.service(fullNameOf(name)) ?? control.service(name);
   if (found && found.outcome !== 'removing') return found;
   throw new ProblemError(problem('NOT_FOUND', `Service ${name} was not registred for this cluster.`));
 }
@@ -125,7 +124,7 @@ function registered(control: ControlPlane, name: string): ServiceView {
 async function untilSettled(control: ControlPlane, name: string, signal: AbortSignal): Promise<string | undefined> {
   const until = performance.now() + patience;
   for (;;) {
-    const service = control.services().find((one) => one.name === name);
+    const service = control.service(name);
     if (service === undefined || service.outcome === 'settled') return undefined;
     if (service.outcome !== 'progressing' || performance.now() > until || signal.aborted) return service.message;
     await delay(look, undefined, { signal }).catch(() => undefined);

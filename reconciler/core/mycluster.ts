@@ -41,13 +41,13 @@ export function definitionOf(service: ServiceView): MyClusterDefinition {
 /** Workers by name with what runs on each, and all services, whoever deployed them. */
 export function stateOf(cluster: string, nodes: readonly NodeView[], services: readonly ServiceView[]): MyClusterState {
   const workers = nodes.filter(({ id, state }) => id !== undefined && state !== 'revoked');
-  const running = services.flatMap((service) => runningOf(service).map((copy) => ({ image: service.image, copy })));
+  const running = runningByWorker(services);
   return {
     'cluster.name': cluster,
     'cluster.numOfWorkers': workers.length,
     'cluster.workers': workers.map(({ name, state }) => ({
       worker: name,
-      serviceInstances: state === 'lost' ? [] : byImage(running.filter(({ copy }) => copy.node === name)),
+      serviceInstances: state === 'lost' ? [] : instancesOf(running.get(name)),
     })),
     'cluster.servicesDef': services.filter(({ outcome }) => outcome !== 'removing').map(definitionOf),
   };
@@ -81,10 +81,19 @@ function runningOf({ instances }: ServiceView): readonly CopyView[] {
   return copies.filter(({ status }) => status === 'running' || status === 'unhealthy');
 }
 
-function byImage(running: readonly { readonly image: string }[]): MyClusterWorker['serviceInstances'] {
-  const images = [...new Set(running.map(({ image }) => image))].sort();
-  return images.map((image) => ({
-    image,
-    numOfRunningContainers: running.filter((one) => one.image === image).length,
-  }));
+/** How many containers of each image run on each worker. */
+function runningByWorker(services: readonly ServiceView[]): ReadonlyMap<string, ReadonlyMap<string, number>> {
+  const workers = new Map<string, Map<string, number>>();
+  for (const service of services) {
+    for (const { node = '' } of runningOf(service)) {
+      const images = workers.get(node) ?? new Map<string, number>();
+      workers.set(node, images.set(service.image, (images.get(service.image) ?? 0) + 1));
+    }
+  }
+  return workers;
+}
+
+function instancesOf(images: ReadonlyMap<string, number> = new Map()): MyClusterWorker['serviceInstances'] {
+  const sorted = [...images].sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.map(([image, numOfRunningContainers]) => ({ image, numOfRunningContainers }));
 }

@@ -18,7 +18,7 @@ const deploy = (replicas: number) =>
 const healthy = (count: number) =>
   cluster.clock.until(
     () => {
-      const service = cluster.reconciler.control.services().find((one) => one.name === name);
+      const service = cluster.reconciler.control.service(name);
       return service?.outcome === 'settled' && service.healthy === count;
     },
     600_000,

@@ -9,7 +9,9 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
   const refuse = async (): Promise<never> => {
     throw new ProblemError(problem('REFUSED', 'this test did not expect the call'));
   };
+  const services = given.services ?? (() => []);
   return {
+    cluster: 'test',
     status: () => ({
       cluster: 'test',
       fingerprint: 'ab'.repeat(32),
@@ -36,7 +38,8 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
       conditions: [],
     }),
     apps: () => [],
-    services: () => [],
+    services,
+    service: (name) => services().find((one) => one.name === name),
     instances: () => [],
     nodes: () => [],
     node: () => undefined,

@@ -12,6 +12,8 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   node: true,
   holds: true,
   tally: true,
+  cluster: true,
+  service: true,
   why: true,
   calculate: true,
   plan: true,
