@@ -6,6 +6,7 @@ import type { ClusterEvent } from '../schemas/cluster-events.ts';
 import type { CopyId, InstanceName } from '../schemas/names.ts';
 import type { Context } from './context.ts';
 import { copyKey } from './core/copy-index.ts';
+import type { Copy } from './core/model.ts';
 import { counted, type Tally } from './core/records.ts';
 import { onceSaved } from './records-keeper.ts';
 
@@ -27,9 +28,9 @@ export function createTally(context: Pick<Context, 'world' | 'keeper' | 'deps'>)
     keeper.change({ tally: counted(keeper.now.tally, what) });
     changed = true;
   };
-  const statusOf = (instance: InstanceName, copy: CopyId): string | undefined => {
+  const found = (instance: InstanceName, copy: CopyId): Copy | undefined => {
     const service = instance.slice(0, instance.lastIndexOf('.instance.'));
-    return world.copies.get(service)?.get(copyKey(instance, copy))?.report?.status;
+    return world.copies.get(service)?.get(copyKey(instance, copy));
   };
 
   return {
@@ -39,10 +40,12 @@ export function createTally(context: Pick<Context, 'world' | 'keeper' | 'deps'>)
     replacing: (instance, copy) => void awaited.set(instance, copy),
     tick() {
       for (const [instance, copy] of awaited) {
-        const status = statusOf(instance, copy);
-        if (status !== 'running' && status !== 'completed') continue;
-        awaited.delete(instance);
-        count('relocated');
+        const started = found(instance, copy);
+        const status = started?.report?.status;
+        const runs = status === 'running' || status === 'completed';
+        if (runs) count('relocated');
+        // One that is gone will not run any more.
+        if (runs || !started) awaited.delete(instance);
       }
       if (!changed) return;
       changed = false;
