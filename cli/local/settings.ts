@@ -1,6 +1,6 @@
 /** cluster.yaml of a cluster that `up` made: written once, afterwards only where it listens changes. */
 import { readFile } from 'node:fs/promises';
-import { parseDocument } from 'yaml';
+import { type Document, parseDocument } from 'yaml';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { parseClusterSettings } from '../../schemas/settings.ts';
 import { insecureSetting } from '../../schemas/settings-schema.ts';
@@ -75,8 +75,8 @@ export async function ensureSettings(
     await replaceFile(paths.settings, text);
   }
   if (bind || (old && (ports.api !== old.api || ports.mqtt !== old.mqtt)))
-    await writeListening(paths, ports, old?.external === true, bind);
-  if (compat && !old?.compat.includes(compat)) await addCompat(paths, compat);
+    await amend(paths, (document) => setListening(document, ports, old?.external === true, bind));
+  if (compat && !old?.compat.includes(compat)) await amend(paths, (document) => document.setIn(['compat', compat], {}));
   return { ports, moved };
 }
 
@@ -103,13 +103,13 @@ function fixedAddress(known: string, wanted: string): ProblemError {
 }
 
 /** Comments and everything else in the file stay. */
-async function writeListening(
-  paths: LocalPaths,
-  ports: Ports,
-  external: boolean,
-  bind: Bind | undefined,
-): Promise<void> {
-  const document = parseDocument(await readFile(paths.settings, 'utf8'));
+async function amend({ settings }: LocalPaths, change: (document: Document) => void): Promise<void> {
+  const document = parseDocument(await readFile(settings, 'utf8'));
+  change(document);
+  await replaceFile(settings, document.toString({ lineWidth: 0 }));
+}
+
+function setListening(document: Document, ports: Ports, external: boolean, bind: Bind | undefined): void {
   document.setIn(['api', 'port'], ports.api);
   if (!external) document.setIn(['mqtt', 'port'], ports.mqtt);
   if (bind) {
@@ -118,11 +118,4 @@ async function writeListening(
     if (bind.insecure) document.setIn([insecureSetting], true);
     else if (!document.has('tls')) document.setIn(['tls'], 'auto');
   }
-  await replaceFile(paths.settings, document.toString({ lineWidth: 0 }));
-}
-
-async function addCompat(paths: LocalPaths, compat: Compat): Promise<void> {
-  const document = parseDocument(await readFile(paths.settings, 'utf8'));
-  document.setIn(['compat', compat], {});
-  await replaceFile(paths.settings, document.toString({ lineWidth: 0 }));
 }
