@@ -4,7 +4,7 @@
  */
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpRequest } from 'node:http';
-import { isLoopback } from '../addresses.ts';
+import { hostOf, isLoopback } from '../addresses.ts';
 import { type Problem, ProblemError, problem } from '../problem.ts';
 import { isUntrusted } from './certificates.ts';
 
@@ -134,7 +134,7 @@ function target(endpoint: Endpoint, path: string): URL {
 
 /** A token is for the cluster, not for everybody on the way. */
 function refuseToTell({ token, insecure }: Endpoint, { protocol, hostname, host }: URL): void {
-  if (token === undefined || insecure || protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return;
+  if (token === undefined || insecure || protocol === 'https:' || isLoopback(hostOf({ hostname }))) return;
   throw new ProblemError(
     problem('TLS_REQUIRED', `the API token would be readable on the way to ${host}: that address is not loopback`, {
       hint: `write https://${host}; \`--ca-file\` names the certificate to trust (\`oakctl ca export\` on the cluster prints it)`,

@@ -2,12 +2,12 @@
  * registries.yaml on disk. It holds passwords, so it counts only if nobody but its owner can read it, and its owner is root or the
  * user of this process. It is read anew at each use: whoever edits it restarts nothing.
  */
-import { constants } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { Document, parseDocument } from 'yaml';
 import { registryFault, registryName } from '../image-name.ts';
 import { type Problem, ProblemError, problem } from '../problem.ts';
 import { type Login, noRegistries, parseRegistries, type Registries } from '../registries.ts';
+import { readGuarded, secretFault } from './guarded-file.ts';
 import { replaceSynced } from './twin-file.ts';
 
 /** Its name in a folder. */
@@ -15,42 +15,21 @@ export const registriesFile = 'registries.yaml';
 
 /** Longest file that is read, in bytes. */
 const longest = 1024 * 1024;
-const byOthers = 0o077;
 
 /** What the file says, and what is wrong with it. Without a file nothing is known, and nothing is wrong; a faulty one says nothing. */
 export async function readRegistries(file: string): Promise<{
   readonly registries: Registries;
   readonly problems: readonly Problem[];
 }> {
-  const refused = (why: string, hint?: string) => ({
-    registries: noRegistries,
-    problems: [problem('REGISTRIES_INVALID', `${why}: nothing of it counts`, { file, ...(hint ? { hint } : {}) })],
-  });
-  try {
-    // No link is followed, and what was judged is what is read.
-    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const info = await handle.stat();
-      const { uid, mode, size } = info;
-      if (!info.isFile()) return refused('it is no file');
-      if (uid !== 0 && uid !== process.getuid?.()) return refused(`it belongs to user ${uid}`, `chown root ${file}`);
-      if ((mode & byOthers) !== 0) {
-        const shown = (mode & 0o777).toString(8).padStart(4, '0');
-        return refused(`others than its owner may read or write it (mode ${shown})`, `chmod 600 ${file}`);
-      }
-      if (size > longest) return refused(`it is ${size} bytes long, at most ${longest} are read`);
-      const { registries, problems } = parseRegistries(await handle.readFile('utf8'), file);
-      return { registries: registries ?? noRegistries, problems };
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return { registries: noRegistries, problems: [] };
-    if (code === 'ELOOP') return refused('it is a link, and links are not followed');
-    if (code === undefined) throw error;
-    return refused(`it cannot be read (${code})`);
+  const found = await readGuarded(file, longest, (info) => secretFault(file, info));
+  if (found === undefined) return { registries: noRegistries, problems: [] };
+  if ('why' in found) {
+    const { why, hint } = found;
+    const refused = problem('REGISTRIES_INVALID', `${why}: nothing of it counts`, { file, ...(hint ? { hint } : {}) });
+    return { registries: noRegistries, problems: [refused] };
   }
+  const { registries, problems } = parseRegistries(found.text, file);
+  return { registries: registries ?? noRegistries, problems };
 }
 
 /** Writes a login, or takes it away; all else in the file stays, comments too. True when something changed. */

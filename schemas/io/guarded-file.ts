@@ -1,0 +1,54 @@
+/** Files that count only if nobody but their owner could have written, or read, them: what is judged is what is read. */
+import { constants, type Stats } from 'node:fs';
+import { open } from 'node:fs/promises';
+
+/** Why a file does not count, and what its owner can do. */
+export interface FileFault {
+  readonly why: string;
+  readonly hint?: string;
+}
+
+/** The text of a file, what is wrong with it, or nothing where no file is. */
+export type Guarded = { readonly text: string } | FileFault | undefined;
+
+/**
+ * Reads a file of at most `longest` bytes, if `judge` finds no fault with its owner and mode. No link is followed. Rejects with what
+ * `judge` throws, never for what the file system refuses.
+ */
+export async function readGuarded(
+  file: string,
+  longest: number,
+  judge: (info: Stats) => FileFault | undefined | Promise<FileFault | undefined>,
+): Promise<Guarded> {
+  try {
+    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const info = await handle.stat();
+      if (!info.isFile()) return { why: 'it is no file' };
+      const fault = await judge(info);
+      if (fault) return fault;
+      if (info.size > longest) return { why: `it is ${info.size} bytes long, at most ${longest} are read` };
+      return { text: await handle.readFile('utf8') };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    if (code === 'ELOOP') return { why: 'it is a link, and links are not followed' };
+    if (code === undefined) throw error;
+    return { why: `it cannot be read (${code})` };
+  }
+}
+
+/** What is wrong with a file that others than its owner can read or write, or whose owner is neither root nor this process' user. */
+export function secretFault(file: string, { uid, mode }: Pick<Stats, 'uid' | 'mode'>): FileFault | undefined {
+  if (uid !== 0 && uid !== process.getuid?.()) return { why: `it belongs to user ${uid}`, hint: `chown root ${file}` };
+  if ((mode & 0o077) === 0) return undefined;
+  return { why: `others than its owner may read or write it (mode ${shownMode(mode)})`, hint: `chmod 600 ${file}` };
+}
+
+/** Permissions as `chmod` takes them: `0640`. */
+export function shownMode(mode: number): string {
+  return (mode & 0o777).toString(8).padStart(4, '0');
+}
