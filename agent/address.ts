@@ -1,7 +1,7 @@
 /** Which address of this machine others are told, where its owner does not say. */
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import { type Advertised, isAddress, isUnspecified } from '../schemas/addresses.ts';
+import { type Advertised, hostOf, isAddress, isUnspecified } from '../schemas/addresses.ts';
 import type { Files } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { AgentConfig } from './config.ts';
@@ -31,7 +31,7 @@ export async function settleAddresses(
 
 async function ownAddress(url: string, files: Files): Promise<string> {
   const known = await files.read(file).catch(() => undefined);
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+  const host = hostOf(new URL(url));
   const found = await addressTowards(host).catch((cause: unknown) => {
     if (known !== undefined && isAddress(known)) return known;
     const hint = 'write `ip` into agent.yaml: the address of this machine on which ports are published';

@@ -1,5 +1,5 @@
 /** Where this node connects, and whom it believes there. */
-import { isIPv6 } from 'node:net';
+import { urlHost } from '../schemas/addresses.ts';
 import type { Endpoint } from '../schemas/endpoints.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 
@@ -42,7 +42,7 @@ export function joinedAt(
   if (mqtt.url !== undefined)
     return { api, mqtt: mqtt.url, external: true, ...(mqtt.ca !== undefined && { ca: mqtt.ca }) };
   const isEverywhere = mqtt.host === '0.0.0.0' || mqtt.host === '::';
-  const host = isEverywhere ? new URL(api).hostname : isIPv6(mqtt.host) ? `[${mqtt.host}]` : mqtt.host;
+  const host = isEverywhere ? new URL(api).hostname : urlHost(mqtt.host);
   return { api, mqtt: `${mqtt.tls ? 'mqtts' : 'mqtt'}://${host}:${mqtt.port}` };
 }
 

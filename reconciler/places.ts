@@ -1,4 +1,5 @@
 /** Where the cluster can be reached, as agents are told it: here, and at what cluster.yaml names. */
+import { urlHost } from '../schemas/addresses.ts';
 import type { Endpoint } from '../schemas/endpoints.ts';
 import { createApiClient } from '../schemas/io/api-client.ts';
 import type { ClusterSettings } from '../schemas/settings.ts';
@@ -6,7 +7,7 @@ import { readSetting } from './broker/link.ts';
 import type { ReconcilerDeps } from './context.ts';
 import type { Peers } from './rivals.ts';
 import type { TlsKeeper } from './tls/keeper.ts';
-import { isEverywhere, urlHost } from './tls/names.ts';
+import { isEverywhere } from './tls/names.ts';
 
 /** The endpoints of cluster.yaml, whose PEM files are read. SETTINGS_INVALID. */
 export async function readPlaces({ endpoints }: Pick<ClusterSettings, 'endpoints'>): Promise<readonly Endpoint[]> {

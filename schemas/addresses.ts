@@ -41,6 +41,20 @@ export function parseAdvertised(text: string): Advertised | string {
 
 /** In the form that {@link parseAdvertised} reads. */
 export function formatAdvertised({ ip, port }: Advertised): string {
-  if (port === undefined) return ip;
-  return isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`;
+  return port === undefined ? ip : withPort(ip, port);
+}
+
+/** A host as it stands in a URL: an IPv6 address in brackets. */
+export function urlHost(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host;
+}
+
+/** The host of a URL as it stands alone: an IPv6 address without its brackets. */
+export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+/** `host:port`, and `[ipv6]:port`. */
+export function withPort(host: string, port: number | string): string {
+  return `${urlHost(host)}:${port}`;
 }

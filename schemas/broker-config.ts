@@ -2,6 +2,7 @@
  * Configuration of brokers that are not ours, made from the topic table: who may do what on them is what the embedded broker allows.
  * Pure text; passwords come in as the lines that the broker reads.
  */
+import { withPort } from './addresses.ts';
 import { mostParts, officeTopic, operatorTopic, type Row, reservedUsers, rows } from './topics.ts';
 
 export interface BrokerConfig {
@@ -90,7 +91,7 @@ export function natsConfig({ cluster, host, port, folder, tls }: BrokerConfig): 
     `  store_dir: ${quoted(`${folder}/jetstream`)}`,
     '}',
     'mqtt {',
-    `  listen: ${quoted(`${host.includes(':') ? `[${host}]` : host}:${port}`)}`,
+    `  listen: ${quoted(withPort(host, port))}`,
     '  max_ack_pending: 100',
     ...(tls ? ['  tls {', `    cert_file: ${quoted(tls.cert)}`, `    key_file: ${quoted(tls.key)}`, '  }'] : []),
     '}',

@@ -1,6 +1,6 @@
 /** The settings of cluster.yaml that concern the broker: where the embedded one listens, or which other one is used. */
 import { type Static, Type } from 'typebox';
-import { isLoopback } from './addresses.ts';
+import { hostOf, isLoopback } from './addresses.ts';
 import { type BrokerKind, brokerFiles } from './broker-config.ts';
 import type { Findings } from './findings.ts';
 
@@ -100,7 +100,7 @@ export function externalBroker(
     return wrong(['mqtt'], '`url` needs `password_file`', '`oakctl broker config` writes one');
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed?.hostname) return wrong(['mqtt', 'url'], `\`${url}\` is not a URL`, 'mqtt://192.168.1.2:1883');
-  const hostname = parsed.hostname.replace(/^\[|\]$/g, '');
+  const hostname = hostOf(parsed);
   const isPlain = parsed.protocol === 'mqtt:' || parsed.protocol === 'ws:';
   if (isPlain && !isLoopback(hostname) && !insecure.allowed) {
     const message = `${url} is not loopback, and there is no TLS: credentials would be readable on the way`;

@@ -1,6 +1,6 @@
 /** `endpoints` in cluster.yaml: where the cluster can be reached, or will be once its reconciler has moved. */
 import { type Static, Type } from 'typebox';
-import { isLoopback } from './addresses.ts';
+import { hostOf, isLoopback } from './addresses.ts';
 import { Endpoint, mostEndpoints, usualBroker } from './endpoints.ts';
 import type { Findings } from './findings.ts';
 import type { ExternalBroker } from './settings-broker.ts';
@@ -97,12 +97,8 @@ function faultOf({ api, mqtt }: EndpointSettings, { tls, insecure }: Beside): Fa
       hint: api.replace('http:', 'https:'),
     };
   }
-  const open = [api, mqtt].find((url) => /^(http|mqtt|ws):/.test(url) && !isLoopback(hostOf(url)));
+  const open = [api, mqtt].find((url) => /^(http|mqtt|ws):/.test(url) && !isLoopback(hostOf(new URL(url))));
   if (open === undefined || insecure) return undefined;
   const message = `${open} is not loopback, and there is no TLS: credentials would be readable on the way`;
   return { code: 'TLS_REQUIRED', message, hint: open.replace(/^(http|mqtt|ws):/, '$1s:') };
-}
-
-function hostOf(url: string): string {
-  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }

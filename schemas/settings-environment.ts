@@ -2,7 +2,7 @@
  * Settings of a reconciler that come from the environment, as containers get them: the variables of seed 000 and a few of ours. An
  * empty variable counts as not set: that is how compose files pass on what nobody exported.
  */
-import { isAddress, isLoopback } from './addresses.ts';
+import { hostOf, isAddress, isLoopback, urlHost } from './addresses.ts';
 import type { Findings } from './findings.ts';
 import { parseJoinToken } from './join-token.ts';
 import { locationFault, nodeNamePattern, spelledAsName } from './names.ts';
@@ -103,11 +103,11 @@ function tokenFault(token: string): Problem | undefined {
 export function rootUrl(written: string): string | undefined {
   const hasScheme = /^https?:\/\//i.test(written);
   if (!hasScheme && written.includes('/')) return undefined;
-  const host = isAddress(written) && written.includes(':') ? `[${written}]` : written;
+  const host = urlHost(written);
   const text = hasScheme ? written : `https://${host}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.username !== '' || url.search !== '' || url.hash !== '' || url.pathname !== '/') return undefined;
-  const name = url.hostname.replace(/^\[|\]$/g, '');
+  const name = hostOf(url);
   if (!isAddress(name) && !/^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$/.test(name)) return undefined;
   if (!hasScheme && isLoopback(name)) url.protocol = 'http:';
   const named = /:(\d+)\/?$/.exec(host)?.[1];

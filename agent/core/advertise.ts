@@ -1,5 +1,5 @@
 /** Where others reach what is published here: the machine may be known by another address than it has. Pure. */
-import { type Advertised, isUnspecified } from '../../schemas/addresses.ts';
+import { type Advertised, isUnspecified, withPort } from '../../schemas/addresses.ts';
 import type { CopyReport } from '../../schemas/messages.ts';
 
 /** Where ports are published, and where others reach them. */
@@ -26,5 +26,5 @@ function reached(address: string, place: Published): string {
   const [, host = '', bound = ''] = /^\[?(.*?)\]?:([0-9]+)$/.exec(address) ?? [];
   const isOurs = host === place.ip || isUnspecified(host);
   if (!isOurs || (port !== undefined && String(port) !== bound)) return address;
-  return ip.includes(':') ? `[${ip}]:${bound}` : `${ip}:${bound}`;
+  return withPort(ip, bound);
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isLoopback } from '../../schemas/addresses.ts';
+import { isLoopback, withPort } from '../../schemas/addresses.ts';
 import {
   type BrokerConfig,
   type BrokerKind,
@@ -92,7 +92,7 @@ async function letBrokerRead(file: string, kind: BrokerKind): Promise<void> {
 /** What cluster.yaml of the first reconciler is to say, instead of its `mqtt`. */
 export function brokerSettings(kind: BrokerKind, { host, port, tls, folder, reconcilers }: BrokerConfig): string {
   const [user = 'reconciler'] = reconcilers;
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const address = withPort(host, port);
   const pid = kind === 'nats' ? 'nats-server' : 'mosquitto';
   return `mqtt:
   url: ${tls ? 'mqtts' : 'mqtt'}://${address}

@@ -1,5 +1,5 @@
 /** The one line that makes a machine a node, and where it leads. Pure. */
-import { isAddress, isLoopback } from '../../schemas/addresses.ts';
+import { hostOf, isAddress, isLoopback, urlHost, withPort } from '../../schemas/addresses.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 
@@ -61,7 +61,7 @@ function shellWord(text: string): string {
 export function apiForOthers(api: string, wished: string | undefined, tls: TlsAnswer | undefined): string {
   const url = new URL(api);
   if (wished !== undefined) return wishedUrl(url, wished);
-  if (!isLoopback(bare(url.hostname))) return url.origin;
+  if (!isLoopback(hostOf(url))) return url.origin;
   const open = (tls?.server.names ?? []).filter((name) => isAddress(name) && !isLoopback(name));
   const [address] = [...open.filter((name) => !name.includes(':')), ...open];
   if (address !== undefined) return originOf(url.protocol, address, portOf(url));
@@ -75,11 +75,11 @@ export function apiForOthers(api: string, wished: string | undefined, tls: TlsAn
 /** What downloads come from: with an authority of the cluster's own, which no machine knows yet, its port without TLS. */
 export function downloadOrigin(api: string, tls: TlsAnswer | undefined): string {
   const url = new URL(api);
-  return tls?.authority === undefined ? url.origin : originOf('http:', bare(url.hostname), portOf(url));
+  return tls?.authority === undefined ? url.origin : originOf('http:', hostOf(url), portOf(url));
 }
 
 function wishedUrl({ protocol, port }: URL, wished: string): string {
-  const whole = isAddress(wished) && wished.includes(':') ? `[${wished}]` : wished;
+  const whole = urlHost(wished);
   const text = /^https?:\/\//.test(whole) ? whole : `${protocol}//${whole}`;
   if (!URL.canParse(text)) {
     throw new ProblemError(problem('USAGE', `\`${wished}\` is no address`, { hint: '--address 192.168.1.10' }));
@@ -95,9 +95,5 @@ function portOf({ port, protocol }: URL): string {
 }
 
 function originOf(protocol: string, host: string, port: string): string {
-  return `${protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-function bare(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, '');
+  return `${protocol}//${withPort(host, port)}`;
 }

@@ -2,10 +2,11 @@
 import { createServer, Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { urlHost } from '../../schemas/addresses.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Shelf } from '../packages/shelf.ts';
-import { reachableHost, urlHost } from '../tls/names.ts';
+import { reachableHost } from '../tls/names.ts';
 import { requireBearer } from './access.ts';
 import { answerFailures } from './failures.ts';
 import { myClusterRoutes } from './mycluster.ts';

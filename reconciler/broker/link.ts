@@ -1,5 +1,6 @@
 /** The reconciler's way to its broker: the embedded one, which it starts, or another one, which it is told of. */
 import { readFile } from 'node:fs/promises';
+import { hostOf } from '../../schemas/addresses.ts';
 import type { Log } from '../../schemas/io/log.ts';
 import { createMqttBus } from '../../schemas/io/mqtt-bus.ts';
 import type { Bus, Clock, Random } from '../../schemas/ports.ts';
@@ -92,8 +93,8 @@ const usualPorts: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:': 
 
 /** For readers of join answers that know no URLs. */
 function addressOf(url: string): { readonly host: string; readonly port: number } {
-  const { hostname, port, protocol } = new URL(url);
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port ? Number(port) : (usualPorts[protocol] ?? 1883) };
+  const at = new URL(url);
+  return { host: hostOf(at), port: at.port ? Number(at.port) : (usualPorts[at.protocol] ?? 1883) };
 }
 
 /** Text of a file that a setting names. SETTINGS_INVALID when it cannot be read, or is empty. */

@@ -5,11 +5,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { urlHost } from '../../schemas/addresses.ts';
 import type { Log } from '../../schemas/io/log.ts';
 import type { Clock, Random } from '../../schemas/ports.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ServerTls } from '../tls/material.ts';
-import { reachableHost, urlHost } from '../tls/names.ts';
+import { reachableHost } from '../tls/names.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type FromBroker, type NodeAccess, reconcilerUser, type ToBroker } from './messages.ts';
 

@@ -2,7 +2,7 @@
 import { type ClientRequest, type IncomingMessage, request as openPlain } from 'node:http';
 import { request as openTls } from 'node:https';
 import { isIP, type Socket } from 'node:net';
-import { isLoopback } from '../../schemas/addresses.ts';
+import { hostOf, isLoopback } from '../../schemas/addresses.ts';
 import type { Registries } from '../../schemas/registries.ts';
 
 /** Longest body that is read, in bytes: manifests are refused by engines beyond 4 MiB. */
@@ -108,7 +108,7 @@ function loginOf({ username, password }: URL): Record<string, string> {
 }
 
 function proxyFor({ hostname, host }: URL, { proxy, noProxy }: Pick<Registries, 'proxy' | 'noProxy'>): URL | undefined {
-  if (proxy === undefined || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return undefined;
+  if (proxy === undefined || isLoopback(hostOf({ hostname }))) return undefined;
   const isLeftOut = noProxy.some(
     (one) =>
       one === host || one === hostname || (isIP(hostname) === 0 && hostname.endsWith(`.${one.replace(/^\./, '')}`)),

@@ -1,5 +1,4 @@
 /** Under which names and addresses a reconciler is reached: what its certificate must say. */
-import { isIP } from 'node:net';
 
 /** Listening there is listening everywhere. */
 export function isEverywhere(host: string): boolean {
@@ -9,11 +8,6 @@ export function isEverywhere(host: string): boolean {
 /** Where a connection from this machine goes. */
 export function reachableHost(host: string): string {
   return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-}
-
-/** A host as it stands in a URL. */
-export function urlHost(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host;
 }
 
 /**

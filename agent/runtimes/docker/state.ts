@@ -2,6 +2,7 @@
  * What the engine lists, as copies. One list request answers everything: exit code, health and age stand in the status line
  * (`Up 5 seconds (healthy)`, `Exited (1) 2 minutes ago`), which saves an inspect per container. Pure.
  */
+import { withPort } from '../../../schemas/addresses.ts';
 import type { ActualCopy } from '../runtime.ts';
 import { type Owner, ownership } from './labels.ts';
 
@@ -109,8 +110,6 @@ function ageOf(text: string): { since?: number } {
 }
 
 function addressesOf(ports: Summary['Ports']): string[] {
-  const published = ports
-    .filter((port) => port.IP && port.PublicPort)
-    .map((port) => `${port.IP?.includes(':') ? `[${port.IP}]` : port.IP}:${port.PublicPort}`);
+  const published = ports.flatMap(({ IP, PublicPort }) => (IP && PublicPort ? [withPort(IP, PublicPort)] : []));
   return [...new Set(published)].sort();
 }
