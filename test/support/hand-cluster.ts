@@ -28,8 +28,8 @@ export interface HandCluster {
   readonly folder: string;
   /** Starts the reconciler and waits until its API answers. */
   reconciler(): Promise<Program>;
-  /** Starts a reconciler that is expected to end by itself. */
-  failingReconciler(): Promise<Program>;
+  /** Starts a reconciler and waits for nothing: for one that is to end by itself, or whose clock we do not share. */
+  startReconciler(): Promise<Program>;
   /** The API as the reconciler's folder says. */
   api(): Promise<ApiClient>;
   /** Writes agent.yaml with a token into the folder. `more` are further lines. */
@@ -101,7 +101,7 @@ export async function createHandCluster(folder: string, settings = '', place: Ha
   return {
     folder,
     api,
-    failingReconciler: startReconciler,
+    startReconciler,
     async reconciler() {
       const running = await startReconciler();
       await eventually(

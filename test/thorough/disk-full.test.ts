@@ -138,7 +138,7 @@ describe.skipIf(!reconcilerDisk || !agentDisk)('a full disk', () => {
     const before = await pids();
     await reconciler.stop();
     await big.fill();
-    const failing = await cluster.failingReconciler();
+    const failing = await cluster.startReconciler();
     expect(await failing.ended).toBeGreaterThan(0);
     await big.free();
     reconciler = await cluster.reconciler();

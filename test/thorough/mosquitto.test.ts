@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadIdentity, saveIdentity } from '../../agent/identity.ts';
+import { openKeys } from '../../reconciler/keys/keys.ts';
+import { createSystemRandom } from '../../schemas/io/clock.ts';
+import { createDurableFiles } from '../../schemas/io/durable-files.ts';
+import type { KeyView } from '../../schemas/keys.ts';
 import { createTestCluster, type TestCluster, takeDown } from '../support/cluster.ts';
 import { descriptor, fullName } from '../support/descriptors.ts';
 import { eventually, steadily } from '../support/eventually.ts';
@@ -107,14 +112,51 @@ cpu_overcommit: 16
     expect((await cluster.instances()).map(({ copy, restarts }) => [copy, restarts])).toEqual(before);
   });
 
+  it('exchanges credentials, also with an agent that has the new one while the broker has the old one', async () => {
+    const copies = async () => (await cluster.instances()).map(({ copy, restarts }) => [copy, restarts]);
+    const before = await copies();
+    const began = mosquitto.log().length;
+    const [, { id = '', name } = { name: '' }] = await cluster.nodes();
+    const pid = await cluster.pid(name);
+    process.kill(pid, 'SIGKILL');
+    await cluster.oakctl('keys', 'rotate', 'node', '--all');
+    // As it is when it ends right after it wrote the new one down.
+    const files = createDurableFiles({ folder: join(cluster.folder, 'workers', name, 'state') });
+    const { folder } = cluster;
+    const keys = await openKeys({ folder, cluster: 'test', random: createSystemRandom(), create: false });
+    const identity = await loadIdentity(files);
+    if (!identity) throw new Error(`${name} has no identity`);
+    const { mqtt } = identity;
+    const next = { ...mqtt, password: keys.credential(id, 2) };
+    expect(next.password).not.toBe(mqtt.password);
+    await saveIdentity(files, { ...identity, mqtt: next, former: mqtt.password });
+    await cluster.oakctl('up');
+    await eventually(
+      async () => {
+        const { items } = await cluster.get<{ items: readonly KeyView[] }>('keys');
+        const credentials = items.filter(({ kind }) => kind === 'node').map((key) => `${key.id} ${key.state}`);
+        expect(credentials).toEqual(['2 used', '2 used']);
+      },
+      { timeout: 60_000 },
+    );
+    expect(mosquitto.log().slice(began)).toMatch(new RegExp(`${id}.*not authori[sz]ed`, 'i'));
+    await eventually(async () => expect((await loadIdentity(files))?.former).toBeUndefined(), { timeout: 60_000 });
+    expect((await loadIdentity(files))?.mqtt.password).toBe(next.password);
+    await allOnline();
+    await cluster.settled({ [web]: 3 });
+    expect(await copies()).toEqual(before);
+  });
+
   it('cuts a revoked node, which does not come back', async () => {
+    const began = mosquitto.log().length;
     const [gone] = await cluster.nodes();
     await cluster.post(`nodes/${gone?.name}/revoke`, {});
     await eventually(async () => {
       const passwords = await readFile(join(mosquitto.folder, 'passwords'), 'utf8');
       expect(passwords).not.toContain(gone?.id);
     });
-    const refused = (): boolean => new RegExp(`${gone?.id}.*(not authori[sz]ed|disconnect)`, 'i').test(mosquitto.log());
+    const refusal = new RegExp(`${gone?.id}.*(not authori[sz]ed|disconnect)`, 'i');
+    const refused = (): boolean => refusal.test(mosquitto.log().slice(began));
     await eventually(refused, { timeout: 60_000, what: 'the refusal' });
     await cluster.settled({ [web]: 3 });
     await steadily(async () => {

@@ -12,6 +12,7 @@ import { descriptor, fullName } from '../support/descriptors.ts';
 import { buildImage, describeWithEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { createHandCluster, type HandCluster, type Program } from '../support/hand-cluster.ts';
+import { endLives, livesOf } from '../support/lives.ts';
 import { ownAddresses, ownPort, unique } from '../support/machine.ts';
 
 const signal = new AbortController().signal;
@@ -41,13 +42,7 @@ await describeWithEngine('a reconciler that moves', (socketPath) => {
     });
   const online = async (api: ApiClient) =>
     (await api.nodes([], signal)).filter(({ state }) => state === 'online').map(({ name }) => name);
-  /** Containers of the cluster, each with the moment at which it started. */
-  const containers = async (): Promise<Map<string, string>> => {
-    const filters = { label: [`io.oakctl.cluster=${fingerprint}`] };
-    const found = await docker.listContainers({ all: true, filters });
-    const states = await Promise.all(found.map(({ Id }) => docker.getContainer(Id).inspect()));
-    return new Map(states.map(({ Id, Name, State }) => [Id, `${Name} ${State.StartedAt}`]));
-  };
+  const containers = () => livesOf(docker, fingerprint);
 
   beforeAll(async () => {
     image = await buildImage('oakctl/test:1', { text: 'version 1' });
@@ -68,9 +63,7 @@ await describeWithEngine('a reconciler that moves', (socketPath) => {
   });
   afterAll(async () => {
     for (const one of made) await one.close();
-    for (const id of (await containers()).keys()) await docker.getContainer(id).remove({ force: true });
-    const filters = { label: [`io.oakctl.cluster=${fingerprint}`] };
-    for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove();
+    await endLives(docker, fingerprint);
     await rm(root, { recursive: true, force: true });
   });
 
@@ -114,7 +107,7 @@ await describeWithEngine('a reconciler that moves', (socketPath) => {
 
   it('is not disturbed by the old one that is started again: that ends before it says anything', async () => {
     const before = await containers();
-    const again = await first.failingReconciler();
+    const again = await first.startReconciler();
     expect(await again.ended).not.toBe(0);
     expect(await readFile(join(first.folder, 'log'), 'utf8')).toContain('RIVAL_RECONCILER');
     const api = await next.api();

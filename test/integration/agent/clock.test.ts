@@ -1,15 +1,14 @@
 /** Boards without a battery boot in 1970. The agent as built, over TLS, with a clock that a library sets back until it is told otherwise. */
-import { existsSync, readdirSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ApiClient } from '../../../schemas/io/api-client.ts';
 import { descriptor } from '../../support/descriptors.ts';
 import { eventually, steadily } from '../../support/eventually.ts';
+import { fakeTime, hasFakeTime, setTime } from '../../support/fake-time.ts';
 import { createHandCluster, type HandCluster } from '../../support/hand-cluster.ts';
 
-const library = findLibrary();
 const signal = new AbortController().signal;
 const patience = { timeout: 90_000 };
 const name = 'shop.test.web.test';
@@ -33,26 +32,13 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** The library of faketime for programs with threads; undefined where it is not installed. */
-function findLibrary(): string | undefined {
-  const folders = existsSync('/usr/lib') ? readdirSync('/usr/lib') : [];
-  return folders.map((one) => `/usr/lib/${one}/faketime/libfaketimeMT.so.1`).find((path) => existsSync(path));
-}
 const clockFile = (): string => join(root, 'clock');
 /** Starts the agent at the begin of 1970. Its timers run as always. */
 async function bootIn1970() {
-  await writeFile(clockFile(), '@1970-01-01 00:00:30\n');
-  return cluster.agent(own, {
-    LD_PRELOAD: library ?? '',
-    FAKETIME_TIMESTAMP_FILE: clockFile(),
-    FAKETIME_NO_CACHE: '1',
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-    DONT_FAKE_MONOTONIC: '1',
-    NO_FAKE_STAT: '1',
-    TZ: 'UTC',
-  });
+  await setTime(clockFile(), '@1970-01-01 00:00:30');
+  return cluster.agent(own, fakeTime(clockFile()));
 }
-const setTheClock = () => writeFile(clockFile(), '+0\n');
+const setTheClock = () => setTime(clockFile(), '+0');
 const log = () => readFile(join(own, 'log'), 'utf8');
 const state = async () => (await api.nodes([], signal)).find((node) => node.name === 'board')?.state;
 
@@ -74,7 +60,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe.skipIf(!library)('an agent that boots in 1970', () => {
+describe.skipIf(!hasFakeTime)('an agent that boots in 1970', () => {
   it('waits with its join until the time is set, and says what it waits for', async () => {
     const agent = await bootIn1970();
     await eventually(async () => {
