@@ -4,20 +4,17 @@
  * lost before has been adopted, at latest after its `lost_after`. Nodes that come later are adopted the same way.
  */
 
-import { Type } from 'typebox';
-import { emptyPart, hashPart, isWhole, type Part } from '../schemas/assignment.ts';
-import { isLaterRunSpec } from '../schemas/features.ts';
-import { Fence, Job, messageVersion, type RequestMessage } from '../schemas/messages.ts';
-import { type NodeId, parseInstanceName } from '../schemas/names.ts';
-import { parseMessage } from '../schemas/parse.ts';
+import { emptyPart, hashPart, type Part } from '../schemas/assignment.ts';
+import { type Fence, messageVersion, type RequestMessage } from '../schemas/messages.ts';
+import type { NodeId } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
-import { parseRunSpec } from '../schemas/run-spec.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
 import { regainedPart } from './core/regain.ts';
-import { isReplacedBy, type Reign, replaced, unproven } from './core/rivals.ts';
+import { isOutOfReach, isReplacedBy, type Reign, replaced, unproven } from './core/rivals.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { type LedgerAnswer, parseLedger } from './ledger-answer.ts';
 import { onceSaved } from './records-keeper.ts';
 import { createRestoration } from './restoration.ts';
 import { checkedList } from './rivals.ts';
@@ -41,14 +38,6 @@ export interface Adoption {
   hashOf(node: NodeId): string;
 }
 
-const LedgerAnswer = Type.Object({
-  parts: Type.Array(
-    Type.Object({ fence: Fence, jobs: Type.Array(Job), documents: Type.Record(Type.String(), Type.Unknown()) }),
-    { minItems: 1, maxItems: 1 },
-  ),
-  endpoints: Type.Optional(Type.Unknown()),
-});
-
 const readTimeout = 10_000;
 const firstRetry = 2_000;
 const longestRetry = 30_000;
@@ -68,6 +57,7 @@ export function createAdoption(
   const { deps, world, keeper, journal } = context;
   const reading = new Set<NodeId>();
   const awaited = new Set<NodeId>();
+  const proving = new Set<NodeId>();
   const foreigners = new Set<string>();
   const hashes = new Map<NodeId, { part: Part; hash: string }>();
   const restoration = createRestoration(context);
@@ -104,16 +94,16 @@ export function createAdoption(
   };
 
   /** Whoever was restored after us has this node by right: we end, once it is proven, and never count up to it. */
-  const isAnothers = (id: NodeId, { part, endpoints }: Answer): boolean => {
+  const isAnothers = (id: NodeId, { part, endpoints }: LedgerAnswer): boolean => {
     const list = checkedList(deps.keys, endpoints);
     const name = world.nodes.get(id)?.record.name ?? id;
     if (list && isReplacedBy(world.fence, list)) {
       deps.fatal(new ProblemError(replaced(world.fence, list, `node ${name} follows it`)));
       return true;
     }
-    if (!isReplacedBy(world.fence, part.fence)) return false;
-    unprovens.set(id, unproven(name, part.fence));
-    return true;
+    if (isOutOfReach(world.fence, part.fence)) unprovens.set(id, unproven(name, part.fence));
+    else unprovens.delete(id);
+    return unprovens.has(id);
   };
 
   /** Where the ledger is when nothing is in it: then nothing was adopted yet. */
@@ -181,9 +171,11 @@ export function createAdoption(
     });
   };
 
-  /** Reads the ledger of a node that is ours already, for what it can show. */
+  /** Reads the ledger of a node that is ours already, for what it can show; not at each of its messages. */
   const prove = (id: NodeId): void => {
-    if (reading.has(id)) return;
+    if (reading.has(id) || proving.has(id)) return;
+    proving.add(id);
+    deps.clock.after(longestRetry, () => proving.delete(id));
     reading.add(id);
     void readLedger(id).finally(() => reading.delete(id));
   };
@@ -240,16 +232,19 @@ export function createAdoption(
     },
     reported(id, retained) {
       const node = world.nodes.get(id);
-      if (!node || node.adopted || !node.reported) return;
+      if (!node?.reported) return;
       const { hash, epoch, gen, by } = node.reported;
-      if (hash === emptyHash && !retained && !isReplacedBy(world.fence, { epoch })) adoptEmpty(id, { epoch, gen, by });
+      const isOurs = !isOutOfReach(world.fence, { epoch });
+      if (isOurs) unprovens.delete(id);
+      if (node.adopted) return;
+      if (hash === emptyHash && !retained && isOurs) adoptEmpty(id, { epoch, gen, by });
       else read(id);
     },
     forgotten: endWhenAllAdopted,
-    conditions: () => [...unprovens.values()],
+    conditions: () => [...unprovens].flatMap(([id, found]) => (world.nodes.has(id) ? [found] : [])),
     foreign(id, pair) {
       if (stopped) return;
-      if (isReplacedBy(world.fence, pair)) return void (unprovens.has(id) || prove(id));
+      if (isOutOfReach(world.fence, pair)) return prove(id);
       if (foreigners.has(pair.by)) return deps.fatal(rival(pair.by));
       raiseEpoch(pair);
       onceSaved(context, restampAll);
@@ -272,24 +267,4 @@ export function createAdoption(
 function rival(by: string): ProblemError {
   const hint = 'stop it, or this one: two must not run on one cluster';
   return new ProblemError(problem('RIVAL_RECONCILER', `another reconciler (${by}) speaks for this cluster`, { hint }));
-}
-
-interface Answer {
-  readonly part: Part;
-  /** The last list of endpoints that the node was given: unchecked. */
-  readonly endpoints?: unknown;
-}
-
-/** The one part of a ledger answer, if it is whole and speaks of instances. */
-function parseLedger(text: string): Answer | undefined {
-  const parsed = parseMessage<{ parts: Part[]; endpoints?: unknown }>(LedgerAnswer, text);
-  if (!parsed.ok) return undefined;
-  const { parts, endpoints } = parsed.value;
-  const [part] = parts;
-  if (!part) return undefined;
-  const named = part.jobs.every((job) => parseInstanceName(job.instance) !== undefined);
-  const known = Object.values(part.documents).every(
-    (document) => !('disposition' in parseRunSpec(document)) || isLaterRunSpec(document),
-  );
-  return named && known && isWhole(part) ? { part, endpoints } : undefined;
 }

@@ -15,6 +15,14 @@ export function isReplacedBy(own: Pick<Reign, 'epoch'>, other: Pick<Reign, 'epoc
   return eraOf(other.epoch) > eraOf(own.epoch);
 }
 
+/**
+ * May `own` not count up to what a node says? It is of a later era, or would lead there: only a restore begins one, and a node can say
+ * anything.
+ */
+export function isOutOfReach(own: Pick<Reign, 'epoch'>, said: Pick<Reign, 'epoch'>): boolean {
+  return eraOf(said.epoch + 1) > eraOf(own.epoch);
+}
+
 /** Why this process ends. */
 export function replaced(own: Pick<Reign, 'epoch'>, other: Reign, where: string): Problem {
   const what = isReplacedBy(own, other) ? 'was restored from a backup and took over' : 'runs this cluster';
