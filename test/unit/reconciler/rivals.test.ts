@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isReplacedBy, yieldsTo } from '../../../reconciler/core/rivals.ts';
+import { isOutOfReach, isReplacedBy, yieldsTo } from '../../../reconciler/core/rivals.ts';
 import { createRivals, refuseReplaced } from '../../../reconciler/rivals.ts';
 import { type EndpointList, endpointsTopic, eraOf, nextEra } from '../../../schemas/endpoints.ts';
 import { identityText, signMessage } from '../../../schemas/io/signatures.ts';
@@ -48,6 +48,10 @@ describe('two reconcilers of one cluster', () => {
     expect(nextEra(nextEra(7) + 3)).toBe(2_000_000);
     expect(isReplacedBy({ epoch: 999_999 }, { epoch: nextEra(7) })).toBe(true);
     expect(isReplacedBy({ epoch: 7 }, { epoch: 900 })).toBe(false);
+    // Counting up to what a node says must not begin an era.
+    expect(isOutOfReach({ epoch: 7 }, { epoch: 999_998 })).toBe(false);
+    expect(isOutOfReach({ epoch: 7 }, { epoch: 999_999 })).toBe(true);
+    expect(isOutOfReach({ epoch: nextEra(7) }, { epoch: 999_999 })).toBe(false);
   });
 });
 
