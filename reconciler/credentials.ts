@@ -2,13 +2,14 @@
  * New credentials for nodes that have joined. The next one is on disk before the node hears of it; the node fetches it with the one
  * that it has, writes it down beside that, and shows it: only then the old one ends. Whoever crashes in between begins again.
  */
-import { timingSafeEqual } from 'node:crypto';
 import type { CredentialAnswer } from '../schemas/joining.ts';
 import type { NodeId } from '../schemas/names.ts';
 import type { Wall } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
 import type { NodeRecord } from './core/model.ts';
+import { isMember } from './core/replace.ts';
+import { nextSerial } from './core/serials.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { onceSaved, withEntry } from './records-keeper.ts';
 
@@ -22,6 +23,8 @@ export interface Credentials {
   cut(node: NodeRecord): Promise<void>;
   /** What a node is to have, for whoever shows what it has. UNAUTHORIZED. */
   renew(node: NodeId, password: string): Promise<CredentialAnswer>;
+  /** The node has a credential with this serial. One that is on no record came after the backup that the records come from. */
+  shown(node: NodeId, serial: number): void;
   /** Ends overlaps that are over. */
   tick(): void;
 }
@@ -34,7 +37,7 @@ export function createCredentials(
   dispatcher: Pick<Dispatcher, 'republish'>,
   tellBroker: () => void,
 ): Credentials {
-  const { deps, keeper, journal } = context;
+  const { deps, world, keeper, journal } = context;
   /** Whose new credential was not seen yet. */
   const waiting = new Set(Object.values(keeper.now.nodes).flatMap(({ id, next }) => (next ? [id] : [])));
   const put = (record: NodeRecord): void => {
@@ -45,16 +48,14 @@ export function createCredentials(
   };
   const valid = (id: NodeId): NodeRecord | undefined => {
     const record = Object.hasOwn(keeper.now.nodes, id) ? keeper.now.nodes[id] : undefined;
-    return record?.revoked === undefined ? record : undefined;
+    return record && isMember(record) ? record : undefined;
   };
-  const isOf = (node: NodeRecord, serial: number, password: string): boolean =>
-    same(password, deps.keys.credential(node.id, serial));
-  /** The next one is the only one from now on. */
-  const promote = (record: NodeRecord, why: string): void => {
+  /** From now on this one counts, and what comes after it. */
+  const promote = (record: NodeRecord, serial: number, why: string): void => {
     const { next, ...rest } = record;
-    if (!next) return;
-    put({ ...rest, serial: next.serial, renewed: next.since });
-    journal.add('key_rotated', `node/${record.name}`, `credential ${next.serial} is the only one now: ${why}`);
+    const isAhead = next && next.serial > serial;
+    put({ ...rest, serial, renewed: deps.clock.now().wall, ...(isAhead && { next }) });
+    journal.add('key_rotated', `node/${record.name}`, `credential ${serial} is in use, and older ones are dead: ${why}`);
     // The broker follows the disk: a crash in between must not leave a node that only the lost record lets in.
     onceSaved(context, () => {
       tellBroker();
@@ -68,7 +69,7 @@ export function createCredentials(
       for (const { id } of nodes) {
         const record = valid(id);
         if (!record || record.next) continue;
-        const next = { serial: record.serial + 1, since, ...(until !== undefined && { until }) };
+        const next = { serial: nextSerial(record, world.fence.epoch), since, ...(until !== undefined && { until }) };
         put({ ...record, next });
       }
       await keeper.saved();
@@ -78,8 +79,8 @@ export function createCredentials(
     async cut({ id }) {
       const record = valid(id);
       if (!record) return;
-      const { next, ...rest } = record;
-      const serial = (next?.serial ?? record.serial) + 1;
+      const { next: _over, ...rest } = record;
+      const serial = nextSerial(record, world.fence.epoch);
       put({ ...rest, serial, renewed: deps.clock.now().wall, unheard: { token: noToken } });
       // At once, whatever the disk says.
       tellBroker();
@@ -94,29 +95,30 @@ export function createCredentials(
 
     async renew(id, password) {
       const record = valid(id);
-      const { serial, next } = record ?? {};
-      const isNext = record && next && isOf(record, next.serial, password);
-      if (!record || serial === undefined || !(isNext || isOf(record, serial, password))) {
+      const serial = deps.keys.verifyCredential(id, password);
+      if (!record || serial === undefined || serial < record.serial) {
         throw new ProblemError(problem('UNAUTHORIZED', 'this is no credential of a node of this cluster'));
       }
-      if (isNext) promote(record, 'the node has it');
+      const { next } = record;
+      if (next && serial >= next.serial) promote(record, serial, 'the node has it');
       await keeper.saved();
-      const wanted = next?.serial ?? serial;
+      const wanted = Math.max(next?.serial ?? 0, serial);
       return { serial: wanted, password: deps.keys.credential(id, wanted) };
+    },
+
+    shown(id, serial) {
+      const record = valid(id);
+      if (record && serial > record.serial) promote(record, serial, 'the node has it');
     },
 
     tick() {
       const { wall } = deps.clock.now();
       for (const id of waiting) {
         const record = valid(id);
-        const until = record?.next?.until;
-        if (record && until !== undefined && until <= wall) promote(record, 'the overlap is over');
+        const next = record?.next;
+        if (record && next?.until !== undefined && next.until <= wall)
+          promote(record, next.serial, 'the overlap is over');
       }
     },
   };
-}
-
-function same(given: string, wanted: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

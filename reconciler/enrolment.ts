@@ -12,6 +12,7 @@ import { type Claim, judgeClaim } from './core/join-tokens.ts';
 import type { NodeRecord } from './core/model.ts';
 import type { TokenRecord } from './core/records.ts';
 import { isMember, refuseReplacement, replacementOf } from './core/replace.ts';
+import { nextSerial } from './core/serials.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { createExpulsion, type Expulsion } from './expulsion.ts';
 import { identityOf } from './identity.ts';
@@ -239,8 +240,8 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
       if (verdict.kind === 'renew') {
         const { node } = verdict;
         journal.add('node_joined', `node/${name}`, `joined anew from ${ip}, before it was ever heard`);
-        const { next, empties: _before, ...known } = node;
-        const serial = (next?.serial ?? known.serial) + 1;
+        const { next: _next, empties: _before, ...known } = node;
+        const serial = nextSerial(node, world.fence.epoch);
         const again = { ...known, serial, ...mark, ...(token.empties && { empties: token.empties }) };
         const given = await enrolled(again, token, node);
         // Who waits for a place may be connected already.

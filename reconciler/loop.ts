@@ -141,7 +141,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const enrolment = createEnrolment(context, dispatcher);
   const rotation = createRotation(context, dispatcher, enrolment);
   const leases = createLeases(context);
-  const standing = createStanding(context, enrolment.forgotten);
+  const standing = createStanding(context, { unknown: enrolment.forgotten, shown: rotation.shown });
   const replacement = createReplacement(context, enrolment, overrides);
   const listeners = { dispatcher, adoption, seeds, leases, replacement, unknown: enrolment.forgotten };
   const observer = createObserver(context, listeners);

@@ -14,7 +14,8 @@ import { isProblemError, type Problem, ProblemError, problem } from '../schemas/
 import type { Context } from './context.ts';
 import { type KeyFacts, type KeyInput, keyConditions, keyViews, laggards } from './core/key-views.ts';
 import type { NodeRecord } from './core/model.ts';
-import { createCredentials } from './credentials.ts';
+import { isMember } from './core/replace.ts';
+import { type Credentials, createCredentials } from './credentials.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Enrolment } from './enrolment.ts';
 
@@ -27,6 +28,8 @@ export interface Rotation {
   rotate(wish: RotateBody): Promise<RotateAnswer>;
   /** UNAUTHORIZED. */
   renewCredential(node: NodeId, password: string): Promise<CredentialAnswer>;
+  /** See {@link Credentials.shown}. */
+  readonly shown: Credentials['shown'];
   conditions(): readonly Problem[];
   /** Looks, each second or so, whether a rotation can go on. */
   tick(): void;
@@ -93,7 +96,7 @@ export function createRotation(
   };
 
   const meant = ({ nodes, all, now }: RotateBody): readonly NodeRecord[] => {
-    const valid = Object.values(keeper.now.nodes).filter(({ revoked }) => revoked === undefined);
+    const valid = Object.values(keeper.now.nodes).filter(isMember);
     if (all && now) refuse('BAD_REQUEST', '--now cuts nodes off until they join again: name them', 'without --all');
     if (all) return valid;
     if (!nodes) return refuse('BAD_REQUEST', 'no node is named', 'names of nodes, or --all');
@@ -159,6 +162,7 @@ export function createRotation(
     views: () => keyViews(input()),
     rotate: (wish) => inTurn(() => (wish.kind === 'node' ? rotateNodes(wish) : rotateKey(wish.kind, wish))),
     renewCredential: credentials.renew,
+    shown: credentials.shown,
     conditions: () => (keys.ring.revision === 0 ? [] : keyConditions(input())),
     tick() {
       credentials.tick();

@@ -15,7 +15,15 @@ export interface Standing {
 /** ms between two events of one node: its machine asks again and again. */
 const tellEvery = 3_600_000;
 
-export function createStanding(context: Context, unknown: (node: NodeId) => void): Standing {
+/** Whom it tells of credentials that are shown. */
+export interface StandingListeners {
+  /** Of a node that no record knows. */
+  unknown(node: NodeId): void;
+  /** Of one that may come in with it. */
+  shown(node: NodeId, serial: number): void;
+}
+
+export function createStanding(context: Context, { unknown, shown }: StandingListeners): Standing {
   const { deps, world, keeper, journal } = context;
   const told = new Map<NodeId, Mono>();
 
@@ -44,7 +52,10 @@ export function createStanding(context: Context, unknown: (node: NodeId) => void
         throw new ProblemError(problem('UNAUTHORIZED', 'this is no credential of this cluster'));
       const record = keeper.now.nodes[id];
       if (!knocked(id)) unknown(id);
-      if (record && record.revoked === undefined && serial >= record.serial) return { node: record.name };
+      if (record && record.revoked === undefined && serial >= record.serial) {
+        shown(id, serial);
+        return { node: record.name };
+      }
       const why = record ? fateOf(record) : 'no record knows this node';
       const hint =
         "what runs here is nobody's; to use the machine again, remove its state folder and join it with a new token";

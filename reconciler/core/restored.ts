@@ -13,10 +13,17 @@ import type { Rollout } from './model.ts';
 import type { DirectRecord, Records } from './records.ts';
 import { hasVolumes } from './volumes.ts';
 
-/** The records that a restored cluster begins with. */
+/** The records that a restored cluster begins with. How far an exchange of credentials came since, nobody knows: it is begun anew. */
 export function asRestored(records: Records, epoch: number): Records {
   const direct = Object.entries(records.direct).map(([name, record]) => [name, { ...record, restored: records.epoch }]);
-  return { ...records, epoch, restored: records.epoch, direct: Object.fromEntries(direct) as Records['direct'] };
+  const nodes = Object.entries(records.nodes).map(([id, { next: _begun, ...record }]) => [id, record]);
+  return {
+    ...records,
+    epoch,
+    restored: records.epoch,
+    direct: Object.fromEntries(direct) as Records['direct'],
+    nodes: Object.fromEntries(nodes) as Records['nodes'],
+  };
 }
 
 /** Names of services whose record says something else than what runs, and is older than it: what runs counts. */

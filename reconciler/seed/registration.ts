@@ -9,6 +9,7 @@ import { isNodeId, reservedUsers } from '../../schemas/topics.ts';
 import type { Context } from '../context.ts';
 import type { NodeRecord } from '../core/model.ts';
 import type { TokenRecord } from '../core/records.ts';
+import { nextSerial } from '../core/serials.ts';
 import type { Admission } from '../enrolment.ts';
 import { withEntry } from '../records-keeper.ts';
 import type { SeedDesk } from './desk.ts';
@@ -87,7 +88,7 @@ export function createRegistration(
         name,
         ordinal: keeper.now.nextOrdinal,
         // Above that of whoever had the id: its password stays dead.
-        serial: (before?.serial ?? 0) + 1,
+        serial: nextSerial(before ?? { serial: 0 }, context.world.fence.epoch),
         joined: deps.clock.now().wall,
         dialect: 'seed',
         registered: { ip, port, ...(token.shared ? {} : { token: proofOf(token) }) },

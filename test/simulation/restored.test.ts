@@ -63,3 +63,53 @@ it.each([
   expect(cluster.handles()).toEqual(before);
   expect(holds()).toEqual([]);
 });
+
+/** A node whose credential was exchanged after the backup. */
+async function restoreBeforeRotation(): Promise<string> {
+  const trusts = () => ({ key: 'any' });
+  cluster = await createMemoryCluster({ workers: 1, wiring: { agent: (deps) => ({ ...deps, trusts }) } });
+  const id = cluster.nodes[0]?.id ?? '';
+  const old = structuredClone(cluster.records);
+  await cluster.clock.until(() => control().keys().length > 0, 60_000);
+  await cluster.clock.advance(10_000);
+  await control().rotateKeys({ kind: 'node', all: true });
+  expect(await control().renewCredential(id, `1.${id}`)).toEqual({ serial: 2, password: `2.${id}` });
+  await control().renewCredential(id, `2.${id}`);
+  expect(cluster.records.nodes[id]).toMatchObject({ serial: 2 });
+  cluster.records = asRestored(old, nextEra(old.epoch));
+  await cluster.restartReconciler();
+  await cluster.clock.advance(10_000);
+  return id;
+}
+const refused = (id: string, serial: number) =>
+  expect(control().renewCredential(id, `${serial}.${id}`)).rejects.toMatchObject({ problem: { code: 'UNAUTHORIZED' } });
+
+it('exchanges a credential that came after the backup, and cuts it off', async () => {
+  const id = await restoreBeforeRotation();
+  await control().rotateKeys({ kind: 'node', all: true });
+  expect(await control().renewCredential(id, `2.${id}`)).toEqual({ serial: 1_001, password: `1001.${id}` });
+  await control().renewCredential(id, `1001.${id}`);
+  await refused(id, 2);
+  await control().rotateKeys({ kind: 'node', nodes: [id], now: true });
+  await refused(id, 1_001);
+});
+
+it('takes a credential that came after the backup for what it is when it is shown, also to a broker of its own', async () => {
+  const id = await restoreBeforeRotation();
+  expect(cluster.records.nodes[id]).toMatchObject({ serial: 1 });
+  expect(control().standing(id, `2.${id}`)).toEqual({ node: 'worker-1' });
+  await cluster.clock.advance(1_000);
+  expect(cluster.records.nodes[id]).toMatchObject({ serial: 2 });
+  await refused(id, 1);
+  await control().rotateKeys({ kind: 'node', nodes: [id], now: true });
+  expect(cluster.records.nodes[id]?.serial).toBe(1_001);
+});
+
+it('begins an exchange of credentials anew that the backup cut short', async () => {
+  cluster = await createMemoryCluster({ workers: 1 });
+  const id = cluster.nodes[0]?.id ?? '';
+  const record = cluster.records.nodes[id];
+  if (!record) throw new Error('no record');
+  const nodes = { [id]: { ...record, next: { serial: 2, since: record.joined } } };
+  expect(asRestored({ ...cluster.records, nodes }, nextEra(1)).nodes[id]).toEqual(record);
+});
