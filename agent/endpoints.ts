@@ -86,8 +86,8 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       deps.trouble(problem('SIGNATURE_INVALID', `${endpoint.api} answers, and is not the cluster ${trusted.cluster}`));
       return false;
     }
-    const epoch = answer.endpoints?.epoch ?? list?.epoch ?? 0;
-    if (eraOf(epoch) >= eraOf(list?.epoch ?? 0)) return true;
+    // Whoever was restored has a list to show.
+    if (eraOf(answer.endpoints?.epoch ?? 0) >= eraOf(list?.epoch ?? 0)) return true;
     deps.trouble(problem('RIVAL_RECONCILER', `${endpoint.api} was replaced by a restored reconciler: not followed`));
     return false;
   };

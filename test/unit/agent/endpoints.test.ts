@@ -106,6 +106,13 @@ describe('the endpoints of an agent', () => {
     expect(troubles.map(({ code }) => code)).toEqual(['RIVAL_RECONCILER']);
   });
 
+  it('are not followed to one from before the restore that never had a list', async () => {
+    const { endpoints, attempts, troubles } = anAgent({ b: answerOf });
+    endpoints.take(aList(nextEra(9), ['b']));
+    expect(await attempts(3)).toEqual(['a', 'a', '-']);
+    expect(troubles.map(({ code }) => code)).toEqual(['RIVAL_RECONCILER']);
+  });
+
   it('begin with where it joined when the file is damaged', async () => {
     const files = createMemoryFiles();
     await files.write('endpoints', '{"v":1,"last":{"api":"nothing"}}');
