@@ -11,8 +11,6 @@ import { gateChanges } from './change-gate.ts';
 import type { Context, ReconcilerDeps } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { createCordons } from './cordons.ts';
-import type { Policy } from './core/model.ts';
-import { isMember } from './core/replace.ts';
 import { apply, createWorld } from './core/world.ts';
 import type { WorldEvent } from './core/world-event.ts';
 import { createDirect } from './direct.ts';
@@ -20,6 +18,7 @@ import { createDispatcher } from './dispatch.ts';
 import { createDuplicates } from './duplicates.ts';
 import { createEndpoints } from './endpoints.ts';
 import { createEnrolment } from './enrolment.ts';
+import { createGrace } from './grace.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';
 import { createLeases } from './leases.ts';
@@ -30,6 +29,7 @@ import { createOffice } from './office.ts';
 import { createOverrides } from './overrides.ts';
 import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
+import { recall } from './recall.ts';
 import { answeredOnceSaved, openRecords } from './records-keeper.ts';
 import { createRegistries } from './registries.ts';
 import { createReplacement } from './replacement.ts';
@@ -63,10 +63,6 @@ export interface Reconciler {
 /** How often the loop looks whether it was held up (a suspended machine, a stopped process). */
 const pulse = 1_000;
 const longestBeat = 5_000;
-/** Least time after a start, a reconnect or a gap in which no node becomes lost. */
-const leastGrace = 15_000;
-/** Longer than any outage between two looks of the loop: while the bus is away, a gap or a reconnect sets it anew. */
-const deafGrace = 86_400_000;
 
 /** Loads records (raising the epoch) and wires the parts. FILE_DAMAGED, FILE_UNWRITABLE. */
 export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler> {
@@ -85,17 +81,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const tally = createTally({ deps, world, keeper });
   const since = clock.now().mono;
   let connected = false;
-  let graceUntil = clock.now().mono;
-  let known: { readonly base: Omit<Policy, 'graceUntil'>; readonly policy: Policy } | undefined;
   let planner: Planner | undefined;
 
-  /** Asked for at every message: made anew only when a part of it changed. */
-  const policy = (): Policy => {
-    const base = sync.policy();
-    if (known?.base !== base || known.policy.graceUntil !== graceUntil)
-      known = { base, policy: { ...base, graceUntil } };
-    return known.policy;
-  };
+  const grace = createGrace(clock, () => sync.policy());
   /** Who speaks has its identity, and is told apart from others that have the same one. */
   const signOfLife = (event: WorldEvent): void => {
     if (!('message' in event) || event.retained || (event.kind === 'online' && !event.message.online)) return;
@@ -112,7 +100,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     keeper,
     journal,
     plans: new Map(),
-    policy,
+    policy: grace.policy,
     endpoints: createEndpoints(deps, () => world.fence),
     apply(event: WorldEvent) {
       apply(world, event);
@@ -158,12 +146,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     },
   });
 
-  /** While we hear nobody nothing becomes lost, nor for a while after: by the slowest class that the cluster has. */
   const extendGrace = (): void => {
-    const { lostAfter, nodeClass, pools } = policy();
-    const classes = [nodeClass, ...Object.values(pools).map((pool) => pool.class ?? nodeClass)];
-    const longest = Math.max(leastGrace, ...classes.map((name) => lostAfter[name]));
-    graceUntil = (clock.now().mono + (connected ? longest : deafGrace)) as Mono;
+    grace.extend(connected);
     observer.refresh();
   };
 
@@ -273,17 +257,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     control,
     start() {
       journal.add('reconciler_started', 'cluster', `epoch ${world.fence.epoch}`);
-      for (const record of Object.values(keeper.now.nodes)) {
-        if (isMember(record)) context.apply({ kind: 'node', record });
-        if (record.heir !== undefined) context.apply({ kind: 'heir', node: record.id, heir: record.heir });
-      }
-      const at = clock.now().mono;
-      for (const [service, rollout] of Object.entries(keeper.now.rollouts))
-        context.apply({ kind: 'rollout', service, rollout, at, restored: true });
-      // What nodes.yaml said last is known before any source is read: labels and cordons do not depend on a remote.
-      const listings = deps.sources.flatMap(({ name }) => keeper.now.sources[name]?.listings ?? []);
-      if (listings.length > 0) context.apply({ kind: 'listings', listings, removed: [] });
-      for (const [instance, node] of Object.entries(keeper.now.homes)) context.apply({ kind: 'home', instance, node });
+      recall(context);
       leases.load();
       direct.load();
       overrides.load();
@@ -298,7 +272,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
         });
         sync.start();
       });
-      beat(at);
+      beat(clock.now().mono);
     },
     contested: duplicates.contested,
     forgotten: (node) => void (standing.knocked(node) || enrolment.forgotten(node)),
