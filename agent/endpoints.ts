@@ -70,9 +70,11 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   };
   const isOurs = (found: EndpointList): boolean =>
     found.cluster === trusted.cluster && verifyMessage(trusted, endpointsTopic(trusted.cluster), found);
+  /** As the list says. A key that was given up may have signed any: its word counts no more. */
+  const heardEpoch = (): number => (list && isOurs(list) ? list.epoch : 0);
   const take = (found: unknown): void => {
     const parsed = checkMessage<EndpointList>(EndpointList, found);
-    if (!parsed.ok || !isOurs(parsed.value) || parsed.value.epoch < (list?.epoch ?? 0)) return;
+    if (!parsed.ok || !isOurs(parsed.value) || parsed.value.epoch < heardEpoch()) return;
     if (parsed.value.sig === list?.sig) return;
     list = parsed.value;
     save();
@@ -87,7 +89,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       return false;
     }
     // Whoever was restored has a list to show.
-    if (eraOf(answer.endpoints?.epoch ?? 0) >= eraOf(list?.epoch ?? 0)) return true;
+    if (eraOf(answer.endpoints?.epoch ?? 0) >= eraOf(heardEpoch())) return true;
     deps.trouble(problem('RIVAL_RECONCILER', `${endpoint.api} was replaced by a restored reconciler: not followed`));
     return false;
   };

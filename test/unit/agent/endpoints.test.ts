@@ -34,12 +34,15 @@ function answerOf(nonce: string, keys = ours, endpoints?: EndpointList): Identit
 /** An agent that joined at `a`; `there`: who answers at which host. */
 function anAgent(there: Readonly<Record<string, (nonce: string) => IdentityAnswer>>, files = createMemoryFiles()) {
   const troubles: Problem[] = [];
+  const trusted = { keys: { [ours.kid]: ours.publicKey } };
   const deps: EndpointsDeps = {
     files,
     random: createSeededRandom(1),
     trusted: {
       cluster: 'home',
-      keys: { [ours.kid]: ours.publicKey },
+      get keys() {
+        return trusted.keys;
+      },
       keyOf: ({ kid }) => (kid === ours.kid ? ours.publicKey : undefined),
     },
     joined: at('a'),
@@ -60,7 +63,7 @@ function anAgent(there: Readonly<Record<string, (nonce: string) => IdentityAnswe
     }
     return hosts;
   };
-  return { endpoints, attempts, troubles, files };
+  return { endpoints, attempts, troubles, files, trusted };
 }
 
 describe('the endpoints of an agent', () => {
@@ -111,6 +114,19 @@ describe('the endpoints of an agent', () => {
     endpoints.take(aList(nextEra(9), ['b']));
     expect(await attempts(3)).toEqual(['a', 'a', '-']);
     expect(troubles.map(({ code }) => code)).toEqual(['RIVAL_RECONCILER']);
+  });
+
+  it('by the word of a key that was given up give way to those of one that counts', async () => {
+    const { endpoints, attempts, troubles, trusted } = anAgent({ b: answerOf });
+    const now = trusted.keys;
+    trusted.keys = { ...now, [theirs.kid]: theirs.publicKey };
+    endpoints.take(aList(nextEra(nextEra(9)), ['x'], theirs));
+    expect(endpoints.list()?.endpoints).toEqual([at('x')]);
+    trusted.keys = now;
+    endpoints.take(aList(3, ['b']));
+    expect(endpoints.list()?.endpoints).toEqual([at('b')]);
+    expect(await attempts(3)).toEqual(['a', 'a', 'b']);
+    expect(troubles).toEqual([]);
   });
 
   it('begin with where it joined when the file is damaged', async () => {
