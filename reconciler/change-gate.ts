@@ -36,6 +36,11 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
     exec: gated(control.exec),
     login: gated(control.login),
     logout: gated(control.logout),
+    // The records of whoever stands by are old: they know neither who joined since nor who was revoked.
+    standing(...args) {
+      requireTaken();
+      return control.standing(...args);
+    },
     logs(...args) {
       requireTaken();
       return control.logs(...args);

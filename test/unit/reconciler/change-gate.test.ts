@@ -37,7 +37,7 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   createToken: false,
   revokeToken: false,
   join: false,
-  standing: true,
+  standing: false,
   register: false,
   revoke: false,
   removeNode: false,
