@@ -11,7 +11,7 @@ import type { NodeRecord } from './core/model.ts';
 import { isMember } from './core/replace.ts';
 import { nextSerial } from './core/serials.ts';
 import type { Dispatcher } from './dispatch.ts';
-import { onceSaved, withEntry } from './records-keeper.ts';
+import { onceSaved } from './records-keeper.ts';
 
 export interface Credentials {
   /** These nodes are to have another credential; the old ones last until it is used, or until `until`. Already begun: as it is. */
@@ -40,11 +40,13 @@ export function createCredentials(
   const { deps, world, keeper, journal } = context;
   /** Whose new credential was not seen yet. */
   const waiting = new Set(Object.values(keeper.now.nodes).flatMap(({ id, next }) => (next ? [id] : [])));
-  const put = (record: NodeRecord): void => {
-    if (record.next) waiting.add(record.id);
-    else waiting.delete(record.id);
-    keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, record) });
-    context.apply({ kind: 'node', record });
+  const put = (...records: readonly NodeRecord[]): void => {
+    for (const { id, next } of records) {
+      if (next) waiting.add(id);
+      else waiting.delete(id);
+    }
+    keeper.change({ nodes: { ...keeper.now.nodes, ...Object.fromEntries(records.map((one) => [one.id, one])) } });
+    for (const record of records) context.apply({ kind: 'node', record });
   };
   const valid = (id: NodeId): NodeRecord | undefined => {
     const record = Object.hasOwn(keeper.now.nodes, id) ? keeper.now.nodes[id] : undefined;
@@ -66,12 +68,14 @@ export function createCredentials(
   return {
     async begin(nodes, until) {
       const since = deps.clock.now().wall;
-      for (const { id } of nodes) {
+      const begun = nodes.flatMap(({ id }): NodeRecord[] => {
         const record = valid(id);
-        if (!record || record.next) continue;
-        const next = { serial: nextSerial(record, world.fence.epoch), since, ...(until !== undefined && { until }) };
-        put({ ...record, next });
-      }
+        if (!record || record.next) return [];
+        const serial = nextSerial(record, world.fence.epoch);
+        return [{ ...record, next: { serial, since, ...(until !== undefined && { until }) } }];
+      });
+      // All at once: a fleet is copied once for it.
+      put(...begun);
       await keeper.saved();
       for (const { id } of nodes) dispatcher.republish(id);
     },
