@@ -7,6 +7,7 @@ import { nextEra } from '../schemas/endpoints.ts';
 import { createSystemRandom } from '../schemas/io/clock.ts';
 import type { DurableFs } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
+import { registriesFile } from '../schemas/io/registries-file.ts';
 import { replaceSynced } from '../schemas/io/twin-file.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
@@ -80,7 +81,7 @@ export interface RestoreOptions {
 
 export interface Restored extends BackupSummary {
   readonly folder: string;
-  /** Files that were there already, and stayed: cluster.yaml and api-token. */
+  /** Files that were there already, and stayed: of cluster.yaml, api-token and registries.yaml. */
   readonly kept: readonly string[];
   /** Folder with what was there before. */
   readonly aside?: string;
@@ -139,7 +140,7 @@ async function readFiles(folder: string): Promise<Record<string, string>> {
   const whole = identity.filter((entry) => !entry.isDirectory() && /^[a-z0-9][a-z0-9._-]*$/.test(entry.name));
   const lasting = whole.filter(({ name }) => !/\.[0-9a-f]{16}$/.test(name)).map(({ name }) => `identity/${name}`);
   const files: Record<string, string> = {};
-  for (const path of [settingsFile, tokenFile, ...lasting.sort()]) {
+  for (const path of [settingsFile, tokenFile, registriesFile, ...lasting.sort()]) {
     const text = await readFile(join(folder, path), 'utf8').catch(ignoreAbsent);
     if (text !== undefined) files[path] = text;
   }
@@ -177,7 +178,7 @@ async function putAside(folder: string, now: number): Promise<string> {
   return aside;
 }
 
-/** cluster.yaml and api-token belong to a host: those that it has stay. The key comes last. Answers what stayed. */
+/** cluster.yaml, api-token and registries.yaml belong to a host: those that it has stay. The key comes last. Answers what stayed. */
 async function writeFiles(folder: string, files: Backup['files']): Promise<string[]> {
   const kept: string[] = [];
   await mkdir(join(folder, 'identity'), { recursive: true, mode: 0o700 });

@@ -24,7 +24,7 @@ const Backup = Type.Object({
   version: text,
   /** ms since 1970. */
   taken: Type.Number(),
-  /** cluster.yaml, api-token and identity/: texts by path in the cluster's folder. */
+  /** cluster.yaml, api-token, registries.yaml and identity/: texts by path in the cluster's folder. */
   files: Type.Record(Type.String({ pattern: '^(identity/)?[a-z0-9][a-z0-9._-]{0,99}$' }), text, {
     additionalProperties: false,
   }),

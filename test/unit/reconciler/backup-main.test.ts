@@ -43,6 +43,17 @@ describe('a backup', () => {
     }
   });
 
+  it('brings the logins of registries along, and leaves those that a host has', async () => {
+    const logins = 'registries: []\n';
+    await writeFile(join(from, 'registries.yaml'), logins, { mode: 0o600 });
+    const { folder } = await restoreTo(await taken());
+    expect(await readFile(join(folder, 'registries.yaml'), 'utf8')).toBe(logins);
+    expect((await stat(join(folder, 'registries.yaml'))).mode & 0o077).toBe(0);
+    await writeFile(join(folder, 'registries.yaml'), '# of this host\n');
+    expect((await restoreTo(await taken(), folder, true)).kept).toContain('registries.yaml');
+    expect(await readFile(join(folder, 'registries.yaml'), 'utf8')).toBe('# of this host\n');
+  });
+
   it('changes nothing where it is taken, and may be taken while a reconciler runs there', async () => {
     const lock = await lockFolder(join(from, 'records'));
     const before = await readdir(join(from, 'records'));
