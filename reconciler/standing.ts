@@ -57,11 +57,18 @@ export function createStanding(context: Context, { unknown, shown }: StandingLis
         return { node: record.name };
       }
       const why = record ? fateOf(record) : 'no record knows this node';
-      const hint =
-        "what runs here is nobody's; to use the machine again, remove its state folder and join it with a new token";
+      const hint = record && record.revoked === undefined ? comeBack(record) : startAnew;
       throw new ProblemError(problem('REVOKED', why, { subject: `node/${record?.name ?? id}`, hint }));
     },
   };
+}
+
+const startAnew =
+  "what runs here is nobody's; to use the machine again, remove its state folder and join it with a new token";
+
+/** What it runs is still its own. */
+function comeBack({ name }: NodeRecord): string {
+  return `if this is ${name}: \`oakctl keys rotate node ${name} --now\` prints a token; here remove state/identity*, nothing else, and write it into agent.yaml`;
 }
 
 /** Why its credential is dead. */

@@ -103,6 +103,8 @@ it('takes a credential that came after the backup for what it is when it is show
   await refused(id, 1);
   await control().rotateKeys({ kind: 'node', nodes: [id], now: true });
   expect(cluster.records.nodes[id]?.serial).toBe(1_001);
+  // And the machine is told the way back that leaves its copies alone.
+  expect(() => control().standing(id, `2.${id}`)).toThrow(/a newer credential.*remove state\/identity\*/s);
 });
 
 it('begins an exchange of credentials anew that the backup cut short', async () => {
