@@ -31,6 +31,8 @@ const IdentityFile = Type.Object({
   newest: Type.Optional(Type.String()),
   /** What was heard of keys last, and by which key it was signed. */
   heard: Type.Optional(Type.Object({ key: Type.String(), revision: Type.Integer({ minimum: 0 }) })),
+  /** Of all keys that the cluster ever had, as it said last: what a join token for it may pin. */
+  pins: Type.Optional(Type.Array(Type.String())),
   /** The password before the one in `mqtt`, until the broker took that. */
   former: Type.Optional(Type.String()),
 });

@@ -71,12 +71,12 @@ async function rememberedAttempt({
 
 /**
  * A token of another cluster is a mistake of its writer; one of the same cluster, or a broken one, is simply not needed. Of a cluster
- * whose signing key was rotated it pins any of its keys.
+ * whose signing key was rotated it pins any of its keys, also one that has ended.
  */
 function stillThatCluster(identity: NodeIdentity, token: string | undefined): NodeIdentity {
   const pin = token === undefined ? undefined : pinIn(token);
   const own = [identity.fingerprint, ...Object.values(identity.keys).map(fingerprintOf)].map(pinOf);
-  if (pin === undefined || own.includes(pin)) return identity;
+  if (pin === undefined || own.includes(pin) || identity.pins?.includes(pin)) return identity;
   throw new ProblemError(
     problem('TOKEN_INVALID', `this node has joined ${identity.cluster}, and its token is for another cluster`, {
       hint: 'remove the token to stay, or the state folder to join the other cluster',

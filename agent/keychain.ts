@@ -5,13 +5,15 @@
  */
 import { authorityPin, keyFingerprint, parseCertificates } from '../schemas/io/certificates.ts';
 import { keysAfter, keysOf, shownKey } from '../schemas/io/chain.ts';
-import { keyIdOf, verifyMessage } from '../schemas/io/signatures.ts';
+import { fingerprintOf, keyIdOf, verifyMessage } from '../schemas/io/signatures.ts';
+import { pinOf } from '../schemas/join-token.ts';
 import type { CredentialAnswer, IdentityAnswer } from '../schemas/joining.ts';
 import { checkMessage } from '../schemas/parse.ts';
 import type { Clock, Files } from '../schemas/ports.ts';
 import { isProblemError, type Problem } from '../schemas/problem.ts';
 import { TrustNews, type Trusts } from '../schemas/trust.ts';
 import { type NodeIdentity, saveIdentity } from './identity.ts';
+import { pause } from './pause.ts';
 
 export interface KeychainDeps {
   readonly files: Files;
@@ -181,6 +183,7 @@ function taught(identity: NodeIdentity, news: TrustNews, after: readonly string[
     keys: Object.fromEntries(kept),
     newest: keyIdOf(newest),
     heard: { key: signer, revision: news.revision },
+    pins: keysOf(news.chain).map((key) => pinOf(fingerprintOf(key))),
     ...(roots !== undefined && { ca: roots }),
   };
 }
@@ -224,18 +227,4 @@ function trustsOf(identity: NodeIdentity): Trusts {
 /** 0 for what is no password of ours. */
 function serialOf(password: string): number {
   return Number(/^([1-9][0-9]{0,14})\./.exec(password)?.[1] ?? 0);
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(ms, resolve);
-    signal.addEventListener(
-      'abort',
-      () => {
-        cancel();
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

@@ -13,6 +13,7 @@ import { messageVersion } from '../schemas/messages.ts';
 import type { Clock, Random } from '../schemas/ports.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { type WireVersions, wireProblem, wireVersions } from '../schemas/skew.ts';
+import { pause } from './pause.ts';
 
 const firstRetry = 500;
 const longestRetry = 30_000;
@@ -133,18 +134,4 @@ export async function retried<T>(deps: PatientDeps, work: () => Promise<T>, sign
     const delay = Math.min(longestRetry, firstRetry * 2 ** Math.min(attempt, 10));
     await pause(deps.clock, delay * (0.5 + deps.random.number() / 2), signal);
   }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => {
-      cancel();
-      reject(signal.reason as Error);
-    };
-    const cancel = clock.after(ms, () => {
-      signal.removeEventListener('abort', aborted);
-      resolve();
-    });
-    signal.addEventListener('abort', aborted, { once: true });
-  });
 }

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { loadIdentity, type NodeIdentity } from '../../../agent/identity.ts';
+import { loadOrJoin } from '../../../agent/join.ts';
 import { createKeychain, type Keychain } from '../../../agent/keychain.ts';
-import { signMessage } from '../../../schemas/io/signatures.ts';
+import { fingerprintOf, signMessage } from '../../../schemas/io/signatures.ts';
+import { formatJoinToken, pinOf } from '../../../schemas/join-token.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { TrustNews } from '../../../schemas/trust.ts';
 import { createMemoryFiles } from '../../support/memory-files.ts';
@@ -202,4 +204,34 @@ it('what somebody with an old key made up is mended by the word of the next one'
   expect(keychain.verify(topic, assignment({ ...keys.news(), revision: 2_000_000 }, thief))).toBe(false);
   await deps.clock.settle();
   expect(keychain.trusts().key).toBe(keys.kid);
+});
+
+it('the token with which it joined is no reason not to start, also when its key has ended', async () => {
+  const { keys, stranger, assignment } = createSides();
+  await keys.rotateSigning({ since: 0 });
+  const files = createMemoryFiles();
+  const clock = createVirtualClock();
+  // Joined under the second key; two more came since.
+  const joinedWith = keys.publicKey;
+  const deps = {
+    files,
+    clock,
+    credential: () => Promise.reject(new Error('asked')),
+    changed: () => undefined,
+    trouble: () => undefined,
+  };
+  const signal = new AbortController().signal;
+  const keychain = createKeychain(deps, joinedIdentity(keys, { id, name: 'w1' }), signal);
+  for (let round = 0; round < 2; round += 1) {
+    await keys.rotateSigning({ since: 0 });
+    expect(keychain.verify(topic, assignment(keys.news()))).toBe(true);
+  }
+  await clock.settle();
+  expect(Object.values(keychain.keys)).toEqual([keys.publicKey]);
+  const start = (key: string) => {
+    const token = formatJoinToken({ id: '0123456789ab', secret: 'S'.repeat(43), pin: pinOf(fingerprintOf(key)) });
+    return loadOrJoin({ files } as never, { name: 'w1', ip: '127.0.0.2', version: '0.1.0', token }, signal);
+  };
+  expect((await start(joinedWith)).id).toBe(id);
+  await expect(start(stranger.publicKey)).rejects.toThrow(/TOKEN_INVALID.*for another cluster/);
 });
