@@ -29,13 +29,14 @@ await describeWithEngine('keys that rotate', (socketPath) => {
   const agents = new Map<string, Program>();
   let root: string;
   /** All programs of the cluster have its time; we have not. */
-  let clock: NodeJS.ProcessEnv;
+  let clock: Readonly<Record<string, string>>;
   let cluster: HandCluster;
+  const made: HandCluster[] = [];
   let reconciler: Program;
   let url: string;
   let fingerprint = '';
   let before: ReadonlyMap<string, string>;
-  let client: SteadyClient;
+  let client: SteadyClient | undefined;
 
   /** The command as a user has it who knows the first root only. */
   const oakctl = async <T>(...args: string[]): Promise<T> => {
@@ -74,6 +75,7 @@ await describeWithEngine('keys that rotate', (socketPath) => {
     clock = hasFakeTime ? fakeTime(join(root, 'clock')) : {};
     const within = ['env', ...Object.entries(clock).map(([name, value]) => `${name}=${value}`)];
     cluster = await createHandCluster(join(root, 'cluster'), 'tls: auto\n', { nodeClass: 'fast', within });
+    made.push(cluster);
     reconciler = await cluster.reconciler();
     const api = await cluster.api();
     url = api.url;
@@ -96,12 +98,12 @@ await describeWithEngine('keys that rotate', (socketPath) => {
     client = startClient({ list: async () => targets, port: 80, maxAge: 8_000 });
   });
   afterEach(async () => {
-    expect(client.failures).toEqual([]);
+    expect(client?.failures).toEqual([]);
     expect(await livesOf(docker, fingerprint)).toEqual(before);
   });
   afterAll(async () => {
     await client?.stop();
-    await cluster?.close();
+    for (const one of made) await one.close();
     await endLives(docker, fingerprint);
     await rm(root, { recursive: true, force: true });
   });

@@ -116,9 +116,9 @@ cpu_overcommit: 16
     const copies = async () => (await cluster.instances()).map(({ copy, restarts }) => [copy, restarts]);
     const before = await copies();
     const began = mosquitto.log().length;
-    const [, { id = '', name } = { name: '' }] = await cluster.nodes();
-    const pid = await cluster.pid(name);
-    process.kill(pid, 'SIGKILL');
+    const [, second] = await cluster.nodes();
+    const [id, name] = [second?.id ?? '', second?.name ?? ''];
+    process.kill(await cluster.pid(name), 'SIGKILL');
     await cluster.oakctl('keys', 'rotate', 'node', '--all');
     // As it is when it ends right after it wrote the new one down.
     const files = createDurableFiles({ folder: join(cluster.folder, 'workers', name, 'state') });
