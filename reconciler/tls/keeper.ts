@@ -67,7 +67,7 @@ export async function openTls(options: TlsOptions): Promise<TlsKeeper> {
   let closed = false;
   let cancel = (): void => undefined;
 
-  const look = async (): Promise<void> => {
+  const lookOnce = async (): Promise<void> => {
     try {
       material = await source.renewed(now, clock.now().wall);
       if (!material || closed) return;
@@ -80,6 +80,12 @@ export async function openTls(options: TlsOptions): Promise<TlsKeeper> {
       refused = error.problem;
       log('error', 'certificate_refused', { problem: error.problem });
     }
+  };
+  let turn = Promise.resolve();
+  /** One after the other: of two roots in a row each is shown with what is its own. */
+  const look = (): Promise<void> => {
+    turn = turn.then(lookOnce);
+    return turn;
   };
   const again = (): void => {
     cancel = clock.after(interval[settings.kind], () => {

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Keys } from '../../../../reconciler/ports.ts';
 import { watchExposure } from '../../../../reconciler/tls/exposure.ts';
 import { openTls, type TlsKeeper } from '../../../../reconciler/tls/keeper.ts';
 import type { ServerTls } from '../../../../reconciler/tls/material.ts';
@@ -32,7 +33,10 @@ afterEach(async () => {
 
 const log = (_level: string, event: string): void => void logged.push(event);
 
-async function open(settings: TlsSettings, more: { hosts?: string[]; folder?: string } = {}): Promise<TlsKeeper> {
+async function open(
+  settings: TlsSettings,
+  more: { hosts?: string[]; folder?: string; keys?: Keys } = {},
+): Promise<TlsKeeper> {
   const keys = createMemoryKeys('home', 1);
   const random = createSeededRandom(1);
   const made = await openTls({ settings, hosts: ['10.0.0.5'], folder, keys, clock, random, log, ...more });
@@ -90,6 +94,22 @@ describe('generated certificates', () => {
     clock.jumpWall(-clock.now().wall + 5_000);
     const tls = await open(auto);
     expect(Date.parse(new X509Certificate(tls.current().cert).validFrom)).toBe(0);
+  });
+
+  it('are of the newest root, also where two come at once, and lead to those before', async () => {
+    const keys = createMemoryKeys('home', 1);
+    const tls = await open(auto, { keys });
+    const first = tls.describe().authority?.certificate ?? '';
+    await Promise.all([keys.rotateRoot({ since: 0 }), keys.rotateRoot({ since: 0 })]);
+    const newest = keys.root().authority.certificate;
+    await eventually(async () => {
+      expect(tls.authority()).toBe(newest);
+      expect(await readFile(join(folder, 'identity', 'ca', 'ca.pem'), 'utf8')).toBe(newest);
+    });
+    const { cert } = tls.current();
+    expect(new X509Certificate(cert).verify(new X509Certificate(newest).publicKey)).toBe(true);
+    expect(cert.match(/BEGIN CERTIFICATE/g)).toHaveLength(3);
+    expect(tls.describe().authority?.former).toContain(first);
   });
 
   it('need no folder that can be written', async () => {
