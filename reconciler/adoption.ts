@@ -41,6 +41,8 @@ export interface Adoption {
 const readTimeout = 10_000;
 const firstRetry = 2_000;
 const longestRetry = 30_000;
+/** ms between two questions to one node for a proof. */
+const proofEvery = 300_000;
 const ledgerLimit = 1024 * 1024;
 /** ms between two looks whether the sources were read, and the node said what it has. */
 const sourcesRetry = 250;
@@ -175,7 +177,7 @@ export function createAdoption(
   const prove = (id: NodeId): void => {
     if (reading.has(id) || proving.has(id)) return;
     proving.add(id);
-    deps.clock.after(longestRetry, () => proving.delete(id));
+    deps.clock.after(proofEvery, () => proving.delete(id));
     reading.add(id);
     void readLedger(id).finally(() => reading.delete(id));
   };
