@@ -57,7 +57,11 @@ export function createCredentials(
     const { next, ...rest } = record;
     const isAhead = next && next.serial > serial;
     put({ ...rest, serial, renewed: deps.clock.now().wall, ...(isAhead && { next }) });
-    journal.add('key_rotated', `node/${record.name}`, `credential ${serial} is in use, and older ones are dead: ${why}`);
+    journal.add(
+      'key_rotated',
+      `node/${record.name}`,
+      `credential ${serial} is in use, and older ones are dead: ${why}`,
+    );
     // The broker follows the disk: a crash in between must not leave a node that only the lost record lets in.
     onceSaved(context, () => {
       tellBroker();
