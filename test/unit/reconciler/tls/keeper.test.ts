@@ -99,7 +99,6 @@ describe('generated certificates', () => {
   it('are of the newest root, also where two come at once, and lead to those before', async () => {
     const keys = createMemoryKeys('home', 1);
     const tls = await open(auto, { keys });
-    const first = tls.describe().authority?.certificate ?? '';
     await Promise.all([keys.rotateRoot({ since: 0 }), keys.rotateRoot({ since: 0 })]);
     const newest = keys.root().authority.certificate;
     await eventually(async () => {
@@ -109,7 +108,7 @@ describe('generated certificates', () => {
     const { cert } = tls.current();
     expect(new X509Certificate(cert).verify(new X509Certificate(newest).publicKey)).toBe(true);
     expect(cert.match(/BEGIN CERTIFICATE/g)).toHaveLength(3);
-    expect(tls.describe().authority?.former).toContain(first);
+    expect(tls.describe().authority?.former?.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
   });
 
   it('need no folder that can be written', async () => {
