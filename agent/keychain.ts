@@ -40,8 +40,8 @@ export interface Keychain {
   ca(): string | undefined;
   /** What to show to broker and API. */
   password(): string;
-  /** The broker does not take that password: the other one is shown, if there are two. */
-  refused(): void;
+  /** An attempt with that password came to no connection, be it with a reason or without: if there are two, the other one is shown. */
+  failed(): void;
   /** The broker took it. */
   admitted(): void;
 }
@@ -147,7 +147,7 @@ export function createKeychain(deps: KeychainDeps, found: NodeIdentity, signal: 
     trusts: () => shown,
     ca: () => identity.ca,
     password: () => (usesFormer ? identity.former : undefined) ?? identity.mqtt.password,
-    refused() {
+    failed() {
       if (identity.former !== undefined) usesFormer = !usesFormer;
     },
     admitted() {

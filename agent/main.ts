@@ -161,10 +161,7 @@ async function wire(
       random,
       longestDelay: config.beat,
       log,
-      refused: () => {
-        broker.refused?.();
-        refusal?.();
-      },
+      refused: () => refusal?.(),
     }),
     runtimes,
     grants,

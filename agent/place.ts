@@ -29,7 +29,7 @@ export interface Place {
   readonly identity: AgentIdentity;
   /** Marks what is ours in an engine. */
   readonly realm: string;
-  readonly broker: Pick<MqttBusOptions, 'broker' | 'username' | 'password' | 'refused'>;
+  readonly broker: Pick<MqttBusOptions, 'broker' | 'username' | 'password' | 'failed'>;
   /** URL of the broker that it comes to first: on the way there is the address of the node. */
   readonly towards: string;
   readonly verify: AgentDeps['verify'];
@@ -94,11 +94,11 @@ async function becomeNode(config: AgentConfig, parts: PlaceParts, signal: AbortS
       return endpoint && brokerAt(endpoint, keychain.ca());
     },
   };
-  const { password, refused, verify, trusts } = keychain;
+  const { password, failed, verify, trusts } = keychain;
   return {
     identity: { id, name: joined.name, cluster },
     realm: fingerprint,
-    broker: { broker, username: mqtt.username, password, refused },
+    broker: { broker, username: mqtt.username, password, failed },
     towards: endpoints.current().mqtt,
     verify,
     streams: createStreamOpener({

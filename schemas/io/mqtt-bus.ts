@@ -31,6 +31,8 @@ export interface MqttBusOptions {
   readonly password?: string | (() => string);
   /** The broker does not know the user, or not with this password. */
   readonly refused?: () => void;
+  /** An attempt came to no connection, for whatever reason: a broker need not say that it refuses. */
+  readonly failed?: () => void;
   readonly clientId: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -127,7 +129,9 @@ export function createMqttBus(settings: MqttBusOptions): Bus {
       if (isUntrusted(error)) log?.('warn', 'broker not trusted: nothing was sent to it', { reason });
     });
     current.on('close', () => {
-      if (isCurrent()) lost(current, reason);
+      if (!isCurrent()) return;
+      if (!ready) settings.failed?.();
+      lost(current, reason);
     });
   };
 

@@ -108,7 +108,7 @@ it('after any rotations, crashes and lost answers the node is let in, follows th
             keychain.admitted();
             return true;
           }
-          keychain.refused();
+          keychain.failed();
         }
         return false;
       };
