@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { arch, hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Advertised } from '../schemas/addresses.ts';
+import type { AgeIdentity } from '../schemas/io/age.ts';
 import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
@@ -13,9 +14,10 @@ import { createProcessLog } from '../schemas/io/process-log.ts';
 import { registriesFile } from '../schemas/io/registries-file.ts';
 import { type NodePolicy, withoutPaths } from '../schemas/policy.ts';
 import type { Files } from '../schemas/ports.ts';
-import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import { type Addresses, settleAddresses } from './address.ts';
+import { loadOrMakeAge } from './age-identity.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { configOfEnvironment } from './environment.ts';
 import { createImageSources } from './image-sources.ts';
@@ -56,7 +58,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const lock = await lockFolder(state, () => ({ connected }));
   try {
     const parts = { clock: createSystemClock(), random: createSystemRandom(), files: openFiles(state, log), log };
-    const host = { ...(await policyOf(folder)), folder };
+    const age = config.authority === 'local' ? { problems: [] } : await ageOf(parts.files);
+    const policy = await policyOf(folder);
+    const host = { ...age, ...policy, problems: [...policy.problems, ...age.problems], folder };
     const { towards, ...node } = await becomeNodeOf(config, parts, signal);
     const addresses = await settleAddresses(config, towards, parts.files);
     log('info', 'addresses', { ...addresses });
@@ -106,6 +110,16 @@ async function policyOf(folder: string): Promise<Pick<HostRules, 'policy' | 'pro
   return { policy, problems: [...read.problems, ...problems] };
 }
 
+/** Without it the node runs everything but secrets. */
+async function ageOf(files: Files): Promise<Pick<HostRules, 'age' | 'problems'>> {
+  try {
+    return { age: await loadOrMakeAge(files), problems: [] };
+  } catch (error) {
+    if (!isProblemError(error)) throw error;
+    return { problems: error.problems };
+  }
+}
+
 function openFiles(folder: string, log: Log): Files {
   return createDurableFiles({ folder, damaged: (file, what) => log('error', 'file_damaged', { file, what }) });
 }
@@ -113,6 +127,8 @@ function openFiles(folder: string, log: Log): Files {
 /** What the node's owner allows, and the agent's own folder, which no copy sees. */
 interface HostRules {
   readonly policy: NodePolicy;
+  /** Absent: it reads no secrets. */
+  readonly age?: AgeIdentity;
   readonly problems: readonly Problem[];
   readonly folder: string;
 }
@@ -150,6 +166,7 @@ async function wire(
       arch: arch(),
       version: oakctlVersion,
       beat: config.beat,
+      ...(host.age && { recipient: host.age.recipient }),
       boot: await bootId(),
     },
     clock,

@@ -40,6 +40,8 @@ export interface NodeProfile {
   readonly version: string;
   /** ms between two information messages. */
   readonly beat: number;
+  /** The public half of its age identity. */
+  readonly recipient?: string;
   /** Changes when the machine boots. */
   readonly boot: string;
 }

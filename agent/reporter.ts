@@ -184,6 +184,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     advertise: advertisedOf(profile),
     version: profile.version,
     beat: profile.beat,
+    ...(profile.recipient !== undefined && { recipient: profile.recipient }),
     session,
     seq,
     epoch,

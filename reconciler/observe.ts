@@ -15,6 +15,7 @@ import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Leases } from './leases.ts';
+import { onceSaved, withEntry } from './records-keeper.ts';
 import type { Replacement } from './replacement.ts';
 import type { SeedDesk } from './seed/desk.ts';
 
@@ -144,11 +145,22 @@ export function createObserver(context: Context, listeners: Listeners): Observer
     look(node);
   };
 
+  /** Kept with the node: secrets are encrypted for it while it is away, too. */
+  const noteRecipient = (id: NodeId, { recipient }: InformationMessage): void => {
+    const record = context.keeper.now.nodes[id];
+    if (!record || recipient === undefined || record.recipient === recipient) return;
+    const next = { ...record, recipient };
+    context.keeper.change({ nodes: withEntry(context.keeper.now.nodes, id, next) });
+    context.apply({ kind: 'node', record: next });
+    onceSaved(context, () => undefined);
+  };
+
   const handlers = {
     information: (node: NodeId, text: string, retained: boolean, at: Mono) => {
       const parsed = parseMessage<InformationMessage>(InformationMessage, text);
       if (!parsed.ok) return parsed.problem.message;
       context.apply({ kind: 'information', node, message: parsed.value, retained, at });
+      if (!retained) noteRecipient(node, parsed.value);
       if (!retained) compareWithReport(node, parsed.value, at);
       if (!retained && parsed.value.lease) leases.answer(node, parsed.value);
       return undefined;

@@ -3,6 +3,7 @@
  * know; writers write {@link messageVersion}. Parsing (with ajv) is in parse.ts.
  */
 import { type Static, Type } from 'typebox';
+import { recipientPattern } from './age.ts';
 import { EndpointList } from './endpoints.ts';
 import { Grant } from './grants.ts';
 import { labelKeyPattern } from './names.ts';
@@ -170,6 +171,8 @@ export const InformationMessage = Type.Object({
   problems: Type.Optional(Type.Array(Type.Object({ code: text(64), message: text(1024) }), { maxItems: 16 })),
   /** It has copies that depend on contact: this beat wants an answer on the row `lease`. */
   lease: Type.Optional(Type.Literal(true)),
+  /** For whom secrets are encrypted that it is to read. Absent: an agent that is older. */
+  recipient: Type.Optional(Type.String({ pattern: recipientPattern.source })),
   /** The newest keys of the cluster that it knows. Absent: those with which it joined. */
   trusts: Type.Optional(Trusts),
 });

@@ -184,6 +184,7 @@ export const NodeSchema = Type.Object({
   runtimes: texts(),
   arch: optional(text()),
   version: optional(text()),
+  recipient: optional(text('its age recipient, for which secrets are encrypted')),
   skew: optional(words(['older', 'newer'])),
   instances: count(),
   seen: optional(Type.Number({ description: 'ms since it was heard' })),

@@ -246,6 +246,8 @@ export interface NodeView {
   readonly runtimes: readonly string[];
   readonly arch?: string;
   readonly version?: string;
+  /** Its age recipient: who encrypts a secret for it lets it read that. */
+  readonly recipient?: string;
   /** Its agent beside the reconciler. Absent: the same version, or unknown. */
   readonly skew?: 'older' | 'newer';
   readonly instances: number;

@@ -98,6 +98,7 @@ export function renderNode(node: NodeView, paint: Paint): string {
       ['runtimes', node.runtimes.join(', ')],
       ['arch', node.arch],
       ['version', versionText(node)],
+      ['recipient', node.recipient],
       ['instances', node.instances],
       ['seen', node.seen === undefined ? undefined : `${age(node.seen)} ago`],
     ],

@@ -68,6 +68,8 @@ export interface NodeRecord {
   readonly heir?: NodeId;
   /** By hand, or because its entry left nodes.yaml. */
   readonly cordon?: Cordon;
+  /** The age recipient that it said last: secrets are encrypted for it while it is away, too. */
+  readonly recipient?: string;
   /** Absent: our agent. */
   readonly dialect?: Dialect;
   /** How a seed node registered; `token`: what may register it again, until then, if nobody else has that. */

@@ -69,6 +69,7 @@ function joinedView(input: ViewInput, node: Node): NodeView {
     runtimes: information?.runtimes.map((runtime) => runtime.name) ?? [],
     ...optional('arch', information?.arch),
     ...optional('version', information?.version),
+    ...optional('recipient', record.recipient),
     ...optional('skew', skewOf(node)),
     instances: instancesOn(node),
     ...optional('seen', node.heard === undefined ? undefined : Math.max(0, input.now.mono - node.heard)),

@@ -31,6 +31,7 @@ const node = Type.Object({
       drain: Type.Optional(Type.Object({ stays: map(Type.Object({ digest: text, reason: text })) })),
     }),
   ),
+  recipient: Type.Optional(text),
   dialect: Type.Optional(text),
   registered: Type.Optional(
     Type.Object({
