@@ -35,6 +35,7 @@ import type {
 import type { Tally } from './core/records.ts';
 import type { TokenWish } from './join-tokens.ts';
 import type { SavedPlanning } from './saved-planning.ts';
+import type { Vitals } from './vitals.ts';
 
 export interface VerbOptions {
   /** ms. */
@@ -151,6 +152,6 @@ export interface ControlPlane {
   events(after: number, signal: AbortSignal): AsyncIterable<ClusterEvent>;
   /** What was counted since the cluster began, and for how many ms this reconciler is up. */
   tally(): { readonly tally: Tally; readonly upTime: number };
-  /** True when broker, store and the first read of git are there. */
-  ready(): boolean;
+  /** What is missing for the reconciler to do its work, in words for everybody. */
+  vitals(): Vitals;
 }

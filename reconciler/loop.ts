@@ -22,6 +22,7 @@ import { createGrace } from './grace.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';
 import { createLeases } from './leases.ts';
+import { createLinkWatch } from './link-watch.ts';
 import { createLogReader } from './log-reader.ts';
 import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
@@ -45,6 +46,7 @@ import { createStanding } from './standing.ts';
 import { createSync } from './sync.ts';
 import { createTally } from './tally.ts';
 import { createVerbs } from './verbs.ts';
+import { vitalsOf } from './vitals.ts';
 
 export interface Reconciler {
   readonly control: ControlPlane;
@@ -93,7 +95,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const onEpoch = (epoch: number): void => {
     world.fence = { ...world.fence, epoch };
   };
-  const office = createOffice({ deps, keeper, journal, by, onEpoch });
+  const link = createLinkWatch(deps);
+  const office = createOffice({ deps: { ...deps, bus: link.bus }, keeper, journal, by, onEpoch });
   const context: Context = {
     deps: { ...deps, bus: office.bus },
     world,
@@ -250,7 +253,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     exec: createSessionOpener(context),
     events: (after, signal) => journal.follow(after, signal),
     tally: () => ({ tally: keeper.now.tally, upTime: clock.now().mono - since }),
-    ready: () => connected && sync.ready(),
+    vitals: () => vitalsOf({ link, keeper, office, sync }),
   });
 
   return {

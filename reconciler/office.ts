@@ -23,7 +23,9 @@ export interface OfficeSeat {
   whenTaken(run: () => void): void;
   /** True from then on. */
   taken(): boolean;
-  /** UNAVAILABLE unless changes may be made here. */
+  /** Another one runs the cluster, or may run it: changes are not made here. */
+  standsBy(): boolean;
+  /** UNAVAILABLE while it stands by. */
   requireTaken(): void;
   conditions(): readonly Problem[];
 }
@@ -66,6 +68,7 @@ function runAlone({ deps, keeper, by }: OfficeOptions): OfficeSeat {
       run();
     },
     taken: () => true,
+    standsBy: () => false,
     requireTaken: () => undefined,
     conditions: () => rivals?.conditions() ?? [],
   };
@@ -237,6 +240,7 @@ function takePart(options: OfficeOptions, shared: NonNullable<ReconcilerDeps['sh
     },
     whenTaken: (begin) => void onTaken.push(begin),
     taken: () => taken,
+    standsBy: () => !core.mayChange(office),
     requireTaken() {
       if (!core.mayChange(office)) throw new ProblemError(refusal(office));
     },

@@ -3,7 +3,7 @@
  * Whatever cannot be reached, read or parsed changes nothing that runs.
  */
 import type { PlanRequest, SyncAnswer } from '../schemas/api.ts';
-import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import { isProblemError, type Problem, type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, type RepositorySettings, withRepositorySettings } from '../schemas/settings.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { PlanView, SourceView } from '../schemas/views.ts';
@@ -35,8 +35,10 @@ export interface Sync {
   holds(): readonly Hold[];
   /** The policy of cluster.yaml, tightened by oakctl.yaml. */
   policy(): Omit<Policy, 'graceUntil'>;
-  /** True once every source was read, or turned out unreadable with a last good version in force. */
+  /** True once every source was looked at, whether that went well or not. */
   ready(): boolean;
+  /** Sources of which this process has no version yet, and what is in the way, where that is known. */
+  unread(): readonly { readonly name: string; readonly code?: ProblemCode }[];
 }
 
 /** What is known of one source beyond its record. */
@@ -265,6 +267,11 @@ export function createSync(context: Context, direct: Direct): Sync {
     holds: acceptance.holds,
     policy: () => policy,
     ready: () => deps.sources.every((source) => progressOf(source).tried),
+    unread: () =>
+      deps.sources.flatMap((source) => {
+        const { head, problems } = progressOf(source);
+        return head === undefined ? [{ name: source.name, ...(problems[0] && { code: problems[0].code }) }] : [];
+      }),
   };
 }
 

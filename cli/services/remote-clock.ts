@@ -7,7 +7,7 @@ import { isProblemError } from '../../schemas/problem.ts';
 /** ms that it is ahead, to the second; undefined when it does not say. */
 export async function clockSkew(endpoint: Endpoint, signal: AbortSignal): Promise<number | undefined> {
   try {
-    const response = await exchange(endpoint, { method: 'GET', path: '/healthz' }, signal);
+    const response = await exchange(endpoint, { method: 'GET', path: '/livez' }, signal);
     response.resume();
     const time = Date.parse(response.headers.date ?? '');
     return Number.isNaN(time) ? undefined : time - Date.now();

@@ -36,6 +36,8 @@ describe.skipIf(!(await engineAnswers()))('the application of seed 001', () => {
       await cluster.repository.push({ 'deploy_curl_application.yaml': text });
       await nginxAnswers(await cluster.settled(services));
       const before = await cluster.containers();
+      const check = await cluster.run('reconciler', '--folder', cluster.folder, '--check');
+      expect(check).toMatchObject({ code: 0, stderr: expect.stringMatching(/answers at http.*broker and store\.\n$/) });
 
       const commit = await cluster.repository.push({ 'notes.txt': 'nothing that concerns the cluster' });
       await cluster.oakctl('sync');

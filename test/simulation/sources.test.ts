@@ -30,7 +30,7 @@ describe('sources', () => {
     cluster.killReconciler();
     await cluster.startReconciler();
     await cluster.clock.until(() => outcome('web') === 'settled', 20_000, 'web known again');
-    expect(cluster.reconciler.control.ready()).toBe(true);
+    expect(cluster.reconciler.control.vitals()).toEqual({ vital: [], working: [] });
     await cluster.clock.advance(300_000);
     expect(cluster.handles()).toEqual(before);
     expect(cluster.reconciler.control.status().sources[0]?.state).toBe('unreachable');

@@ -83,7 +83,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     async *logs() {},
     exec: refuse,
     async *events() {},
-    ready: () => true,
+    vitals: () => ({ vital: [], working: [] }),
     ...given,
   };
 }

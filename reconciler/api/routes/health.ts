@@ -1,13 +1,23 @@
-/** For supervisors: `healthz` answers while the process lives, `readyz` once it can do its work. */
+/**
+ * For supervisors, who show no token: `livez` answers while the process does; `healthz` while it has what it stands on (broker,
+ * store), and `readyz` while it can do its work as well (its turn to run the cluster, each source read once).
+ */
 import type { FastifyInstance } from 'fastify';
-import { ProblemError, problem } from '../../../schemas/problem.ts';
+import type { Problem } from '../../../schemas/problem.ts';
+import { ProblemError } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 
 export function healthRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.get('/healthz', async () => ({ ok: true }));
+  app.get('/livez', async () => ({ ok: true }));
+  app.get('/healthz', async () => whole(control.vitals().vital));
   app.get('/readyz', async () => {
-    if (control.ready()) return { ok: true };
-    const why = 'the reconciler starts: broker, store and the first read of git are not all there';
-    throw new ProblemError(problem('UNAVAILABLE', why, { disposition: 'wait' }));
+    const { vital, working } = control.vitals();
+    return whole([...vital, ...working]);
   });
+}
+
+/** Throws what is missing: 503. */
+function whole(missing: readonly Problem[]): { readonly ok: true } {
+  if (missing.length > 0) throw new ProblemError(missing);
+  return { ok: true };
 }

@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import { askHealth } from '../../../cli/services/health.ts';
 import { createApi } from '../../../reconciler/api/server.ts';
+import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import { createApiClient } from '../../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { listenApi, type TestApi, testToken } from '../../support/api-server.ts';
@@ -294,5 +296,19 @@ describe('the server', () => {
         .end();
     });
     expect(status).toBe(401);
+  });
+});
+
+describe('how the reconciler is', () => {
+  const lacking = (subject: string) => problem('UNAVAILABLE', `${subject} is away`, { subject });
+
+  it('nothing, what it waits for, and what it is ill without', async () => {
+    let vitals: ReturnType<ControlPlane['vitals']> = { vital: [], working: [] };
+    const { url } = await listen({ vitals: () => vitals });
+    expect(await askHealth({ url }, never)).toEqual([]);
+    vitals = { vital: [], working: [lacking('git')] };
+    expect(await askHealth({ url }, never)).toEqual([lacking('git')]);
+    vitals = { vital: [lacking('broker')], working: [lacking('git')] };
+    expect(await codeOf(askHealth({ url }, never))).toBe('UNAVAILABLE');
   });
 });

@@ -23,7 +23,7 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   keys: true,
   overrides: true,
   events: true,
-  ready: true,
+  vitals: true,
   registries: true,
   pullSources: true,
   deploy: false,

@@ -5,6 +5,8 @@ import { type ProblemCode, ProblemError, problem } from '../../../../schemas/pro
 import { fakeControlPlane, fakeInstance, fakeNode, fakeService } from '../../../support/fake-control-plane.ts';
 import { injectedApi as api, apiToken } from '../../../support/injected-api.ts';
 
+const lacking = (subject: string) => problem('UNAVAILABLE', 'it is away', { subject });
+
 describe('access', () => {
   it.each([
     ['GET', '/v1/status'],
@@ -57,8 +59,17 @@ describe('access', () => {
     expect((await request('GET', '/readyz', undefined, none)).status).toBe(200);
   });
 
-  it('says that it is not ready', async () => {
-    expect((await api({ ready: () => false }).get('/readyz')).status).toBe(503);
+  it.each([
+    ['nothing', { vital: [], working: [] }, 200, 200],
+    ['the broker', { vital: [lacking('broker')], working: [] }, 503, 503],
+    ['git', { vital: [], working: [lacking('git')] }, 200, 503],
+  ] as const)('says by /healthz and /readyz what is missing, and lives: %s', async (_what, vitals, health, ready) => {
+    const { get } = api({ vitals: () => vitals });
+    expect((await get('/livez')).status).toBe(200);
+    expect((await get('/healthz')).status).toBe(health);
+    const answer = await get('/readyz');
+    expect(answer.status).toBe(ready);
+    expect(answer.json()).toEqual(ready === 200 ? { ok: true } : { problems: [...vitals.vital, ...vitals.working] });
   });
 });
 
