@@ -10,7 +10,7 @@ import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { Context, Source } from './context.ts';
 import { type Admission, admit, holdId } from './core/admit.ts';
-import type { Listing } from './core/model.ts';
+import type { Copy, Listing } from './core/model.ts';
 import type { SourceRecord } from './core/records.ts';
 import {
   composeSnapshot,
@@ -22,6 +22,7 @@ import {
 } from './core/snapshot.ts';
 import { verdictEvents } from './core/verdict.ts';
 import type { Direct } from './direct.ts';
+import { createHeadGuard, followedBy } from './head-guard.ts';
 import type { PlannedSource } from './planning.ts';
 import { createReadings } from './readings.ts';
 import { withEntry } from './records-keeper.ts';
@@ -33,6 +34,8 @@ export interface Acceptance {
     commit: string,
     signal: AbortSignal,
   ): Promise<{ problems: readonly Problem[]; changed: boolean }>;
+  /** May this head be read at all? What keeps it is among the holds. Problems of the git port pass through. */
+  admits(source: Source, head: string, signal: AbortSignal): Promise<boolean>;
   /** All that a revision of the source is judged by, for a dry run. */
   planning(source: Source, signal: AbortSignal): Promise<PlannedSource>;
   /** Did the source claim a name in vain that nobody else has any more? */
@@ -67,6 +70,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
   const { deps, world, keeper, journal } = context;
   const said = new Map<string, Said>();
   const readings = createReadings();
+  const heads = createHeadGuard(context);
 
   const whereOf = (source: Source): Where => ({
     cluster: world.cluster,
@@ -131,33 +135,61 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
 
   const read: Acceptance['read'] = async (source, commit, signal) => {
     const snapshot = await snapshotOf(source, commit, signal);
+    const strangers = await strangersTo(source, snapshot, signal);
     const verdict = judge(source, snapshot);
     const before = keeper.now.sources[source.name];
     const changed = before === undefined || before.commit !== commit;
     // One write for all that follows from a revision. Nobody is told before it is on disk: the planner waits for that, too.
-    keepVerdict(source.name, verdict);
+    keepVerdict(source, verdict);
+    for (const name of strangers) if (!verdict.held.has(name) && !world.held.has(name)) buryCopies(name);
     tell(source, commit, snapshot, verdict);
-    keepApprovals(verdict);
+    keepApprovals([...verdict.spent, ...heads.accepted(source.name)]);
     await keeper.saved();
     await explain(signal);
     return { problems: [...snapshot.problems], changed };
   };
 
-  const keepVerdict = (source: string, verdict: Admission): void => {
-    const before = keeper.now.sources[source];
-    if (!before || canonicalJson(before) !== canonicalJson(verdict.record)) {
-      keeper.change({ sources: withEntry<SourceRecord>(keeper.now.sources, source, verdict.record) });
+  const keepVerdict = (source: Source, { record, services }: Admission): void => {
+    const before = keeper.now.sources[source.name];
+    const followed = (before?.commit === record.commit && before.followed) || followedBy(source);
+    const next = { ...record, followed };
+    if (!before || canonicalJson(before) !== canonicalJson(next)) {
+      keeper.change({ sources: withEntry<SourceRecord>(keeper.now.sources, source.name, next) });
     }
-    for (const name of verdict.services.keys()) if (keeper.now.direct[name]) direct.release(name);
-    for (const name of servicesOf(before)) {
-      if (!verdict.services.has(name) && !verdict.held.has(name) && !world.held.has(name)) buryStrangers(source, name);
-    }
+    for (const name of services.keys()) if (keeper.now.direct[name]) direct.release(name);
   };
 
-  /** The source gave the name up: what it once took over with the name came from no commit of its own, and goes as well. */
-  const buryStrangers = (source: string, service: ServiceName): void => {
-    const copies = [...(world.copies.get(service)?.values() ?? [])];
-    if (copies.every(({ job }) => job === undefined || job.source.name === source)) return;
+  /**
+   * Names that the source had and that this commit does not show, with copies that no commit in its history explains: what it took over
+   * with the name, or what came before its history was rewritten. That it had the name is reason enough for them to go with it.
+   */
+  const strangersTo = async (
+    source: Source,
+    { commit, services }: SourceSnapshot,
+    signal: AbortSignal,
+  ): Promise<ServiceName[]> => {
+    const strangers: ServiceName[] = [];
+    const known = new Map<string, boolean>();
+    const isExplained = async ({ job }: Copy): Promise<boolean> => {
+      if (job === undefined) return true;
+      const { name, commit: from } = job.source;
+      if (name !== source.name || from === undefined) return false;
+      const answer = known.get(from) ?? (await source.git.isAncestor(from, commit, signal)) === true;
+      known.set(from, answer);
+      return answer;
+    };
+    for (const name of servicesOf(keeper.now.sources[source.name])) {
+      if (services.has(name)) continue;
+      for (const copy of world.copies.get(name)?.values() ?? []) {
+        if (await isExplained(copy)) continue;
+        strangers.push(name);
+        break;
+      }
+    }
+    return strangers;
+  };
+
+  const buryCopies = (service: ServiceName): void => {
     const copy = copyId(world.fence);
     const tombstone = { copy, at: deps.clock.now().wall };
     keeper.change({ tombstones: withEntry(keeper.now.tombstones, service, tombstone) });
@@ -165,12 +197,14 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
   };
 
   /** An approval ends with its use, and when the set that it was given for is not proposed any more. */
-  const keepApprovals = (verdict: Admission): void => {
-    const isRead = deps.sources.every(({ name }) => said.has(name));
-    const proposed = new Set(
-      [...said].flatMap(([source, one]) => one.holds.map((hold) => hold.id ?? guardId(source, hold))),
-    );
-    const approvals = keeper.now.approvals.filter((id) => !verdict.spent.includes(id) && (!isRead || proposed.has(id)));
+  const keepApprovals = (spent: readonly string[]): void => {
+    const asked = heads.asked();
+    const isRead = asked !== undefined && deps.sources.every(({ name }) => said.has(name));
+    const proposed = new Set([
+      ...(asked ?? []),
+      ...[...said].flatMap(([source, one]) => one.holds.map((hold) => hold.id ?? guardId(source, hold))),
+    ]);
+    const approvals = keeper.now.approvals.filter((id) => !spent.includes(id) && (!isRead || proposed.has(id)));
     if (approvals.length < keeper.now.approvals.length) keeper.change({ approvals });
   };
 
@@ -237,6 +271,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
 
   return {
     read,
+    admits: heads.admits,
     async planning(source, signal) {
       const { name, path } = source;
       const before = await lastGood(source, signal);
@@ -254,7 +289,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     },
     mayClaim,
     explain,
-    holds: () => [...said.values()].flatMap((one) => one.holds),
+    holds: () => [...heads.holds(), ...[...said.values()].flatMap((one) => one.holds)],
     settingsOf: (source) => said.get(source)?.settings,
     ignoredOf: (source) => said.get(source)?.ignored ?? 0,
   };

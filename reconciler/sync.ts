@@ -3,7 +3,7 @@
  * Whatever cannot be reached, read or parsed changes nothing that runs.
  */
 import type { PlanRequest, SyncAnswer } from '../schemas/api.ts';
-import { isProblemError, type Problem, type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
+import { isProblemError, type Problem, type ProblemCode, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, type RepositorySettings, withRepositorySettings } from '../schemas/settings.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { PlanView, SourceView } from '../schemas/views.ts';
@@ -12,7 +12,9 @@ import type { Context, Source } from './context.ts';
 import type { Policy } from './core/model.ts';
 import type { Direct } from './direct.ts';
 import { planOf } from './dry-run.ts';
+import { holdsNamed, withoutPassword } from './head-guard.ts';
 import { planningNow, takePlanning } from './planning.ts';
+import { savedOr } from './records-keeper.ts';
 import { type SavedPlanning, savePlanning } from './saved-planning.ts';
 import { within } from './time-limit.ts';
 
@@ -155,7 +157,12 @@ export function createSync(context: Context, direct: Direct): Sync {
     p.checkedAt = deps.clock.now().mono;
     if (head === p.head && !force && p.state === 'synced') return acceptance.explain(limit);
     await source.git.fetch(head, limit);
-    await read(source, p, head, limit);
+    const isAdmitted = await acceptance.admits(source, head, limit);
+    if (isAdmitted) return read(source, p, head, limit);
+    // What was accepted stays; an approval may be about that.
+    if (force) await readAccepted(source, p, limit);
+    p.head = head;
+    p.state = 'behind';
   };
 
   /** After a start: what was accepted last is in force again before anybody asks a remote that may not answer. */
@@ -240,18 +247,13 @@ export function createSync(context: Context, direct: Direct): Sync {
       return { sources: deps.sources.map(viewOf) };
     },
     async approve(id, actor) {
-      const hold = [...acceptance.holds()].find((one) => one.id === id);
-      if (!hold) {
-        throw new ProblemError(
-          problem('NOT_FOUND', `no hold has the id ${id}`, { hint: 'oakctl status lists the holds and their ids' }),
-        );
-      }
-      keeper.change({ approvals: [...new Set([...keeper.now.approvals, id])] });
-      await keeper.saved().catch((error: unknown) => {
-        keeper.change({ approvals: keeper.now.approvals.filter((one) => one !== id) });
-        throw error;
+      const holds = holdsNamed(acceptance.holds(), id);
+      const ids = holds.flatMap((hold) => hold.id ?? []);
+      keeper.change({ approvals: [...new Set([...keeper.now.approvals, ...ids])] });
+      await savedOr(keeper, () => {
+        keeper.change({ approvals: keeper.now.approvals.filter((one) => !ids.includes(one)) });
       });
-      journal.add('approved', hold.subject, `${hold.code} by ${actor}`);
+      for (const { subject, code } of holds) journal.add('approved', subject, `${code} by ${actor}`);
       await Promise.all(deps.sources.map((source) => pass(source, true)));
       return { approved: id };
     },
@@ -292,8 +294,4 @@ function policyOf(
     guard: settings.guard,
     massLoss: 0.5,
   };
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
 }

@@ -69,6 +69,8 @@ export const holdCodes = {
   REMOVAL_GUARD: 'one change removes more than the guard allows',
   SOURCE_INCOMPLETE: 'a file of the source cannot be read, so nothing of it is removed',
   SOURCE_CONFLICT: 'two sources claim one service',
+  HISTORY_REWRITTEN: 'the head of a source does not go on from the commit that was accepted last',
+  HISTORY_UNKNOWN: 'it cannot be told whether the head of a source goes on from the commit that was accepted last',
   ANCESTRY_UNKNOWN: 'it is not known yet whether the job came from an older commit of its source',
   ORPHANED: 'no record and no source explains the copy: it is kept',
   MASS_LOSS: 'more than half of the nodes are silent: nothing is replaced',
@@ -88,6 +90,8 @@ export interface Hold {
   readonly message: string;
   /** Sorted, when it is about many. */
   readonly subjects?: readonly string[];
+  /** The head of a source that waits; `oakctl approve` takes it, too. */
+  readonly commit?: string;
   /** The command that frees it, if there is one. */
   readonly hint?: string;
 }

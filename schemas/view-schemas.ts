@@ -40,6 +40,7 @@ export const HoldView = Type.Object({
   subject: text('service, instance, `node/<name>` or `source/<name>`'),
   message: text('one sentence, with the numbers'),
   subjects: optional(texts('sorted, when it is about many')),
+  commit: optional(text('the head of a source that waits; `oakctl approve` takes it, too')),
   hint: optional(text('the command that frees it')),
 });
 

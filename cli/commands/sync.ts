@@ -14,6 +14,8 @@ export default class Sync extends BaseCommand {
       text: ({ sources }) => sources.flatMap((source) => renderSource(source, this.paint())).join('\n'),
     });
     if (answer.sources.length === 0) this.say('The cluster has no git source.');
-    if (answer.sources.some(({ state }) => state !== 'synced')) this.exit(exitCodes.failed);
+    const late = answer.sources.filter(({ state }) => state !== 'synced');
+    if (late.length > 0)
+      this.exit(late.every(({ state }) => state === 'behind') ? exitCodes.refused : exitCodes.failed);
   }
 }

@@ -111,7 +111,7 @@ function judgeRemoval(
 }
 
 /** A commit in short; other names of a revision, such as a working copy, whole. */
-function shown(commit: string): string {
+export function shown(commit: string): string {
   return /^[0-9a-f]{40,}$/.test(commit) ? commit.slice(0, 10) : commit;
 }
 

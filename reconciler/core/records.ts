@@ -51,9 +51,18 @@ export interface TokenRecord {
   readonly revoked?: Wall;
 }
 
+/** Where a source is read from. */
+export interface Followed {
+  /** Without user and password. */
+  readonly url: string;
+  readonly branch: string;
+}
+
 export interface SourceRecord {
   /** Last accepted commit. */
   readonly commit: string;
+  /** Where that was found. Absent in records of earlier versions. */
+  readonly followed?: Followed;
   /** Last good blob per descriptor path, the services that it holds, and the blobs of files that it takes in, by their names. */
   readonly files: Readonly<
     Record<

@@ -77,6 +77,7 @@ const rollout = Type.Object({
 
 const source = Type.Object({
   commit: text,
+  followed: Type.Optional(Type.Object({ url: text, branch: text })),
   files: map(Type.Object({ blob: text, services: Type.Array(text), with: Type.Optional(map(text)) })),
   nodes: Type.Array(text),
 });

@@ -192,7 +192,13 @@ describe('sources', () => {
     await cluster.push(files('a', 'b', 'c', 'd', 'e'));
     await settled('e');
     const before = cluster.handles();
-    cluster.git.reset(first);
+    // Nothing is known of what was accepted: no head has to go on from it.
+    await cluster.restartReconciler({
+      between: async () => {
+        cluster.records = { ...cluster.records, sources: {} };
+        cluster.git.reset(first);
+      },
+    });
     await cluster.clock.advance(60_000);
     expect(cluster.handles()).toEqual(before);
     expect(holdOf('ANCESTRY_UNKNOWN')?.subject).toBe(service('e'));

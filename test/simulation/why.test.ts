@@ -378,7 +378,12 @@ const sources: readonly Row[] = [
         await settled('a');
         await cluster.push(files('a', 'b', 'c', 'd', 'web'));
         await settled('web');
-        cluster.git.reset(first);
+        await cluster.restartReconciler({
+          between: async () => {
+            cluster.records = { ...cluster.records, sources: {} };
+            cluster.git.reset(first);
+          },
+        });
         await later(60_000);
       },
     },

@@ -4,12 +4,14 @@ import { ProblemError, problem } from '../../schemas/problem.ts';
 
 /** A git source in memory: commits are maps of path to text. The mirror has what was fetched, with its history. */
 export interface FakeGit extends Git {
-  /** Makes a commit of exactly these files on top of the head (or on `parent`); returns its id. */
-  push(files: Readonly<Record<string, string>>, parent?: string): string;
+  /** Makes a commit of exactly these files on top of the head (or on `parent`; null: on nothing); returns its id. */
+  push(files: Readonly<Record<string, string>>, parent?: string | null): string;
   /** While set, every call to the remote fails with it. */
   unreachable: boolean;
   /** While set, no call to the remote ends but by its signal. */
   hanging: boolean;
+  /** While set, the mirror cannot tell how commits are related. */
+  unknown: boolean;
   /** The mirror is gone, as when state/ was deleted. */
   wipeMirror(): void;
   /** Makes `commit` the head without a new one, as a forced push does. */
@@ -19,7 +21,7 @@ export interface FakeGit extends Git {
 }
 
 export function createFakeGit(): FakeGit {
-  const commits = new Map<string, { files: Readonly<Record<string, string>>; parent: string | undefined }>();
+  const commits = new Map<string, { files: Readonly<Record<string, string>>; parent: string | undefined | null }>();
   const blobs = new Map<string, string>();
   /** Of texts: the same ones are asked for again and again. */
   const ids = new Map<string, string>();
@@ -46,12 +48,13 @@ export function createFakeGit(): FakeGit {
     if (mirror.has(commit)) return;
     await remote(signal);
     if (!commits.has(commit)) throw new ProblemError(problem('SOURCE_REF_MISSING', `there is no commit ${commit}`));
-    for (let at: string | undefined = commit; at; at = commits.get(at)?.parent) mirror.add(at);
+    for (let at: string | undefined | null = commit; at; at = commits.get(at)?.parent) mirror.add(at);
   };
 
   const git: FakeGit = {
     unreachable: false,
     hanging: false,
+    unknown: false,
     requests: 0,
     wipeMirror: () => mirror.clear(),
     reset(commit) {
@@ -89,7 +92,8 @@ export function createFakeGit(): FakeGit {
       return new Map(ids.flatMap((blob) => (known.has(blob) ? [[blob, blobs.get(blob) ?? '']] : [])));
     },
     async isAncestor(commit, of) {
-      for (let at: string | undefined = of; at; at = commits.get(at)?.parent) if (at === commit) return true;
+      if (git.unknown) return commit === of ? true : undefined;
+      for (let at: string | undefined | null = of; at; at = commits.get(at)?.parent) if (at === commit) return true;
       return mirror.has(commit) ? false : undefined;
     },
     async describe() {

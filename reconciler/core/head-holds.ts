@@ -1,0 +1,50 @@
+/** What keeps the head of a source from being accepted: a history that does not go on from what was accepted last. */
+import type { Hold } from '../../schemas/status.ts';
+import { holdId, shown } from './admit.ts';
+import type { Followed, SourceRecord } from './records.ts';
+
+/** A head, beside what was accepted before it. */
+export interface HeadQuestion {
+  readonly source: string;
+  readonly head: string;
+  /** Where it was read from. */
+  readonly followed: Followed;
+  /** Absent: nothing was accepted yet, and the first head is the beginning. */
+  readonly accepted?: Pick<SourceRecord, 'commit' | 'followed'>;
+  /** Is the accepted commit in the history of the head? undefined: that cannot be told. */
+  readonly descends: boolean | undefined;
+}
+
+const commitId = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+
+/** Undefined: the head goes on from what was accepted, or somebody named just this commit in cluster.yaml. */
+export function historyHold({ source, head, followed, accepted, descends }: HeadQuestion): Hold | undefined {
+  if (!accepted || accepted.commit === head || descends === true) return undefined;
+  const before = accepted.followed;
+  const isNamed = commitId.test(followed.branch) && before !== undefined && before.branch !== followed.branch;
+  if (isNamed) return undefined;
+  const id = holdId('HISTORY', source, [accepted.commit, head]);
+  const [from, to] = [shown(accepted.commit), shown(head)];
+  const where = before && elsewhere(before, followed);
+  const message =
+    descends === undefined
+      ? `it cannot be told whether ${to} goes on from ${from}, which was accepted last`
+      : `${to} does not go on from ${from}, which was accepted last: ${where ?? 'the history was rewritten'}`;
+  return {
+    id,
+    code: descends === undefined ? 'HISTORY_UNKNOWN' : 'HISTORY_REWRITTEN',
+    subject: `source/${source}`,
+    message: descends === undefined && where ? `${message}: ${where}` : message,
+    commit: head,
+    hint: `what was accepted stays in force; to go on with ${to}: oakctl approve ${id}`,
+  };
+}
+
+/** What cluster.yaml says otherwise than when the last commit was accepted. */
+function elsewhere(before: Followed, now: Followed): string | undefined {
+  const parts = [
+    ...(before.url === now.url ? [] : [`url ${now.url} instead of ${before.url}`]),
+    ...(before.branch === now.branch ? [] : [`branch ${now.branch} instead of ${before.branch}`]),
+  ];
+  return parts.length === 0 ? undefined : `cluster.yaml says ${parts.join(' and ')}`;
+}

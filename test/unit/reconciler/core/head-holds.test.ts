@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { type HeadQuestion, historyHold } from '../../../../reconciler/core/head-holds.ts';
+
+const a = 'a'.repeat(40);
+const b = 'b'.repeat(40);
+const main = { url: 'https://git.example.org/fleet.git', branch: 'main' };
+const asked = (more: Partial<HeadQuestion>): HeadQuestion => ({
+  source: 'fleet',
+  head: b,
+  followed: main,
+  accepted: { commit: a, followed: main },
+  descends: false,
+  ...more,
+});
+
+describe('historyHold', () => {
+  it.each<[string, Partial<HeadQuestion>]>([
+    ['goes on from what was accepted', { descends: true }],
+    ['is the one that was accepted', { head: a }],
+    ['was named as a commit in cluster.yaml', { followed: { ...main, branch: b } }],
+  ])('passes a head that %s', (_name, more) => {
+    expect(historyHold(asked(more))).toBeUndefined();
+  });
+
+  it('passes the first head of all', () => {
+    const { accepted: _none, ...first } = asked({ descends: undefined });
+    expect(historyHold(first)).toBeUndefined();
+  });
+
+  it('holds what does not go on from it, with both commits and how to go on', () => {
+    const hold = historyHold(asked({}));
+    expect(hold).toMatchObject({ code: 'HISTORY_REWRITTEN', subject: 'source/fleet', commit: b });
+    expect(hold?.message).toContain(a.slice(0, 10));
+    expect(hold?.message).toContain(b.slice(0, 10));
+    expect(hold?.hint).toContain(`oakctl approve ${hold?.id}`);
+  });
+
+  it('asks, and never guesses, when that cannot be told', () => {
+    expect(historyHold(asked({ descends: undefined }))).toMatchObject({ code: 'HISTORY_UNKNOWN', commit: b });
+  });
+
+  it('says that cluster.yaml follows something else now', () => {
+    const hold = historyHold(asked({ followed: { ...main, branch: 'release' } }));
+    expect(hold?.message).toContain('cluster.yaml says branch release instead of main');
+    expect(hold?.message).not.toContain('rewritten');
+  });
+
+  it('holds a commit id that another record names already: nobody named it anew', () => {
+    const named = { ...main, branch: b };
+    expect(historyHold(asked({ accepted: { commit: a, followed: named }, followed: named }))).toBeDefined();
+    expect(historyHold(asked({ accepted: { commit: a }, followed: named }))).toBeDefined();
+  });
+
+  it('gives each pair of commits an id of its own', () => {
+    const ids = [asked({}), asked({ head: 'c'.repeat(40) }), asked({ accepted: { commit: 'd'.repeat(40) } })];
+    expect(new Set(ids.map((one) => historyHold(one)?.id)).size).toBe(3);
+  });
+});
