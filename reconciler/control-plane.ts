@@ -50,6 +50,12 @@ export interface MoveOptions extends Omit<VerbOptions, 'actor'> {
   readonly acceptEmptyVolume?: boolean;
 }
 
+/** How a service restarts. */
+export interface RestartOptions {
+  /** The registry is asked anew what the tag of its image stands for. */
+  readonly pull?: boolean;
+}
+
 export interface CordonOptions {
   readonly reason?: string;
   readonly actor: string;
@@ -125,8 +131,16 @@ export interface ControlPlane {
   /** Nothing of it runs, until its time is over or it is started. NOT_FOUND. */
   stop(service: string, how: VerbOptions): Promise<VerbAnswer>;
   start(service: string, actor: string): Promise<VerbAnswer>;
-  /** New copies of the same digest by the rules of its updates; `instance`: only that one. NOT_FOUND, REFUSED while it is stopped. */
-  restart(service: string, instance: string | undefined, actor: string): Promise<VerbAnswer>;
+  /**
+   * New copies of the same digest by the rules of its updates; `instance`: only that one. NOT_FOUND, REFUSED while it is stopped. With
+   * `pull` also what the registry says that does not tell what the tag stands for: then nothing restarts.
+   */
+  restart(
+    service: string,
+    instance: string | undefined,
+    actor: string,
+    options?: RestartOptions,
+  ): Promise<VerbAnswer>;
   /** No new copies there. `node`: its id. REFUSED for what has not joined, or left. */
   cordon(node: string, options: CordonOptions): Promise<CordonAnswer>;
   /** Cordoned, and what can run elsewhere moves there by and by; the node's view says how far it is. */

@@ -44,6 +44,7 @@ import { createRegistration } from './seed/registration.ts';
 import { createSessionOpener } from './session-opener.ts';
 import { createStanding } from './standing.ts';
 import { createSync } from './sync.ts';
+import { createTagDesk } from './tags.ts';
 import { createTally } from './tally.ts';
 import { createVerbs } from './verbs.ts';
 import { vitalsOf } from './vitals.ts';
@@ -118,7 +119,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const overrides = createOverrides(context);
   const seating = createSeating(context, direct, overrides);
   const schedules = createSchedules(context, () => planner?.wake());
-  const verbs = createVerbs(context, direct, overrides, schedules);
+  const tags = createTagDesk(context);
+  const verbs = createVerbs(context, { direct, overrides, schedules, tags });
   const operators = createOperatorDesk(context, direct, seating);
   const sync = createSync(context, direct);
   const adoption = createAdoption(context, dispatcher, {
@@ -140,7 +142,10 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const registration = createRegistration(context, enrolment.admission, seeds);
   const cordons = createCordons(context);
   planner = createPlanner(context, dispatcher, {
-    before: seating.look,
+    before(service) {
+      seating.look(service);
+      tags.look(service);
+    },
     replacing: tally.replacing,
     gaveUp(moves) {
       seating.giveUp(moves);
@@ -265,6 +270,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       direct.load();
       overrides.load();
       schedules.load();
+      tags.load();
       seeds.load();
       extendGrace();
       context.deps.bus.open({ subscribe: reconcilerFilters(settings.cluster) }, handlers);

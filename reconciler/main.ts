@@ -231,7 +231,7 @@ function openRegistries(folder: string): RegistryDesk {
   const file = join(folder, registriesFile);
   const read = () => readRegistries(file);
   const client = createRegistryClient(async () => (await read()).registries);
-  return { read, change: (host, login) => changeLogin(file, host, login), check: client.check };
+  return { read, change: (host, login) => changeLogin(file, host, login), ...client };
 }
 
 function openSource(folder: string, source: ClusterSettings['sources'][number], log: Log): Source {

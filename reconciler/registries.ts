@@ -15,6 +15,8 @@ export interface RegistryDesk {
   read(): Promise<{ readonly registries: Registries; readonly problems: readonly Problem[] }>;
   /** Writes a login, or takes it away. True when something changed. */
   change(host: string, login: Login | undefined): Promise<boolean>;
+  /** What the tag of an image stands for now: `sha256:…`. IMAGE_DENIED, IMAGE_NOT_FOUND, REGISTRY_UNREACHABLE. */
+  resolve(image: string, signal: AbortSignal): Promise<string>;
   /** IMAGE_DENIED, REGISTRY_UNREACHABLE. */
   check(host: string, login: Login, signal: AbortSignal): Promise<void>;
 }

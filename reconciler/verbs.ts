@@ -4,7 +4,7 @@ import { compareCopyIds, copyId, instanceName, parseInstanceName, type ServiceNa
 import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { ControlPlane, RestartOptions } from './control-plane.ts';
 import type { StuckMove } from './core/deviations.ts';
 import type { Desired } from './core/model.ts';
 import { overrideView } from './core/override-views.ts';
@@ -14,13 +14,21 @@ import { wantedOf } from './core/wanted.ts';
 import { type Direct, resize } from './direct.ts';
 import type { Overrides } from './overrides.ts';
 import type { Schedules } from './schedules.ts';
+import type { TagDesk } from './tags.ts';
 
 export interface Verbs extends Pick<ControlPlane, 'scale' | 'stop' | 'start' | 'restart'> {
   /** Restarts whose new copies failed end: what ran before goes on. */
   giveUp(moves: readonly StuckMove[]): void;
 }
 
-export function createVerbs(context: Context, direct: Direct, overrides: Overrides, schedules: Schedules): Verbs {
+export interface VerbParts {
+  readonly direct: Direct;
+  readonly overrides: Overrides;
+  readonly schedules: Schedules;
+  readonly tags: TagDesk;
+}
+
+export function createVerbs(context: Context, { direct, overrides, schedules, tags }: VerbParts): Verbs {
   const { deps, world, journal } = context;
 
   const desiredOf = (service: ServiceName): Desired =>
@@ -51,6 +59,19 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
     });
     journal.add('service_deployed', name, `scaled to ${replicas} by ${actor}`);
     return answer(desiredOf(name), true);
+  };
+
+  const unstopped = (service: ServiceName): Desired => {
+    const desired = desiredOf(service);
+    if (desired.stopped) refuse('REFUSED', service, 'it is stopped', `oakctl start ${service}`);
+    return desired;
+  };
+  /** True: the tag stands for something else by now. All instances are of one content, so one alone cannot have another. */
+  const renewTag = async (service: ServiceName, instance: string | undefined): Promise<boolean> => {
+    unstopped(service);
+    if (instance !== undefined)
+      refuse('REFUSED', instance, 'all instances come from one content', `oakctl restart ${service} --pull`);
+    return tags.renew(service);
   };
 
   return {
@@ -102,16 +123,18 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
       return answer(desiredOf(service), true);
     },
 
-    async restart(service, instance, actor) {
-      const desired = desiredOf(service);
-      if (desired.stopped) refuse('REFUSED', service, 'it is stopped', `oakctl start ${service}`);
+    async restart(service, instance, actor, { pull = false }: RestartOptions = {}) {
+      const isMoved = pull && (await renewTag(service, instance));
+      const desired = unstopped(service);
+      if (!pull) tags.settle(service);
       if (desired.spec.schedule) {
         if (instance !== undefined)
           refuse('REFUSED', instance, 'the instances of a run begin together', `oakctl restart ${service}`);
         return run(desired, actor, true);
       }
       const slots = instance === undefined ? slotsOf(desired) : [slotIn(desired, instance, slotsOf(desired))];
-      const pending = desired.renew ?? {};
+      // What a restart under way has done so far was done with what the tag stood for before.
+      const pending = isMoved ? {} : (desired.renew ?? {});
       const mark = copyId(world.fence);
       // Asked twice while it is under way: it is restarted once.
       const fresh = slots.filter((slot) => pending[slot] === undefined && hasCopy(service, slot));
@@ -130,6 +153,7 @@ export function createVerbs(context: Context, direct: Direct, overrides: Overrid
         const named = parseInstanceName(instance);
         if (!named || world.deviations.get(named.service)?.renew[named.slot] === undefined) continue;
         overrides.forgetRenewal(named.service, named.slot);
+        tags.giveUp(named.service);
         journal.add('hold_added', instance, `it is not restarted, its new copy failed: ${reason}`);
       }
     },

@@ -70,6 +70,9 @@ export const ScaleBody = Type.Object({ replicas: Type.Integer({ minimum: 0, maxi
 /** POST /v1/services/:name/stop */
 export const VerbBody = Type.Object(verb, closed);
 
+/** POST /v1/services/:name/restart */
+export const RestartBody = Type.Object({ pull: Type.Optional(Type.Boolean()), actor }, closed);
+
 /** POST /v1/tokens: `ttl` in ms, at most 30 days. With `replace` the machine takes the place of the node of that name. */
 export const TokenBody = Type.Object(
   {

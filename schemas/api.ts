@@ -18,8 +18,8 @@
  *   GET  /v1/snapshot                            ClusterSnapshot: what a plan rests on, for plans without a reconciler
  *   POST /v1/approve                             {id, actor?} -> {approved: string}
  *   POST /v1/nodes/:name/cordon                  CordonBody -> CordonAnswer; so are uncordon and drain (which waits for nothing)
- *   POST /v1/services/:name/scale                ScaleRequest -> VerbAnswer; so are stop, start and restart (VerbRequest)
- *   POST /v1/instances/:name/restart             VerbRequest -> VerbAnswer
+ *   POST /v1/services/:name/scale                ScaleRequest -> VerbAnswer; so are stop and start (VerbRequest)
+ *   POST /v1/services/:name/restart              RestartRequest -> VerbAnswer; and /v1/instances/:name/restart
  *   GET  /v1/overrides                           {items: OverrideView[]}
  *   POST /v1/overrides/:id/remove                {actor?} -> {removed}
  *   POST /v1/sync                                {} -> SyncAnswer (fetches now, answers when the head is accepted or refused)
@@ -139,6 +139,12 @@ export interface PlanRequest {
 export interface VerbRequest {
   readonly for?: number;
   readonly reason?: string;
+  readonly actor?: string;
+}
+
+/** `pull`: the registry is asked anew what the tag of the image stands for. */
+export interface RestartRequest {
+  readonly pull?: boolean;
   readonly actor?: string;
 }
 

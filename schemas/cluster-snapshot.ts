@@ -111,6 +111,7 @@ const World = Type.Object({
       skipped: count,
     }),
   ),
+  tags: optional(map(map(Type.Object({ content: optional(text), why: optional(text) })))),
   tombstones: map(text),
   homes: map(text),
   heirs: optional(map(text)),

@@ -107,6 +107,8 @@ export const ServiceSchema = Type.Object({
   file: optional(text()),
   line: optional(count('from 1')),
   image: text(),
+  content: optional(text('what its tag stood for when this version was new')),
+  unresolved: optional(text('why no registry said what its tag stands for: it counts as it is written')),
   digest: text('of what is wanted'),
   updated: optional(Type.Number({ description: 'when it was last deployed, or its digest began; ms since 1970' })),
   replicas: Type.Union([count(), Type.Literal('every')]),

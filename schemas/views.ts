@@ -156,6 +156,10 @@ export interface ServiceView {
   readonly file?: string;
   readonly line?: number;
   readonly image: string;
+  /** What the tag of its image stood for when this version was new, and what it is started from. */
+  readonly content?: string;
+  /** Why no registry said that: the tag counts as it is written. */
+  readonly unresolved?: string;
   readonly digest: string;
   /** When it was deployed directly, or its digest began to be rolled out, whichever is later. ms since 1970. */
   readonly updated?: number;

@@ -1,4 +1,4 @@
-import { Args } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 import { parseInstanceName } from '../../schemas/names.ts';
 import { isProblemError } from '../../schemas/problem.ts';
 import { actorName } from '../services/actor.ts';
@@ -10,24 +10,30 @@ export default class Restart extends VerbCommand {
   static override args = {
     name: Args.string({ required: true, description: 'service, or instance as web.0 or by its full name' }),
   };
-  static override flags = waitFlags;
+  static override flags = {
+    ...waitFlags,
+    pull: Flags.boolean({
+      description: 'ask the registry anew what the tag of the image stands for; refused when it does not answer',
+    }),
+  };
   static override examples = [
     '<%= config.bin %> restart shop.default.web.default',
     '<%= config.bin %> restart web.0 --timeout 2m',
+    '<%= config.bin %> restart web --pull',
   ];
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Restart);
     const api = await this.connect(flags);
-    const actor = actorName();
+    const request = { actor: actorName(), ...(flags.pull && { pull: true }) };
     const instance = { instance: args.name };
     const answer = parseInstanceName(args.name)
-      ? await api.restart(instance, actor, this.signal)
-      : await api.restart({ service: args.name }, actor, this.signal).catch((error: unknown) => {
+      ? await api.restart(instance, request, this.signal)
+      : await api.restart({ service: args.name }, request, this.signal).catch((error: unknown) => {
           // `web.0`: no service is called that, but an instance may be.
           if (!isProblemError(error) || error.problem.code !== 'NOT_FOUND' || !/\.\d+$/.test(args.name)) throw error;
-          return api.restart(instance, actor, this.signal);
+          return api.restart(instance, request, this.signal);
         });
-    await this.conclude(api, answer, { ...flags, text: 'restarting' });
+    await this.conclude(api, answer, { ...flags, text: flags.pull ? 'restarting with what its tag stands for now' : 'restarting' });
   }
 }

@@ -33,6 +33,7 @@ export function renderService(service: ServiceView, paint: Paint): string {
       ['outcome', paintState(paint, service.outcome)],
       ['message', service.message],
       ['image', service.image],
+      ['content', service.content ?? unresolvedText(service)],
       ['replicas', service.replicas],
       ['healthy', `${service.healthy} of ${service.slots}`],
       ['schedule', schedule && scheduleText(schedule)],
@@ -56,6 +57,10 @@ export function renderService(service: ServiceView, paint: Paint): string {
   return [head, ...overrides, instances, runs, ...service.holds.map((hold) => renderHold(hold, paint))]
     .filter(Boolean)
     .join('\n\n');
+}
+
+function unresolvedText({ unresolved }: ServiceView): string | undefined {
+  return unresolved && `whatever the tag is: ${unresolved}`;
 }
 
 function exclusiveText({ exclusive }: ServiceView): string | undefined {

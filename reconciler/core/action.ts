@@ -25,6 +25,7 @@ export type Action =
       readonly reserves?: Job['reserves'];
       readonly variables?: Job['variables'];
       readonly away?: Job['away'];
+      readonly content?: Job['content'];
       /** Its node is to be on record before it is told: it has data there, or is not replaced as usual. */
       readonly placed?: true;
       /** The node whose loss it makes up for. */

@@ -15,6 +15,7 @@ import type { Lease } from './leases.ts';
 import type { NodeIndex } from './node-index.ts';
 import type { ScheduleState } from './runs.ts';
 import type { Signs } from './signs.ts';
+import type { Tags } from './tags.ts';
 
 /** What the sources want of one service, merged. One full name has one source. */
 export interface Desired {
@@ -182,6 +183,8 @@ export interface World {
   readonly rolloutSeen: Map<ServiceName, RolloutSeen>;
   /** What is known of the schedules of jobs. */
   readonly schedules: Map<ServiceName, ScheduleState>;
+  /** What the tags of images stand for. */
+  readonly tags: Map<ServiceName, Tags>;
   /** Deleted services: any copy with an id not above this goes, whenever it appears. */
   readonly tombstones: Map<ServiceName, CopyId>;
   /** The node on which an instance was started last: where its volumes are. Of others only where `replace_after` is said. */

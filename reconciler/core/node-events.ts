@@ -1,7 +1,7 @@
 /** What messages of nodes do to the world. A retained message gives content, never freshness. */
 import { emptyPart, normalisePart, type Part } from '../../schemas/assignment.ts';
 import type { InformationMessage } from '../../schemas/messages.ts';
-import type { NodeId, ServiceName } from '../../schemas/names.ts';
+import { type NodeId, parseInstanceName, type ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import { forgetCopies, frees, indexJobs, indexReports, reservedBy } from './copy-index.ts';
 import { forgetFailures, noteFailures } from './failures.ts';
@@ -12,6 +12,7 @@ import { indexNode, rankNode } from './node-index.ts';
 import { sizeAfter } from './part-size.ts';
 import { beatOf } from './presence.ts';
 import { noteSigns } from './signs.ts';
+import { tagsFound } from './tags.ts';
 import { hasVolumes } from './volumes.ts';
 import { wantedOf } from './wanted.ts';
 import type { WorldEvent } from './world-event.ts';
@@ -133,9 +134,13 @@ export function ledgerRead(world: World, id: NodeId, part: Part): void {
   world.nodes.set(id, { ...node, adopted: true });
   setPart(world, id, normalisePart(part));
   // Records that were lost are made good by what runs.
-  for (const { instance, digest } of part.jobs) {
+  for (const job of part.jobs) {
+    const { instance, digest } = job;
     const run = part.documents[digest];
     if (run && hasVolumes(run) && !world.homes.has(instance)) world.homes.set(instance, id);
+    const service = parseInstanceName(instance)?.service ?? '';
+    const tags = tagsFound(world.tags.get(service), job);
+    if (tags) world.tags.set(service, tags);
   }
   dirtyNode(world, id);
 }

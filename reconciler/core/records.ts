@@ -7,6 +7,7 @@ import type { Override, Renewals, Seats } from './deviations.ts';
 import type { Lease } from './leases.ts';
 import type { Listing, NodeRecord, Rollout } from './model.ts';
 import type { ScheduleState } from './runs.ts';
+import type { TagRecords } from './tags.ts';
 
 export interface DirectRecord {
   readonly spec: ServiceSpec;
@@ -118,6 +119,8 @@ export interface Records {
   readonly homes: Readonly<Record<InstanceName, NodeId>>;
   /** Jobs with a schedule. */
   readonly schedules: Readonly<Record<ServiceName, ScheduleState>>;
+  /** What the tags of images stand for. Written before the first copy of a version starts. */
+  readonly tags: Readonly<Record<ServiceName, TagRecords>>;
   /** Who has the lease of an exclusive service, or had it last. Written before the first lease of a copy is given. */
   readonly leases: Readonly<Record<ServiceName, Omit<Lease, 'granted'>>>;
   readonly tally: Tally;
@@ -145,6 +148,7 @@ export const emptyRecords: Records = {
   renewals: {},
   homes: {},
   schedules: {},
+  tags: {},
   leases: {},
   tally: { requests: 0, failures: 0, relocated: 0 },
   approvals: [],

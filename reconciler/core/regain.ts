@@ -9,6 +9,7 @@ import { runtimeFor } from './filters.ts';
 import type { Desired, Node, View } from './model.ts';
 import { labelsOf } from './node-facts.ts';
 import { besideOf } from './place.ts';
+import { optionalContent } from './tags.ts';
 import { wantedOf } from './wanted.ts';
 
 /** What an agent says of a copy that its ledger does not know, and that was started once. */
@@ -40,6 +41,7 @@ function regain(view: View, node: Node, { instance, copy, digest, status }: Copy
     want: status === 'stopped' ? 'stopped' : 'run',
     ...besideOf(labelsOf(node), { needs: desired.spec.needs, variables: variablesOf(run) }),
     ...optionalAway(desired.spec),
+    ...optionalContent(view, { service: desired.spec.name, digest, node }),
   };
   return { job, run };
 }

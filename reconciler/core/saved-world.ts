@@ -16,6 +16,7 @@ import { reserve } from './node-events.ts';
 import { indexNode } from './node-index.ts';
 import type { ScheduleState } from './runs.ts';
 import { noteSigns } from './signs.ts';
+import type { TagRecords } from './tags.ts';
 import { apply, createWorld } from './world.ts';
 
 /** ms before the moment of saving. */
@@ -66,6 +67,8 @@ export interface SavedWorld {
   readonly rollouts: Named<Rollout>;
   readonly rolloutSeen: Named<Omit<RolloutSeen, 'at'> & { readonly age: Age }>;
   readonly schedules: Named<ScheduleState>;
+  /** Without what is being asked. */
+  readonly tags?: Named<TagRecords>;
   readonly tombstones: Named<CopyId>;
   readonly homes: Named<NodeId>;
   readonly heirs?: Named<NodeId>;
@@ -90,6 +93,7 @@ export const members = {
   rollouts: 'saved',
   rolloutSeen: 'saved',
   schedules: 'saved',
+  tags: 'saved',
   tombstones: 'saved',
   homes: 'saved',
   heirs: 'saved',
@@ -131,6 +135,7 @@ export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
     rollouts: named(world.rollouts),
     rolloutSeen: changed(world.rolloutSeen, ({ at, ...seen }) => ({ ...seen, age: now - at })),
     schedules: named(world.schedules),
+    tags: changed(world.tags, ({ known }) => known),
     tombstones: named(world.tombstones),
     homes: named(world.homes),
     heirs: named(world.heirs),
@@ -185,6 +190,7 @@ export function restoreWorld(saved: SavedWorld, now: Mono): World {
   for (const [key, { age, ...seen }] of Object.entries(saved.rolloutSeen))
     world.rolloutSeen.set(key, { ...seen, at: (now - age) as Mono });
   for (const [key, state] of Object.entries(saved.schedules)) world.schedules.set(key, state);
+  for (const [key, known] of Object.entries(saved.tags ?? {})) world.tags.set(key, { known });
   for (const [key, copy] of Object.entries(saved.tombstones)) world.tombstones.set(key, copy);
   for (const [key, node] of Object.entries(saved.homes)) world.homes.set(key, node);
   for (const [key, node] of Object.entries(saved.heirs ?? {})) world.heirs.set(key, node);

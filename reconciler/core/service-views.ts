@@ -12,6 +12,7 @@ import { overrideViews } from './override-views.ts';
 import { describe, type Progress } from './progress-text.ts';
 import { digestUnderWay, isUnderWay, judgeResting, scheduleView } from './schedule-views.ts';
 import { stoppedText } from './stopped.ts';
+import { contentOf } from './tags.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
 import { wantedOf } from './wanted.ts';
 
@@ -147,8 +148,16 @@ function what(
   input: ViewInput,
   desired: Desired | undefined,
   slots: readonly Slot[],
-): Pick<ServiceView, 'image' | 'digest'> {
-  if (desired) return { image: desired.spec.run.code, digest: desired.spec.digest };
+): Pick<ServiceView, 'image' | 'content' | 'unresolved' | 'digest'> {
+  if (desired) {
+    const { name, run, digest } = desired.spec;
+    return {
+      image: run.code,
+      ...optional('content', contentOf(input.view, name, digest)),
+      ...optional('unresolved', input.view.tags.get(name)?.known[digest]?.why),
+      digest,
+    };
+  }
   const first = slots.flatMap(({ copies }) => copies)[0];
   return { image: (first && documentOf(input, first, desired)?.code) ?? '', digest: first?.digest ?? '' };
 }

@@ -9,6 +9,7 @@ import { portKeys } from './copy-index.ts';
 import type { SlotsContext } from './decide-slots.ts';
 import { isLeaving } from './drain.ts';
 import type { Placed, Placer } from './place.ts';
+import { optionalContent, tagHold } from './tags.ts';
 
 interface Outcome {
   readonly actions: readonly Action[];
@@ -107,16 +108,20 @@ function requestOf({ desired, view }: SlotsContext, slot: SlotState, target: Tar
 }
 
 function outcome(
-  { desired, mayStart }: SlotsContext,
+  { view, desired, policy, mayStart }: SlotsContext,
   slot: SlotState,
   target: Target,
   placed: Placed,
   how: { readonly want: 'run' | 'prepared'; readonly why: string; readonly replaces?: NodeId },
 ): Outcome {
   if (placed.kind === 'refused') return { actions: [], holds: [placed.hold] };
+  const { name: service } = desired.spec;
+  const asks = policy.isDryRun ? undefined : tagHold(view, service, target.digest, slot.instance);
+  if (asks) return { actions: [], holds: [asks] };
+  const node = view.nodes.get(placed.node);
   const action: Action = {
     kind: 'start',
-    service: desired.spec.name,
+    service,
     instance: slot.instance,
     node: placed.node,
     want: mayStart ? how.want : 'prepared',
@@ -126,6 +131,7 @@ function outcome(
     source: desired.source,
     ...placed.beside,
     ...optionalAway(desired.spec),
+    ...optionalContent(view, { service, digest: target.digest, node }),
     ...(isPlaced(desired.spec, target.run) ? { placed: true } : {}),
     ...(how.replaces === undefined ? {} : { replaces: how.replaces }),
     why: `${how.why}; ${placed.why}`,

@@ -9,6 +9,7 @@ import type { Deviation } from './deviations.ts';
 import type { Lease } from './leases.ts';
 import type { Desired, Listing, Node, NodeRecord, Rollout } from './model.ts';
 import type { ScheduleState } from './runs.ts';
+import type { Tags } from './tags.ts';
 
 /** What happened; `apply` makes a world of it. */
 export type WorldEvent =
@@ -58,6 +59,8 @@ export type WorldEvent =
       readonly restored?: true;
     }
   | { readonly kind: 'schedule'; readonly service: ServiceName; readonly state?: ScheduleState }
+  /** What is known of its tags; absent: nothing. */
+  | { readonly kind: 'tags'; readonly service: ServiceName; readonly tags?: Tags }
   | { readonly kind: 'tombstone'; readonly service: ServiceName; readonly copy?: CopyId }
   | { readonly kind: 'head'; readonly source: string; readonly commit: string }
   | { readonly kind: 'ancestry'; readonly source: string; readonly commit: string; readonly ancestor: boolean }

@@ -50,6 +50,7 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     rollouts: new Map(),
     rolloutSeen: new Map(),
     schedules: new Map(),
+    tags: new Map(),
     tombstones: new Map(),
     homes: new Map(),
     heirs: new Map(),
@@ -91,6 +92,7 @@ export function cloneWorld(world: Readonly<World>): World {
     rollouts: new Map(world.rollouts),
     rolloutSeen: new Map(world.rolloutSeen),
     schedules: new Map(world.schedules),
+    tags: new Map(world.tags),
     tombstones: new Map(world.tombstones),
     homes: new Map(world.homes),
     heirs: new Map(world.heirs),
@@ -174,6 +176,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
   },
   rollout: rolloutIs,
   schedule: (world, { service, state }) => put(world.schedules, service, state),
+  tags: tagsAre,
   noticed: (world, { service, copies, at }) => indexNotices(world, service, copies, at),
   head: headIs,
   ancestry: (world, { source, commit, ancestor }) => {
@@ -187,6 +190,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
     world.recovering = false;
     dirtyAll(world, world.desired.keys());
     dirtyAll(world, world.copies.keys());
+    dirtyAll(world, world.tags.keys());
   },
 };
 
@@ -215,8 +219,13 @@ function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undef
   const { instance } = action;
   if (action.kind === 'drop') return { kind: 'drop', instance, copy };
   if (action.kind === 'start') {
-    const { want, digest, runtime, source, run, reserves, variables, away } = action;
-    const beside = { ...(reserves && { reserves }), ...(variables && { variables }), ...(away && { away }) };
+    const { want, digest, runtime, source, run, reserves, variables, away, content } = action;
+    const beside = {
+      ...(reserves && { reserves }),
+      ...(variables && { variables }),
+      ...(away && { away }),
+      ...(content !== undefined && { content }),
+    };
     return { kind: 'upsert', job: { instance, copy, want, digest, runtime, source, ...beside }, document: run };
   }
   const job = part.jobs.find((one) => one.instance === instance && one.copy === copy);
@@ -236,6 +245,13 @@ function rolloutIs(world: World, { service, rollout, at, restored }: Of<'rollout
     const from = (at - (rollout.waited ?? 0)) as Mono;
     world.rolloutSeen.set(service, { digest: rollout.digest, at: from, ...(restored && { restored }) });
   }
+}
+
+/** The answer lets go on what waits for it; what is on record by then changes nothing that runs. */
+function tagsAre(world: World, { service, tags }: Of<'tags'>): void {
+  const asked = world.tags.get(service)?.asked;
+  put(world.tags, service, tags);
+  if (asked !== undefined && tags?.asked !== asked) world.dirty.add(service);
 }
 
 function waitingIs(world: World, { service, waits, for: names = [] }: Of<'waiting'>): void {

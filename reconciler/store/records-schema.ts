@@ -115,6 +115,10 @@ const schedule = Type.Object({
   runs: Type.Array(Type.Object({ ...run.properties, ended: Type.Number(), outcome: text })),
 });
 
+const counted = { content: Type.Optional(text), why: Type.Optional(text) };
+
+const tag = Type.Object({ ...counted, before: Type.Optional(Type.Object(counted)) });
+
 export const RecordsSchema = Type.Object({
   version: Type.Literal(1),
   epoch: count,
@@ -132,6 +136,8 @@ export const RecordsSchema = Type.Object({
   renewals: Type.Optional(map(map(text))),
   homes: Type.Optional(map(text)),
   schedules: Type.Optional(map(schedule)),
+  // Written since tags are resolved.
+  tags: Type.Optional(map(map(tag))),
   leases: Type.Optional(map(Type.Object({ instance: text, copy: text, node: text, ms: count, wait: count }))),
   tally: Type.Optional(Type.Object({ requests: count, failures: count, relocated: count })),
   approvals: Type.Array(text),

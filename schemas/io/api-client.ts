@@ -14,6 +14,7 @@ import type {
   MoveRequest,
   PlanRequest,
   ReplicateRequest,
+  RestartRequest,
   ScaleRequest,
   SlotAnswer,
   SyncAnswer,
@@ -103,10 +104,10 @@ export interface ApiClient {
   scale(service: string, request: ScaleRequest, signal: AbortSignal): Promise<VerbAnswer>;
   stop(service: string, request: VerbRequest, signal: AbortSignal): Promise<VerbAnswer>;
   start(service: string, actor: string, signal: AbortSignal): Promise<VerbAnswer>;
-  /** A whole service, or one instance. */
+  /** A whole service, or one instance. `pull`: the registry is asked anew what the tag of the image stands for; it must answer. */
   restart(
     what: { readonly service: string } | { readonly instance: string },
-    actor: string,
+    request: RestartRequest,
     signal: AbortSignal,
   ): Promise<VerbAnswer>;
   /** No new copies there. NOT_FOUND, REFUSED. */
@@ -224,9 +225,9 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     scale: (service, request, signal) => post(`/v1/services/${encodeURIComponent(service)}/scale`, request, signal),
     stop: (service, request, signal) => post(`/v1/services/${encodeURIComponent(service)}/stop`, request, signal),
     start: (service, actor, signal) => post(`/v1/services/${encodeURIComponent(service)}/start`, { actor }, signal),
-    restart(what, actor, signal) {
+    restart(what, request, signal) {
       const [kind, name] = 'service' in what ? ['services', what.service] : ['instances', what.instance];
-      return post(`/v1/${kind}/${encodeURIComponent(name)}/restart`, { actor }, signal);
+      return post(`/v1/${kind}/${encodeURIComponent(name)}/restart`, request, signal);
     },
     cordon: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/cordon`, request, signal),
     drain: (node, request, signal) => post(`/v1/nodes/${encodeURIComponent(node)}/drain`, request, signal),

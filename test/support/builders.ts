@@ -103,7 +103,7 @@ export function information(n: number, seq: number, changes: Partial<Information
 
 const knownFields = [
   ...['virtualization', 'code', 'cmd', 'environment', 'ports', 'memory', 'vcpus', 'limits', 'healthcheck'],
-  ...['restart', 'one_shot', 'stop_grace', 'vgpus', 'files', 'host', 'privileged', 'volumes', 'away'],
+  ...['restart', 'one_shot', 'stop_grace', 'vgpus', 'files', 'host', 'privileged', 'volumes', 'away', 'content'],
 ];
 
 /** A cluster in memory: a world, and nodes that beat and report what a test says. */

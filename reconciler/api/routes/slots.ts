@@ -1,6 +1,6 @@
 /** Verbs on services and instances, and the overrides that they make. */
 import type { FastifyInstance } from 'fastify';
-import { ActorBody, MoveBody, ReplicateBody, ScaleBody, VerbBody } from '../../../schemas/api-bodies.ts';
+import { ActorBody, MoveBody, ReplicateBody, RestartBody, ScaleBody, VerbBody } from '../../../schemas/api-bodies.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveInstance, resolveNode, resolveService } from '../../core/resolve.ts';
 import { checkBody, type NamedRoute, unnamedActor } from '../bodies.ts';
@@ -23,9 +23,9 @@ export function slotRoutes(app: FastifyInstance, control: ControlPlane): void {
     return control.replicate(instanceOf(params.name), to === undefined ? undefined : nodeOf(to), actor, how);
   });
   app.post<NamedRoute>('/v1/instances/:name/restart', async ({ body, params }) => {
-    const { actor = unnamedActor } = checkBody(ActorBody, body);
+    const { actor = unnamedActor, ...how } = checkBody(RestartBody, body);
     const instance = instanceOf(params.name);
-    return control.restart(instance.slice(0, instance.lastIndexOf('.instance.')), instance, actor);
+    return control.restart(instance.slice(0, instance.lastIndexOf('.instance.')), instance, actor, how);
   });
   app.post<NamedRoute>('/v1/services/:name/scale', async ({ body, params }) => {
     const { replicas, actor = unnamedActor, ...how } = checkBody(ScaleBody, body);
@@ -40,8 +40,8 @@ export function slotRoutes(app: FastifyInstance, control: ControlPlane): void {
     return control.start(serviceOf(params.name), actor);
   });
   app.post<NamedRoute>('/v1/services/:name/restart', async ({ body, params }) => {
-    const { actor = unnamedActor } = checkBody(ActorBody, body);
-    return control.restart(serviceOf(params.name), undefined, actor);
+    const { actor = unnamedActor, ...how } = checkBody(RestartBody, body);
+    return control.restart(serviceOf(params.name), undefined, actor, how);
   });
   app.get('/v1/overrides', async () => ({ items: control.overrides() }));
   app.post<{ Params: { id: string } }>('/v1/overrides/:id/remove', async ({ body, params }) => {
