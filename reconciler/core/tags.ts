@@ -40,9 +40,9 @@ export function contentOf({ tags }: Known, service: ServiceName, digest: string)
 }
 
 /** What is known once a node has told of this job: records may be lost, and what they said is there. Undefined: nothing new. */
-export function tagsFound(tags: Tags = noTags, { digest, content }: Job): Tags | undefined {
-  if (content === undefined || tags.known[digest]) return undefined;
-  return { ...tags, known: { ...tags.known, [digest]: { content } } };
+export function tagsFound(tags: Tags | undefined, { digest, content }: Job): Tags | undefined {
+  if (content === undefined || tags?.known[digest]) return undefined;
+  return { ...tags, known: { ...tags?.known, [digest]: { content } } };
 }
 
 /** The content as a member of a job on this node: who does not know of contents pulls by the tag. */

@@ -115,9 +115,8 @@ const schedule = Type.Object({
   runs: Type.Array(Type.Object({ ...run.properties, ended: Type.Number(), outcome: text })),
 });
 
-const counted = { content: Type.Optional(text), why: Type.Optional(text) };
-
-const tag = Type.Object({ ...counted, before: Type.Optional(Type.Object(counted)) });
+const said = { content: Type.Optional(text), why: Type.Optional(text) };
+const tag = Type.Object({ ...said, before: Type.Optional(Type.Object(said)) });
 
 export const RecordsSchema = Type.Object({
   version: Type.Literal(1),

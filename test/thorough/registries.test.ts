@@ -136,6 +136,38 @@ describe.skipIf(!(await engineAnswers()))('a registry with a login', () => {
     await runs('4');
   });
 
+  it('is asked once for a version what its tag stands for: the tag moves, and every copy is of the same bytes', async () => {
+    const docker = new Docker();
+    const images = async (): Promise<string[]> => {
+      const found = await Promise.all((await running()).map((id) => docker.getContainer(id).inspect()));
+      return [...new Set(found.map(({ Image }) => Image))];
+    };
+    registry.mood = 'serves';
+    await say(login);
+    const content = registry.push('team/app', 'moving', image('5'));
+    await push('moving');
+    await runs('moving');
+    expect(await cluster.get<ServiceView>(`services/${web}`)).toMatchObject({ content });
+    const before = await images();
+    const moved = registry.push('team/app', 'moving', image('6'));
+    // As on another node, which has nothing of it yet.
+    await docker.getImage(codeOf('moving')).remove({ force: true });
+    await cluster.oakctl('scale', web, '2');
+    expect(await running()).toHaveLength(2);
+    expect(await images()).toEqual(before);
+
+    registry.mood = 'breaks';
+    const copies = await running();
+    await expect(cluster.oakctl('restart', web, '--pull')).rejects.toThrow('REGISTRY_UNREACHABLE');
+    expect(await running()).toEqual(copies);
+    registry.mood = 'serves';
+    await cluster.oakctl('restart', web, '--pull');
+    expect(await cluster.get<ServiceView>(`services/${web}`)).toMatchObject({ content: moved, healthy: 2 });
+    const after = await images();
+    expect(after).toHaveLength(1);
+    expect(after).not.toEqual(before);
+  });
+
   it('has its password in no file but that one', async () => {
     const files = await readdir(cluster.folder, { recursive: true, withFileTypes: true });
     const texts = await Promise.all(

@@ -95,7 +95,7 @@ describe('a version', () => {
     fleet.run(120_000);
     fleet.kill(1);
     fleet.run(60_000);
-    expect(jobs(fleet, 1)).toEqual([content('a'), content('a')]);
+    expect(new Set(jobs(fleet, 1))).toEqual(new Set([content('a')]));
     expect(usefulTags(fleet.world, service, bad)).toBe(fleet.world.tags.get(service)?.known);
   });
 
@@ -112,8 +112,13 @@ describe('a version', () => {
 
   it('is known again from a ledger, and what is on record counts more', () => {
     const told: Job = {
-      ...{ instance: `${service}.instance.0`, copy: '1.1', want: 'run', runtime: 'docker' },
-      ...{ digest: digest(1), source: { name: 'main' }, content: content('a') },
+      instance: `${service}.instance.0`,
+      copy: '1.1',
+      want: 'run',
+      runtime: 'docker',
+      digest: digest(1),
+      source: { name: 'main' },
+      content: content('a'),
     };
     const part = { ...emptyPart, jobs: [told], documents: { [digest(1)]: version(1).spec.run } };
     const read = (tags?: Tags) => {
