@@ -39,3 +39,23 @@ it('keeps logins, and logs no password', async () => {
   expect(bad.status).toBe(400);
   expect(bad.text + api.log.join()).not.toContain('secret');
 });
+
+it('asks a registry anew for a restart only where that is said', async () => {
+  const asked: unknown[] = [];
+  const api = injectedApi({
+    async restart(service, instance, actor, how) {
+      asked.push([service, instance, actor, how]);
+      return { service, digest: '1:a', changed: true, instances: [] };
+    },
+  });
+  const web = 'shop.default.web.default';
+  await api.post(`/v1/services/${web}/restart`, { actor: 'ann', pull: true });
+  await api.post(`/v1/services/${web}/restart`, {});
+  await api.post(`/v1/instances/${web}.instance.0/restart`, { pull: true });
+  expect(asked).toEqual([
+    [web, undefined, 'ann', { pull: true }],
+    [web, undefined, 'api', {}],
+    [web, `${web}.instance.0`, 'api', { pull: true }],
+  ]);
+  expect((await api.post(`/v1/services/${web}/restart`, { pull: 'yes' })).status).toBe(400);
+});
