@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { fakeInstance, fakeService } from '../../../support/fake-control-plane.ts';
 import { injectedApi } from '../../../support/injected-api.ts';
 
 const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
@@ -42,13 +43,15 @@ it('keeps logins, and logs no password', async () => {
 
 it('asks a registry anew for a restart only where that is said', async () => {
   const asked: unknown[] = [];
+  const web = 'shop.default.web.default';
   const api = injectedApi({
+    services: () => [fakeService(web)],
+    instances: () => [fakeInstance(`${web}.instance.0`)],
     async restart(service, instance, actor, how) {
       asked.push([service, instance, actor, how]);
       return { service, digest: '1:a', changed: true, instances: [] };
     },
   });
-  const web = 'shop.default.web.default';
   await api.post(`/v1/services/${web}/restart`, { actor: 'ann', pull: true });
   await api.post(`/v1/services/${web}/restart`, {});
   await api.post(`/v1/instances/${web}.instance.0/restart`, { pull: true });
