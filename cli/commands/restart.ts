@@ -34,6 +34,7 @@ export default class Restart extends VerbCommand {
           if (!isProblemError(error) || error.problem.code !== 'NOT_FOUND' || !/\.\d+$/.test(args.name)) throw error;
           return api.restart(instance, request, this.signal);
         });
-    await this.conclude(api, answer, { ...flags, text: flags.pull ? 'restarting with what its tag stands for now' : 'restarting' });
+    const text = flags.pull ? 'restarting with what the tag stands for now' : 'restarting';
+    await this.conclude(api, answer, { ...flags, text });
   }
 }
