@@ -110,7 +110,10 @@ export function createTagDesk(context: Context): TagDesk {
       if (rollout?.digest === digest && rollout.phase === 'rolled_back')
         throw refused('REFUSED', service, 'this version failed, and the last good one runs', 'deploy another version');
       const answer = await line.insist(image);
-      if ('problem' in answer) throw new ProblemError({ ...answer.problem, subject: service });
+      if ('problem' in answer) {
+        const hint = `nothing restarts; oakctl restart ${service} starts anew what it is made of now`;
+        throw new ProblemError({ ...answer.problem, subject: service, hint });
+      }
       if (world.desired.get(service)?.spec.digest !== digest)
         throw refused('UNAVAILABLE', service, 'another version was asked for meanwhile', 'try again');
       const { content } = answer;

@@ -48,10 +48,10 @@ export function tagsFound(tags: Tags | undefined, { digest, content }: Job): Tag
 /** The content as a member of a job on this node: who does not know of contents pulls by the tag. */
 export function optionalContent(
   view: Known,
-  { service, digest, node }: { readonly service: ServiceName; readonly digest: string; readonly node: Node | undefined },
+  job: { readonly service: ServiceName; readonly digest: string; readonly node: Node | undefined },
 ): Pick<Job, 'content'> {
-  if (!knows(node?.information?.fields ?? [], 'content')) return {};
-  const content = contentOf(view, service, digest);
+  if (!knows(job.node?.information?.fields ?? [], 'content')) return {};
+  const content = contentOf(view, job.service, job.digest);
   return content === undefined ? {} : { content };
 }
 

@@ -50,7 +50,8 @@ describe('questions to a registry', () => {
     await clock.advance(1_999);
     expect(said).toEqual([]);
     await clock.advance(1);
-    expect([...said].sort()).toEqual(['r.org/a', 'r.org/b', 'r.org/c', 's.org/a'].map((one) => `${one} REGISTRY_UNREACHABLE`));
+    const all = ['r.org/a', 'r.org/b', 'r.org/c', 's.org/a'];
+    expect([...said].sort()).toEqual(all.map((image) => `${image} REGISTRY_UNREACHABLE`));
     expect(asked).toEqual(['r.org/a', 's.org/a']);
     await clock.advance(10_000);
     ask('r.org/d');

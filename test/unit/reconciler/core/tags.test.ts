@@ -39,7 +39,9 @@ describe('the tag of an image', () => {
     [`r.org/app:2@${content('a')}`, undefined],
     [`r.org/app@${content('a')}`, undefined],
     ['r.org/app::2', undefined],
-  ])('is one that may move: %s', (code, image) => expect(taggedImage({ virtualization: 'container', code })).toBe(image));
+  ])('is one that may move: %s', (code, image) => {
+    expect(taggedImage({ virtualization: 'container', code })).toBe(image);
+  });
 
   it('is not what a process is made of', () =>
     expect(taggedImage({ virtualization: 'process', code: '/bin/true' })).toBeUndefined());
