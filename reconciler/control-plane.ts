@@ -135,12 +135,7 @@ export interface ControlPlane {
    * New copies of the same digest by the rules of its updates; `instance`: only that one. NOT_FOUND, REFUSED while it is stopped. With
    * `pull` also what the registry says that does not tell what the tag stands for: then nothing restarts.
    */
-  restart(
-    service: string,
-    instance: string | undefined,
-    actor: string,
-    options?: RestartOptions,
-  ): Promise<VerbAnswer>;
+  restart(service: string, instance: string | undefined, actor: string, options?: RestartOptions): Promise<VerbAnswer>;
   /** No new copies there. `node`: its id. REFUSED for what has not joined, or left. */
   cordon(node: string, options: CordonOptions): Promise<CordonAnswer>;
   /** Cordoned, and what can run elsewhere moves there by and by; the node's view says how far it is. */

@@ -121,7 +121,7 @@ async function start(
     state: createDurableFiles({ folder: join(folder, 'state') }),
     sources: settings.sources.map((source) => openSource(folder, source, log)),
     streams,
-    registries: openRegistries(folder),
+    registries: openRegistries(folder, clock),
     mqtt: link.agents,
     endpoints: () => places,
     peers,
@@ -227,10 +227,10 @@ async function readSettings({ folder, insecure = false, given }: ReconcilerOptio
   return settings;
 }
 
-function openRegistries(folder: string): RegistryDesk {
+function openRegistries(folder: string, clock: Clock): RegistryDesk {
   const file = join(folder, registriesFile);
   const read = () => readRegistries(file);
-  const client = createRegistryClient(async () => (await read()).registries);
+  const client = createRegistryClient({ clock }, async () => (await read()).registries);
   return { read, change: (host, login) => changeLogin(file, host, login), ...client };
 }
 

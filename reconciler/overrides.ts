@@ -42,8 +42,8 @@ export interface Overrides {
   remove(id: string, actor: string): Promise<{ removed: string }>;
   /** Replaces what is to be restarted. Durable when it resolves. */
   renew(service: ServiceName, renewals: Renewals): Promise<void>;
-  /** Gives up the restart of one slot. On disk with what the planner decides next. */
-  forgetRenewal(service: ServiceName, slot: number): void;
+  /** Gives up the restart of one slot, or of all. On disk with what the planner decides next. */
+  forgetRenewals(service: ServiceName, slot?: number): void;
   /** Ends what a changed document ends, and restarts that are done. Called before each plan. */
   look(service: ServiceName): void;
   /** Ends what is over. Called every now and then. */
@@ -161,8 +161,8 @@ export function createOverrides(context: Context): Overrides {
       setRenewals(service, renewals);
       await savedOr(keeper, () => setRenewals(service, before));
     },
-    forgetRenewal(service, slot) {
-      const { [slot]: _given, ...rest } = keeper.now.renewals[service] ?? {};
+    forgetRenewals(service, slot) {
+      const rest = slot === undefined ? {} : withEntry(keeper.now.renewals[service] ?? {}, `${slot}`, undefined);
       setRenewals(service, rest);
     },
 

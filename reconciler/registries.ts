@@ -15,8 +15,11 @@ export interface RegistryDesk {
   read(): Promise<{ readonly registries: Registries; readonly problems: readonly Problem[] }>;
   /** Writes a login, or takes it away. True when something changed. */
   change(host: string, login: Login | undefined): Promise<boolean>;
-  /** What the tag of an image stands for now: `sha256:…`. IMAGE_DENIED, IMAGE_NOT_FOUND, REGISTRY_UNREACHABLE. */
-  resolve(image: string, signal: AbortSignal): Promise<string>;
+  /**
+   * What the tag of an image stands for now: `sha256:…`. Each of its mirrors has its share of `ms`. IMAGE_DENIED, IMAGE_NOT_FOUND,
+   * REGISTRY_UNREACHABLE.
+   */
+  resolve(image: string, ms: number, signal: AbortSignal): Promise<string>;
   /** IMAGE_DENIED, REGISTRY_UNREACHABLE. */
   check(host: string, login: Login, signal: AbortSignal): Promise<void>;
 }

@@ -34,14 +34,14 @@ export interface TagDesk {
   renew(service: ServiceName): Promise<boolean>;
   /** A restart begins that asks for nothing: what an earlier one found counts for good. On disk with what comes next. */
   settle(service: ServiceName): void;
-  /** A restart has failed: what counted before it counts again. On disk with what the planner decides next. */
-  giveUp(service: ServiceName): void;
+  /** A restart has failed: what counted before it counts again. True: that is something else. On disk with what the planner decides next. */
+  giveUp(service: ServiceName): boolean;
 }
 
 export function createTagDesk(context: Context): TagDesk {
   const { deps, world, keeper } = context;
   const { registries } = deps;
-  const line = registries && createTagLine(deps, (image, signal) => registries.resolve(image, signal));
+  const line = registries && createTagLine(deps, registries.resolve);
   const tagsOf = (service: ServiceName): Tags => world.tags.get(service) ?? noTags;
 
   const tell = (service: ServiceName, tags: Tags): void => {
@@ -133,7 +133,9 @@ export function createTagDesk(context: Context): TagDesk {
 
     giveUp(service) {
       const found = recordOf(service);
-      if (found?.known.before) set(service, found.digest, found.known.before);
+      if (!found?.known.before) return false;
+      set(service, found.digest, found.known.before);
+      return true;
     },
   };
 }

@@ -152,8 +152,9 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
       for (const { instance, reason } of moves) {
         const named = parseInstanceName(instance);
         if (!named || world.deviations.get(named.service)?.renew[named.slot] === undefined) continue;
-        overrides.forgetRenewal(named.service, named.slot);
-        tags.giveUp(named.service);
+        // With the content before there is nothing in which the other new copies would differ.
+        if (tags.giveUp(named.service)) overrides.forgetRenewals(named.service);
+        else overrides.forgetRenewals(named.service, named.slot);
         journal.add('hold_added', instance, `it is not restarted, its new copy failed: ${reason}`);
       }
     },

@@ -8,7 +8,7 @@ import type { Job } from '../../schemas/messages.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
-import type { Copy, Desired, Node, View } from './model.ts';
+import type { Desired, Node, View } from './model.ts';
 
 /** What is known of the tag of one version. */
 export interface TagRecord {
@@ -71,7 +71,7 @@ export function imageToAsk(view: Known & Pick<View, 'copies'>, desired: Desired 
   const tags = view.tags.get(name);
   if (tags?.known[digest] || tags?.asked === digest) return undefined;
   const image = taggedImage(run);
-  return image === undefined || copiesOf(view, name, digest).length > 0 ? undefined : image;
+  return image === undefined || hasCopies(view, name, digest) ? undefined : image;
 }
 
 /** What keeps copies of this version from being started for a moment. */
@@ -94,9 +94,7 @@ export function usefulTags(
     rollout?.good?.digest,
     view.schedules.get(service)?.current?.digest,
   ];
-  const kept = Object.entries(known).filter(
-    ([digest]) => named.includes(digest) || copiesOf(view, service, digest).length > 0,
-  );
+  const kept = Object.entries(known).filter(([digest]) => named.includes(digest) || hasCopies(view, service, digest));
   return kept.length === Object.keys(known).length ? known : Object.fromEntries(kept);
 }
 
@@ -111,8 +109,8 @@ export function settledTag({ before: _before, ...record }: TagRecord): TagRecord
 }
 
 /** Promised ones, and those that a node reports whose ledger is not read yet. */
-function copiesOf({ copies }: Pick<View, 'copies'>, service: ServiceName, digest: string): Copy[] {
-  return [...(copies.get(service)?.values() ?? [])].filter(
-    ({ job, report }) => (job?.digest ?? report?.digest) === digest,
-  );
+function hasCopies({ copies }: Pick<View, 'copies'>, service: ServiceName, digest: string): boolean {
+  for (const { job, report } of copies.get(service)?.values() ?? [])
+    if ((job?.digest ?? report?.digest) === digest) return true;
+  return false;
 }

@@ -5,13 +5,18 @@
 import { createHash } from 'node:crypto';
 import { isLoopback } from '../../schemas/addresses.ts';
 import { parseImage, usualRegistry } from '../../schemas/image-name.ts';
+import type { Clock } from '../../schemas/ports.ts';
 import { isProblemError, type ProblemCode, ProblemError, problem } from '../../schemas/problem.ts';
 import { type Login, type PullSource, type Registries, sourcesOf } from '../../schemas/registries.ts';
+import { within } from '../time-limit.ts';
 import { type Answered, ask } from './exchange.ts';
 
 export interface RegistryClient {
-  /** The content that the tag of an image stands for now, e.g. `sha256:…`. IMAGE_DENIED, IMAGE_NOT_FOUND, REGISTRY_UNREACHABLE. */
-  resolve(image: string, signal: AbortSignal): Promise<string>;
+  /**
+   * The content that the tag of an image stands for now, e.g. `sha256:…`. Who is asked has an equal share of what is left of `ms`: a
+   * mirror that hangs leaves time for the next one. IMAGE_DENIED, IMAGE_NOT_FOUND, REGISTRY_UNREACHABLE.
+   */
+  resolve(image: string, ms: number, signal: AbortSignal): Promise<string>;
   /** IMAGE_DENIED when the registry refuses the login, REGISTRY_UNREACHABLE. */
   check(host: string, login: Login, signal: AbortSignal): Promise<void>;
 }
@@ -25,16 +30,23 @@ const manifests = [
 const contentPattern = /^sha256:[0-9a-f]{64}$/;
 
 /** `read`: what is known of registries at this moment. */
-export function createRegistryClient(read: () => Promise<Registries>): RegistryClient {
+export function createRegistryClient(
+  { clock }: { readonly clock: Clock },
+  read: () => Promise<Registries>,
+): RegistryClient {
   return {
-    async resolve(image, signal) {
+    async resolve(image, ms, signal) {
+      const until = clock.now().mono + ms;
       const registries = await read();
       const { registry, repository, tag = 'latest' } = parseImage(image);
       const path = `${repository}/manifests/${tag}`;
       const failures: ProblemError[] = [];
-      for (const source of sourcesOf(registries, registry) ?? [{ host: registry }]) {
+      const sources = sourcesOf(registries, registry) ?? [{ host: registry }];
+      for (const [index, source] of sources.entries()) {
+        const share = Math.max(0, (until - clock.now().mono) / (sources.length - index));
+        const question = { registries, source, repository, path };
         try {
-          return await contentAt({ registries, source, repository, path }, signal);
+          return await within(clock, share, (limited) => contentAt(question, limited), signal);
         } catch (error) {
           if (!isProblemError(error)) throw error;
           failures.push(error);

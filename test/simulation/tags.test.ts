@@ -13,6 +13,8 @@ function createFakeRegistry() {
   const registry = {
     tags: new Map([['r.org/web:1', content('1')]]),
     mood: 'answers' as 'answers' | 'is away' | 'is silent',
+    /** Reconcilers from now on ask it. */
+    isKnown: true,
     asked: 0,
   };
   const desk: RegistryDesk = {
@@ -38,11 +40,14 @@ describe('tags', () => {
   const { service, settled, count, outcome } = tell(() => cluster);
   const control = () => cluster.reconciler.control;
   const web = service('web');
-  const view = () => control().services().find(({ name }) => name === web);
-  const begin = async (): Promise<void> => {
-    registry = createFakeRegistry();
+  const view = () =>
+    control()
+      .services()
+      .find(({ name }) => name === web);
+  const begin = async (isKnown = true): Promise<void> => {
+    registry = Object.assign(createFakeRegistry(), { isKnown });
     cluster = await createMemoryCluster({
-      wiring: { reconciler: (deps) => ({ ...deps, registries: registry.desk }) },
+      wiring: { reconciler: (deps) => (registry.isKnown ? { ...deps, registries: registry.desk } : deps) },
     });
   };
   const push = (more: object = {}) =>
@@ -110,6 +115,11 @@ describe('tags', () => {
     await settled('web');
     expect(contents()).toEqual([undefined, undefined]);
     expect(view()?.unresolved).toContain('REGISTRY_UNREACHABLE');
+    // Nobody waits for it again, though it is asked again.
+    await push({ environment: ['A=2'] });
+    await cluster.clock.advance(100);
+    expect(contents()).toHaveLength(3);
+    await settled('web');
     const asked = registry.asked;
     registry.mood = 'answers';
     const running = cluster.handles();
@@ -154,6 +164,22 @@ describe('tags', () => {
     for (const undo of heal) undo();
     await minutes(2);
     expect(cluster.handles()).toEqual(before);
+  });
+
+  it('of versions that ran before anybody resolved tags are not asked for by an upgrade, which restarts nothing', async () => {
+    await begin(false);
+    await push();
+    await settled('web');
+    const before = cluster.handles();
+    registry.isKnown = true;
+    await cluster.restartReconciler();
+    await minutes(3);
+    expect(cluster.handles()).toEqual(before);
+    await push({ replicas: 3 });
+    await count('web', 3);
+    expect(contents()).toEqual([undefined, undefined, undefined]);
+    expect(registry.asked).toBe(0);
+    expect([...before].every(([copy, handle]) => cluster.handles().get(copy) === handle)).toBe(true);
   });
 
   it('survive the loss of all records in the ledgers of nodes', async () => {

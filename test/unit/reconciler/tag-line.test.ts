@@ -44,8 +44,8 @@ describe('questions to a registry', () => {
     expect(asked).toHaveLength(10);
   });
 
-  it('that is silent are all answered after two seconds, and the next ones at once, for a while', async () => {
-    const { clock, asked, said, ask } = begin();
+  it('that is silent are all answered after two seconds, and at once from then on, until it answers one', async () => {
+    const { clock, asked, said, ask, answer } = begin();
     ask('r.org/a', 'r.org/b', 'r.org/c', 's.org/a');
     await clock.advance(1_999);
     expect(said).toEqual([]);
@@ -57,9 +57,30 @@ describe('questions to a registry', () => {
     ask('r.org/d');
     await clock.settle();
     expect(said).toHaveLength(5);
+    // Asked on the side, once, and nobody waits for it.
     await clock.advance(20_000);
-    ask('r.org/e');
+    ask('r.org/e', 'r.org/f');
+    await clock.settle();
+    expect(said).toHaveLength(7);
     expect(asked).toEqual(['r.org/a', 's.org/a', 'r.org/e']);
+    await answer('r.org/e');
+    ask('r.org/g');
+    await clock.settle();
+    expect(said).toHaveLength(7);
+    await answer('r.org/g');
+    expect(said.at(-1)).toBe(`r.org/g ${content}`);
+  });
+
+  it('that fails at once are all answered by one failure, and it is asked again soon, and waited for', async () => {
+    const { clock, asked, said, ask, answer } = begin();
+    ask(...Array.from({ length: 400 }, (_, n) => `r.org/app:${n}`));
+    await answer('r.org/app:0', 'REGISTRY_UNREACHABLE');
+    expect(said).toHaveLength(400);
+    expect(asked).toHaveLength(1);
+    await clock.advance(2_000);
+    ask('r.org/late');
+    await answer('r.org/late');
+    expect(said.at(-1)).toBe(`r.org/late ${content}`);
   });
 
   it('of which nothing is understood are answered, too', async () => {
