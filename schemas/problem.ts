@@ -39,6 +39,8 @@ export const problemCodes = {
   REGISTRIES_INVALID: 'registries.yaml breaks the schema, or others may read it: nothing of it counts',
   SNAPSHOT_INVALID: 'a file is no snapshot of a cluster, is not whole, or is of another version or cluster',
   PLAN_INVALID: 'a file is no plan that `oakctl plan --out` wrote, is not whole, or is of another version',
+  COMPOSE_INVALID: 'a compose file is broken, or asks for what no descriptor can say',
+  COMPOSE_LOST: 'something of a compose file has no counterpart in a descriptor, or another meaning',
   UNKNOWN_FIELD: 'a key that no schema knows',
   FIELD_NOT_SERVED: 'a field that exists but that this version does not carry out',
   FIELD_IGNORED: 'a field that Oakestra accepts and ignores; oakctl says so',
