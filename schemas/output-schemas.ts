@@ -199,6 +199,7 @@ export const outputs = {
   events: items(EventSchema),
   'events watch': EventSchema,
   init: Type.Object({ file: text }),
+  import: Descriptor,
   'instances ls': items(InstanceSchema),
   'keys ls': items(KeyViewSchema),
   'keys rotate ca': RotateAnswerSchema,

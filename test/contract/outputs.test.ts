@@ -258,6 +258,7 @@ beforeAll(async () => {
   process.env['OAKCTL_HOME'] = home;
   await writeFile(join(home, 'token'), testToken);
   await writeFile(join(home, 'app.yaml'), curlApplication({ curl: 'a', nginx: 'b' }));
+  await writeFile(join(home, 'compose.yaml'), 'services: {web: {image: i}}');
   await mkdir(join(home, 'clusters', 'here'), { recursive: true });
 });
 afterAll(async () => {
@@ -293,6 +294,7 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['doctor'],
   ['events'],
   ['init', 'NEW'],
+  ['import', 'COMPOSE'],
   ['instances ls'],
   ['keys ls'],
   ['keys rotate ca', '--overlap', '1h'],
@@ -336,6 +338,7 @@ describe('the output of', () => {
     const files: Record<string, string> = {
       TOKEN: join(home, 'token'),
       APP: join(home, 'app.yaml'),
+      COMPOSE: join(home, 'compose.yaml'),
       NEW: join(home, 'new'),
       SNAPSHOT: join(home, 'snapshot.json'),
     };
