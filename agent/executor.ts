@@ -4,6 +4,7 @@
  */
 import type { Part } from '../schemas/assignment.ts';
 import type { Grant } from '../schemas/grants.ts';
+import { isSameImage } from '../schemas/image-name.ts';
 import type { Clock, Mono, Random } from '../schemas/ports.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
@@ -28,6 +29,8 @@ export interface Executor {
   begin(step: Step): void;
   /** Aborts the pulls that this ledger does not want any more. */
   supersede(ledger: Part): void;
+  /** Aborts pulls of these images, which are there now: they begin anew, and are done. */
+  imagesCame(names: readonly string[]): void;
 }
 
 export interface ExecutorDeps {
@@ -118,6 +121,12 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
       for (const [key, step] of state.busy) {
         if (step.kind === 'prepare' && !stillWanted(step, ledger))
           controllers.get(key)?.abort(new DOMException('superseded', 'AbortError'));
+      }
+    },
+    imagesCame(names) {
+      for (const [key, step] of state.busy) {
+        if (step.kind === 'prepare' && names.some((name) => isSameImage(name, step.run.code)))
+          controllers.get(key)?.abort(new DOMException('it is there', 'AbortError'));
       }
     },
   };

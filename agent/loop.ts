@@ -8,7 +8,7 @@ import type { Problem } from '../schemas/problem.ts';
 import { agentFilters, parseTopic, topic } from '../schemas/topics.ts';
 import { createContact } from './contact.ts';
 import { converge } from './core/converge.ts';
-import { forgiven, keyText, wakeAt } from './core/memory.ts';
+import { forgiven, imagesCame, keyText, wakeAt } from './core/memory.ts';
 import { createExecutor } from './executor.ts';
 import { createInbox } from './inbox.ts';
 import { createLedger } from './ledger.ts';
@@ -62,7 +62,12 @@ export function createAgent(deps: AgentDeps): Agent {
   const ready = (): boolean => [...observers.values()].every((observer) => observer.settled());
   const { grants = [] } = deps;
   const executor = createExecutor({ runtimes, observers, state, clock, random, grants, trace, changed }, life.signal);
-  const requests = createRequests({ ...deps, ledger, state, runtimes }, life.signal);
+  const onImages = (names: readonly string[]): void => {
+    for (const key of state.copies.keys()) remember(state, key, imagesCame);
+    executor.imagesCame(names);
+    changed();
+  };
+  const requests = createRequests({ ...deps, ledger, state, runtimes, imagesCame: onImages }, life.signal);
   const contact = createContact({
     ...deps,
     session,

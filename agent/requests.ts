@@ -1,4 +1,4 @@
-/** Serves what the reconciler asks for: streams that this agent opens (ledger, logs). */
+/** Serves what the reconciler asks for: streams that this agent opens (ledger, logs, sessions, archives of images). */
 
 import { RequestMessage } from '../schemas/messages.ts';
 import { compareCopyIds } from '../schemas/names.ts';
@@ -8,9 +8,10 @@ import { isProblemError } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import type { ActualCopy } from './core/copy.ts';
 import { serveExec } from './exec.ts';
+import { serveLoad } from './image-load.ts';
 import type { Ledger } from './ledger.ts';
 import type { AgentDeps, AgentEvent, OpenStream, Streams } from './ports.ts';
-import type { Runtime } from './runtimes/runtime.ts';
+import { canLoad, type Runtime } from './runtimes/runtime.ts';
 import type { AgentState } from './state.ts';
 
 /** Streams at once; more are refused. */
@@ -23,6 +24,8 @@ export interface RequestsDeps {
   readonly streams: Streams;
   readonly endpoints?: AgentDeps['endpoints'];
   trace(event: AgentEvent): void;
+  /** The engine has images of these names that came without a registry. */
+  imagesCame(names: readonly string[]): void;
 }
 
 export interface Requests {
@@ -40,6 +43,7 @@ export function createRequests(deps: RequestsDeps, signal: AbortSignal): Request
   const serve = async (request: RequestMessage, controller: AbortController): Promise<void> => {
     try {
       if (request.kind === 'exec') return await serveSession(deps, request, controller.signal);
+      if (request.kind === 'images') return await serveImages(deps, request, controller.signal);
       const stream = await deps.streams.open(request.stream, controller.signal);
       stream.gone?.addEventListener('abort', () => controller.abort(), { once: true });
       if (request.kind === 'ledger') await stream.write(ledgerText(deps));
@@ -91,6 +95,13 @@ async function serveSession(deps: RequestsDeps, request: RequestMessage, signal:
   if (!connection) return;
   const copy = wantedCopy(deps.state, request);
   await serveExec(connection, copy, copy && deps.runtimes.get(copy.runtime), signal);
+}
+
+async function serveImages(deps: RequestsDeps, request: RequestMessage, signal: AbortSignal): Promise<void> {
+  const connection = await deps.streams.session?.(request.stream, signal);
+  if (!connection) return;
+  const loaded = await serveLoad(connection, [...deps.runtimes.values()].find(canLoad), signal);
+  if (loaded) deps.imagesCame(loaded.images.flatMap(({ names }) => names));
 }
 
 async function writeLogs(

@@ -34,6 +34,7 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
     drain: gated(control.drain),
     uncordon: gated(control.uncordon),
     exec: gated(control.exec),
+    loadImages: gated(control.loadImages),
     login: gated(control.login),
     logout: gated(control.logout),
     // The records of whoever stands by are old: they know neither who joined since nor who was revoked.

@@ -157,6 +157,8 @@ export interface ControlPlane {
   ): AsyncIterable<string>;
   /** Opens a session inside an instance, at its agent. NOT_FOUND when no copy of it is anywhere; UNAVAILABLE. */
   exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
+  /** Opens a session that takes an archive of images for the engine of a node (its id). REFUSED, UNAVAILABLE, AGENT_TOO_OLD. */
+  loadImages(node: NodeId, actor: string, signal: AbortSignal): Promise<ExecConnection>;
   /** Events after `seq` that are still kept, then live ones until the signal aborts. */
   events(after: number, signal: AbortSignal): AsyncIterable<ClusterEvent>;
   /** What was counted since the cluster began, and for how many ms this reconciler is up. */

@@ -19,6 +19,8 @@ import { createDuplicates } from './duplicates.ts';
 import { createEndpoints } from './endpoints.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createGrace } from './grace.ts';
+
+import { createImageLoader } from './image-loader.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';
 import { createLeases } from './leases.ts';
@@ -256,6 +258,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     uncordon: answeredOnceSaved(keeper, cordons.uncordon),
     logs: createLogReader(context),
     exec: createSessionOpener(context),
+    loadImages: createImageLoader(context),
     events: (after, signal) => journal.follow(after, signal),
     tally: () => ({ tally: keeper.now.tally, upTime: clock.now().mono - since }),
     vitals: () => vitalsOf({ link, keeper, office, sync }),

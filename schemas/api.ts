@@ -12,6 +12,7 @@
  *   GET  /v1/events?after=<seq>&follow=true      server-sent events of ClusterEvent, id = seq
  *   GET  /v1/instances/:name/logs?tail=&follow=  text/plain stream
  *   GET  /v1/instances/:name/exec?actor=         WebSocket of frames (exec.ts): a session inside the instance
+ *   GET  /v1/nodes/:name/images?actor=           WebSocket of frames (image-load.ts): an archive of images for the engine there
  *   POST /v1/deploy                              DeployRequest -> DeployAnswer (after fsync; nothing waits for the outcome)
  *   POST /v1/delete                              {services?: string[], apps?: string[], actor?} -> {services: string[]}
  *   POST /v1/plan                                PlanRequest -> PlanView (changes nothing)

@@ -26,6 +26,7 @@ export const eventKinds = [
   'instance_stopped',
   'instance_status',
   'instance_exec',
+  'images_loaded',
   'lease_taken',
   'slot_added',
   'slot_moved',

@@ -3,7 +3,7 @@
  * down, output and controls go up. The command is told here, over the connection that the agent opened to the API it trusts, and
  * never over MQTT.
  */
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { parseMessage } from './parse.ts';
 import { type Problem, problem } from './problem.ts';
 
@@ -44,9 +44,11 @@ export const ExecControl = Type.Union([
 ]);
 export type ExecControl = Static<typeof ExecControl>;
 
-export type ExecFrame =
+/** `Control`: what a kind of session says beside its data. */
+export type Frame<Control> =
   | { readonly kind: DataChannel; readonly data: Uint8Array }
-  | { readonly kind: 'control'; readonly control: ExecControl };
+  | { readonly kind: 'control'; readonly control: Control };
+export type ExecFrame = Frame<ExecControl>;
 
 /** Both directions of a session, in whole frames. */
 export interface ExecConnection {
@@ -67,7 +69,7 @@ export function dataFrame(channel: DataChannel, data: Uint8Array): Uint8Array {
   return frame;
 }
 
-export function controlFrame(control: ExecControl): Uint8Array {
+export function controlFrame<Control extends object = ExecControl>(control: Control): Uint8Array {
   const text = new TextEncoder().encode(JSON.stringify(control));
   const frame = new Uint8Array(text.length + 1);
   frame[0] = execChannels.control;
@@ -77,10 +79,15 @@ export function controlFrame(control: ExecControl): Uint8Array {
 
 /** Reads a frame; what is none is a problem (BAD_REQUEST). */
 export function parseFrame(frame: Uint8Array): ExecFrame | Problem {
+  return parseFrameOf<ExecControl>(ExecControl, frame);
+}
+
+/** As {@link parseFrame}, for a session of another kind: `schema` is that of its controls. */
+export function parseFrameOf<Control>(schema: TSchema, frame: Uint8Array): Frame<Control> | Problem {
   const kind = names[frame[0] ?? 255];
   if (kind === undefined) return problem('BAD_REQUEST', 'a frame of no known channel');
   const data = frame.subarray(1);
   if (kind !== 'control') return { kind, data };
-  const parsed = parseMessage<ExecControl>(ExecControl, new TextDecoder().decode(data));
+  const parsed = parseMessage<Control>(schema, new TextDecoder().decode(data));
   return parsed.ok ? { kind, control: parsed.value } : parsed.problem;
 }

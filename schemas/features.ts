@@ -28,6 +28,9 @@ const first: ReadonlySet<string> = new Set(
 /** Of a job beside its run spec: what holds out of reach, values that are put into the environment, what its image's tag stood for. */
 const ofJobs = ['away', 'content', 'variables'];
 
+/** Of the agent itself: it takes archives of images. */
+export const takesImages = 'images';
+
 interface Shape {
   readonly properties?: Readonly<Record<string, TSchema>>;
   readonly required?: readonly string[];
@@ -37,7 +40,7 @@ interface Shape {
 }
 
 /** All that this version knows: what its agents report. */
-export const knownFeatures: readonly string[] = [...runSpecFields, ...deeper(), ...ofJobs];
+export const knownFeatures: readonly string[] = [...runSpecFields, ...deeper(), ...ofJobs, takesImages];
 
 function deeper(): readonly string[] {
   return featuresOf(RunSpecSchema, '').filter((name) => !runSpecFields.includes(name) && !first.has(name));

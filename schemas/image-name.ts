@@ -55,6 +55,13 @@ export function parseImage(reference: string): ImageName {
   };
 }
 
+/** Do both name one image of one registry? Engines write `docker.io/library/busybox:latest` for `busybox`. */
+export function isSameImage(one: string, other: string): boolean {
+  const [a, b] = [parseImage(one), parseImage(other)];
+  const isNamedAlike = a.registry === b.registry && a.repository === b.repository && a.digest === b.digest;
+  return isNamedAlike && (a.tag ?? 'latest') === (b.tag ?? 'latest');
+}
+
 /** One name for a registry that is written in several ways. */
 export function registryName(host: string): string {
   const name = host.toLowerCase();

@@ -248,7 +248,7 @@ export const RequestMessage = Type.Object({
   v: version,
   action: Type.Union([Type.Literal('open'), Type.Literal('cancel')]),
   stream: text(64),
-  kind: Type.Union([Type.Literal('ledger'), Type.Literal('logs'), Type.Literal('exec')]),
+  kind: Type.Union([Type.Literal('ledger'), Type.Literal('logs'), Type.Literal('exec'), Type.Literal('images')]),
   instance: Type.Optional(text(160)),
   copy: Type.Optional(copyId),
   follow: Type.Optional(Type.Boolean()),

@@ -198,6 +198,14 @@ export const outputs = {
   down: Type.Object({ ...stopped, networks: count, volumes: texts, kept: texts }),
   events: items(EventSchema),
   'events watch': EventSchema,
+  'images load': items(
+    Type.Object({
+      node: text,
+      state: words(['loaded', 'present', 'failed']),
+      images: Type.Array(Type.Object({ id: text, names: texts }), { description: 'as its engine has them' }),
+      problem: Type.Optional(ProblemView),
+    }),
+  ),
   init: Type.Object({ file: text }),
   import: Descriptor,
   'instances ls': items(InstanceSchema),

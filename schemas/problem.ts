@@ -66,7 +66,7 @@ export const problemCodes = {
   STANDBY: 'another reconciler runs this cluster, or may run it: this one waits until it falls silent',
   VERSION_SKEW:
     'two programs, or a program and a file, are of versions that do not fit together, or that should be brought together',
-  AGENT_TOO_OLD: 'an agent does not know something that a service asks for',
+  AGENT_TOO_OLD: 'an agent does not know something that a service, or a command, asks for',
   // access
   UNAUTHORIZED: 'no credential, or a wrong one',
   TOKEN_INVALID: 'a join token is malformed, unknown, used up, revoked or for another cluster',
@@ -86,6 +86,8 @@ export const problemCodes = {
   IMAGE_NO_SPACE: 'there is no room for the image on the disk of the node',
   IMAGE_WRONG_ARCHITECTURE: 'the image is made for other machines than this node',
   IMAGE_PULL_FAILED: 'the image could not be pulled this time',
+  IMAGE_LOAD_FAILED: 'the engine of a node did not take the images of an archive',
+  ARCHIVE_INVALID: 'a file is no archive of images as `docker save` writes it, or is torn or damaged',
   REGISTRY_UNREACHABLE: 'the registry cannot be reached',
   REGISTRY_INSECURE: 'the registry would be spoken to in the open, and registries.yaml does not allow that',
   NAME_CONFLICT: 'something that is not ours holds the name of one of our copies',

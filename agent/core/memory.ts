@@ -109,6 +109,13 @@ export function forgiven({ notBefore: _wait, failure: _failure, outOfReach: _sto
   return { ...rest, crashes: 0 };
 }
 
+/** Images came by another way than a pull: what failed for lack of one is tried now. */
+export function imagesCame(memory: CopyMemory): CopyMemory {
+  if (!/^(IMAGE|REGISTRY)_/.test(memory.failure?.problem.code ?? '')) return memory;
+  const { notBefore: _wait, ...rest } = memory;
+  return rest;
+}
+
 /** The next moment at which a wait of some copy ends; undefined when none waits. */
 export function wakeAt(memory: Memory, now: Mono): Mono | undefined {
   let next: Mono | undefined;

@@ -4,6 +4,7 @@
  * Failures are thrown as ProblemError; RUNTIME_UNAVAILABLE means "unknown", never "dead".
  */
 import type { ExecStart, TerminalSize } from '../../schemas/exec.ts';
+import type { ArchivedImage, Loaded } from '../../schemas/image-load.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
 import type { ActualCopy, CopyKey, Runnable } from '../core/copy.ts';
 
@@ -56,6 +57,21 @@ export interface Executor {
 
 export function canExec(runtime: Runtime): runtime is Runtime & Executor {
   return typeof (runtime as Partial<Executor>).exec === 'function';
+}
+
+/** A power that only engines have: taking images that come without a registry. */
+export interface ImageLoader {
+  /**
+   * The images, if all of them are here, under all of their names from now on; undefined when one is not. IMAGE_WRONG_ARCHITECTURE,
+   * BAD_REQUEST for a name that no image can have.
+   */
+  ownImages(images: readonly ArchivedImage[], signal: AbortSignal): Promise<Loaded | undefined>;
+  /** Takes an archive as `docker save` writes it; one that fails, or an abort, leaves no image. IMAGE_LOAD_FAILED, IMAGE_NO_SPACE. */
+  loadImages(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+}
+
+export function canLoad(runtime: Runtime): runtime is Runtime & ImageLoader {
+  return typeof (runtime as Partial<ImageLoader>).loadImages === 'function';
 }
 
 export interface Runtime {

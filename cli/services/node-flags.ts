@@ -9,15 +9,20 @@ export const agentFolder = '/var/lib/oakctl-agent';
 
 const labelPattern = /^[^=\s]{1,63}=.*$/s;
 
-export const nodeFlags = {
-  label: Flags.string({
+/** `key=value`; may be repeated. */
+export const labelFlag = (description: string) =>
+  Flags.string({
     multiple: true,
-    description: 'label of the node, as key=value; may be repeated',
+    multipleNonGreedy: true,
+    description,
     parse: async (text) => {
       if (labelPattern.test(text)) return text;
       throw new ProblemError(problem('USAGE', `\`${text}\` is no label`, { hint: '--label zone=hall-2' }));
     },
-  }),
+  });
+
+export const nodeFlags = {
+  label: labelFlag('label of the node, as key=value; may be repeated'),
   location: Flags.string({ description: 'where it stands: free text, or lat,long' }),
   ip: Flags.string({
     description: 'address on which it publishes ports; default the one towards the broker',

@@ -1,22 +1,19 @@
 /**
- * Sessions inside instances: a WebSocket of the caller (bearer token), joined to the one that the agent opens. Frames pass as they
- * are; a slow side makes the other one wait, and the end of one is the end of both.
+ * Sessions with agents: a WebSocket of the caller (bearer token), joined to the one that the agent opens. Inside an instance, or with
+ * an archive of images for a node. Frames pass as they are; a slow side makes the other one wait, and the end of one is the end of both.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { controlFrame, type ExecConnection, maxFrame } from '../../schemas/exec.ts';
 import { execConnection } from '../../schemas/io/exec-connection.ts';
-import { isProblemError, type Problem, problem } from '../../schemas/problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import { resolveInstance } from '../core/resolve.ts';
+import { resolveInstance, resolveNode } from '../core/resolve.ts';
 import { requireBearer } from './access.ts';
 import { found } from './routes/read.ts';
 import { keepWatch, refuse } from './streams.ts';
 
-const path = /^\/v1\/instances\/([^/?]{1,512})\/exec(?:\?|$)/;
-/** Sessions at once. */
-const sessionsAtOnce = 64;
 /** When a client does not say. */
 const unnamedActor = 'api';
 
@@ -28,22 +25,34 @@ export interface SessionServer {
 }
 
 export interface SessionDeps {
-  readonly control: Pick<ControlPlane, 'instances' | 'exec'>;
+  readonly control: Pick<ControlPlane, 'instances' | 'exec' | 'node' | 'nodes' | 'loadImages'>;
   readonly token: string;
   /** Failures that are bugs. */
   readonly bug: (error: unknown) => void;
 }
 
+/** A kind of session. */
+interface Route {
+  readonly path: RegExp;
+  /** Sessions of this kind at once. */
+  readonly atOnce: number;
+  open(name: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
+}
+
 export function createSessions({ control, token, bug }: SessionDeps): SessionServer {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false });
   const stopping = new AbortController();
+  const routes = routesOf(control);
+  const running = new Map(routes.map((route) => [route, 0]));
 
-  const serve = async (socket: WebSocket, name: string, actor: string): Promise<void> => {
+  const serve = async (socket: WebSocket, route: Route, name: string, actor: string): Promise<void> => {
     const caller = execConnection(socket, stopping.signal);
     keepWatch(socket);
+    const count = (by: number) => running.set(route, (running.get(route) ?? 0) + by);
+    count(1);
+    socket.once('close', () => count(-1));
     try {
-      const instance = found(resolveInstance(control.instances(), name));
-      await join(caller, await control.exec(instance.name, actor, caller.gone));
+      await join(caller, await route.open(name, actor, caller.gone));
     } catch (error) {
       if (!isProblemError(error)) bug(error);
       const why = isProblemError(error) ? error.problem : unexpected;
@@ -55,8 +64,9 @@ export function createSessions({ control, token, bug }: SessionDeps): SessionSer
 
   return {
     upgrade(request, socket, head) {
-      const name = path.exec(request.url ?? '')?.[1];
-      if (name === undefined) return false;
+      const { url = '' } = request;
+      const route = routes.find(({ path }) => path.test(url));
+      if (!route) return false;
       socket.on('error', () => socket.destroy());
       try {
         requireBearer(request.headers.authorization, token);
@@ -64,15 +74,36 @@ export function createSessions({ control, token, bug }: SessionDeps): SessionSer
         refuse(socket, '401 Unauthorized');
         return true;
       }
-      const text = decoded(name);
-      if (text === undefined) refuse(socket, '400 Bad Request');
-      else if (sockets.clients.size >= sessionsAtOnce || stopping.signal.aborted)
-        refuse(socket, '503 Service Unavailable');
-      else sockets.handleUpgrade(request, socket, head, (one) => void serve(one, text, actorOf(request)));
+      const name = decoded(route.path.exec(url)?.[1] ?? '');
+      const isFull = (running.get(route) ?? 0) >= route.atOnce || stopping.signal.aborted;
+      if (name === undefined) refuse(socket, '400 Bad Request');
+      else if (isFull) refuse(socket, '503 Service Unavailable');
+      else sockets.handleUpgrade(request, socket, head, (one) => void serve(one, route, name, actorOf(request)));
       return true;
     },
     close: () => stopping.abort(),
   };
+}
+
+function routesOf(control: SessionDeps['control']): readonly Route[] {
+  return [
+    {
+      path: /^\/v1\/instances\/([^/?]{1,512})\/exec(?:\?|$)/,
+      atOnce: 64,
+      open: async (name, actor, signal) =>
+        control.exec(found(resolveInstance(control.instances(), name)).name, actor, signal),
+    },
+    {
+      path: /^\/v1\/nodes\/([^/?]{1,512})\/images(?:\?|$)/,
+      atOnce: 16,
+      async open(name, actor, signal) {
+        const node = control.node(name) ?? found(resolveNode(control.nodes(), name));
+        if (node.id !== undefined) return control.loadImages(node.id, actor, signal);
+        const message = `it is ${node.state}: there is nobody to take images`;
+        throw new ProblemError(problem('REFUSED', message, { subject: node.name, hint: 'oakctl nodes ls' }));
+      },
+    },
+  ];
 }
 
 const unexpected: Problem = problem('UNAVAILABLE', 'the session failed; the log of the reconciler says why');
@@ -90,20 +121,23 @@ function actorOf({ url = '' }: IncomingMessage): string {
   return actor.slice(0, 255) || unnamedActor;
 }
 
-/** Until one of them ends; then both have. */
+/** Until one of them ends; then both have. An agent that takes no more may have a last word on its way: that is waited for. */
 async function join(caller: ExecConnection, agent: ExecConnection): Promise<void> {
   try {
-    await Promise.race([pass(caller, agent), pass(agent, caller)]);
+    const up = pass(agent, caller);
+    await Promise.race([up, pass(caller, agent).then((ended) => (ended === 'unsent' ? up : ended))]);
   } finally {
     agent.close();
   }
 }
 
 /** What cannot be sent any more ends it, too. */
-async function pass(from: ExecConnection, to: ExecConnection): Promise<void> {
+async function pass(from: ExecConnection, to: ExecConnection): Promise<'ended' | 'unsent'> {
   try {
     for await (const frame of from.frames) await to.send(frame);
+    return 'ended';
   } catch (error) {
     if (!isProblemError(error)) throw error;
+    return 'unsent';
   }
 }

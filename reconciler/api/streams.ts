@@ -121,9 +121,12 @@ function link(socket: WebSocket): Link {
 /** Ends connections whose other side is gone without a word. A paused one cannot hear the answer, so it is not asked. */
 export function keepWatch(socket: WebSocket): void {
   let answered = true;
-  socket.on('pong', () => {
+  const heard = (): void => {
     answered = true;
-  });
+  };
+  socket.on('pong', heard);
+  // On a slow link the answer waits behind what is sent: that is a sign of life, too.
+  socket.on('message', heard);
   const timer = setInterval(() => {
     if (!answered && !socket.isPaused) return socket.terminate();
     answered = socket.isPaused;

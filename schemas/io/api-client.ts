@@ -159,6 +159,8 @@ export interface ApiClient {
   logout(registry: string, actor: string, signal: AbortSignal): Promise<LoginAnswer>;
   /** Opens a session inside an instance; the first frame says what to run. An abort cuts it. */
   exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
+  /** Opens a session that takes an archive of images (image-load.ts) for a node: name, id or alias. An abort cuts it. */
+  loadImages(node: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
 }
 
 export interface RemoveRequest {
@@ -259,6 +261,8 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
       post(`/v1/registries/${encodeURIComponent(registry)}/logout`, { actor }, signal),
     exec: async (instance, actor, signal) =>
       (await import('./exec-client.ts')).openExec(endpoint, instance, actor, signal),
+    loadImages: async (node, actor, signal) =>
+      (await import('./exec-client.ts')).openLoad(endpoint, node, actor, signal),
   };
 }
 

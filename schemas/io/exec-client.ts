@@ -1,4 +1,4 @@
-/** The CLI's side of a session: a WebSocket to the API, with the same credential and trust as every request. */
+/** The CLI's side of sessions: a WebSocket to the API, with the same credential and trust as every request. */
 import { WebSocket } from 'ws';
 import { type ExecConnection, maxFrame } from '../exec.ts';
 import { ProblemError, problem } from '../problem.ts';
@@ -7,19 +7,51 @@ import { dial, type Endpoint, unreachable } from './http.ts';
 
 const openTimeout = 10_000;
 
-/** UNAUTHORIZED, UNREACHABLE, TLS_REQUIRED, TLS_INVALID; all else comes as the last word of the session. An abort cuts it. */
-export async function openExec(
+/** ms without a sign of the reconciler, which asks every 15 s whether we are there, after which it is taken for gone. */
+const longestSilence = 60_000;
+
+/** Inside an instance. As {@link openSession}. */
+export function openExec(
   endpoint: Endpoint,
   instance: string,
   actor: string,
   signal: AbortSignal,
 ): Promise<ExecConnection> {
+  return openSession(endpoint, `/v1/instances/${encodeURIComponent(instance)}/exec`, actor, signal);
+}
+
+/** For an archive of images. As {@link openSession}; a reconciler that falls silent breaks it off. */
+export function openLoad(
+  endpoint: Endpoint,
+  node: string,
+  actor: string,
+  signal: AbortSignal,
+): Promise<ExecConnection> {
+  return openSession(endpoint, `/v1/nodes/${encodeURIComponent(node)}/images`, actor, signal, endSilence);
+}
+
+function endSilence(socket: WebSocket): void {
+  const timer = setTimeout(() => socket.terminate(), longestSilence);
+  const heard = () => timer.refresh();
+  socket.on('ping', heard);
+  socket.on('message', heard);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/** UNAUTHORIZED, UNREACHABLE, TLS_REQUIRED, TLS_INVALID; all else comes as the last word of the session. An abort cuts it. */
+async function openSession(
+  endpoint: Endpoint,
+  path: string,
+  actor: string,
+  signal: AbortSignal,
+  watch: (socket: WebSocket) => void = () => {},
+): Promise<ExecConnection> {
   signal.throwIfAborted();
-  const path = `/v1/instances/${encodeURIComponent(instance)}/exec?${new URLSearchParams({ actor })}`;
-  const { url, headers, trust } = dial(endpoint, path);
+  const { url, headers, trust } = dial(endpoint, `${path}?${new URLSearchParams({ actor })}`);
   url.protocol = url.protocol.replace('http', 'ws');
   const options = { headers, handshakeTimeout: openTimeout, perMessageDeflate: false, maxPayload: maxFrame };
   const socket = new WebSocket(url, { ...options, ...trust });
+  watch(socket);
   const connection = execConnection(socket, signal);
   await new Promise<void>((resolve, reject) => {
     socket.once('open', resolve);
@@ -36,5 +68,5 @@ function refused({ url }: Endpoint, status: number): ProblemError {
   if (status === 401)
     return new ProblemError(problem('UNAUTHORIZED', `the API at ${url} refuses the token`, { hint: '`--token-file`' }));
   const hint = 'is it an older oakctl? `oakctl version`';
-  return new ProblemError(problem('UNREACHABLE', `the API at ${url} offers no sessions (HTTP ${status})`, { hint }));
+  return new ProblemError(problem('UNREACHABLE', `the API at ${url} offers no such sessions, or has too many (HTTP ${status})`, { hint }));
 }

@@ -80,6 +80,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     join: refuse,
     standing: (node) => ({ node }),
     revoke: refuse,
+    loadImages: refuse,
     async *logs() {},
     exec: refuse,
     async *events() {},

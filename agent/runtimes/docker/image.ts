@@ -137,7 +137,11 @@ async function keepName(
 const alsoRuns: Readonly<Record<string, readonly string[]>> = { amd64: ['386'], arm64: ['arm'] };
 
 /** Why the image cannot run here: it is for other machines, and the kernel has nobody to run their programs. */
-async function architectureFault(engine: Engine, found: Found, signal: AbortSignal): Promise<string | undefined> {
+export async function architectureFault(
+  engine: Engine,
+  found: Pick<Found, 'architecture'>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const wanted = architecture(found.architecture);
   const version = await engine.call(limits.read, signal, (docker) => docker.version());
   const own = architecture(version.Arch);

@@ -2,12 +2,13 @@
 import type { Grant } from '../../../schemas/grants.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import { createAccess } from '../access.ts';
-import type { ActualCopy, CopyKey, Executor, LogLine, Runtime } from '../runtime.ts';
+import type { ActualCopy, CopyKey, Executor, ImageLoader, LogLine, Runtime } from '../runtime.ts';
 import { type Containers, createContainers, type FindImage } from './containers.ts';
 import { createEngine, defaultSocket, type Engine, limits, messageOf, statusOf, unavailable } from './engine.ts';
 import { openSession } from './exec.ts';
 import { ensureImage, findImage, type ImageSources, plainSources } from './image.ts';
 import { type Owner, ownerFilter } from './labels.ts';
+import { loadArchive, ownImages } from './load.ts';
 import { demultiplex } from './logs.ts';
 import { defaultNetwork, ensureNetwork, networkName } from './network.ts';
 import { type Listed, readSummary, type Summary, withInspected } from './state.ts';
@@ -33,7 +34,7 @@ export interface DockerRuntimeDeps extends Owner {
 }
 
 /** A runtime for one node of one cluster. Opens nothing before its first call. */
-export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor {
+export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor & ImageLoader {
   const socket = deps.socket ?? defaultSocket;
   const owner: Owner = { cluster: deps.cluster, node: deps.node };
   const engine = createEngine(socket);
@@ -69,6 +70,8 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor
     stop: (key, grace, signal) => guarded(containers.stop(key, grace, signal)),
     remove: (key, signal) => guarded(containers.remove(key, signal)),
     exec: (key, start, signal) => guarded(openSession(engine, containers, key, start, signal)),
+    ownImages: (wanted, signal) => guarded(ownImages(engine, wanted, signal)),
+    loadImages: (archive, signal) => guarded(loadArchive(engine, archive, limits.loadStall, signal)),
     logs: (key, options, signal) => readLogs(engine, containers, key, options, signal),
     watch(onEvent, signal) {
       void watchEngine({ engine, owner, list }, onEvent, signal);

@@ -45,7 +45,7 @@ export function pullHint(code: PullCode, image: string, message: string): string
     IMAGE_NOT_FOUND: 'check the name and the tag',
     IMAGE_NO_SPACE: 'make room on the node: `docker image prune`; it is tried again',
     IMAGE_WRONG_ARCHITECTURE: 'say `arch` in the descriptor, or push the image for this architecture, too',
-    REGISTRY_UNREACHABLE: 'it is tried again; `docker load` on the node brings an image without a registry',
+    REGISTRY_UNREACHABLE: 'it is tried again; `oakctl images load` brings an image without a registry',
     REGISTRY_INSECURE: `\`plain_http: true\` for ${registry} in registries.yaml allows it`,
   };
   return hints[code] ?? 'it is tried again';

@@ -97,7 +97,8 @@ function numberOf(address: string): number | undefined {
   return isPlain ? parts.reduce((sum, part) => sum * 256 + part, 0) : undefined;
 }
 
-function stallText(stall: number): string {
+/** What a pull, or a load, says of an engine where nothing moves. */
+export function stallText(stall: number): string {
   return `no progress for ${stall} ms`;
 }
 
