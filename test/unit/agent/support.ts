@@ -12,6 +12,7 @@ import {
   type PartChange,
 } from '../../../schemas/assignment.ts';
 import { digestOf } from '../../../schemas/digest.ts';
+import type { ExecConnection } from '../../../schemas/exec.ts';
 import type { Grant } from '../../../schemas/grants.ts';
 import type { AssignmentMessage, ControlMessage, Fence, InstancesMessage, Job } from '../../../schemas/messages.ts';
 import type { Bus } from '../../../schemas/ports.ts';
@@ -86,6 +87,8 @@ export interface Rig {
   readonly events: AgentEvent[];
   /** Texts that the agent wrote into streams, by id. */
   readonly streams: Map<string, string[]>;
+  /** Sessions that the reconciler opens, by id. */
+  readonly sessions: Map<string, ExecConnection>;
   readonly reconciler: Bus;
   agent: Agent;
   /** Starts an agent process; the one before it must be halted. */
@@ -109,6 +112,7 @@ export function createRig(
   const files = createMemoryFiles();
   const events: AgentEvent[] = [];
   const streams = new Map<string, string[]>();
+  const sessions = new Map<string, ExecConnection>();
   const reconciler = broker.client('reconciler', { kind: 'reconciler' });
   reconciler.open({ subscribe: [] }, { connected: () => {}, disconnected: () => {}, message: () => {} });
   let boots = 0;
@@ -118,6 +122,10 @@ export function createRig(
     const texts: string[] = [];
     streams.set(id, texts);
     return Promise.resolve({ write: (text) => Promise.resolve(void texts.push(text)), close: () => Promise.resolve() });
+  };
+  const session = (id: string): Promise<ExecConnection> => {
+    const connection = sessions.get(id);
+    return connection ? Promise.resolve(connection) : Promise.reject(new Error(`no session ${id}`));
   };
   const create = (): Agent => {
     boots += 1;
@@ -133,7 +141,7 @@ export function createRig(
       files,
       verify: (_topic, message) => (message as { sig?: string }).sig === 'good',
       usage: () => ({ cpu: 1, memory: 2, capacity: { cpu: 4, memory: 4_096 } }),
-      streams: { open },
+      streams: { open, session },
       trace: (event) => events.push(event),
     });
   };
@@ -148,6 +156,7 @@ export function createRig(
     files,
     events,
     streams,
+    sessions,
     reconciler,
     agent: create(),
     async boot() {
