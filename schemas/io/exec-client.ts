@@ -31,7 +31,7 @@ export function openLoad(
 }
 
 function endSilence(socket: WebSocket): void {
-  const timer = setTimeout(() => socket.terminate(), longestSilence);
+  const timer = setTimeout(() => socket.terminate(), longestSilence).unref();
   const heard = () => timer.refresh();
   socket.on('ping', heard);
   socket.on('message', heard);
@@ -66,7 +66,7 @@ async function openSession(
 
 function refused({ url }: Endpoint, status: number): ProblemError {
   if (status === 401)
-    return new ProblemError(problem('UNAUTHORIZED', `the API at ${url} refuses the token`, { hint: '`--token-file`' }));
+    return new ProblemError(problem('UNAUTHORIZED', `the API at ${url} refuses the token`, { hint: '`--token-file`; an older oakctl there says the same of what it does not know' }));
   const hint = 'is it an older oakctl? `oakctl version`';
   return new ProblemError(problem('UNREACHABLE', `the API at ${url} offers no such sessions, or has too many (HTTP ${status})`, { hint }));
 }
