@@ -51,6 +51,12 @@ export const authorFlag = Flags.string({
   description: 'who commits (default: as git is configured)',
 });
 
+/** Where nothing else says which source it is. */
+export const sourceFlag = Flags.string({
+  dependsOn: ['commit'],
+  description: 'for --commit: which git source of the cluster, where it has several',
+});
+
 /** Of verbs that can change the repository instead of deviating from it. */
 export const commitFlags = {
   commit: Flags.boolean({
@@ -69,8 +75,9 @@ export function askerOf(flags: {
   readonly reason?: string | undefined;
   readonly repo?: string | undefined;
   readonly author?: string | undefined;
+  readonly source?: string | undefined;
 }): Asker {
-  return { actor: actorName(), reason: flags.reason, repository: flags.repo, author: flags.author };
+  return { actor: actorName(), reason: flags.reason, repository: flags.repo, author: flags.author, source: flags.source };
 }
 
 /** What these flags ask for. */

@@ -11,7 +11,8 @@ import { registriesFile } from '../schemas/io/registries-file.ts';
 import { replaceSynced } from '../schemas/io/twin-file.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
-import { parseClusterSettings } from '../schemas/settings.ts';
+import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
+import type { EnvironmentSettings } from '../schemas/settings-environment.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import type { Records } from './core/records.ts';
 import { asRestored } from './core/restored.ts';
@@ -38,22 +39,27 @@ const tokenFile = 'api-token';
 const keyFile = 'identity/master.key';
 const attempts = 5;
 
+export interface BackupOptions {
+  readonly passphrase?: string;
+  readonly now: number;
+  /** What the environment says to the reconciler; cluster.yaml may then be absent, and is not in the file. */
+  readonly given?: EnvironmentSettings;
+}
+
 /**
  * The file for a cluster's folder. Its reconciler may run: what it saved last is read, as it was when it was saved. SETTINGS_INVALID,
  * FILE_DAMAGED, NOT_FOUND where no reconciler ever ran.
  */
 export async function backup(
   folder: string,
-  { passphrase, now }: { readonly passphrase?: string; readonly now: number },
+  { passphrase, now, given }: BackupOptions,
 ): Promise<{ readonly text: string; readonly summary: BackupSummary }> {
   const { files, records } = await readFolder(folder);
-  const { settings, problems } = parseClusterSettings(files[settingsFile] ?? '', join(folder, settingsFile));
-  if (!settings) throw new ProblemError(problems);
+  const { cluster } = settingsOf(folder, files[settingsFile], given);
   if (records.epoch === 0) {
     const hint = '--folder names the folder of a cluster';
     throw new ProblemError(problem('NOT_FOUND', `no reconciler ever ran in ${folder}`, { hint }));
   }
-  const { cluster } = settings;
   const keys = await openKeys({
     folder,
     cluster,
@@ -66,6 +72,21 @@ export async function backup(
     records: JSON.stringify(records),
   };
   return { text: writeBackup(made, passphrase), summary: summaryOf(made, records) };
+}
+
+/** Where it listens, and how, is of no account here. SETTINGS_INVALID. */
+function settingsOf(folder: string, text: string | undefined, given: BackupOptions['given']): ClusterSettings {
+  const file = join(folder, settingsFile);
+  if (text === undefined && !given) {
+    const hint = 'a reconciler that is set by its environment: run this with the same environment (CLUSTER_NAME)';
+    throw new ProblemError(problem('SETTINGS_INVALID', 'the folder has no cluster.yaml', { file, hint }));
+  }
+  const { settings, problems } =
+    text === undefined
+      ? parseClusterSettings(JSON.stringify(given?.values), 'the environment', { insecure: true })
+      : parseClusterSettings(text, file, { insecure: true, ...(given && { values: given.values }) });
+  if (!settings) throw new ProblemError(problems);
+  return settings;
 }
 
 export interface RestoreOptions {
@@ -81,8 +102,10 @@ export interface RestoreOptions {
 
 export interface Restored extends BackupSummary {
   readonly folder: string;
-  /** Files that were there already, and stayed: of cluster.yaml, api-token and registries.yaml. */
+  /** Files that were there already, and stayed: cluster.yaml, api-token and registries.yaml. */
   readonly kept: readonly string[];
+  /** False: its settings came from the environment, and are to come from there again. */
+  readonly settings: boolean;
   /** Folder with what was there before. */
   readonly aside?: string;
 }
@@ -107,7 +130,8 @@ export async function restore(content: string, options: RestoreOptions): Promise
     // Records without a key start nothing; a key without records would begin anew.
     await createRecordsStore({ folder: join(folder, 'records') }).save(asRestored(records, epoch));
     const kept = await writeFiles(folder, held.files);
-    return { ...summaryOf(held, records), epoch, folder, kept, ...(aside !== undefined && { aside }) };
+    const settings = await isThere(join(folder, settingsFile));
+    return { ...summaryOf(held, records), epoch, folder, kept, settings, ...(aside !== undefined && { aside }) };
   } catch (error) {
     if (isNew) await nodeFs.rmdir(join(folder, 'records')).catch(() => undefined);
     throw error;

@@ -1,11 +1,14 @@
 import { resolve } from 'node:path';
 import { Flags } from '@oclif/core';
+import { ProblemError } from '../../schemas/problem.ts';
+import { settingsOfEnvironment } from '../../schemas/settings-environment.ts';
 import { BaseCommand } from '../base-command.ts';
+import { clusterFolder } from '../home.ts';
 import { passphraseFlag, readPassphrase } from '../services/passphrase.ts';
 
 export default class BackupCommand extends BaseCommand {
   static override description =
-    'write the identity and the records of a cluster to one file, on the host of its reconciler, which may be running';
+    'write the identity and the records of a cluster to one file, on the host of its reconciler, which may be running; of one that is set by its environment, with that environment';
   static override flags = {
     folder: Flags.directory({ exists: true, description: 'folder of the reconciler; default that of the cluster' }),
     out: Flags.string({ description: 'file to write, which must not be there; default <cluster>-<time>.backup' }),
@@ -21,10 +24,14 @@ export default class BackupCommand extends BaseCommand {
     const passphrase = await readPassphrase(flags['passphrase-file']);
     const { chooseFolder, writeNew } = await import('../services/backup.ts');
     const { backup } = await import('../../reconciler/backup-main.ts');
-    const folder = flags.folder ?? (await chooseFolder(this.home, flags.context));
+    const given = this.fromEnvironment();
+    const own = given && clusterFolder(this.home, given.values.cluster);
+    const folder =
+      flags.folder ?? (flags.context === undefined ? own : undefined) ?? (await chooseFolder(this.home, flags.context));
     const { text, summary } = await backup(folder, {
       now: Date.now(),
       ...(passphrase !== undefined && { passphrase }),
+      ...(given && resolve(folder) === own && { given }),
     });
     const time = new Date(summary.taken).toISOString().slice(0, 19).replaceAll(':', '-');
     const file = resolve(flags.out ?? `${summary.cluster}-${time}.backup`);
@@ -34,6 +41,14 @@ export default class BackupCommand extends BaseCommand {
     await this.printOne(flags.output, written, { name: file, text: () => file });
     this.say(`${summary.cluster}: ${summary.nodes} nodes, ${summary.services} services, ${written.bytes} bytes`);
     if (!sealed)
-      this.say('It holds the master key in the open: whoever reads it has the cluster. --passphrase-file seals it.');
+      this.say('It holds the master key in the open, and logins of registries: whoever reads it has the cluster. --passphrase-file seals it.');
+  }
+
+  /** As the reconciler reads it. NAME_INVALID, SETTINGS_INVALID, TOKEN_INVALID. */
+  private fromEnvironment() {
+    if (!process.env['CLUSTER_NAME']?.trim()) return undefined;
+    const { given, problems } = settingsOfEnvironment(process.env);
+    if (!given) throw new ProblemError(problems);
+    return given;
   }
 }

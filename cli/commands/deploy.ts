@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import type { DocumentText } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { BaseCommand, usage } from '../base-command.ts';
-import { authorFlag, durationFlag } from '../flags.ts';
+import { authorFlag, durationFlag, sourceFlag } from '../flags.ts';
 import { createProgress } from '../progress.ts';
 import { renderProblems } from '../render/problems.ts';
 import { progressLines, renderOutcomes } from '../render/progress.ts';
@@ -26,10 +26,7 @@ export default class Deploy extends BaseCommand {
       description:
         'working copy for --commit (default: around the file, or here, else a temporary clone), or for --plan of one',
     }),
-    source: Flags.string({
-      dependsOn: ['commit'],
-      description: 'for --commit: which git source of the cluster, where it has several',
-    }),
+    source: sourceFlag,
     author: authorFlag,
     plan: Flags.string({
       exclusive: ['commit'],

@@ -33,13 +33,18 @@ export default class RestoreCommand extends BaseCommand {
       ...(passphrase !== undefined && { passphrase }),
     });
     const { folder, cluster, nodes, services, kept, aside } = restored;
-    if (flags.bind !== undefined) await listenAt(folder, flags.bind);
+    if (flags.bind !== undefined && restored.settings) await listenAt(folder, flags.bind);
     await this.printOne(flags.output, restored, { name: folder, text: () => folder });
     this.say(`${cluster}: ${nodes} nodes, ${services} services, as of ${new Date(restored.taken).toISOString()}`);
     for (const file of kept) this.say(`${file} was there, and stays.`);
     if (aside !== undefined) this.say(`What was there before is in ${aside}.`);
     for (const url of await localSources(folder))
       this.say(`Its source ${url} is a folder of its old host: bring it along.`);
+    if (!restored.settings) {
+      const bind = flags.bind === undefined ? '' : ` OAKCTL_BIND=${flags.bind}`;
+      this.say(`Its settings come from the environment. Stop the old reconciler, and start this one with them (${folder}):`);
+      return this.say(`  CLUSTER_NAME=${cluster}${bind} oakctl reconciler`);
+    }
     this.say(`Check where it listens in ${folder}/cluster.yaml, stop the old reconciler, and start this one:`);
     this.say(`  oakctl reconciler --folder ${folder}`);
   }

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../base-command.ts';
-import { askerOf, commitFlags } from '../../flags.ts';
+import { askerOf, commitFlags, sourceFlag } from '../../flags.ts';
 import { cordonText } from '../../render/nodes.ts';
 import { commitText } from '../../render/verbs.ts';
 import { actorName } from '../../services/actor.ts';
@@ -12,6 +12,7 @@ export default class NodesCordon extends BaseCommand {
   static override flags = {
     reason: Flags.string({ description: 'why, for those who look at the node' }),
     ...commitFlags,
+    source: sourceFlag,
   };
   static override examples = ['<%= config.bin %> nodes cordon worker-1 --reason "new disk on Friday"'];
 

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../base-command.ts';
-import { askerOf, commitFlags } from '../../flags.ts';
+import { askerOf, commitFlags, sourceFlag } from '../../flags.ts';
 import { cordonText } from '../../render/nodes.ts';
 import { commitText } from '../../render/verbs.ts';
 import { actorName } from '../../services/actor.ts';
@@ -12,6 +12,7 @@ export default class NodesUncordon extends BaseCommand {
   static override flags = {
     reason: Flags.string({ dependsOn: ['commit'], description: 'why, for the message of the commit' }),
     ...commitFlags,
+    source: sourceFlag,
   };
   static override examples = ['<%= config.bin %> nodes uncordon worker-1'];
 

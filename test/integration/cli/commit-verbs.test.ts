@@ -278,6 +278,19 @@ describe('nodes cordon and uncordon --commit', () => {
     expect(asked).toEqual([]);
   });
 
+  it('go to the source that is named, where there are several', async () => {
+    await copy.push({ 'nodes.yaml': nodesText });
+    const other = source({ name: 'other' });
+    const several = {
+      ...api(),
+      status: async () => ({ ...fakeControlPlane().status(), cluster: 'edge', sources: [other, said] }),
+    };
+    const to = (name: string | undefined) =>
+      commitCordon(several, { node: 'pi1', cordon: true }, { ...asker(), source: name }, never);
+    await expect(to('none')).rejects.toMatchObject({ problems: [{ code: 'REFUSED' }] });
+    expect(await to('main')).toMatchObject({ changed: true, commit: { source: 'main', file: 'nodes.yaml' } });
+  });
+
   it('find an entry by its address, and end a cordon by hand', async () => {
     await copy.push({ 'nodes.yaml': nodesText });
     const byHand = { cause: 'by ann', actor: 'ann' };

@@ -7,6 +7,7 @@ import { emptyRecords, type Records } from '../../../reconciler/core/records.ts'
 import { openKeys } from '../../../reconciler/keys/keys.ts';
 import { createRecordsStore } from '../../../reconciler/store/records-store.ts';
 import { lockFolder } from '../../../schemas/io/folder-lock.ts';
+import { settingsOfEnvironment } from '../../../schemas/settings-environment.ts';
 import { createSeededRandom } from '../../support/virtual-clock.ts';
 
 let root: string;
@@ -34,7 +35,7 @@ const restoreTo = (text: string, to = join(root, 'to'), force = false) =>
 describe('a backup', () => {
   it('makes the same cluster elsewhere, above all that was ever said', async () => {
     const restored = await restoreTo(await taken());
-    expect(restored).toMatchObject({ cluster: 'home', epoch: 1_000_000, nodes: 0, kept: [] });
+    expect(restored).toMatchObject({ cluster: 'home', epoch: 1_000_000, nodes: 0, kept: [], settings: true });
     expect((await keysOf(restored.folder)).fingerprint).toBe((await keysOf(from)).fingerprint);
     expect(await recordsIn(restored.folder)).toMatchObject({ epoch: 1_000_000, nextOrdinal: 3, restored: 7 });
     expect(await readFile(join(restored.folder, 'api-token'), 'utf8')).toBe('token\n');
@@ -43,15 +44,31 @@ describe('a backup', () => {
     }
   });
 
-  it('brings the logins of registries along, and leaves those that a host has', async () => {
-    const logins = 'registries: []\n';
+  it('holds the logins of registries, for their owner only; a host that has some keeps its own', async () => {
+    const logins = 'registries:\n  registry.example.org: { username: fleet, password: secret }\n';
     await writeFile(join(from, 'registries.yaml'), logins, { mode: 0o600 });
     const { folder } = await restoreTo(await taken());
-    expect(await readFile(join(folder, 'registries.yaml'), 'utf8')).toBe(logins);
-    expect((await stat(join(folder, 'registries.yaml'))).mode & 0o077).toBe(0);
-    await writeFile(join(folder, 'registries.yaml'), '# of this host\n');
-    expect((await restoreTo(await taken(), folder, true)).kept).toContain('registries.yaml');
-    expect(await readFile(join(folder, 'registries.yaml'), 'utf8')).toBe('# of this host\n');
+    const file = join(folder, 'registries.yaml');
+    expect(await readFile(file, 'utf8')).toBe(logins);
+    expect((await stat(file)).mode & 0o077).toBe(0);
+    await writeFile(file, 'registries: {}\n');
+    expect(await restoreTo(await taken(), folder, true)).toMatchObject({
+      kept: expect.arrayContaining(['registries.yaml']),
+    });
+    expect(await readFile(file, 'utf8')).toBe('registries: {}\n');
+  });
+
+  it('of a cluster that is set by its environment needs that, and holds none of it', async () => {
+    await rm(join(from, 'cluster.yaml'));
+    await expect(taken()).rejects.toThrow(/SETTINGS_INVALID.*environment/);
+    const { given } = settingsOfEnvironment({ CLUSTER_NAME: 'home', OAKCTL_BIND: '0.0.0.0' });
+    if (!given) throw new Error('no settings');
+    const { text, summary } = await backup(from, { now: 5, given });
+    expect(summary).toMatchObject({ cluster: 'home', epoch: 7 });
+    const restored = await restoreTo(text);
+    expect(restored).toMatchObject({ cluster: 'home', settings: false });
+    expect(await readdir(restored.folder)).not.toContain('cluster.yaml');
+    expect((await keysOf(restored.folder)).fingerprint).toBe(summary.fingerprint);
   });
 
   it('changes nothing where it is taken, and may be taken while a reconciler runs there', async () => {
