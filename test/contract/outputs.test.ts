@@ -16,6 +16,7 @@ import type { ContextRow } from '../../cli/services/contexts.ts';
 import type { Deployed } from '../../cli/services/deploy.ts';
 import type { Finding } from '../../cli/services/doctor.ts';
 import type { Drained } from '../../cli/services/drain.ts';
+import type { LoadResult } from '../../cli/services/load-images.ts';
 import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
 import type { VerbResult } from '../../cli/verb-command.ts';
@@ -46,6 +47,7 @@ import { commandNames, runCommand } from '../support/commands.ts';
 import { curlApplication } from '../support/descriptors.ts';
 import { fakeControlPlane, fakeEvent, fakeInstance, fakeNode, fakeService } from '../support/fake-control-plane.ts';
 import { aFleet } from '../support/fleet.ts';
+import { imageTar } from '../support/image-tar.ts';
 
 const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
@@ -259,6 +261,7 @@ beforeAll(async () => {
   await writeFile(join(home, 'token'), testToken);
   await writeFile(join(home, 'app.yaml'), curlApplication({ curl: 'a', nginx: 'b' }));
   await writeFile(join(home, 'compose.yaml'), 'services: {web: {image: i}}');
+  await writeFile(join(home, 'images.tar'), imageTar([{ names: ['a:1'], content: Buffer.from('a') }]));
   await mkdir(join(home, 'clusters', 'here'), { recursive: true });
 });
 afterAll(async () => {
@@ -293,6 +296,8 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['deploy', 'APP'],
   ['doctor'],
   ['events'],
+  // The control plane of this test refuses: a result that failed says why.
+  ['images load', 'ARCHIVE'],
   ['init', 'NEW'],
   ['import', 'COMPOSE'],
   ['instances ls'],
@@ -341,6 +346,7 @@ describe('the output of', () => {
       COMPOSE: join(home, 'compose.yaml'),
       NEW: join(home, 'new'),
       SNAPSHOT: join(home, 'snapshot.json'),
+      ARCHIVE: join(home, 'images.tar'),
     };
     expectFits(command, JSON.parse(await print(command, ...args.map((arg) => files[arg] ?? arg))));
   });
@@ -395,6 +401,7 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'doctor'>>().toEqualTypeOf<Items<Finding>>();
   expectTypeOf<Output<'down'>>().toEqualTypeOf<Frozen<DownReport>>();
   expectTypeOf<Output<'events'>>().toEqualTypeOf<Items<ClusterEvent>>();
+  expectTypeOf<Output<'images load'>>().toEqualTypeOf<Items<LoadResult>>();
   expectTypeOf<Output<'instances ls'>>().toEqualTypeOf<Items<InstanceView>>();
   expectTypeOf<Output<'keys ls'>>().toEqualTypeOf<Items<KeyView>>();
   expectTypeOf<Output<'keys rotate node'>>().toEqualTypeOf<Frozen<RotateAnswer>>();
