@@ -39,7 +39,7 @@ const tokenFile = 'api-token';
 const keyFile = 'identity/master.key';
 const attempts = 5;
 
-export interface BackupOptions {
+interface BackupOptions {
   readonly passphrase?: string;
   readonly now: number;
   /** What the environment says to the reconciler; cluster.yaml may then be absent, and is not in the file. */

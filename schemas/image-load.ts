@@ -16,7 +16,8 @@ export const maxArchive = 64 * 1024 ** 3;
 
 const closed = { additionalProperties: false };
 const id = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
-const names = Type.Array(Type.String({ minLength: 1, maxLength: 300 }), { maxItems: 64 });
+// Shown on terminals, and told by nodes.
+const names = Type.Array(Type.String({ pattern: '^[!-~]{1,300}$' }), { maxItems: 64 });
 
 /** An image of an archive. */
 export const ArchivedImage = Type.Object(

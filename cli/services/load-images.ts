@@ -102,6 +102,7 @@ export async function sendArchive(
   const { images, bytes } = archive;
   const flow = createFlow(connection.gone);
   let fault: unknown;
+  let isAsked = false;
   // What is refused ends before it is asked for anything: its last word says why.
   await connection.send(loadFrame({ start: { images: [...images], bytes } })).catch(() => {});
   try {
@@ -116,7 +117,8 @@ export async function sendArchive(
         flow.taken(control.taken);
         moved(control.taken);
       }
-      if ('ready' in control) {
+      if ('ready' in control && !isAsked) {
+        isAsked = true;
         moved(0);
         send(connection, archive, flow).catch((error: unknown) => {
           // Nobody takes it any more: the last word, which is read here, says why.

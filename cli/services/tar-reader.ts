@@ -8,12 +8,12 @@ export interface TarSource {
   skip(length: number): Promise<boolean>;
 }
 
-export interface TarFile {
+interface TarFile {
   readonly path: string;
   readonly size: number;
 }
 
-export interface TarVisitor {
+interface TarVisitor {
   /** Is its content to be read? */
   wants(file: TarFile): boolean;
   take(file: TarFile, content: Buffer): void;
