@@ -14,6 +14,9 @@ import {
 import { isProblemError, ProblemError, problem } from '../schemas/problem.ts';
 import type { ImageLoader } from './runtimes/runtime.ts';
 
+/** ms for which nothing may come of an archive: whoever sent it is gone without a word. */
+const longestSilence = 300_000;
+
 /**
  * Resolves with what the engine has now, or undefined when it does not have all; what is wrong is told to the other side, and only
  * bugs reject. Whatever ends the session before the archive has ended makes the engine drop what came of it.
@@ -90,11 +93,15 @@ async function receive(
 ): Promise<void> {
   let received = 0;
   let taken = 0;
+  const silence = setTimeout(() => archive.destroy(brokenOff()), longestSilence).unref();
+  archive.once('close', () => clearTimeout(silence));
   for (let next = await input.next(); !next.done; next = await input.next()) {
+    silence.refresh();
     const frame = parseLoadFrame(next.value);
     if (!('kind' in frame)) throw new ProblemError(frame);
     if (frame.kind === 'control' && 'end' in frame.control) {
       if (received !== bytes) throw notAsSaid(`${received} bytes of the archive came, and it has ${bytes}`);
+      clearTimeout(silence);
       archive.end();
       return;
     }

@@ -30,7 +30,9 @@ function shortId(id: string): string {
 }
 
 function whyText({ problem }: LoadResult): string | undefined {
-  return problem && `${problem.code}: ${problem.message}${problem.hint ? ` (${problem.hint})` : ''}`;
+  // Words of a node, and of its engine.
+  const hint = problem?.hint ? ` (${problem.hint})` : '';
+  return problem && `${problem.code}: ${problem.message}${hint}`.replace(/\p{Cc}+/gu, ' ');
 }
 
 /** `step`: percent between two texts that differ; a log wants fewer lines than a terminal. */

@@ -1,7 +1,8 @@
 /** What an archive of images holds, as `docker save` writes it, read in one pass: contents are passed over, nothing is unpacked. */
 import { createHash } from 'node:crypto';
+import { maxFrame } from '../../schemas/exec.ts';
+import { type ArchivedImage, loadFrame, maxArchive } from '../../schemas/image-load.ts';
 import { isSameImage } from '../../schemas/image-name.ts';
-import { type ArchivedImage, maxArchive } from '../../schemas/image-load.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { type ArchiveSource, openArchive } from './archive-source.ts';
 import { readTar } from './tar-reader.ts';
@@ -27,6 +28,8 @@ export async function readImageArchive(file: string, signal: AbortSignal): Promi
     const images = imagesOf(texts, file);
     if (images.length > mostImages) throw invalid(file, `it holds ${images.length} images, at most ${mostImages}`);
     if (source.bytes > maxArchive) throw invalid(file, `it is larger than ${maxArchive / 1024 ** 3} GiB`);
+    const start = loadFrame({ start: { images, bytes: Math.max(1, source.bytes) } });
+    if (start.length > maxFrame) throw invalid(file, 'its images have too many names');
     return { file, bytes: source.bytes, images };
   } catch (error) {
     const code = String((error as NodeJS.ErrnoException).code ?? '');
