@@ -47,11 +47,7 @@ async function tell(connection: ExecConnection, control: LoadControl): Promise<v
   if (!connection.gone.aborted) await connection.send(loadFrame(control)).catch(() => {});
 }
 
-async function load(
-  connection: ExecConnection,
-  loader: ImageLoader | undefined,
-  signal: AbortSignal,
-): Promise<Loaded> {
+async function load(connection: ExecConnection, loader: ImageLoader | undefined, signal: AbortSignal): Promise<Loaded> {
   const input = connection.frames[Symbol.asyncIterator]();
   const { images, bytes } = startOf(await input.next());
   if (!loader) throw new ProblemError(problem('REFUSED', 'this node has no container engine'));

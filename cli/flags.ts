@@ -77,7 +77,13 @@ export function askerOf(flags: {
   readonly author?: string | undefined;
   readonly source?: string | undefined;
 }): Asker {
-  return { actor: actorName(), reason: flags.reason, repository: flags.repo, author: flags.author, source: flags.source };
+  return {
+    actor: actorName(),
+    reason: flags.reason,
+    repository: flags.repo,
+    author: flags.author,
+    source: flags.source,
+  };
 }
 
 /** What these flags ask for. */

@@ -38,7 +38,8 @@ function takerOf({ world, policy, deps }: Context, id: NodeId): Node {
   if (isSeed(node)) throw refused(name, "it speaks the seeds' wire, on which no images travel", byHand);
   const { state } = presenceOf(node, policy(), deps.clock.now());
   if (state !== 'online' || !node.information) {
-    const why = state === 'online' ? 'it has not said yet what it is' : `it is ${state}: images go to nodes that are online`;
+    const why =
+      state === 'online' ? 'it has not said yet what it is' : `it is ${state}: images go to nodes that are online`;
     const hint = 'oakctl nodes ls; then again, those that have them already are done at once';
     throw new ProblemError(problem('UNAVAILABLE', why, { subject: name, hint, disposition: 'wait' }));
   }

@@ -256,7 +256,9 @@ export const outputs = {
     ...backupSummary,
     folder: text,
     kept: Type.Array(text, { description: 'files that were there, and stayed' }),
-    settings: Type.Boolean({ description: 'whether it has a cluster.yaml; false: its settings come from the environment' }),
+    settings: Type.Boolean({
+      description: 'whether it has a cluster.yaml; false: its settings come from the environment',
+    }),
     aside: Type.Optional(Type.String({ description: 'with --force: where what was there is now' })),
   }),
   scale: VerbSchema,

@@ -41,7 +41,9 @@ export default class BackupCommand extends BaseCommand {
     await this.printOne(flags.output, written, { name: file, text: () => file });
     this.say(`${summary.cluster}: ${summary.nodes} nodes, ${summary.services} services, ${written.bytes} bytes`);
     if (!sealed)
-      this.say('It holds the master key in the open, and logins of registries: whoever reads it has the cluster. --passphrase-file seals it.');
+      this.say(
+        'It holds the master key in the open, and logins of registries: whoever reads it has the cluster. --passphrase-file seals it.',
+      );
   }
 
   /** As the reconciler reads it. NAME_INVALID, SETTINGS_INVALID, TOKEN_INVALID. */

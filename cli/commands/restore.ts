@@ -42,7 +42,9 @@ export default class RestoreCommand extends BaseCommand {
       this.say(`Its source ${url} is a folder of its old host: bring it along.`);
     if (!restored.settings) {
       const bind = flags.bind === undefined ? '' : ` OAKCTL_BIND=${flags.bind}`;
-      this.say(`Its settings come from the environment. Stop the old reconciler, and start this one with them (${folder}):`);
+      this.say(
+        `Its settings come from the environment. Stop the old reconciler, and start this one with them (${folder}):`,
+      );
       return this.say(`  CLUSTER_NAME=${cluster}${bind} oakctl reconciler`);
     }
     this.say(`Check where it listens in ${folder}/cluster.yaml, stop the old reconciler, and start this one:`);

@@ -30,7 +30,17 @@ export function wantsColour(
   return !noColour && !env['NO_COLOR'] && env['TERM'] !== 'dumb' && stream.isTTY === true;
 }
 
-const goodWords = new Set(['settled', 'running', 'completed', 'online', 'synced', 'healthy', 'up', 'loaded', 'present']);
+const goodWords = new Set([
+  'settled',
+  'running',
+  'completed',
+  'online',
+  'synced',
+  'healthy',
+  'up',
+  'loaded',
+  'present',
+]);
 const badWords = new Set(['failed', 'crash_loop', 'lost', 'unhealthy', 'invalid', 'unreachable', 'revoked', 'down']);
 
 /** Paints a state word by what it means. */

@@ -41,11 +41,7 @@ export async function readImageArchive(file: string, signal: AbortSignal): Promi
 }
 
 /** The JSON files by path. */
-async function textsOf(
-  source: ArchiveSource,
-  file: string,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Buffer>> {
+async function textsOf(source: ArchiveSource, file: string, signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>> {
   const texts = new Map<string, Buffer>();
   let held = 0;
   const ended = await readTar(source, {
@@ -86,7 +82,8 @@ function imageOf(
   file: string,
 ): ArchivedImage {
   const hex = typeof config === 'string' ? /([0-9a-f]{64})(?:\.json)?$/.exec(config)?.[1] : undefined;
-  if (typeof config !== 'string' || hex === undefined) throw invalid(file, 'an image in its manifest.json has no Config');
+  if (typeof config !== 'string' || hex === undefined)
+    throw invalid(file, 'an image in its manifest.json has no Config');
   const content = texts.get(config);
   if (content && createHash('sha256').update(content).digest('hex') !== hex)
     throw invalid(file, `the content of ${config} is another one than its name says`);

@@ -2,8 +2,8 @@
 import { createReadStream } from 'node:fs';
 import type { ExecConnection } from '../../schemas/exec.ts';
 import { dataFrame } from '../../schemas/exec.ts';
-import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { type Loaded, loadFrame, loadPiece, loadWindow, parseLoadFrame } from '../../schemas/image-load.ts';
+import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import type { NodeView } from '../../schemas/views.ts';
 import type { ImageArchive } from './image-archive.ts';
@@ -184,11 +184,14 @@ async function send(connection: ExecConnection, { file, bytes }: ImageArchive, f
     if (isProblemError(error) || code === undefined) throw error;
     throw new ProblemError(problem('ARCHIVE_INVALID', `it cannot be read (${code})`, { file }), { cause: error });
   }
-  if (sent !== bytes) throw new ProblemError(problem('ARCHIVE_INVALID', 'it became shorter while it was read', { file }));
+  if (sent !== bytes)
+    throw new ProblemError(problem('ARCHIVE_INVALID', 'it became shorter while it was read', { file }));
   await connection.send(loadFrame({ end: true }));
 }
 
 function brokenOff(): ProblemError {
   const hint = 'did the reconciler or the agent end? `oakctl nodes ls`; then again: nothing of it is there by halves';
-  return new ProblemError(problem('UNAVAILABLE', 'the connection broke off in the middle', { hint, disposition: 'retry' }));
+  return new ProblemError(
+    problem('UNAVAILABLE', 'the connection broke off in the middle', { hint, disposition: 'retry' }),
+  );
 }

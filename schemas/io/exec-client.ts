@@ -66,7 +66,13 @@ async function openSession(
 
 function refused({ url }: Endpoint, status: number): ProblemError {
   if (status === 401)
-    return new ProblemError(problem('UNAUTHORIZED', `the API at ${url} refuses the token`, { hint: '`--token-file`; an older oakctl there says the same of what it does not know' }));
+    return new ProblemError(
+      problem('UNAUTHORIZED', `the API at ${url} refuses the token`, {
+        hint: '`--token-file`; an older oakctl there says the same of what it does not know',
+      }),
+    );
   const hint = 'is it an older oakctl? `oakctl version`';
-  return new ProblemError(problem('UNREACHABLE', `the API at ${url} offers no such sessions, or has too many (HTTP ${status})`, { hint }));
+  return new ProblemError(
+    problem('UNREACHABLE', `the API at ${url} offers no such sessions, or has too many (HTTP ${status})`, { hint }),
+  );
 }

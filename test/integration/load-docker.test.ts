@@ -42,7 +42,7 @@ await describeWithEngine('an archive of images', (socket) => {
   async function archiveOf(content: Buffer) {
     const file = join(folder, 'images.tar');
     await writeFile(file, content);
-    return { file, ...(await readImageArchive(file, never)) };
+    return readImageArchive(file, never);
   }
   const load = (file: string) => runtime.loadImages(createReadStream(file), never);
   const isThere = (name: string) =>
@@ -134,7 +134,11 @@ describe('an engine that takes an archive', () => {
       answer?.(request, response);
     });
     await new Promise<void>((resolve) => server.listen(socket, resolve));
-    return { engine: createEngine(socket), close: () => void (server.close(), server.closeAllConnections()) };
+    const close = (): void => {
+      server.close();
+      server.closeAllConnections();
+    };
+    return { engine: createEngine(socket), close };
   }
   async function* pieces(count: number) {
     for (let at = 0; at < count; at += 1) yield Buffer.alloc(64 * 1024);

@@ -101,10 +101,11 @@ it('a node is asked to take images; what was loaded is noted in the words of the
 
 it('what was there already, and what failed, is no event', async () => {
   await begin();
-  for (const last of [
+  const lasts: readonly LoadControl[] = [
     { loaded: { already: true, images: [{ id, names: [] }] } },
     { failed: { code: 'IMAGE_NO_SPACE', message: 'full', disposition: 'stall' } },
-  ] as const) {
+  ];
+  for (const last of lasts) {
     answers = [last];
     const connection = await load(idOf(0));
     await connection.send(start);

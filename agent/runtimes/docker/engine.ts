@@ -11,7 +11,13 @@ import { ProblemError, problem } from '../../../schemas/problem.ts';
 export const defaultSocket = '/var/run/docker.sock';
 
 /** Time limits in ms. */
-export const limits = { read: 10_000, change: 60_000, stopExtra: 10_000, pullStall: 60_000, loadStall: 300_000 } as const;
+export const limits = {
+  read: 10_000,
+  change: 60_000,
+  stopExtra: 10_000,
+  pullStall: 60_000,
+  loadStall: 300_000,
+} as const;
 
 type Call<T> = (docker: Docker, abortSignal: AbortSignal) => Promise<T>;
 

@@ -3,7 +3,7 @@ import { parseImage } from '../../../schemas/image-name.ts';
 import type { ProblemCode } from '../../../schemas/problem.ts';
 
 /** Why an image is not there. */
-export type PullCode = Extract<ProblemCode, `IMAGE_${string}` | `REGISTRY_${string}`>;
+export type PullCode = Exclude<Extract<ProblemCode, `IMAGE_${string}` | `REGISTRY_${string}`>, 'IMAGE_LOAD_FAILED'>;
 
 export interface PullFailure {
   readonly code: PullCode;

@@ -53,6 +53,7 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   uncordon: false,
   logs: false,
   exec: false,
+  loadImages: false,
 };
 
 const seat = (requireTaken: () => void) => ({ requireTaken }) as Parameters<typeof gateChanges>[0];

@@ -8,7 +8,11 @@ import { tar } from '../../../../schemas/io/tar.ts';
 import { idOf, imageTar, type SavedImage } from '../../../support/image-tar.ts';
 
 const never = new AbortController().signal;
-const shop: SavedImage = { names: ['shop:1.4', 'shop:latest'], content: Buffer.alloc(3_000_000, 7), architecture: 'arm64' };
+const shop: SavedImage = {
+  names: ['shop:1.4', 'shop:latest'],
+  content: Buffer.alloc(3_000_000, 7),
+  architecture: 'arm64',
+};
 const bare: SavedImage = { names: [], content: Buffer.from('bare'), architecture: 'amd64' };
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 
