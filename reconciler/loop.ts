@@ -19,7 +19,6 @@ import { createDuplicates } from './duplicates.ts';
 import { createEndpoints } from './endpoints.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createGrace } from './grace.ts';
-
 import { createImageLoader } from './image-loader.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';

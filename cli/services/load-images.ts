@@ -101,7 +101,7 @@ export async function sendArchive(
 ): Promise<Loaded> {
   const { images, bytes } = archive;
   const flow = createFlow(connection.gone);
-  let fault: unknown;
+  let fault: Error | undefined;
   let isAsked = false;
   // What is refused ends before it is asked for anything: its last word says why.
   await connection.send(loadFrame({ start: { images: [...images], bytes } })).catch(() => {});
@@ -120,7 +120,7 @@ export async function sendArchive(
       if ('ready' in control && !isAsked) {
         isAsked = true;
         moved(0);
-        send(connection, archive, flow).catch((error: unknown) => {
+        send(connection, archive, flow).catch((error: Error) => {
           // Nobody takes it any more: the last word, which is read here, says why.
           if (isProblemError(error) && error.problem.code === 'UNAVAILABLE') return;
           fault = error;
