@@ -3,14 +3,14 @@
  * calls are let through: an engine that was asked to start a copy may do so after the caller left, beside the next one.
  */
 import type { Part } from '../schemas/assignment.ts';
-import type { Grant } from '../schemas/grants.ts';
 import { isSameImage } from '../schemas/image-name.ts';
+import type { NodePolicy } from '../schemas/policy.ts';
 import type { Clock, Mono, Random } from '../schemas/ports.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import { afterStep } from './core/members.ts';
 import { imageKey, keyText, stepBegins, stepDone, stepFailed } from './core/memory.ts';
-import { hostRefusal, laterRefusal } from './core/refusal.ts';
+import { hostRefusal, imageRefusal, laterRefusal } from './core/refusal.ts';
 import { type Step, stillWanted } from './core/step.ts';
 import { withDeadline } from './deadline.ts';
 import type { Observer } from './observer.ts';
@@ -40,7 +40,7 @@ export interface ExecutorDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** What the node's owner lets services do on it. */
-  readonly grants: readonly Grant[];
+  readonly policy: NodePolicy;
   trace(event: AgentEvent): void;
   /** A step ended: there may be a next one. */
   changed(): void;
@@ -70,7 +70,7 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
       state.busy.delete(key);
       if (step.kind !== 'prepare') observer.touched(key);
     };
-    const refused = refusalOf(step, deps.grants);
+    const refused = refusalOf(step, deps.policy);
     const work = refused
       ? Promise.reject(new ProblemError(refused))
       : carryOut(runtime, step, clock, controller.signal);
@@ -133,11 +133,13 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
 }
 
 /** Nothing is even fetched for a copy that may not run here, whoever sent it. */
-function refusalOf(step: Step, grants: readonly Grant[]): Problem | undefined {
+function refusalOf(step: Step, { grants, accepts }: NodePolicy): Problem | undefined {
   if (!('run' in step)) return undefined;
-  // What is there already was made by somebody who knew how.
-  const later = step.kind === 'start' ? undefined : laterRefusal(step.instance, step.run);
-  return later ?? hostRefusal(step.instance, step.run, grants);
+  const { instance, run } = step;
+  // What is there already was made by somebody who knew how, and of what was allowed then.
+  const unmade =
+    step.kind === 'start' ? undefined : (laterRefusal(instance, run) ?? imageRefusal(instance, run, accepts));
+  return unmade ?? hostRefusal(instance, run, grants);
 }
 
 async function carryOut(runtime: Runtime, step: Step, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@
  * Where this node has its images from: what its own registries.yaml says, else what the reconciler says for all nodes. The
  * reconciler is asked right before a pull, over the API that the node trusts; its answer, which may hold a login, stays in memory.
  */
+import { type ImageRules, isPlaceAllowed } from '../schemas/image-rules.ts';
 import type { Log } from '../schemas/io/log.ts';
 import { readRegistries } from '../schemas/io/registries-file.ts';
 import { isProblemError, type ProblemCode } from '../schemas/problem.ts';
@@ -19,24 +20,28 @@ export interface ImageSourcesDeps {
   readonly file: string;
   /** Asks the reconciler. Absent: this agent is its own authority. */
   readonly ask?: (registry: string, signal: AbortSignal) => Promise<readonly PullSource[]>;
+  /** What the node's owner lets containers be made of. */
+  readonly accepts?: ImageRules;
   readonly log: Log;
 }
 
 /** A reconciler that is away keeps nobody from pulling: what it said last counts, else the registry is asked without a login. */
-export function createImageSources({ file, ask, log }: ImageSourcesDeps): ImageSources {
+export function createImageSources({ file, ask, accepts = {}, log }: ImageSourcesDeps): ImageSources {
   const told = new Map<string, readonly PullSource[]>();
+  /** Whoever names a mirror does not decide for the owner of the node where bytes come from. */
+  const allowed = (sources: readonly PullSource[]) => sources.filter(({ host }) => isPlaceAllowed(host, accepts));
   return {
     async of(registry, signal) {
       const { registries, problems } = await readRegistries(file);
       for (const problem of problems) log('warn', 'registries', { problem });
       const own = sourcesOf(registries, registry);
-      if (own) return own;
+      if (own) return allowed(own);
       const [fault] = problems;
       if (!ask) return [{ host: registry, ...(fault && { note: `registries.yaml of the node: ${fault.message}` }) }];
       try {
         const sources = await ask(registry, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
-        told.set(registry, sources);
-        return sources;
+        told.set(registry, allowed(sources));
+        return allowed(sources);
       } catch (error) {
         signal.throwIfAborted();
         const why = error instanceof Error ? error.message : String(error);

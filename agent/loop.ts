@@ -3,6 +3,7 @@
  * in `pump`: converge decides from ledger, engines and memory, and the steps begin. It needs no network to do so.
  */
 import type { Part } from '../schemas/assignment.ts';
+import { emptyPolicy } from '../schemas/policy.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import { agentFilters, parseTopic, topic } from '../schemas/topics.ts';
@@ -60,8 +61,8 @@ export function createAgent(deps: AgentDeps): Agent {
     ]),
   );
   const ready = (): boolean => [...observers.values()].every((observer) => observer.settled());
-  const { grants = [] } = deps;
-  const executor = createExecutor({ runtimes, observers, state, clock, random, grants, trace, changed }, life.signal);
+  const { policy = emptyPolicy } = deps;
+  const executor = createExecutor({ runtimes, observers, state, clock, random, policy, trace, changed }, life.signal);
   const onImages = (names: readonly string[]): void => {
     for (const key of state.copies.keys()) remember(state, key, imagesCame);
     executor.imagesCame(names);

@@ -100,7 +100,7 @@ export async function joinAgent(
   }
 }
 
-/** What the node grants, as far as this process can look after it. */
+/** What the node allows, as far as this process can look after it. */
 async function policyOf(folder: string): Promise<Pick<HostRules, 'policy' | 'problems'>> {
   const file = join(folder, 'policy.yaml');
   const read = await readPolicy(file);
@@ -142,7 +142,7 @@ async function wire(
 ): Promise<Agent> {
   const { clock, random, files, log, host, addresses, told } = parts;
   const trace = createTrace(log);
-  const { grants } = host.policy;
+  const { policy } = host;
   // Runtimes are silent until the agent starts.
   let agent: Agent | undefined;
   const refusal = standing && createRefusal({ clock, standing, told: (found) => agent?.warn(found) }, signal);
@@ -151,9 +151,14 @@ async function wire(
     node: identity.id,
     ip: addresses.ip,
     folder,
-    grants,
+    grants: policy.grants,
     own: [host.folder],
-    images: createImageSources({ file: join(host.folder, registriesFile), ...(ask && { ask }), log }),
+    images: createImageSources({
+      file: join(host.folder, registriesFile),
+      ...(policy.accepts && { accepts: policy.accepts }),
+      ...(ask && { ask }),
+      log,
+    }),
     onConflict: (conflict) => agent?.warn(conflict),
   });
   agent = createAgent({
@@ -181,7 +186,7 @@ async function wire(
       refused: () => refusal?.(),
     }),
     runtimes,
-    grants,
+    policy,
     files,
     usage: createUsageMeter(config.capacity),
     uptime: createUptime(),

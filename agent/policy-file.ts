@@ -1,18 +1,18 @@
 /**
  * policy.yaml from the node's disk. It decides who gets parts of the host, so it counts only if nobody but root and the agent's
- * own user can write it. What is wrong with it keeps no node from starting: it only grants nothing.
+ * own user can write it. What is wrong with it keeps no node from starting: it only grants nothing, and nothing new is made.
  */
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type FileFault, readGuarded, shownMode } from '../schemas/io/guarded-file.ts';
-import { emptyPolicy, type NodePolicy, parsePolicy } from '../schemas/policy.ts';
+import { closedPolicy, emptyPolicy, type NodePolicy, parsePolicy } from '../schemas/policy.ts';
 import { type Problem, problem } from '../schemas/problem.ts';
 
 /** Longest policy that is read, in bytes. */
 const longest = 256 * 1024;
 
-/** The policy in force, and what is wrong with the file. Without a file nothing is granted, and nothing is wrong. */
+/** The policy in force, and what is wrong with the file. Without a file nothing is granted, any image is taken, and nothing is wrong. */
 export async function readPolicy(file: string): Promise<{
   readonly policy: NodePolicy;
   readonly problems: readonly Problem[];
@@ -21,11 +21,14 @@ export async function readPolicy(file: string): Promise<{
   if (found === undefined) return { policy: emptyPolicy, problems: [] };
   if ('why' in found) {
     const { why, hint } = found;
-    const refused = problem('POLICY_INVALID', `${why}: nothing is granted`, { file, ...(hint ? { hint } : {}) });
-    return { policy: emptyPolicy, problems: [refused] };
+    const message = `${why}: nothing is granted, and no image is accepted`;
+    return {
+      policy: closedPolicy,
+      problems: [problem('POLICY_INVALID', message, { file, ...(hint ? { hint } : {}) })],
+    };
   }
   const { policy, problems } = parsePolicy(found.text, file);
-  return { policy: policy ?? emptyPolicy, problems };
+  return { policy: policy ?? closedPolicy, problems };
 }
 
 const stickyBit = 0o1000;

@@ -2,9 +2,9 @@
 import type { Advertised } from '../schemas/addresses.ts';
 import type { Acceptance, Part } from '../schemas/assignment.ts';
 import type { ExecConnection } from '../schemas/exec.ts';
-import type { Grant } from '../schemas/grants.ts';
 import type { CopyReport, Fence } from '../schemas/messages.ts';
 import type { NodeId } from '../schemas/names.ts';
+import type { NodePolicy } from '../schemas/policy.ts';
 import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
@@ -87,8 +87,8 @@ export interface AgentDeps {
   readonly bus: Bus;
   readonly runtimes: readonly Runtime[];
   readonly files: Files;
-  /** What the node's owner lets services do on it; default nothing. */
-  readonly grants?: readonly Grant[];
+  /** What the node's owner lets services do on it; default: nothing is granted, and any image is taken. */
+  readonly policy?: NodePolicy;
   /** Was this message signed by the pinned keys, for this topic? */
   verify(topic: string, message: object): boolean;
   /** The newest keys of the cluster that are on disk. */

@@ -3,9 +3,9 @@
  * that is its own authority speaks as seed 000 has it: two keys at each beat, and nothing else.
  */
 import { knownFeatures } from '../schemas/features.ts';
-import type { Grant } from '../schemas/grants.ts';
 import type { CopyReport, InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
 import { messageVersion } from '../schemas/messages.ts';
+import type { NodePolicy } from '../schemas/policy.ts';
 import type { Bus, Clock, Mono, Will } from '../schemas/ports.ts';
 import type { CopyStatus } from '../schemas/status.ts';
 import { rows, topic } from '../schemas/topics.ts';
@@ -34,7 +34,7 @@ export interface ReporterDeps {
   readonly clock: Clock;
   readonly bus: Bus;
   /** What the node's owner lets services do on it. */
-  readonly grants?: readonly Grant[];
+  readonly policy: NodePolicy;
   usage(): Usage;
   trusts?(): Trusts;
   /** Which beats ask for an answer, and how often. */
@@ -165,7 +165,7 @@ function loadOf({ cpu, memory }: Usage): { readonly cpu: number; readonly memory
 }
 
 function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
-  const { profile, session, state, ledger } = deps;
+  const { profile, session, state, ledger, policy } = deps;
   const usage = deps.usage();
   const { capacity } = usage;
   const { epoch, gen, by } = ledger.part().fence;
@@ -178,7 +178,8 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     runtimes: [...state.runtimes.values()].map(({ name, version }) => ({ name, version: version.slice(0, 64) })),
     fields: [...knownFeatures],
     labels: { ...profile.labels },
-    ...(deps.grants?.length && { grants: [...deps.grants] }),
+    ...(policy.grants.length > 0 && { grants: [...policy.grants] }),
+    ...(policy.accepts && { accepts: policy.accepts }),
     ...(profile.location !== undefined && { location: profile.location }),
     ip: profile.ip,
     advertise: advertisedOf(profile),

@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { recipientPattern } from './age.ts';
 import { EndpointList } from './endpoints.ts';
 import { Grant } from './grants.ts';
+import { ImageRules } from './image-rules.ts';
 import { labelKeyPattern } from './names.ts';
 import { TrustNews, Trusts } from './trust.ts';
 
@@ -152,6 +153,8 @@ export const InformationMessage = Type.Object({
   labels: Labels,
   /** What its owner lets services do on it; absent: nothing beyond containers of their own. */
   grants: Type.Optional(Type.Array(Grant, { maxItems: 64 })),
+  /** What containers on it may be made of; absent: any image. */
+  accepts: Type.Optional(ImageRules),
   location: Type.Optional(text(255)),
   /** Where it publishes ports. */
   ip: text(64),

@@ -38,6 +38,18 @@ const PolicyGrant = Type.Object(
 export const PolicyFile = Type.Object(
   {
     grants: Type.Optional(Type.Array(PolicyGrant, { maxItems: 64, description: 'What is allowed. All else is not.' })),
+    registries: Type.Optional(
+      list(
+        Type.String({ minLength: 1, maxLength: 255, description: '`host` or `host:port`, e.g. docker.io.' }),
+        'New containers take images of these registries only, and mirrors are asked only if they are here. Absent: any.',
+      ),
+    ),
+    images: Type.Optional(
+      list(
+        Type.String({ minLength: 1, maxLength: 255, description: 'An image without its version, or `name/*`.' }),
+        'New containers take these images only, in every version. Absent: any.',
+      ),
+    ),
   },
   { ...closed, title: 'oakctl policy.yaml', description: "What a node's owner lets services do on it." },
 );

@@ -5,6 +5,8 @@
 import { createFindings, type Findings } from './findings.ts';
 import type { Grant } from './grants.ts';
 import { capabilityFault, capabilityName, deviceFault, hostPathFault } from './host-access.ts';
+import { registryFault, registryName } from './image-name.ts';
+import { type ImageRules, imageRule, imageRuleFault, noImages } from './image-rules.ts';
 import { appNamePattern } from './names.ts';
 import { violations } from './parse.ts';
 import { PolicyFile } from './policy-schema.ts';
@@ -13,10 +15,15 @@ import { type Path, parseYaml } from './yaml.ts';
 
 export interface NodePolicy {
   readonly grants: readonly Grant[];
+  /** Absent: containers are made of any image. */
+  readonly accepts?: ImageRules;
 }
 
-/** Nothing is granted. */
+/** Nothing is granted, and any image is taken. */
 export const emptyPolicy: NodePolicy = { grants: [] };
+
+/** Of a file that cannot be read or trusted: nothing is granted, and no new image is taken, since it may say so. */
+export const closedPolicy: NodePolicy = { grants: [], accepts: noImages };
 
 /** Parses policy.yaml. `policy` is there unless there is an error; an empty file grants nothing. Never throws. */
 export function parsePolicy(
@@ -34,10 +41,11 @@ export function parsePolicy(
   const findings = createFindings(file, document);
   findings.violations('POLICY_INVALID', violations(PolicyFile, document.value));
   if (findings.failed()) return { problems: findings.problems };
-  const grants = ((document.value as PolicyFile).grants ?? []).map((written, index) =>
-    toGrant(written, ['grants', index], findings),
-  );
-  return findings.failed() ? { problems: findings.problems } : { policy: { grants }, problems: findings.problems };
+  const { grants: written = [], ...images } = document.value as PolicyFile;
+  const grants = written.map((grant, index) => toGrant(grant, ['grants', index], findings));
+  const accepts = toImageRules(images, findings);
+  if (findings.failed()) return { problems: findings.problems };
+  return { policy: { grants, ...(accepts && { accepts }) }, problems: findings.problems };
 }
 
 /**
@@ -45,14 +53,14 @@ export function parsePolicy(
  * cannot be looked up there, and what cannot be looked up is not granted.
  */
 export function withoutPaths(
-  { grants }: NodePolicy,
+  { grants, ...rest }: NodePolicy,
   file: string,
 ): { readonly policy: NodePolicy; readonly problems: readonly Problem[] } {
-  const kept = grants.map(({ devices: _, mounts: __, privileged: ___, ...rest }) => rest);
+  const kept = grants.map(({ devices: _, mounts: __, privileged: ___, ...grant }) => grant);
   const loses = grants.some(({ devices, mounts, privileged }) => devices?.length || mounts?.length || privileged);
   const message = 'this agent runs in a container and sees no folders of the host: mounts and devices are not granted';
   const problems = loses ? [problem('POLICY_INVALID', message, { file, severity: 'warning' })] : [];
-  return { policy: { grants: kept }, problems };
+  return { policy: { ...rest, grants: kept }, problems };
 }
 
 type Written = NonNullable<PolicyFile['grants']>[number];
@@ -81,6 +89,25 @@ function toGrant(written: Written, path: Path, findings: Findings): Grant {
     ...(mounts.length > 0 ? { mounts: mounts.map((mount) => ({ ...mount })) } : {}),
     ...(network ? { network: 'host' as const } : {}),
     ...(names.length > 0 ? { caps: names } : {}),
+  };
+}
+
+function toImageRules(
+  { registries, images }: Pick<PolicyFile, 'registries' | 'images'>,
+  findings: Findings,
+): ImageRules | undefined {
+  registries?.forEach((host, index) => {
+    const fault = registryFault(host);
+    if (fault) findings.error('POLICY_INVALID', ['registries', index], fault, 'e.g. registry.example.org:5000');
+  });
+  images?.forEach((rule, index) => {
+    const fault = imageRuleFault(rule);
+    if (fault) findings.error('POLICY_INVALID', ['images', index], fault, 'e.g. nginx, or ghcr.io/acme/*');
+  });
+  if (findings.failed() || (!registries && !images)) return undefined;
+  return {
+    ...(registries && { registries: registries.map(registryName) }),
+    ...(images && { images: images.map(imageRule) }),
   };
 }
 

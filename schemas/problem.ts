@@ -93,6 +93,7 @@ export const problemCodes = {
   NAME_CONFLICT: 'something that is not ours holds the name of one of our copies',
   START_FAILED: 'the runtime could not start the copy',
   PROCESS_NOT_ALLOWED: "the node's own configuration does not allow processes",
+  IMAGE_NOT_ALLOWED: 'the policy.yaml of the node does not allow the image, or its registry',
   HOST_NOT_GRANTED: 'the policy.yaml of the node does not grant the access to the host that the service asks for',
   // commands
   USAGE: 'the command line is not understood',

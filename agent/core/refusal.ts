@@ -1,6 +1,7 @@
 /** What a node refuses because its owner did not allow it, whoever asks. */
 import { featuresUnknown } from '../../schemas/features.ts';
 import { type Grant, missingGrant } from '../../schemas/grants.ts';
+import { type ImageRules, imageRefused } from '../../schemas/image-rules.ts';
 import { type InstanceName, parseInstanceName } from '../../schemas/names.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
@@ -25,4 +26,13 @@ export function hostRefusal(instance: InstanceName, run: RunSpec, grants: readon
     subject: instance,
     hint: "policy.yaml lies beside the node's agent.yaml and is read when the agent starts",
   });
+}
+
+/** IMAGE_NOT_ALLOWED for what the node's owner lets no new container be made of. */
+export function imageRefusal(instance: InstanceName, run: RunSpec, rules: ImageRules | undefined): Problem | undefined {
+  const why = imageRefused(run, rules);
+  if (why === undefined) return undefined;
+  const message = `policy.yaml of this node does not allow image ${run.code}: ${why}`;
+  const hint = 'policy.yaml is read when the agent starts; containers that are there go on';
+  return problem('IMAGE_NOT_ALLOWED', message, { subject: instance, hint });
 }

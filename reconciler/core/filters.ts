@@ -4,6 +4,7 @@
  */
 import { knows } from '../../schemas/features.ts';
 import { type MissingGrant, missingGrant } from '../../schemas/grants.ts';
+import { imageRefused } from '../../schemas/image-rules.ts';
 import { type LabelRule, type RunSpec, type RuntimeName, runtimesFor } from '../../schemas/spec.ts';
 import { labelOfVariable } from '../../schemas/variables.ts';
 import type { Candidate, Wish } from './candidates.ts';
@@ -76,6 +77,17 @@ export const standingFilters: readonly StandingFilter[] = [
       const missing = first && missingOn(first.node, wish);
       const lack = `${count(refused)} without a grant of ${missing?.what} (${listed(refused)})`;
       return `${lack}; policy.yaml of ${first?.node.record.name}, below grants, would need: ${missing?.line}`;
+    },
+  },
+  {
+    name: 'image',
+    code: 'IMAGE_NOT_ALLOWED',
+    admits: ({ node }, { run }) => imageRefused(run, node.information?.accepts) === undefined,
+    explain: (refused, { run }) => {
+      const [first] = refused;
+      const why = first && imageRefused(run, first.node.information?.accepts);
+      const name = first?.node.record.name;
+      return `${count(refused)} that do not allow image ${run.code} (${listed(refused)}); by policy.yaml of ${name}: ${why}`;
     },
   },
 ];

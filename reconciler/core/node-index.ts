@@ -158,7 +158,12 @@ function rankOf(world: World, { record, part }: Node, { capacity }: Facts): Rank
 /** Nodes with one answer to every standing filter, as far as the labels in `keys` go. */
 function groupOf({ information, record }: Node, { labels, arch }: Facts, keys: ReadonlySet<string>): string {
   const told = labels && [...keys].sort().map((key) => (Object.hasOwn(labels, key) ? labels[key] : null));
-  const own = information && [information.runtimes.map(({ name }) => name), information.fields, information.grants];
+  const own = information && [
+    information.runtimes.map(({ name }) => name),
+    information.fields,
+    information.grants,
+    information.accepts,
+  ];
   return JSON.stringify([told, arch, own, record.dialect]);
 }
 

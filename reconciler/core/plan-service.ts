@@ -154,6 +154,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'NODES_UNWRITABLE',
   'AGENT_TOO_OLD',
   'HOST_NOT_GRANTED',
+  'IMAGE_NOT_ALLOWED',
   'ASSIGNMENT_FULL',
   'VOLUME_ON_LOST_NODE',
   'LEDGER_UNREAD',

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Grant } from '../../schemas/grants.ts';
+import type { NodePolicy } from '../../schemas/policy.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
 
@@ -74,8 +74,8 @@ describe('files and grants', () => {
   });
 
   it('a service that asks for the host waits until a node grants it, and says which line is missing', async () => {
-    const grants = new Map<string, readonly Grant[]>();
-    cluster = await createMemoryCluster({ grants });
+    const policies = new Map<string, NodePolicy>();
+    cluster = await createMemoryCluster({ policies });
     await cluster.push({ 'shop.yaml': descriptor([{ microservice_name: 'web', host: { devices: ['/dev/zero'] } }]) });
     await cluster.clock.advance(30_000);
     expect(holds()).toEqual(['HOST_NOT_GRANTED']);
@@ -84,7 +84,9 @@ describe('files and grants', () => {
     expect(problems()).toMatchObject([
       { code: 'GRANT_NEEDED', severity: 'warning', hint: expect.stringContaining(line) },
     ]);
-    grants.set('worker-2', [{ app: 'shop.default', service: 'web.default', devices: ['/dev/zero'] }]);
+    policies.set('worker-2', {
+      grants: [{ app: 'shop.default', service: 'web.default', devices: ['/dev/zero'] }],
+    });
     cluster.nodes[1]?.kill();
     await cluster.nodes[1]?.start();
     await settled('web');

@@ -7,8 +7,8 @@ import type { ReconcilerDeps, Source } from '../../reconciler/context.ts';
 import { emptyRecords, type Records } from '../../reconciler/core/records.ts';
 import { createReconciler, type Reconciler } from '../../reconciler/loop.ts';
 import type { Keys } from '../../reconciler/ports.ts';
-import type { Grant } from '../../schemas/grants.ts';
 import { verifyMessage } from '../../schemas/io/signatures.ts';
+import { emptyPolicy, type NodePolicy } from '../../schemas/policy.ts';
 import { parseClusterSettings } from '../../schemas/settings.ts';
 import { createFakeGit, type FakeGit } from './fake-git.ts';
 import type { FakeRuntimeOptions } from './fake-runtime.ts';
@@ -79,7 +79,7 @@ export async function createMemoryCluster(options: {
   readonly seed?: number;
   readonly settings?: string;
   /** What the owners of nodes grant, by node name; read when an agent starts. */
-  readonly grants?: ReadonlyMap<string, readonly Grant[]>;
+  readonly policies?: ReadonlyMap<string, NodePolicy>;
   /** Names of the git sources; default: `fleet`. */
   readonly sources?: readonly string[];
   /** The broker is not the reconciler's own. */
@@ -162,8 +162,8 @@ export async function createMemoryCluster(options: {
     createMemoryNode(
       { name, id, ip, authority, tag },
       {
-        get grants() {
-          return options.grants?.get(name) ?? [];
+        get policy() {
+          return options.policies?.get(name) ?? emptyPolicy;
         },
         clock,
         random,

@@ -25,7 +25,7 @@ export interface MemoryNode {
 }
 
 /** What a node needs of its cluster. */
-export interface NodeSite extends Pick<AgentDeps, 'grants' | 'verify'> {
+export interface NodeSite extends Pick<AgentDeps, 'policy' | 'verify'> {
   readonly clock: Clock;
   readonly random: Random;
   /** Connects to the broker. */
@@ -86,7 +86,7 @@ export function createMemoryNode({ name, id, ip, authority, tag = id }: NodeIden
     },
     async start() {
       const deps: AgentDeps = {
-        grants: site.grants ?? [],
+        ...(site.policy && { policy: site.policy }),
         identity: { id, name, cluster: 'test' },
         authority,
         profile: { ip, labels: {}, arch: 'amd64', version: '0.1.0', beat: 5_000, boot: `boot-${boots}` },

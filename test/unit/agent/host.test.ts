@@ -29,7 +29,7 @@ describe('an agent that is sent what its node does not grant', () => {
 
   test('and that has a grant runs it, and says what it grants', async () => {
     const grants = [{ app: 'shop.default', devices: ['/dev/zero'] }];
-    const rig = createRig({}, grants);
+    const rig = createRig({}, { grants });
     const heard: InformationMessage[] = [];
     const listener = rig.broker.client('listener', { kind: 'reconciler' });
     listener.open(
@@ -49,7 +49,7 @@ describe('an agent that is sent what its node does not grant', () => {
 
   test('stops nothing that runs when the grant is gone, and does not start it again', async () => {
     const grants = [{ app: 'shop.default', devices: ['/dev/zero'] }];
-    const rig = createRig({}, grants);
+    const rig = createRig({}, { grants });
     await rig.boot();
     rig.assign(partOf(fence, [[jobOf(web, '1.1', asks), asks]]));
     await rig.clock.advance(1_000);
@@ -117,7 +117,11 @@ describe('policy.yaml', () => {
   };
 
   test.each<[string, () => Promise<unknown>, RegExp]>([
-    ['that its group may write', () => chmod(path(), 0o664), /may write it \(mode 0664\): nothing is granted/],
+    [
+      'that its group may write',
+      () => chmod(path(), 0o664),
+      /may write it \(mode 0664\): nothing is granted, and no image is accepted$/,
+    ],
     ['that all may write', () => chmod(path(), 0o646), /may write it \(mode 0646\)/],
     ['in a folder that all may write', () => chmod(folder, 0o777), /its folder: .*mode 0777/],
     ['that is a link', () => replaceBy(() => symlink('/dev/null', path())), /is a link/],
@@ -126,7 +130,7 @@ describe('policy.yaml', () => {
   ])('%s grants nothing, and says why', async (_, spoil, why) => {
     await spoil();
     const { policy, problems } = await readPolicy(path());
-    expect(policy.grants).toEqual([]);
+    expect(policy).toEqual({ grants: [], accepts: { registries: [] } });
     expect(problems[0]).toMatchObject({ code: 'POLICY_INVALID', message: expect.stringMatching(why) });
   });
 

@@ -13,8 +13,8 @@ import {
 } from '../../../schemas/assignment.ts';
 import { digestOf } from '../../../schemas/digest.ts';
 import type { ExecConnection } from '../../../schemas/exec.ts';
-import type { Grant } from '../../../schemas/grants.ts';
 import type { AssignmentMessage, ControlMessage, Fence, InstancesMessage, Job } from '../../../schemas/messages.ts';
+import { emptyPolicy, type NodePolicy } from '../../../schemas/policy.ts';
 import type { Bus } from '../../../schemas/ports.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import { topic } from '../../../schemas/topics.ts';
@@ -103,7 +103,7 @@ export interface Rig {
 
 export function createRig(
   options: Omit<FakeRuntimeOptions, 'clock'> = {},
-  grants: readonly Grant[] = [],
+  policy: NodePolicy = emptyPolicy,
   authority: Authority = 'cluster',
 ): Rig {
   const clock = createVirtualClock();
@@ -136,7 +136,7 @@ export function createRig(
       random: createSeededRandom(boots),
       bus: broker.client(node, { kind: 'node', id: node }),
       runtimes: [runtime],
-      grants,
+      policy,
       authority,
       files,
       verify: (_topic, message) => (message as { sig?: string }).sig === 'good',
