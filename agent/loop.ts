@@ -80,7 +80,7 @@ export function createAgent(deps: AgentDeps): Agent {
     refused: (on, why) => trace({ kind: 'message_refused', topic: on, why }),
     trouble: (problem) => trace({ kind: 'ledger_problem', problem }),
   });
-  const reporter = createReporter({ ...deps, session, state, ledger, ready, contact });
+  const reporter = createReporter({ ...deps, policy, session, state, ledger, ready, contact });
   const inbox = createInbox({
     ...deps,
     ledger,

@@ -92,4 +92,26 @@ describe('files and grants', () => {
     await settled('web');
     expect(instancesOf('web')).toEqual([expect.stringMatching(/^worker-2 /)]);
   });
+
+  it('a service goes where its image is accepted, and what runs goes on when it is not any more', async () => {
+    const nothing = { grants: [], accepts: { registries: [] } };
+    const policies = new Map<string, NodePolicy>([
+      ['worker-1', nothing],
+      ['worker-3', nothing],
+    ]);
+    cluster = await createMemoryCluster({ policies });
+    await cluster.push({ 'shop.yaml': descriptor([{ microservice_name: 'web' }]) });
+    await settled('web');
+    expect(instancesOf('web')).toEqual([expect.stringMatching(/^worker-2 /)]);
+    const before = cluster.handles();
+    policies.set('worker-2', nothing);
+    cluster.nodes[1]?.kill();
+    await cluster.nodes[1]?.start();
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    await cluster.push({ 'shop.yaml': descriptor([{ microservice_name: 'web', environment: ['A=1'] }]) });
+    await cluster.clock.advance(30_000);
+    expect(holds()).toContain('IMAGE_NOT_ALLOWED');
+    expect(cluster.handles()).toEqual(before);
+  });
 });

@@ -1,5 +1,6 @@
 /** `oakctl why` on broken situations: the cause that it must name was fixed before it was asked. */
 import { afterEach, describe, expect, it } from 'vitest';
+import type { NodePolicy } from '../../schemas/policy.ts';
 import type { Cause } from '../../schemas/views.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
@@ -34,6 +35,8 @@ const failing = (code: 'IMAGE_NOT_FOUND' | 'START_FAILED', part = ':2') => {
 
 interface Situation {
   readonly workers?: number;
+  /** What the owners of nodes allow. */
+  readonly policies?: ReadonlyMap<string, NodePolicy>;
   readonly settings?: string;
   /** What is asked, when it is not the service `web`. */
   readonly ask?: string;
@@ -155,6 +158,15 @@ const placement: readonly Row[] = [
   ['HOST_NOT_GRANTED', "the host's network", { setup: () => deploy({ host: { network: 'host' } }) }],
   ['HOST_NOT_GRANTED', 'a capability', { setup: () => deploy({ host: { caps: ['NET_ADMIN'] } }) }],
   ['HOST_NOT_GRANTED', 'a privileged container', { setup: () => deploy({ privileged: true }) }],
+  [
+    'IMAGE_NOT_ALLOWED',
+    'an image that its node does not allow',
+    {
+      ...single,
+      policies: new Map([['worker-1', { grants: [], accepts: { images: ['docker.io/library/web'] } }]]),
+      setup: () => deploy(),
+    },
+  ],
 ];
 
 const running: readonly Row[] = [
@@ -473,8 +485,8 @@ afterEach(async () => {
 });
 
 describe('why', () => {
-  it.each(situations)('%s: %s', async (code, _title, { workers = 3, settings, ask = web, setup }) => {
-    cluster = await createMemoryCluster({ workers, ...(settings && { settings }) });
+  it.each(situations)('%s: %s', async (code, _title, { workers = 3, settings, policies, ask = web, setup }) => {
+    cluster = await createMemoryCluster({ workers, ...(settings && { settings }), ...(policies && { policies }) });
     await setup();
     await later(200);
     const cause = cluster.reconciler.control.why(ask);

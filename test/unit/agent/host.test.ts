@@ -6,6 +6,7 @@ import { countGpus } from '../../../agent/metrics/gpus.ts';
 import { readPolicy } from '../../../agent/policy-file.ts';
 import { createAccess } from '../../../agent/runtimes/access.ts';
 import type { InformationMessage } from '../../../schemas/messages.ts';
+import { closedPolicy, emptyPolicy } from '../../../schemas/policy.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import { topic } from '../../../schemas/topics.ts';
 import { container, createRig, jobOf, node, partOf } from './support.ts';
@@ -65,6 +66,53 @@ describe('an agent that is sent what its node does not grant', () => {
   });
 });
 
+describe('an agent whose node accepts some images only', () => {
+  const accepts = { registries: ['registry.home'] };
+  const good = container('registry.home/web:1');
+  const bad = container('web:1');
+  const db = 'shop.default.db.default.instance.0';
+  const both = partOf(fence, [
+    [jobOf(web, '1.1', bad), bad],
+    [jobOf(db, '1.2', good), good],
+  ]);
+
+  test('refuses others, whoever sent them, and fetches nothing', async () => {
+    const rig = createRig({}, { grants: [], accepts });
+    await rig.boot();
+    rig.assign(both);
+    await rig.clock.advance(1_000);
+    const copies = new Map(rig.report()?.copies.map((copy) => [copy.copy, copy]));
+    expect(copies.get('1.1')).toMatchObject({ status: 'failed', reason: { code: 'IMAGE_NOT_ALLOWED' } });
+    expect(copies.get('1.1')?.reason?.message).toContain('its registry docker.io is not one of registry.home');
+    expect(copies.get('1.2')?.status).toBe('running');
+    expect(rig.runtime.calls.filter((call) => call.startsWith('prepare'))).toHaveLength(1);
+  });
+
+  test('and one whose policy is damaged goes on with what is there, also after a crash and a boot, and makes nothing new', async () => {
+    const policy = { ...emptyPolicy };
+    const rig = createRig({}, policy);
+    await rig.boot();
+    rig.assign(partOf(fence, [[jobOf(web, '1.1', bad), bad]]));
+    await rig.clock.advance(1_000);
+    Object.assign(policy, closedPolicy);
+    await rig.boot();
+    await rig.clock.advance(1_000);
+    expect(rig.status('1.1')).toBe('running');
+    for (const copy of rig.runtime.copies.values()) rig.runtime.exit(copy, 1);
+    await rig.clock.advance(30_000);
+    expect(rig.status('1.1')).toBe('running');
+    rig.assign(
+      partOf({ ...fence, gen: 2 }, [
+        [jobOf(web, '1.1', bad), bad],
+        [jobOf(db, '1.2', good), good],
+      ]),
+    );
+    await rig.clock.advance(1_000);
+    expect(rig.status('1.1')).toBe('running');
+    expect(rig.report()?.copies.find(({ copy }) => copy === '1.2')?.reason?.code).toBe('IMAGE_NOT_ALLOWED');
+  });
+});
+
 describe('access', () => {
   const all = {
     app: '*',
@@ -104,6 +152,14 @@ describe('policy.yaml', () => {
     await writeFile(path(), text, { mode: 0o644 });
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  test('says which images are accepted', async () => {
+    await writeFile(path(), 'images: [nginx]');
+    expect(await readPolicy(path())).toEqual({
+      policy: { grants: [], accepts: { images: ['docker.io/library/nginx'] } },
+      problems: [],
+    });
+  });
 
   test('is read, and may be absent', async () => {
     expect(await readPolicy(path())).toEqual({ policy: { grants }, problems: [] });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createImageSources } from '../../../agent/image-sources.ts';
 import { pullFailure } from '../../../agent/runtimes/docker/pull-failure.ts';
+import type { ImageRules } from '../../../schemas/image-rules.ts';
 import { type ProblemCode, ProblemError, problem } from '../../../schemas/problem.ts';
 import type { PullSource } from '../../../schemas/registries.ts';
 
@@ -17,9 +18,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-function sources(answer: () => readonly PullSource[]) {
+function sources(answer: () => readonly PullSource[], accepts?: ImageRules) {
   const log = (...line: unknown[]) => void logged.push(JSON.stringify(line));
-  return createImageSources({ file: join(folder, 'registries.yaml'), ask: async () => answer(), log });
+  const file = join(folder, 'registries.yaml');
+  return createImageSources({ file, ask: async () => answer(), ...(accepts && { accepts }), log });
 }
 const refuse = (code: ProblemCode) => () => {
   throw new ProblemError(problem(code, 'no'));
@@ -30,6 +32,18 @@ it('are what the node says of a registry, else what the cluster says', async () 
   await writeFile(join(folder, 'registries.yaml'), 'registries: { own.org: { mirrors: [near] } }', { mode: 0o600 });
   expect(await of('own.org', never)).toEqual([{ host: 'near' }, { host: 'own.org' }]);
   expect(await of('a.b', never)).toEqual(cluster);
+});
+
+it('are no mirrors that the owner of the node does not accept, whoever names them', async () => {
+  let answer = () => cluster;
+  const { of } = sources(() => answer(), { registries: ['a.b', 'own.org', 'near'] });
+  expect(await of('a.b', never)).toEqual([cluster[1]]);
+  answer = refuse('UNREACHABLE') as never;
+  expect(await of('a.b', never)).toEqual([cluster[1]]);
+  await writeFile(join(folder, 'registries.yaml'), 'registries: { own.org: { mirrors: [near, far] } }', {
+    mode: 0o600,
+  });
+  expect(await of('own.org', never)).toEqual([{ host: 'near' }, { host: 'own.org' }]);
 });
 
 it('are what the reconciler said last while it is away, and the registry alone where it never said a thing', async () => {

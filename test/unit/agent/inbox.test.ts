@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { hashPart } from '../../../schemas/assignment.ts';
 import { digestOf } from '../../../schemas/digest.ts';
 import type { ControlMessage, Job } from '../../../schemas/messages.ts';
+import { emptyPolicy } from '../../../schemas/policy.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import { topic } from '../../../schemas/topics.ts';
@@ -168,7 +169,7 @@ test('an assignment that is older than the ledger changes nothing and is answere
 });
 
 test('its own authority takes plain controls, and no signed word', async () => {
-  const rig = createRig({}, [], 'local');
+  const rig = createRig({}, emptyPolicy, 'local');
   await rig.boot();
   const signed = partOf({ epoch: 9, gen: 1, by: 'x' }, [[jobOf(web, '9.1', run), run]]);
   rig.assign(signed);
@@ -193,7 +194,7 @@ test('its own authority takes plain controls, and no signed word', async () => {
 });
 
 test('its own authority with a damaged ledger stops nothing, starts nothing, and says the way out', async () => {
-  const rig = createRig({}, [], 'local');
+  const rig = createRig({}, emptyPolicy, 'local');
   await rig.files.write('ledger-0', '{');
   await rig.boot();
   const control = { command: 'deploy', job: { id: 1, name: 'hello', image: 'web:1' } };

@@ -4,6 +4,7 @@ import { parseDescriptor, toDescriptor } from '../../../schemas/descriptor.ts';
 import { referencedPath } from '../../../schemas/descriptor-files.ts';
 import { type Grant, missingGrant } from '../../../schemas/grants.ts';
 import { grantableCapabilities, hostPathFault, neverMounted, usualCapabilities } from '../../../schemas/host-access.ts';
+import { imageRefused } from '../../../schemas/image-rules.ts';
 import { parsePolicy, withoutPaths } from '../../../schemas/policy.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 
@@ -285,10 +286,53 @@ describe('policy.yaml', () => {
     ['- app: a', 'POLICY_INVALID'],
     ['grants: []\n---\ngrants: []', 'POLICY_INVALID'],
     ['grants: [', 'YAML_INVALID'],
+    ['registries: [https://docker.io]', 'POLICY_INVALID'],
+    ['registries: []', 'POLICY_INVALID'],
+    ['images: ["*"]', 'POLICY_INVALID'],
+    ['images: ["ghcr.io/a*"]', 'POLICY_INVALID'],
+    ['images: ["nginx:1.27"]', 'POLICY_INVALID'],
+    ['images: nginx', 'POLICY_INVALID'],
   ])('%j is none', (text, code) => {
     const { policy, problems } = parsePolicy(text, 'policy.yaml');
     expect(policy).toBeUndefined();
     expect(problems[0]).toMatchObject({ code, file: 'policy.yaml' });
+  });
+});
+
+describe('images of a policy', () => {
+  const container = (code: string): RunSpec => ({ virtualization: 'container', code });
+  const rules = (text: string) => parsePolicy(text, 'policy.yaml').policy?.accepts;
+
+  it.each<[string, boolean]>([
+    ['nginx', true],
+    ['docker.io/library/nginx:1.27@sha256:00000000000000000000000000000000', true],
+    ['index.docker.io/library/nginx', true],
+    ['nginx-evil', false],
+    ['evil/nginx', false],
+    ['ghcr.io/acme/web:1', true],
+    ['ghcr.io/acme/deep/web', true],
+    ['ghcr.io/acme', false],
+    ['ghcr.io/acmes/web', false],
+    ['ghcr.io:5000/acme/web', false],
+    ['evil.io/ghcr.io/acme/web', false],
+    ['quay.io/a/b', false],
+    ['QUAY.io/c/d', true],
+    ['nginx@evil', false],
+  ])('say of %s: %s', (image, allowed) => {
+    const accepts = rules('registries: [docker.io, ghcr.io, Quay.io]\nimages: [nginx, ghcr.io/acme/*, quay.io/c/d]');
+    expect(imageRefused(container(image), accepts) === undefined).toBe(allowed);
+    expect(imageRefused(container(image), undefined)).toBeUndefined();
+  });
+
+  it('speak of containers, by each list alone, and say what is missing', () => {
+    const accepts = rules('registries: [registry.home]');
+    expect(imageRefused({ virtualization: 'process', code: '/bin/true' }, accepts)).toBeUndefined();
+    expect(imageRefused(container('web:1'), accepts)).toBe('its registry docker.io is not one of registry.home');
+    expect(imageRefused(container('web:1'), rules('images: [registry.home/*, db]'))).toBe(
+      'docker.io/library/web is not one of registry.home/*, docker.io/library/db',
+    );
+    const { policy } = withoutPaths({ grants: [], accepts: accepts ?? {} }, 'policy.yaml');
+    expect(policy.accepts).toEqual(accepts);
   });
 });
 

@@ -54,6 +54,12 @@ describe('a refusal says why with numbers', () => {
       'HOST_NOT_GRANTED: 2 nodes without a grant of device /dev/zero (pi1, pi2); policy.yaml of pi1, below grants, ' +
         'would need: - { app: shop.default, service: web.default, devices: [/dev/zero] }',
     ],
+    [
+      'an image',
+      () => place(cluster({ accepts: { registries: ['r.org'] } }, { accepts: { registries: [] } }), request()),
+      'IMAGE_NOT_ALLOWED: 2 nodes that do not allow image app:1 (pi1, pi2); by policy.yaml of pi1: its registry ' +
+        'docker.io is not one of r.org',
+    ],
     ['a GPU', () => place(two(), request({ vgpus: 1 })), 'NO_CAPACITY: needs 1 vgpus, largest free 0 on pi1'],
     [
       'labels',
