@@ -11,19 +11,19 @@ import {
   loadWindow,
   parseLoadFrame,
 } from '../schemas/image-load.ts';
-import { isProblemError, ProblemError, problem } from '../schemas/problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import type { ImageLoader } from './runtimes/runtime.ts';
 
 /** ms for which nothing may come of an archive: whoever sent it is gone without a word. */
 const longestSilence = 300_000;
 
 /**
- * Resolves with what the engine has now, or undefined when it does not have all; what is wrong is told to the other side, and only
+ * `loader`: who takes them, or why nobody does. Resolves with what the engine has now, or undefined when it does not have all; what is wrong is told to the other side, and only
  * bugs reject. Whatever ends the session before the archive has ended makes the engine drop what came of it.
  */
 export async function serveLoad(
   connection: ExecConnection,
-  loader: ImageLoader | undefined,
+  loader: ImageLoader | Problem,
   signal: AbortSignal,
 ): Promise<Loaded | undefined> {
   const over = new AbortController();
@@ -47,10 +47,10 @@ async function tell(connection: ExecConnection, control: LoadControl): Promise<v
   if (!connection.gone.aborted) await connection.send(loadFrame(control)).catch(() => {});
 }
 
-async function load(connection: ExecConnection, loader: ImageLoader | undefined, signal: AbortSignal): Promise<Loaded> {
+async function load(connection: ExecConnection, loader: ImageLoader | Problem, signal: AbortSignal): Promise<Loaded> {
   const input = connection.frames[Symbol.asyncIterator]();
   const { images, bytes } = startOf(await input.next());
-  if (!loader) throw new ProblemError(problem('REFUSED', 'this node has no container engine'));
+  if ('code' in loader) throw new ProblemError(loader);
   const before = await loader.ownImages(images, signal);
   if (before) return before;
   const archive = new PassThrough({ writableHighWaterMark: loadWindow, readableHighWaterMark: loadPiece });

@@ -68,7 +68,7 @@ export function createAgent(deps: AgentDeps): Agent {
     executor.imagesCame(names);
     changed();
   };
-  const requests = createRequests({ ...deps, ledger, state, runtimes, imagesCame: onImages }, life.signal);
+  const requests = createRequests({ ...deps, policy, ledger, state, runtimes, imagesCame: onImages }, life.signal);
   const contact = createContact({
     ...deps,
     session,

@@ -3,10 +3,12 @@
 import { RequestMessage } from '../schemas/messages.ts';
 import { compareCopyIds } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
+import type { NodePolicy } from '../schemas/policy.ts';
 import type { BusMessage } from '../schemas/ports.ts';
-import { isProblemError } from '../schemas/problem.ts';
+import { isProblemError, problem } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import type { ActualCopy } from './core/copy.ts';
+import { archiveRefusal } from './core/refusal.ts';
 import { serveExec } from './exec.ts';
 import { serveLoad } from './image-load.ts';
 import type { Ledger } from './ledger.ts';
@@ -22,6 +24,7 @@ export interface RequestsDeps {
   readonly state: AgentState;
   readonly runtimes: ReadonlyMap<RuntimeName, Runtime>;
   readonly streams: Streams;
+  readonly policy: NodePolicy;
   readonly endpoints?: AgentDeps['endpoints'];
   trace(event: AgentEvent): void;
   /** The engine has images of these names that came without a registry. */
@@ -100,7 +103,11 @@ async function serveSession(deps: RequestsDeps, request: RequestMessage, signal:
 async function serveImages(deps: RequestsDeps, request: RequestMessage, signal: AbortSignal): Promise<void> {
   const connection = await deps.streams.session?.(request.stream, signal);
   if (!connection) return;
-  const loaded = await serveLoad(connection, [...deps.runtimes.values()].find(canLoad), signal);
+  const loader =
+    archiveRefusal(deps.policy.accepts) ??
+    [...deps.runtimes.values()].find(canLoad) ??
+    problem('REFUSED', 'this node has no container engine');
+  const loaded = await serveLoad(connection, loader, signal);
   if (loaded) deps.imagesCame(loaded.images.flatMap(({ names }) => names));
 }
 

@@ -36,3 +36,10 @@ export function imageRefusal(instance: InstanceName, run: RunSpec, rules: ImageR
   const hint = 'policy.yaml is read when the agent starts; containers that are there go on';
   return problem('IMAGE_NOT_ALLOWED', message, { subject: instance, hint });
 }
+
+/** IMAGE_NOT_ALLOWED for archives of images where the node's owner names the registries that bytes come from: they come from none. */
+export function archiveRefusal(rules: ImageRules | undefined): Problem | undefined {
+  if (!rules?.registries) return undefined;
+  const message = 'policy.yaml of this node names the registries that images come from, and an archive comes from none';
+  return problem('IMAGE_NOT_ALLOWED', message, { hint: '`images` alone allows archives' });
+}

@@ -12,7 +12,7 @@ import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import { dataFrame } from '../../../schemas/exec.ts';
 import { loadFrame, loadWindow } from '../../../schemas/image-load.ts';
 import { createApiClient } from '../../../schemas/io/api-client.ts';
-import { isProblemError, ProblemError, problem } from '../../../schemas/problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import type { NodeView } from '../../../schemas/views.ts';
 import { listenApi, type TestApi, testToken } from '../../support/api-server.ts';
 import { runCommand } from '../../support/commands.ts';
@@ -68,8 +68,10 @@ function engine(gate: () => unknown = () => {}) {
   return { state, loader };
 }
 
+const noEngine = problem('REFUSED', 'this node has no container engine');
+
 /** An API, and an agent with this engine. */
-async function listen(loader: ImageLoader | undefined): Promise<TestApi> {
+async function listen(loader: ImageLoader | Problem): Promise<TestApi> {
   let api: TestApi;
   const loadImages: ControlPlane['loadImages'] = async (id, _, signal) => {
     const session = api.streams.session?.(id, signal);
@@ -164,7 +166,7 @@ describe('an archive of images', () => {
       },
     };
     expect(await codeOf(send(await listen(full)))).toBe('IMAGE_NO_SPACE');
-    expect(await codeOf(send(await listen(undefined)))).toBe('REFUSED');
+    expect(await codeOf(send(await listen(noEngine)))).toBe('REFUSED');
     const loses: ImageLoader = { ...engine().loader, ownImages: async () => undefined };
     expect(await codeOf(send(await listen(loses)))).toBe('IMAGE_LOAD_FAILED');
   });
@@ -228,7 +230,7 @@ describe('an archive of images', () => {
       code: 1,
       stderr: expect.stringContaining('no node has zone=nowhere'),
     });
-    const refusing = await listen(undefined);
+    const refusing = await listen(noEngine);
     const ran = await runCommand('images load', [
       file,
       ...['--api', refusing.url, '--token-file', join(folder, 'token'), '--node', 'edge-1'],

@@ -6,7 +6,7 @@ import { type LoadControl, loadFrame, parseLoadFrame } from '../../../schemas/im
 import { messageVersion } from '../../../schemas/messages.ts';
 import { topic } from '../../../schemas/topics.ts';
 import { started, steps } from './loop-support.ts';
-import { container, jobOf, node, partOf, type Rig } from './support.ts';
+import { container, createRig, jobOf, node, partOf, type Rig } from './support.ts';
 
 const web = 'shop.default.web.default.instance.0';
 const v1 = container('web:1');
@@ -49,7 +49,7 @@ async function load(rig: Rig, names: readonly string[]): Promise<LoadControl[]> 
   rig.sessions.set('s1', connection);
   const request = { v: messageVersion, action: 'open', stream: 's1', kind: 'images' };
   rig.reconciler.publish(topic(node, 'requests'), JSON.stringify(request), { qos: 0, retain: false });
-  await rig.clock.until(() => said.some((one) => 'loaded' in one), 1_000);
+  await rig.clock.until(() => said.some((one) => 'loaded' in one || 'failed' in one), 1_000);
   await rig.clock.advance(100);
   return said;
 }
@@ -81,6 +81,12 @@ test('a pull that hangs begins anew when its image came, and no other one does',
   await rig.clock.advance(200);
   expect(pulls(rig)).toBe(2);
   expect(rig.status('1.1')).toBe('running');
+});
+
+test('an agent whose owner names the registries of its images takes no archive', async () => {
+  const rig = createRig({}, { grants: [], accepts: { registries: ['docker.io'] } });
+  await rig.boot();
+  expect(await load(rig, ['web:1'])).toMatchObject([{ failed: { code: 'IMAGE_NOT_ALLOWED' } }]);
 });
 
 test('an agent without an engine refuses', async () => {
