@@ -17,8 +17,8 @@ function faultsOf(text: string): readonly string[] {
   const value: unknown = parse(text);
   const has = (key: string) => typeof value === 'object' && value !== null && key in value;
   if (Array.isArray(value)) return codes(parseNodesFile(text, 'nodes.yaml'));
+  if (has('grants') || has('images')) return codes(parsePolicy(text, 'policy.yaml'));
   if (has('registries')) return codes(parseRegistries(text, 'registries.yaml'));
-  if (has('grants')) return codes(parsePolicy(text, 'policy.yaml'));
   if (has('cluster')) return codes(parseClusterSettings(text, 'cluster.yaml'));
   if (has('api')) return codes(parseAgentConfig(text, 'agent.yaml', 'edge-7'));
   if (has('applications')) return codes(parseDescriptor(text, 'app.yaml'));
