@@ -10,6 +10,7 @@ import type { ServicePlan } from './core/action.ts';
 import type { Policy, World } from './core/model.ts';
 import type { WorldEvent } from './core/world-event.ts';
 import type { Journal } from './journal.ts';
+import type { Meter } from './meter.ts';
 import type { Git, Keys, RecordsStore, Streams } from './ports.ts';
 import type { RecordsKeeper } from './records-keeper.ts';
 import type { RegistryDesk } from './registries.ts';
@@ -67,6 +68,8 @@ export interface ReconcilerDeps {
   /** Conditions of the process beside those of sources: certificates, exposure. */
   readonly conditions?: () => readonly Problem[];
   readonly log: Log;
+  /** Absent: nobody counts. */
+  readonly meter?: Meter;
   /** A rival speaks for this cluster, or another reason to end the process. */
   readonly fatal: (error: Error) => void;
 }

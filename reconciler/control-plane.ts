@@ -33,6 +33,7 @@ import type {
   TokenView,
 } from '../schemas/views.ts';
 import type { Tally } from './core/records.ts';
+import type { Figures } from './figures.ts';
 import type { TokenWish } from './join-tokens.ts';
 import type { SavedPlanning } from './saved-planning.ts';
 import type { Vitals } from './vitals.ts';
@@ -163,6 +164,8 @@ export interface ControlPlane {
   events(after: number, signal: AbortSignal): AsyncIterable<ClusterEvent>;
   /** What was counted since the cluster began, and for how many ms this reconciler is up. */
   tally(): { readonly tally: Tally; readonly upTime: number };
+  /** What is counted at a scrape. */
+  figures(): Figures;
   /** What is missing for the reconciler to do its work, in words for everybody. */
   vitals(): Vitals;
 }

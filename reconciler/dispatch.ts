@@ -36,6 +36,8 @@ export interface Dispatcher {
   republish(node: NodeId): void;
   /** Clears all retained rows of a node. */
   clear(node: NodeId): void;
+  /** Nodes that are still to be told something. */
+  waiting(): number;
   /** Says nothing more. */
   stop(): void;
 }
@@ -105,6 +107,7 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
         deps.bus.publish(on, '', { qos: 1, retain: true });
       }
     },
+    waiting: () => promises.size + outbox.waiting(),
     stop: outbox.stop,
   };
 }

@@ -1,6 +1,6 @@
 import { type Problem, ProblemError } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
-import type { ClusterStatus } from '../schemas/views.ts';
+import type { ClusterStatus, ServiceView } from '../schemas/views.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { duplicateProblem } from './core/node-views.ts';
@@ -19,19 +19,27 @@ import {
   type ViewInput,
 } from './core/views.ts';
 import { whyOf } from './core/why.ts';
+import type { Dispatcher } from './dispatch.ts';
 import type { OfficeSeat } from './office.ts';
 import type { Sync } from './sync.ts';
 
 type Inspection = Pick<
   ControlPlane,
-  'cluster' | 'status' | 'apps' | 'services' | 'service' | 'instances' | 'nodes' | 'node' | 'holds' | 'why'
+  'cluster' | 'status' | 'apps' | 'services' | 'service' | 'instances' | 'nodes' | 'node' | 'holds' | 'why' | 'figures'
 >;
 
 /** The reading half of the control plane: views of the world as it is now. */
 export function createInspection(
   context: Context,
-  sync: Sync,
-  office: OfficeSeat,
+  {
+    sync,
+    office,
+    dispatcher,
+  }: {
+    readonly sync: Sync;
+    readonly office: OfficeSeat;
+    readonly dispatcher: Pick<Dispatcher, 'waiting'>;
+  },
   others: readonly { conditions(): readonly Problem[] }[],
 ): Inspection {
   const { deps, world } = context;
@@ -48,7 +56,7 @@ export function createInspection(
   };
   const services: Inspection['services'] = () => serviceViews(input());
 
-  const status = (): ClusterStatus => {
+  const statusWith = (all: readonly ServiceView[]): ClusterStatus => {
     const sources = sync.views();
     return {
       cluster: world.cluster,
@@ -58,7 +66,7 @@ export function createInspection(
       epoch: world.fence.epoch,
       phase: !office.taken() ? 'standby' : world.recovering ? 'recovering' : 'running',
       sources,
-      ...clusterCounts(services(), nodeCounts(input())),
+      ...clusterCounts(all, nodeCounts(input())),
       holds: holds(),
       overrides: [...world.deviations.keys()].sort().flatMap((name) => overrideViews(world, name)),
       conditions: [
@@ -72,6 +80,8 @@ export function createInspection(
       ],
     };
   };
+
+  const status = (): ClusterStatus => statusWith(services());
 
   return {
     cluster: world.cluster,
@@ -88,5 +98,14 @@ export function createInspection(
       throw new ProblemError(answer.problem);
     },
     status,
+    figures() {
+      const all = services();
+      const queues = {
+        services_to_plan: world.dirty.size,
+        nodes_to_tell: dispatcher.waiting(),
+        messages_unacknowledged: deps.bus.pending(),
+      };
+      return { status: statusWith(all), services: all, nodes: nodeViews(input()), queues };
+    },
   };
 }

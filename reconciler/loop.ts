@@ -79,6 +79,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     onEvent(event) {
       deps.log('info', event.kind, { subject: event.subject, message: event.message });
       tally.heard(event);
+      deps.meter?.happened(event.kind);
     },
   });
   const world = createWorld({ cluster: settings.cluster, fence: { epoch: keeper.now.epoch, gen: 0, by } });
@@ -213,7 +214,12 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     });
   const resume = createResume(context);
   const { conditions, ...registries } = createRegistries(context);
-  const inspection = createInspection(context, sync, office, [enrolment, adoption, rotation, { conditions }]);
+  const inspection = createInspection(context, { sync, office, dispatcher }, [
+    enrolment,
+    adoption,
+    rotation,
+    { conditions },
+  ]);
   const control: ControlPlane = gateChanges(office, {
     ...inspection,
     ...registries,

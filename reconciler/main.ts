@@ -23,6 +23,7 @@ import { createGitSource } from './git/source.ts';
 import { openApiToken } from './keys/api-token.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
 import { createReconciler, type Reconciler } from './loop.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { createShelf } from './packages/shelf.ts';
 import { peersOf, readPlaces, withOwn } from './places.ts';
 import type { RegistryDesk } from './registries.ts';
@@ -80,7 +81,8 @@ async function start(
   signal: AbortSignal,
 ): Promise<(signal: AbortSignal) => Promise<void>> {
   const random = createSystemRandom();
-  const records = createRecordsStore({ folder: join(folder, 'records'), log });
+  const metrics = createMetrics();
+  const records = metrics.store(createRecordsStore({ folder: join(folder, 'records'), log }));
   const { epoch, keyring: leastRevision = 0 } = await records.load();
   const keys = await openKeys({ folder, cluster: settings.cluster, random, create: epoch === 0, leastRevision });
   const token = await openApiToken(join(folder, 'api-token'), random);
@@ -119,7 +121,7 @@ async function start(
     keys,
     records,
     state: createDurableFiles({ folder: join(folder, 'state') }),
-    sources: settings.sources.map((source) => openSource(folder, source, log)),
+    sources: settings.sources.map((source) => openSource(folder, source, log, metrics)),
     streams,
     registries: openRegistries(folder, clock),
     mqtt: link.agents,
@@ -128,14 +130,24 @@ async function start(
     authority: security.pin,
     conditions: () => [...warnings, ...security.conditions(), ...link.conditions()],
     log,
-    bus: link.bus,
+    bus: metrics.bus(link.bus),
+    meter: metrics.meter,
     ...(link.shared && { shared: { ...link.shared, url: () => url } }),
     broker: access,
     fatal: ending.fatal,
   });
   const { control } = reconciler;
   const shelf = createShelf({ folder: join(folder, 'packages') });
-  const api = await createApi({ control, token, streams, logger, shelf, bind: settings.api, ...(tls && { tls }) });
+  const api = await createApi({
+    control,
+    token,
+    streams,
+    logger,
+    shelf,
+    metrics,
+    bind: settings.api,
+    ...(tls && { tls }),
+  });
   url = api.url;
   places = withOwn(named, settings, url, link.agents);
   running.push({ close: reconciler.stop }, api);
@@ -234,8 +246,8 @@ function openRegistries(folder: string, clock: Clock): RegistryDesk {
   return { read, change: (host, login) => changeLogin(file, host, login), ...client };
 }
 
-function openSource(folder: string, source: ClusterSettings['sources'][number], log: Log): Source {
+function openSource(folder: string, source: ClusterSettings['sources'][number], log: Log, metrics: Metrics): Source {
   const { name, url, branch } = source;
   const git = createGitSource({ name, url, branch, folder: join(folder, 'state', 'sources', name), log });
-  return { ...source, git };
+  return { ...source, git: metrics.git(name, git) };
 }

@@ -10,6 +10,8 @@ export interface Outbox {
   decided(node: NodeId, controls: readonly string[]): void;
   /** The node gets its assignment when nothing was decided for others. */
   repeated(node: NodeId): void;
+  /** Nodes that have not been told yet. */
+  waiting(): number;
   stop(): void;
 }
 
@@ -57,6 +59,7 @@ export function createOutbox(
       later.add(node);
       wake();
     },
+    waiting: () => urgent.size + later.size,
     stop() {
       cancel?.();
       urgent.clear();

@@ -60,9 +60,16 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     running = true;
     try {
       do {
-        for (const name of takeDirty(world)) planOne(name);
+        const begun = deps.clock.now().mono;
+        let services = 0;
+        let actions = 0;
+        for (const name of takeDirty(world)) {
+          services += 1;
+          actions += planOne(name);
+        }
         await keeper.saved();
         dispatcher.flush();
+        deps.meter?.reconciled({ ms: deps.clock.now().mono - begun, services, actions });
       } while (world.dirty.size > 0 && !stopped);
     } catch (error) {
       if (!isProblemError(error)) return deps.fatal(error instanceof Error ? error : new Error(String(error)));
@@ -75,7 +82,8 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     }
   };
 
-  const planOne = (name: ServiceName): void => {
+  /** How many actions that made. */
+  const planOne = (name: ServiceName): number => {
     before(name);
     const now = deps.clock.now();
     const plan = planService(world, name, context.policy(), now);
@@ -87,6 +95,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     for (const carried of carryOut(world, name, plan, now.mono)) tell(carried);
     setWake(name, plan.wakeAt, now.mono);
     if (plan.stuck) gaveUp(plan.stuck);
+    return plan.actions.length;
   };
 
   const isForgotten = (name: ServiceName, plan: ServicePlan): boolean =>

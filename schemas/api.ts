@@ -47,6 +47,7 @@
  *   POST /api/node/register                      seed 000: {id, name, ip, port}, join token as bearer -> RegisterAnswer
  *   POST /api/calculate/deploy                   seed 000: PlainJob -> CalculateAnswer (409 when no node takes it); changes nothing
  *   /api/v1/service, /state, /stats              MyCluster's: mycluster.ts
+ *   GET  /metrics                                text for Prometheus
  *   GET  /livez, /healthz, /readyz               {ok: true}, or 503 and what is missing: broker, store; readyz also: its turn, git (no token)
  *
  * Requests and answers are here, views in views.ts, events in cluster-events.ts, joining in joining.ts,

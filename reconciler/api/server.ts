@@ -5,6 +5,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { urlHost } from '../../schemas/addresses.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Shelf } from '../packages/shelf.ts';
 import { reachableHost } from '../tls/names.ts';
 import { requireBearer } from './access.ts';
@@ -15,6 +16,7 @@ import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
 import { credentialRoutes, keyRoutes } from './routes/keys.ts';
+import { meterRequests, metricsRoutes } from './routes/metrics.ts';
 import { packageRoutes, stockRoutes } from './routes/packages.ts';
 import { readRoutes } from './routes/read.ts';
 import { nodeRoutes, registryRoutes } from './routes/registries.ts';
@@ -42,6 +44,8 @@ export interface ApiDeps {
   readonly tls?: ApiTls;
   /** What new machines download. Absent: nothing. */
   readonly shelf?: Shelf;
+  /** Absent: nothing is counted. */
+  readonly metrics?: Metrics;
 }
 
 export interface ApiBind {
@@ -97,7 +101,7 @@ function withSessions({ control, token, streams, logger }: ApiDeps): StreamServe
 }
 
 /** The server without a socket: what tests inject requests into. */
-export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDeps): FastifyInstance {
+export function buildApi({ control, token, streams, logger, tls, shelf, metrics }: ApiDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -108,6 +112,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDep
   });
   const stopping = new AbortController();
   answerFailures(app);
+  if (metrics) meterRequests(app, metrics.http);
   healthRoutes(app, control);
   joinRoutes(app, control);
   tlsRoutes(app, tls);
@@ -126,6 +131,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf }: ApiDep
     keyRoutes(guarded, control);
     registryRoutes(guarded, control);
     followRoutes(guarded, control);
+    metricsRoutes(guarded, control, metrics);
     myClusterRoutes(guarded, control);
   });
   app.server.on('upgrade', streams.upgrade);

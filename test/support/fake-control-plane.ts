@@ -6,6 +6,9 @@ import type { InstanceView, NodeView, ServiceView } from '../../schemas/views.ts
 
 /** All answers are empty; what a test gives replaces them. Calls that change something are refused unless given. */
 export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlane {
+  const unexpected = (): never => {
+    throw new Error('this test did not expect the call');
+  };
   const refuse = async (): Promise<never> => {
     throw new ProblemError(problem('REFUSED', 'this test did not expect the call'));
   };
@@ -84,6 +87,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     async *logs() {},
     exec: refuse,
     async *events() {},
+    figures: unexpected,
     vitals: () => ({ vital: [], working: [] }),
     ...given,
   };

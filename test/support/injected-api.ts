@@ -1,6 +1,6 @@
 /** The API without a socket: requests go straight into the server, and a fake control plane answers. */
 import { pino } from 'pino';
-import { buildApi } from '../../reconciler/api/server.ts';
+import { type ApiDeps, buildApi } from '../../reconciler/api/server.ts';
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
 import { fakeControlPlane } from './fake-control-plane.ts';
 
@@ -25,7 +25,7 @@ export interface InjectedApi {
 }
 
 /** Needs no closing: nothing listens. */
-export function injectedApi(given: Partial<ControlPlane> = {}): InjectedApi {
+export function injectedApi(given: Partial<ControlPlane> = {}, more: Partial<ApiDeps> = {}): InjectedApi {
   const log: string[] = [];
   const app = buildApi({
     control: fakeControlPlane(given),
@@ -37,6 +37,7 @@ export function injectedApi(given: Partial<ControlPlane> = {}): InjectedApi {
       expect: () => ({ id: '', chunks: (async function* () {})() }),
     },
     logger: pino({}, { write: (line: string) => void log.push(line) }),
+    ...more,
   });
   const request: InjectedApi['request'] = async (method, url, payload, headers = {}) => {
     const json = payload === undefined ? {} : { 'content-type': 'application/json' };

@@ -13,6 +13,9 @@ import { found } from './read.ts';
 const keepAlive = 15_000;
 const maxTail = 100_000;
 
+/** Routes whose answers last as long as their reader stays. */
+export const endlessRoutes: ReadonlySet<string> = new Set(['/v1/events', '/v1/instances/:name/logs']);
+
 export function followRoutes(app: FastifyInstance, control: ControlPlane): void {
   app.get<{ Querystring: Query }>('/v1/events', async ({ query, headers }, reply) => {
     const last = headers['last-event-id'];

@@ -23,6 +23,7 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   keys: true,
   overrides: true,
   events: true,
+  figures: true,
   vitals: true,
   registries: true,
   pullSources: true,

@@ -1,0 +1,34 @@
+/** The API about itself. */
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+export interface HttpMeter {
+  /** `route`: as it is declared; undefined for what the API has not. `ms` undefined: an answer that lasts as long as its reader stays. */
+  answered(request: {
+    readonly method: string;
+    readonly route: string | undefined;
+    readonly status: number;
+    readonly ms: number | undefined;
+  }): void;
+}
+
+export function createHttpMeter(registers: Registry[]): HttpMeter {
+  const requests = new Counter({
+    name: 'oakctl_http_requests_total',
+    help: 'Requests that were answered.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'oakctl_http_request_duration_seconds',
+    help: 'Time until a request was answered, but for answers without an end.',
+    labelNames: ['route'],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+    registers,
+  });
+  return {
+    answered({ method, route = 'none', status, ms }) {
+      requests.inc({ method: route === 'none' ? 'any' : method, route, status });
+      if (ms !== undefined) durations.observe({ route }, ms / 1000);
+    },
+  };
+}
