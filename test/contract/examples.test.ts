@@ -15,7 +15,11 @@ import { parseRepositorySettings } from '../../schemas/settings.ts';
 import { curlApplication } from '../support/descriptors.ts';
 
 const root = fileURLToPath(new URL('../../examples/', import.meta.url));
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(mayCount).sort();
+/** What runs beside a cluster, and is no repository for one. */
+const apart = 'monitoring/';
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((path) => mayCount(path) && !path.startsWith(apart))
+  .sort();
 const textOf = (path: string) => readFileSync(`${root}${path}`, 'utf8');
 const names = (paths: readonly string[]) =>
   paths.flatMap((path) => parseDescriptor(textOf(path), path).services.map(({ spec }) => spec.name)).sort();

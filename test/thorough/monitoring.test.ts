@@ -101,7 +101,7 @@ describe.skipIf(!hasPrometheus())('monitoring', () => {
   });
 
   it('is asked with the token, and answers what Prometheus finds nothing wrong with', async () => {
-    await eventually(async () => expect(await value('up{job="oakctl"}')).toEqual([1]), { what: 'the first scrape' });
+    await eventually(async () => expect(await value('up{job="oakctl"}'), log).toEqual([1]));
     const { api } = JSON.parse(await readFile(join(cluster.folder, 'endpoints.json'), 'utf8')) as { api: string };
     expect((await fetch(`${api}/metrics`)).status).toBe(401);
     const token = (await readFile(join(cluster.folder, 'api-token'), 'utf8')).trim();
