@@ -24,6 +24,8 @@ import { openApiToken } from './keys/api-token.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
 import { createReconciler, type Reconciler } from './loop.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { createNotifier, type Notifier } from './notifier.ts';
+import { createReceiver } from './notify/receiver.ts';
 import { createShelf } from './packages/shelf.ts';
 import { peersOf, readPlaces, withOwn } from './places.ts';
 import type { RegistryDesk } from './registries.ts';
@@ -87,6 +89,7 @@ async function start(
   const keys = await openKeys({ folder, cluster: settings.cluster, random, create: epoch === 0, leastRevision });
   const token = await openApiToken(join(folder, 'api-token'), random);
   const ending = createEnding();
+  const state = createDurableFiles({ folder: join(folder, 'state') });
 
   const security = await openSecurity(settings, { folder, keys, clock, random, log });
   running.push(security);
@@ -97,6 +100,7 @@ async function start(
   if (!settings.external) await refuseReplaced({ peers, keys, random }, epoch, signal);
 
   let reconciler: Reconciler | undefined;
+  let notifier: Notifier | undefined;
   const link = await openLink(settings, {
     keys,
     clock,
@@ -120,7 +124,7 @@ async function start(
     random,
     keys,
     records,
-    state: createDurableFiles({ folder: join(folder, 'state') }),
+    state,
     sources: settings.sources.map((source) => openSource(folder, source, log, metrics)),
     streams,
     registries: openRegistries(folder, clock),
@@ -128,7 +132,7 @@ async function start(
     endpoints: () => places,
     peers,
     authority: security.pin,
-    conditions: () => [...warnings, ...security.conditions(), ...link.conditions()],
+    conditions: () => [...warnings, ...security.conditions(), ...link.conditions(), ...(notifier?.conditions() ?? [])],
     log,
     bus: metrics.bus(link.bus),
     meter: metrics.meter,
@@ -137,6 +141,8 @@ async function start(
     fatal: ending.fatal,
   });
   const { control } = reconciler;
+  const receivers = settings.notifications.map(createReceiver);
+  notifier = createNotifier({ control, receivers, clock, files: state, log });
   const shelf = createShelf({ folder: join(folder, 'packages') });
   const api = await createApi({
     control,
@@ -145,14 +151,16 @@ async function start(
     logger,
     shelf,
     metrics,
+    notifier,
     bind: settings.api,
     ...(tls && { tls }),
   });
   url = api.url;
   places = withOwn(named, settings, url, link.agents);
-  running.push({ close: reconciler.stop }, api);
+  running.push({ close: reconciler.stop }, { close: notifier.stop }, api);
   if (settings.mycluster) running.push(await createMyClusterApi({ control, logger, bind: settings.mycluster }));
   reconciler.start();
+  notifier.start();
   const endpoints = { api: api.url, mqtt: link.shown, pid: process.pid };
   await writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) });
   tls?.onChange(() => {

@@ -118,6 +118,9 @@ export const CordonBody = Type.Object(
 );
 export type CordonBody = Static<typeof CordonBody>;
 
+/** POST /v1/notifications/test: one receiver, or all of them. */
+export const NotificationTestBody = Type.Object({ name: Type.Optional(name) }, closed);
+
 /** POST /v1/registries/:name/login */
 export const LoginBody = Type.Object(
   {

@@ -32,6 +32,8 @@
  *   GET  /v1/registries                          {items: RegistryView[]}; never a password
  *   POST /v1/registries/:host/login              LoginRequest -> LoginAnswer (over TLS or loopback); logout: {actor?} -> LoginAnswer
  *   GET  /v1/registries/:host/sources            {items: PullSource[]}: for a node, node credential as basic auth
+ *   GET  /v1/notifications                       {items: ReceiverView[]}
+ *   POST /v1/notifications/test                  {name?} -> {items: ReceiverView[]}: each of them got a test
  *   GET  /v1/identity?nonce=<hex>                IdentityAnswer (no token)
  *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
  *   POST /v1/standing                            {node, password} -> {node: name}; REVOKED says why (credential of the node)

@@ -7,6 +7,7 @@ import { type TSchema, Type } from 'typebox';
 import { ClusterSnapshotSchema } from './cluster-snapshot.ts';
 import { Descriptor } from './descriptor-schema.ts';
 import { KeyViewSchema, RotateAnswerSchema } from './keys.ts';
+import { ReceiverSchema } from './notifications.ts';
 import { packageArchitectures } from './packages.ts';
 import {
   AppSchema,
@@ -243,6 +244,8 @@ export const outputs = {
   }),
   'nodes token ls': items(TokenSchema),
   'nodes token revoke': Type.Object({ revoked: text }),
+  'notifications ls': items(ReceiverSchema),
+  'notifications test': items(ReceiverSchema),
   'registries login': LoginSchema,
   'registries logout': LoginSchema,
   'registries ls': items(RegistrySchema),

@@ -77,6 +77,7 @@ export const problemCodes = {
   TLS_INVALID:
     'a certificate, a key or an authority cannot be used, or the other side shows a certificate that is not trusted',
   INSECURE: 'the cluster listens outside loopback without TLS, because its settings say so',
+  NOTIFICATION_FAILED: 'a receiver of notifications could not be told',
   BROKER_NOT_TOLD: 'the password file of an external broker cannot be written, or the broker cannot be told of it',
   // runtime
   RUNTIME_UNAVAILABLE: 'the engine does not answer',

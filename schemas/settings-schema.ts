@@ -1,6 +1,7 @@
 /** Schemas of cluster.yaml and oakctl.yaml. What they mean is in settings.ts. */
 import { type Static, Type } from 'typebox';
 import { durationSchema } from './duration.ts';
+import { NotificationsFile } from './notifications.ts';
 import { BrokerFile, MqttFile } from './settings-broker.ts';
 import { EndpointsFile } from './settings-endpoints.ts';
 
@@ -130,6 +131,7 @@ export const ClusterFile = Type.Object(
     ),
     guard: Type.Optional(guard),
     nodes: Type.Optional(nodes),
+    notifications: Type.Optional(NotificationsFile),
     limits: Type.Optional(
       Type.Enum(['request', 'none'], { description: '`request` makes what a service needs its hard cap too.' }),
     ),
@@ -166,7 +168,7 @@ export const RepositoryFile = Type.Object(
     pools: Type.Optional(pools),
     guard: Type.Optional(guard),
     nodes: Type.Optional(nodes),
-    notifications: Type.Optional(Type.Unknown({ description: 'Not carried out by this version.' })),
+    notifications: Type.Optional(Type.Unknown({ description: 'Ignored: cluster.yaml says who is notified.' })),
   },
   { ...closed, title: 'oakctl.yaml', description: 'Settings that a repository gives to the cluster that follows it.' },
 );

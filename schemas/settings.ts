@@ -7,6 +7,7 @@ import { isLoopback } from './addresses.ts';
 import { parseDuration } from './duration.ts';
 import { createFindings, type Findings } from './findings.ts';
 import { locationFault } from './names.ts';
+import { type ReceiverSettings, receiversOf } from './notifications.ts';
 import { violations } from './parse.ts';
 import { type Problem, problem } from './problem.ts';
 import { type ExternalBroker, externalBroker } from './settings-broker.ts';
@@ -72,6 +73,7 @@ export interface ClusterSettings {
   /** `request`: what a service needs is also its hard cap, unless it says another one. */
   readonly limits: 'request' | 'none';
   readonly pools: Readonly<Record<string, { readonly class?: NodeClass }>>;
+  readonly notifications: readonly ReceiverSettings[];
   /** Where MyCluster's API answers without a token: on loopback. Absent: nowhere. */
   readonly mycluster?: Endpoint;
 }
@@ -141,6 +143,7 @@ export function parseClusterSettings(
     nodes: { undeclared: value.nodes?.undeclared ?? settingsDefaults.undeclared },
     limits: value.limits ?? settingsDefaults.limits,
     pools: poolsOf(value.pools),
+    notifications: receiversOf(value.notifications, insecure, findings),
     ...(value.compat?.mycluster && { mycluster: { ...settingsDefaults.mycluster, ...value.compat.mycluster } }),
   };
   checkCluster(settings, findings);
@@ -158,7 +161,8 @@ export function parseRepositorySettings(
   const poll = value.poll === undefined ? undefined : parseDuration(value.poll);
   if (poll !== undefined) checkPoll(poll, ['poll'], findings);
   if (!isNothing(value.notifications)) {
-    findings.warning('FIELD_NOT_SERVED', ['notifications'], 'notifications are not sent by this version');
+    const message = 'who is notified is said in cluster.yaml: a repository must not make the reconciler call addresses';
+    findings.warning('FIELD_NOT_SERVED', ['notifications'], message);
   }
   const settings: RepositorySettings = {
     ...(poll === undefined ? {} : { poll }),

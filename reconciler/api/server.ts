@@ -6,6 +6,7 @@ import { urlHost } from '../../schemas/addresses.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Notifier } from '../notifier.ts';
 import type { Shelf } from '../packages/shelf.ts';
 import { reachableHost } from '../tls/names.ts';
 import { requireBearer } from './access.ts';
@@ -17,6 +18,7 @@ import { followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
 import { credentialRoutes, keyRoutes } from './routes/keys.ts';
 import { meterRequests, metricsRoutes } from './routes/metrics.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { packageRoutes, stockRoutes } from './routes/packages.ts';
 import { readRoutes } from './routes/read.ts';
 import { nodeRoutes, registryRoutes } from './routes/registries.ts';
@@ -46,6 +48,8 @@ export interface ApiDeps {
   readonly shelf?: Shelf;
   /** Absent: nothing is counted. */
   readonly metrics?: Metrics;
+  /** Who is told what is wrong. Absent: nobody. */
+  readonly notifier?: Pick<Notifier, 'views' | 'test'>;
 }
 
 export interface ApiBind {
@@ -101,7 +105,7 @@ function withSessions({ control, token, streams, logger }: ApiDeps): StreamServe
 }
 
 /** The server without a socket: what tests inject requests into. */
-export function buildApi({ control, token, streams, logger, tls, shelf, metrics }: ApiDeps): FastifyInstance {
+export function buildApi({ control, token, streams, logger, tls, shelf, metrics, notifier }: ApiDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -130,6 +134,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf, metrics 
     stockRoutes(guarded, shelf);
     keyRoutes(guarded, control);
     registryRoutes(guarded, control);
+    notificationRoutes(guarded, notifier, stopping.signal);
     followRoutes(guarded, control);
     metricsRoutes(guarded, control, metrics);
     myClusterRoutes(guarded, control);

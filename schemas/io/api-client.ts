@@ -35,6 +35,7 @@ import type {
   TlsAnswer,
 } from '../joining.ts';
 import type { KeyView, RotateAnswer, RotateBody } from '../keys.ts';
+import type { ReceiverView } from '../notifications.ts';
 import type { PackagesAnswer } from '../packages.ts';
 import type { PullSource } from '../registries.ts';
 import type { Hold } from '../status.ts';
@@ -157,6 +158,10 @@ export interface ApiClient {
   login(registry: string, request: LoginRequest, signal: AbortSignal): Promise<LoginAnswer>;
   /** Forgets it. */
   logout(registry: string, actor: string, signal: AbortSignal): Promise<LoginAnswer>;
+  /** Who is told what is wrong. */
+  receivers(signal: AbortSignal): Promise<readonly ReceiverView[]>;
+  /** Sends a test to one of them, or to all. NOT_FOUND, NOTIFICATION_FAILED. */
+  testReceivers(name: string | undefined, signal: AbortSignal): Promise<readonly ReceiverView[]>;
   /** Opens a session inside an instance; the first frame says what to run. An abort cuts it. */
   exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
   /** Opens a session that takes an archive of images (image-load.ts) for a node: name, id or alias. An abort cuts it. */
@@ -259,6 +264,9 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     login: (registry, request, signal) => post(`/v1/registries/${encodeURIComponent(registry)}/login`, request, signal),
     logout: (registry, actor, signal) =>
       post(`/v1/registries/${encodeURIComponent(registry)}/logout`, { actor }, signal),
+    receivers: (signal) => list('notifications', [], signal),
+    testReceivers: async (name, signal) =>
+      (await post<{ items: ReceiverView[] }>('/v1/notifications/test', { name }, signal)).items,
     exec: async (instance, actor, signal) =>
       (await import('./exec-client.ts')).openExec(endpoint, instance, actor, signal),
     loadImages: async (node, actor, signal) =>

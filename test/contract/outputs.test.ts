@@ -26,6 +26,7 @@ import type { CordonAnswer, LoginAnswer, SyncAnswer, VerbAnswer } from '../../sc
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
 import type { KeyView, RotateAnswer } from '../../schemas/keys.ts';
+import type { ReceiverView } from '../../schemas/notifications.ts';
 import { outputSchemas, type outputs } from '../../schemas/output-schemas.ts';
 import type { PackageView } from '../../schemas/packages.ts';
 import type {
@@ -179,6 +180,7 @@ const node = fakeNode('pi1', {
   problems: [{ code: 'X', message: 'm' }],
 });
 
+const receiver: ReceiverView = { name: 'ops', kind: 'ntfy', host: 'h', after: 1, remind: 0 };
 const score = { spread: [{ label: 'zone', value: 'a', instances: 1 }], instances: 1, promised: 12.5, free: 800 };
 const placement: PlacementView = {
   score,
@@ -255,6 +257,7 @@ beforeAll(async () => {
       installer: async () => '',
       open: () => undefined,
     },
+    { views: () => [receiver], test: async () => [{ ...receiver, delivered: 1, problem: 'm' }] },
   );
   home = await mkdtemp(join(tmpdir(), 'oakctl-outputs-'));
   process.env['OAKCTL_HOME'] = home;
@@ -321,6 +324,8 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['overrides ls'],
   ['overrides rm', 'ab12'],
   ['plan'],
+  ['notifications ls'],
+  ['notifications test'],
   ['registries login', 'r:5000', '--username', 'fleet', '--password-stdin'],
   ['registries logout', 'r:5000'],
   ['registries ls'],
@@ -410,6 +415,7 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'nodes drain'>>().toEqualTypeOf<Frozen<Drained>>();
   expectTypeOf<Output<'nodes inspect'>>().toEqualTypeOf<Frozen<NodeView>>();
   expectTypeOf<Output<'nodes token ls'>>().toEqualTypeOf<Items<TokenView>>();
+  expectTypeOf<Output<'notifications ls'>>().toEqualTypeOf<Items<ReceiverView>>();
   expectTypeOf<Output<'registries login'>>().toEqualTypeOf<Frozen<LoginAnswer>>();
   expectTypeOf<Output<'registries ls'>>().toEqualTypeOf<Items<RegistryView>>();
   expectTypeOf<Output<'plan'>>().toEqualTypeOf<Frozen<PlanView>>();

@@ -1,6 +1,6 @@
 /** A listening API with a fake control plane, and a client of it. */
 import { pino } from 'pino';
-import { type Api, createApi } from '../../reconciler/api/server.ts';
+import { type Api, type ApiDeps, createApi } from '../../reconciler/api/server.ts';
 import { createStreams, type StreamDeps, type StreamServer } from '../../reconciler/api/streams.ts';
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
 import type { Shelf } from '../../reconciler/packages/shelf.ts';
@@ -19,6 +19,7 @@ export async function listenApi(
   given: Partial<ControlPlane> = {},
   streamDeps: Partial<StreamDeps> = {},
   shelf?: Shelf,
+  notifier?: ApiDeps['notifier'],
 ): Promise<TestApi> {
   const streams = createStreams({
     authenticate: (node, password) => password === `password-of-${node}`,
@@ -31,6 +32,7 @@ export async function listenApi(
     bind: { host: '127.0.0.1', port: 0 },
     logger: pino({ level: 'silent' }),
     ...(shelf && { shelf }),
+    ...(notifier && { notifier }),
   });
   return { ...api, streams, client: createApiClient({ url: api.url, token: testToken }) };
 }

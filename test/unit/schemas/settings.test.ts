@@ -22,6 +22,7 @@ describe('cluster.yaml', () => {
         nodes: { undeclared: 'use' },
         limits: 'none',
         pools: {},
+        notifications: [],
       },
       problems: [],
     });
