@@ -19,6 +19,7 @@ import { createApi } from './api/server.ts';
 import { createStreams } from './api/streams.ts';
 import { openLink } from './broker/link.ts';
 import type { BrokerAccess, Source } from './context.ts';
+import { createGitRepository, type GitRepository } from './git/repository.ts';
 import { createGitSource } from './git/source.ts';
 import { openApiToken } from './keys/api-token.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
@@ -125,7 +126,7 @@ async function start(
     keys,
     records,
     state,
-    sources: settings.sources.map((source) => openSource(folder, source, log, metrics)),
+    sources: openSources(folder, settings.sources, log, metrics),
     streams,
     registries: openRegistries(folder, clock),
     mqtt: link.agents,
@@ -254,8 +255,22 @@ function openRegistries(folder: string, clock: Clock): RegistryDesk {
   return { read, change: (host, login) => changeLogin(file, host, login), ...client };
 }
 
-function openSource(folder: string, source: ClusterSettings['sources'][number], log: Log, metrics: Metrics): Source {
-  const { name, url, branch } = source;
-  const git = createGitSource({ name, url, branch, folder: join(folder, 'state', 'sources', name), log });
-  return { ...source, git: metrics.git(name, git) };
+/** Sources that read one repository with one access share all that is done for it, below the folder of the first of them. */
+function openSources(
+  folder: string,
+  sources: ClusterSettings['sources'],
+  log: Log,
+  metrics: Metrics,
+): readonly Source[] {
+  const repositories = new Map<string, GitRepository>();
+  return sources.map((source) => {
+    const { name, url, branch, access } = source;
+    const key = JSON.stringify([url, access]);
+    const known = repositories.get(key);
+    const repository =
+      known ?? createGitRepository({ name, url, access, folder: join(folder, 'state', 'sources', name), log });
+    repositories.set(key, repository);
+    const git = metrics.git(name, createGitSource({ name, branch, repository }));
+    return { ...source, repository: key, git };
+  });
 }

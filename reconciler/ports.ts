@@ -1,6 +1,7 @@
 /** What the reconciler's loop needs from the world, declared by the loop, implemented at the rim. */
 import type { ExecConnection } from '../schemas/exec.ts';
 import type { NodeId } from '../schemas/names.ts';
+import { type Problem, ProblemError } from '../schemas/problem.ts';
 import type { Records } from './core/records.ts';
 import type { Keyring } from './keys/keyring.ts';
 
@@ -10,6 +11,16 @@ export interface TreeEntry {
   readonly blob: string;
   readonly mode: string;
   readonly size: number;
+}
+
+/** The remote is there and refuses: it is asked less and less often, and not before `rest` ms are over. */
+export class RemoteRefusal extends ProblemError {
+  readonly rest: number;
+
+  constructor(problem: Problem, rest: number) {
+    super(problem);
+    this.rest = rest;
+  }
 }
 
 /** A git source: a bare mirror read by object id. All errors are ProblemErrors of codes SOURCE_*. */
@@ -22,7 +33,7 @@ export interface Git {
   tree(commit: string, path: string, signal: AbortSignal): Promise<readonly TreeEntry[]>;
   /** Texts by blob id. */
   blobs(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
-  /** undefined when that cannot be told (e.g. history not there). */
+  /** undefined when that cannot be told. May ask the remote for older commits. */
   isAncestor(commit: string, of: string, signal: AbortSignal): Promise<boolean | undefined>;
   /** Who wrote a commit and its first line. */
   describe(commit: string, signal: AbortSignal): Promise<{ readonly author: string; readonly subject: string }>;

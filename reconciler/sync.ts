@@ -14,6 +14,8 @@ import type { Direct } from './direct.ts';
 import { planOf } from './dry-run.ts';
 import { holdsNamed, withoutPassword } from './head-guard.ts';
 import { planningNow, takePlanning } from './planning.ts';
+import { createPolls } from './polls.ts';
+import { RemoteRefusal } from './ports.ts';
 import { savedOr } from './records-keeper.ts';
 import { type SavedPlanning, savePlanning } from './saved-planning.ts';
 import { within } from './time-limit.ts';
@@ -50,18 +52,18 @@ interface Progress {
   /** The last attempt ended, well or not. */
   tried: boolean;
   failures: number;
+  /** The remote is there and refused: ms for which it wants to be left alone. */
+  refusal?: number | undefined;
   problems: readonly Problem[];
   state: SourceView['state'];
-  cancelTimer: () => void;
   pass?: Promise<void>;
   /** Look once more after this pass, and read the head even if it is the same. */
   again: boolean;
   force: boolean;
 }
 
-const firstBackoff = 5_000;
-const longestBackoff = 300_000;
 const passTimeout = 120_000;
+const ofRemote: ReadonlySet<string> = new Set(['SOURCE_UNREACHABLE', 'SOURCE_DENIED', 'SOURCE_LIMITED']);
 /** The mirror has what a dry run reads; only one that is damaged asks its remote. */
 const dryRunTimeout = 30_000;
 
@@ -87,7 +89,6 @@ export function createSync(context: Context, direct: Direct): Sync {
       failures: 0,
       problems: [],
       state: 'unread',
-      cancelTimer: () => {},
       again: false,
       force: false,
     };
@@ -97,15 +98,15 @@ export function createSync(context: Context, direct: Direct): Sync {
 
   const planning = () => within(deps.clock, dryRunTimeout, (signal) => takePlanning(context, acceptance, signal));
 
-  const schedule = (source: Source): void => {
-    const p = progressOf(source);
-    p.cancelTimer();
-    if (abort.signal.aborted) return;
-    const poll = acceptance.settingsOf(source.name)?.poll ?? source.poll;
-    const backoff = Math.min(longestBackoff, firstBackoff * 2 ** (p.failures - 1));
-    const wait = p.failures > 0 ? Math.min(backoff, Math.max(poll, firstBackoff)) : poll;
-    p.cancelTimer = deps.clock.after(wait * (0.8 + 0.4 * deps.random.number()), () => begin(source));
-  };
+  const polls = createPolls({
+    ...deps,
+    paceOf: (source) => {
+      const { failures, refusal, pass: isBusy } = progressOf(source);
+      const poll = acceptance.settingsOf(source.name)?.poll ?? source.poll;
+      return { poll, failures, refusal, isBusy: isBusy !== undefined };
+    },
+    look: (source) => begin(source),
+  });
 
   /** A pass that nobody waits for. What it throws is a bug: expected failures are in its progress. */
   const begin = (source: Source, force = false): void => {
@@ -136,7 +137,7 @@ export function createSync(context: Context, direct: Direct): Sync {
     } finally {
       // In the turn of the last look: a call that comes later makes a pass of its own.
       delete p.pass;
-      schedule(source);
+      polls.schedule(source);
     }
   };
 
@@ -191,6 +192,7 @@ export function createSync(context: Context, direct: Direct): Sync {
   const recovered = (source: Source, p: Progress): void => {
     if (p.failures > 0) journal.add('source_recovered', `source/${source.name}`, 'the remote answers again');
     p.failures = 0;
+    p.refusal = undefined;
   };
 
   const reclaim = (): void => {
@@ -205,9 +207,10 @@ export function createSync(context: Context, direct: Direct): Sync {
       ? error.problems
       : [problem('SOURCE_UNREACHABLE', `no answer within ${passTimeout / 1000} s`, { disposition: 'retry' })];
     p.failures += 1;
+    p.refusal = error instanceof RemoteRefusal ? error.rest : undefined;
     if (p.failures === 1)
       journal.add('source_unreachable', `source/${source.name}`, problems[0]?.message ?? 'it cannot be read');
-    p.state = problems.some((one) => one.code === 'SOURCE_UNREACHABLE') ? 'unreachable' : 'invalid';
+    p.state = problems.some((one) => ofRemote.has(one.code)) ? 'unreachable' : 'invalid';
     p.problems = problems;
   };
 
@@ -239,7 +242,7 @@ export function createSync(context: Context, direct: Direct): Sync {
     async stop() {
       abort.abort();
       for (const stop of unwatch) stop();
-      for (const p of progress.values()) p.cancelTimer();
+      polls.stop();
       await Promise.allSettled([...progress.values()].flatMap((p) => p.pass ?? []));
     },
     async now() {

@@ -49,6 +49,9 @@ export const problemCodes = {
   NAME_TAKEN: 'a name is already used, or differs only by case',
   // sources
   SOURCE_UNREACHABLE: 'the git remote cannot be reached or refuses',
+  SOURCE_DENIED:
+    'the git remote refuses the credential, is not the host that is known, or a credential file cannot be used',
+  SOURCE_LIMITED: 'the git remote was asked too often, and wants to be left alone for a while',
   SOURCE_REF_MISSING: 'the branch, tag, commit or path is not in the repository',
   SOURCE_DAMAGED: 'the local mirror is damaged',
   SOURCE_HOSTILE: 'the tree holds links, submodules, or paths that are not allowed',

@@ -7,7 +7,8 @@ import type { Findings } from './findings.ts';
 import { parseJoinToken } from './join-token.ts';
 import { locationFault, nodeNamePattern, spelledAsName } from './names.ts';
 import { isProblemError, type Problem, problem } from './problem.ts';
-import { branchPattern, type ClusterFile, remotePattern } from './settings-schema.ts';
+import type { ClusterFile } from './settings-schema.ts';
+import { branchPattern, plainFilePattern, remotePattern, userPattern } from './settings-source.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -114,18 +115,40 @@ export function rootUrl(written: string): string | undefined {
   return `${url.protocol}//${url.hostname}:${url.port || (named ?? rootPort)}`;
 }
 
+/** Of the source: variable, member, what it must look like. */
+const accessVariables = [
+  ['CLUSTER_REPOSITORY_USERNAME', 'username', userPattern],
+  ['CLUSTER_REPOSITORY_TOKEN_FILE', 'token_file', plainFilePattern],
+  ['CLUSTER_REPOSITORY_CA', 'ca', plainFilePattern],
+  ['CLUSTER_REPOSITORY_KEY_FILE', 'key_file', plainFilePattern],
+  ['CLUSTER_REPOSITORY_KNOWN_HOSTS', 'known_hosts', plainFilePattern],
+] as const;
+
 function sourcesOf(read: Reader, wrong: Complain): Pick<ClusterFile, 'sources'> {
   const url = read('CLUSTER_REPOSITORY');
   const branch = read('CLUSTER_BRANCH');
+  const access = accessVariables.flatMap(([name, key, pattern]) => {
+    const value = read(name);
+    return value === undefined ? [] : [{ name, key, pattern, value }];
+  });
   if (url === undefined) {
-    if (branch !== undefined) wrong('CLUSTER_BRANCH', 'it is a branch of CLUSTER_REPOSITORY, which is not set');
+    for (const name of [...(branch === undefined ? [] : ['CLUSTER_BRANCH']), ...access.map((one) => one.name)])
+      wrong(name, 'it is of CLUSTER_REPOSITORY, which is not set');
     return {};
   }
   if (!new RegExp(remotePattern).test(url) || url.length > 2048)
     wrong('CLUSTER_REPOSITORY', `\`${url.slice(0, 100)}\` is no URL or path of a git repository`);
   if (branch !== undefined && !new RegExp(branchPattern).test(branch))
     wrong('CLUSTER_BRANCH', `\`${branch.slice(0, 100)}\` is no branch, tag or commit`);
-  return { sources: [{ name: 'main', url, ...(branch !== undefined && { branch }) }] };
+  for (const { name, value, pattern } of access) {
+    if (new RegExp(pattern).test(value)) continue;
+    wrong(
+      name,
+      pattern === plainFilePattern ? 'it is no absolute path of plain characters' : 'it is no name of a user',
+    );
+  }
+  const members = Object.fromEntries(access.map(({ key, value }) => [key, value]));
+  return { sources: [{ name: 'main', url, ...(branch !== undefined && { branch }), ...members }] };
 }
 
 /** Where API and broker listen: outside loopback over TLS, with the addresses at which others find them in the certificate. */

@@ -4,6 +4,7 @@ import { durationSchema } from './duration.ts';
 import { NotificationsFile } from './notifications.ts';
 import { BrokerFile, MqttFile } from './settings-broker.ts';
 import { EndpointsFile } from './settings-endpoints.ts';
+import { SourceFile } from './settings-source.ts';
 
 const closed = { additionalProperties: false } as const;
 const nodeName = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
@@ -71,26 +72,6 @@ const tls = Type.Union(
 );
 /** Says in its name what it does. */
 export const insecureSetting = 'insecure_outside_loopback_i_know_the_risk';
-
-/** Remotes of git; none that git would take for an option. */
-export const remotePattern = '^[^-\\s][^\\s]*$';
-export const branchPattern = '^[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}$';
-
-const SourceFile = Type.Object(
-  {
-    name: Type.String({ pattern: nodeName, description: 'Name of the source.' }),
-    url: Type.String({
-      minLength: 1,
-      maxLength: 2048,
-      pattern: remotePattern,
-      description: 'Remote URL or path.',
-    }),
-    branch: Type.Optional(Type.String({ pattern: branchPattern, description: 'Branch, tag or commit.' })),
-    path: Type.Optional(Type.String({ maxLength: 1024, description: 'Folder inside the repository.' })),
-    poll: Type.Optional(durationSchema('Time between two looks at the remote')),
-  },
-  closed,
-);
 
 /** Schema of cluster.yaml. */
 export const ClusterFile = Type.Object(

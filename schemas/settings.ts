@@ -14,7 +14,7 @@ import { type ExternalBroker, externalBroker } from './settings-broker.ts';
 import { type EndpointSettings, endpointsOf } from './settings-endpoints.ts';
 import { besideEnvironment } from './settings-environment.ts';
 import { ClusterFile, insecureSetting, RepositoryFile } from './settings-schema.ts';
-import { directSource } from './spec.ts';
+import { checkPoll, type SourceSettings, sourcesOf } from './settings-source.ts';
 import { parseYaml } from './yaml.ts';
 
 export type NodeClass = 'edge' | 'lan' | 'fast';
@@ -23,16 +23,6 @@ export type Undeclared = 'use' | 'cordon' | 'refuse';
 export interface Guard {
   readonly count: number;
   readonly share: number;
-}
-
-export interface SourceSettings {
-  readonly name: string;
-  readonly url: string;
-  readonly branch: string;
-  /** Folder inside the repository, without slashes at the ends; '' is all of it. */
-  readonly path: string;
-  /** ms between two looks at the remote. */
-  readonly poll: number;
 }
 
 export interface Endpoint {
@@ -88,8 +78,6 @@ export interface RepositorySettings {
 
 /** The values that hold where a file says nothing. */
 export const settingsDefaults = {
-  branch: 'main',
-  poll: 60_000,
   api: { host: '127.0.0.1', port: 10_100 },
   mqtt: { host: '127.0.0.1', port: 10_003 },
   node_class: 'edge',
@@ -122,13 +110,7 @@ export function parseClusterSettings(
   const settings: ClusterSettings = {
     cluster: value.cluster,
     ...(value.location !== undefined && { location: value.location }),
-    sources: (value.sources ?? []).map((source) => ({
-      name: source.name,
-      url: source.url,
-      branch: source.branch ?? settingsDefaults.branch,
-      path: (source.path ?? '').replace(/^\/+/, '').replace(/\/+$/, ''),
-      poll: parseDuration(source.poll) ?? settingsDefaults.poll,
-    })),
+    sources: sourcesOf(value.sources ?? [], findings),
     api: { ...settingsDefaults.api, ...value.api },
     mqtt: { host, port },
     ...(external && { external }),
@@ -246,25 +228,6 @@ function poolsOf(written: ClusterFile['pools']): ClusterSettings['pools'] {
 function checkCluster(settings: ClusterSettings, findings: Findings): void {
   const place = settings.location === undefined ? undefined : locationFault(settings.location);
   if (place) findings.error('SETTINGS_INVALID', ['location'], place);
-  const seen = new Set<string>();
-  settings.sources.forEach((source, index) => {
-    const at = ['sources', index];
-    const name = source.name.toLowerCase();
-    if (name === directSource) {
-      findings.error(
-        'NAME_TAKEN',
-        [...at, 'name'],
-        `\`${directSource}\` is what CLI and API deploy as`,
-        'another name',
-      );
-    }
-    if (seen.has(name)) findings.error('NAME_TAKEN', [...at, 'name'], `two sources are called ${source.name}`);
-    seen.add(name);
-    if (!isPlainFolder(source.path)) {
-      findings.error('SETTINGS_INVALID', [...at, 'path'], `\`${source.path}\` is not a folder inside the repository`);
-    }
-    checkPoll(source.poll, [...at, 'poll'], findings);
-  });
   for (const side of ['api', 'mqtt'] as const) {
     const { host } = settings[side];
     if (isLoopback(host) || settings.tls || settings.insecure) continue;
@@ -275,16 +238,6 @@ function checkCluster(settings: ClusterSettings, findings: Findings): void {
   for (const [name, ms] of Object.entries(settings.lost_after)) {
     if (ms < 500) findings.error('SETTINGS_INVALID', ['lost_after', name], `${ms} ms is too short: at least 500ms`);
   }
-}
-
-function checkPoll(poll: number, path: readonly (string | number)[], findings: Findings): void {
-  if (poll < 100) findings.error('SETTINGS_INVALID', path, `${poll} ms is too often: at least 100ms`);
-}
-
-/** Relative, without `.`, `..`, empty steps or control characters. */
-function isPlainFolder(path: string): boolean {
-  if (path === '') return true;
-  return !/\p{Cc}/u.test(path) && path.split('/').every((step) => step !== '' && step !== '.' && step !== '..');
 }
 
 function isNothing(value: unknown): boolean {

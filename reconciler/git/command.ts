@@ -7,6 +7,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { simpleGit } from 'simple-git';
+import type { Access, Visit } from './access.ts';
+import { oneLine, receivedBytes, retryAfter } from './complaint.ts';
 
 export interface GitCommand {
   readonly args: readonly string[];
@@ -14,6 +16,8 @@ export interface GitCommand {
   readonly repository?: string;
   /** Written to its standard input. */
   readonly input?: string;
+  /** It goes to the remote: with its credentials, and with a bound on what comes from there, in bytes. */
+  readonly remote?: { readonly most: number };
 }
 
 export interface GitResult {
@@ -22,6 +26,10 @@ export interface GitResult {
   readonly stdout: Buffer;
   /** What git complained about, on one line, bounded; for messages. */
   readonly complaint: string;
+  /** It was ended because it printed or fetched more than it may; `stdout` is what came before. */
+  readonly flooded?: true;
+  /** ms for which the remote wants no further request. */
+  readonly retryAfter?: number;
 }
 
 /** Runs one command in a folder. Throws the signal's reason when aborted; a failed command is a result. */
@@ -29,6 +37,10 @@ export type RunGit = (command: GitCommand, signal: AbortSignal) => Promise<GitRe
 
 /** A command that says nothing for this long is killed. */
 const silence = 60_000;
+/** More is not kept of what a command prints, in bytes: trees can be made that have no end. */
+const mostOutput = 64 * 1024 * 1024;
+/** Of what is said about the progress of a transfer, the end. */
+const rememberedProgress = 4096;
 
 const configuration = `[core]
 	hooksPath = /dev/null
@@ -37,12 +49,16 @@ const configuration = `[core]
 	allow = never
 [protocol "https"]
 	allow = always
+[protocol "http"]
+	allow = always
 [protocol "ssh"]
 	allow = always
 [protocol "file"]
 	allow = always
 [http]
 	followRedirects = false
+	lowSpeedLimit = 100
+	lowSpeedTime = 20
 [fetch]
 	fsckObjects = true
 	recurseSubmodules = false
@@ -58,13 +74,14 @@ const configuration = `[core]
 	defaultBranch = main
 `;
 const configurationFile = 'gitconfig';
+const noVisit: Visit = { env: {}, trace: async () => '', close: async () => undefined };
 /** Of the environment of this process, git gets only these. */
 const passedOn = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'SSH_AUTH_SOCK', 'SSH_AGENT_PID'];
 const proxies = ['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
 const certificates = ['SSL_CERT_FILE', 'SSL_CERT_DIR'];
 
 /** Makes the folder and its configuration when they are not there. */
-export function createGitRunner(folder: string): RunGit {
+export function createGitRunner(folder: string, access: Access = async () => noVisit): RunGit {
   const file = join(folder, configurationFile);
   const prepare = async (): Promise<void> => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -77,37 +94,81 @@ export function createGitRunner(folder: string): RunGit {
     signal.throwIfAborted();
     // Each time: state may be removed while it is in use.
     if (!existsSync(file)) await prepare();
-    const output = { code: -1, stdout: [] as Buffer[], stderr: [] as Buffer[], error: '' };
-    const git = simpleGit({
-      baseDir: folder,
-      abort: signal,
-      timeout: { block: silence },
-      completion: { onClose: true, onExit: false },
-      allowEnvironment: Object.keys(gitEnvironment(folder, command.repository)),
-      unsafe: { allowUnsafeConfigPaths: true, allowUnsafeSshCommand: true },
-      ...(command.input !== undefined && { input: () => command.input }),
-      // Every end of a command comes by here; none is an exception, so that the caller can judge it.
-      errors(error, result) {
-        output.code = error && !Buffer.isBuffer(error) ? -1 : result.exitCode;
-        output.stdout = result.stdOut;
-        output.stderr = result.stdErr;
-        output.error = error && !Buffer.isBuffer(error) ? error.message : '';
-        return undefined;
-      },
-    }).env(environment(folder, command.repository));
-    await git.raw([...command.args]);
-    signal.throwIfAborted();
-    const complaint = output.error || Buffer.concat(output.stderr).toString('utf8');
-    return { code: output.code, stdout: Buffer.concat(output.stdout), complaint: oneLine(complaint) };
+    const visit = command.remote ? await access(configuration) : noVisit;
+    try {
+      const result = await runOnce(folder, command, visit.env, signal);
+      const wait = result.code === 0 ? undefined : retryAfter(await visit.trace(), Date.now());
+      return wait === undefined ? result : { ...result, retryAfter: wait };
+    } finally {
+      await visit.close();
+    }
   };
 }
 
-function environment(folder: string, repository: string | undefined): Record<string, string> {
+async function runOnce(
+  folder: string,
+  { args, repository, input, remote }: GitCommand,
+  own: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<GitResult> {
+  const output = { code: -1, stdout: [] as Buffer[], stderr: [] as Buffer[], error: '' };
+  const flood = new AbortController();
+  const ours = { ...gitEnvironment(folder, repository), ...own };
+  const git = simpleGit({
+    baseDir: folder,
+    abort: AbortSignal.any([signal, flood.signal]),
+    timeout: { block: silence },
+    completion: { onClose: true, onExit: false },
+    allowEnvironment: Object.keys(ours),
+    unsafe: { allowUnsafeConfigPaths: true, allowUnsafeSshCommand: true },
+    ...(input !== undefined && { input: () => input }),
+    // Every end of a command comes by here; none is an exception, so that the caller can judge it.
+    errors(error, result) {
+      output.code = error && !Buffer.isBuffer(error) ? -1 : result.exitCode;
+      output.stdout = result.stdOut;
+      output.stderr = result.stdErr;
+      output.error = error && !Buffer.isBuffer(error) ? error.message : '';
+      return undefined;
+    },
+  })
+    .env({ ...environment(), ...ours })
+    .outputHandler((_, stdout, stderr) => watchFlood(stdout, stderr, remote?.most, () => flood.abort()));
+  await git.raw([...args]).catch((error: unknown) => {
+    if (!flood.signal.aborted) throw error;
+  });
+  signal.throwIfAborted();
+  const stdout = Buffer.concat(output.stdout);
+  if (flood.signal.aborted) return { code: -1, stdout, complaint: 'there is more than is read', flooded: true };
+  const complaint = output.error || Buffer.concat(output.stderr).toString('utf8');
+  return { code: output.code, stdout, complaint: oneLine(complaint) };
+}
+
+/** Calls `end` once there is too much of what is printed, or of what comes from a remote. */
+function watchFlood(
+  stdout: NodeJS.ReadableStream,
+  stderr: NodeJS.ReadableStream,
+  most: number | undefined,
+  end: () => void,
+): void {
+  let printed = 0;
+  stdout.on('data', (chunk: Buffer) => {
+    printed += chunk.length;
+    if (printed > mostOutput) end();
+  });
+  let progress = '';
+  if (most === undefined) return;
+  stderr.on('data', (chunk: Buffer) => {
+    progress = (progress + chunk.toString('latin1')).slice(-rememberedProgress);
+    if (receivedBytes(progress) > most) end();
+  });
+}
+
+function environment(): Record<string, string> {
   const kept = [...passedOn, ...proxies, ...certificates].flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { ...Object.fromEntries(kept), LC_ALL: 'C', ...gitEnvironment(folder, repository) };
+  return { ...Object.fromEntries(kept), LC_ALL: 'C' };
 }
 
 function gitEnvironment(folder: string, repository: string | undefined): Record<string, string> {
@@ -123,15 +184,4 @@ function gitEnvironment(folder: string, repository: string | undefined): Record<
     GIT_CEILING_DIRECTORIES: join(folder, '..'),
     ...(repository !== undefined && { GIT_DIR: repository }),
   };
-}
-
-const progress = /^(remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Total|From|To|\*) ?/;
-
-/** The last lines are where git and ssh say why; control characters have no place in a message. */
-function oneLine(text: string): string {
-  const lines = text
-    .split(/[\r\n]+/)
-    .map((line) => line.replace(/\p{Cc}/gu, ' ').trim())
-    .filter((line) => line !== '' && !progress.test(line));
-  return lines.slice(-4).join('; ').slice(-500);
 }

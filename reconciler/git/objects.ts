@@ -1,14 +1,17 @@
 /** Reads what git prints: trees, blobs, refs. Pure. */
 import type { TreeEntry } from '../ports.ts';
 
-/** Output of `ls-tree -r -z --long`: the files, sorted by path. A blob size that git does not say (links to commits) is 0. */
+/**
+ * Output of `ls-tree -r -z --long`: the files, sorted by path. A size that git does not say is 0 (links to commits), that of a blob
+ * which is not there infinite.
+ */
 export function parseTree(output: Buffer): TreeEntry[] {
   const entries: TreeEntry[] = [];
   for (const line of output.toString('utf8').split('\0')) {
-    const match = /^([0-7]{6}) [a-z]+ ([0-9a-f]+) +(-|[0-9]+)\t(.+)$/s.exec(line);
+    const match = /^([0-7]{6}) [a-z]+ ([0-9a-f]+) +(-|BAD|[0-9]+)\t(.+)$/s.exec(line);
     const [, mode, blob, size, path] = match ?? [];
     if (mode === undefined || blob === undefined || path === undefined) continue;
-    entries.push({ path, blob, mode, size: size === '-' ? 0 : Number(size) });
+    entries.push({ path, blob, mode, size: size === '-' ? 0 : size === 'BAD' ? Infinity : Number(size) });
   }
   return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -43,6 +46,23 @@ export function parseBatch(output: Buffer, withContent: boolean): BatchObject[] 
     at += size + 1;
   }
   return objects;
+}
+
+/** Commits and their parents, as they were written: also those that a shallow history leaves out. */
+export type CommitParents = ReadonlyMap<string, readonly string[]>;
+
+/** Output of `rev-list --header`. A commit that is cut short is left out. */
+export function parseHeaders(output: Buffer): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const text of output.toString('latin1').split('\0').slice(0, -1)) {
+    const [id = '', ...lines] = text.slice(0, Math.max(0, text.indexOf('\n\n'))).split('\n');
+    if (id !== '')
+      found.set(
+        id,
+        lines.filter((line) => line.startsWith('parent ')).map((line) => line.slice(7)),
+      );
+  }
+  return found;
 }
 
 /** Output of `ls-remote`: ref name to object id. */

@@ -2,17 +2,20 @@
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import { isOpenHttp } from '../../schemas/settings-source.ts';
 
 export interface Remote {
-  /** As git gets it. */
+  /** As git gets it, on its command line: never with a password. */
   readonly url: string;
   /** For messages: without user and password. */
   readonly shown: string;
   /** The folder, when it is on this machine. */
   readonly localPath?: string;
+  /** What an https URL said before its host. */
+  readonly login?: { readonly username: string; readonly password: string };
 }
 
-const schemes = new Set(['https:', 'ssh:', 'file:']);
+const schemes = new Set(['https:', 'http:', 'ssh:', 'file:']);
 const scpLike = /^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^-].*$/;
 const refName = /^[A-Za-z0-9_][A-Za-z0-9_./@+-]{0,199}$/;
 const commitId = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
@@ -28,13 +31,18 @@ export function parseRemote(source: string, url: string): Remote {
   if (!URL.canParse(url)) return refuse(`the URL is neither a URL nor an absolute path: ${url}`);
   const parsed = new URL(url);
   if (!schemes.has(parsed.protocol)) return refuse(`the protocol ${parsed.protocol} is not allowed`);
+  if (isOpenHttp(url)) return refuse('http could be read and changed on the way, so it is for this machine only');
   if (parsed.hostname.startsWith('-') || parsed.username.startsWith('-')) return refuse('the URL is not allowed');
+  if (parsed.protocol === 'file:') {
+    const localPath = fileURLToPath(parsed);
+    return { url: localPath, shown: localPath, localPath };
+  }
   const bare = new URL(url);
   bare.username = '';
   bare.password = '';
-  if (parsed.protocol !== 'file:') return { url, shown: bare.href };
-  const localPath = fileURLToPath(parsed);
-  return { url: localPath, shown: localPath, localPath };
+  if (parsed.protocol === 'ssh:') return { url, shown: bare.href };
+  const [username, password] = [decodeURIComponent(parsed.username), decodeURIComponent(parsed.password)];
+  return { url: bare.href, shown: bare.href, ...(password !== '' && { login: { username, password } }) };
 }
 
 /** Checks the name of a branch, tag or commit. SETTINGS_INVALID. */

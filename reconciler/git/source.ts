@@ -1,58 +1,48 @@
 /** A git source: a bare mirror on disk, read by object id and never checked out. */
-import type { Log } from '../../schemas/io/log.ts';
 import { type Problem, ProblemError, problem } from '../../schemas/problem.ts';
-import type { Git, TreeEntry } from '../ports.ts';
-import { createGitRunner, type GitResult, type RunGit } from './command.ts';
-import { createMirror, type Mirror, type Reading } from './mirror.ts';
+import { type Git, RemoteRefusal, type TreeEntry } from '../ports.ts';
+import type { GitResult } from './command.ts';
+import { meaningOf } from './complaint.ts';
+import { type Mirror, maxBlobBytes, type Reading, type Wanted } from './mirror.ts';
 import { isHostilePath, parseRefs } from './objects.ts';
-import { checkRef, isCommitId, parseRemote, type Remote, treePath } from './remote.ts';
+import { checkRef, isCommitId, type Remote, treePath } from './remote.ts';
+import type { GitRepository } from './repository.ts';
 import { watchRefs } from './watch.ts';
 
 export interface GitSourceOptions {
   readonly name: string;
-  readonly url: string;
+  readonly repository: GitRepository;
   /** A branch, a tag, or a full commit id. */
   readonly branch: string;
-  /** Of this source alone, below state/; may be removed at any time. */
-  readonly folder: string;
-  readonly log?: Log;
 }
 
 /** More files than this below the source's path are refused. */
 export const maxFiles = 10_000;
-/** A larger file is not read: no descriptor is that long. Its entry and size stay in the tree. */
-export const maxBlobBytes = 256 * 1024;
 /** All files of one call together. */
 export const maxTotalBytes = 32 * 1024 * 1024;
+/** How far back is looked for an older commit, step by step: almost always the first is enough, and the last is far. */
+const depths = [64, 1_024, 8_192] as const;
 
 interface Context {
   readonly name: string;
-  readonly remote: Remote;
   readonly ref: string;
-  readonly run: RunGit;
+  readonly repository: GitRepository;
+  readonly remote: Remote;
   readonly mirror: Mirror;
-  readonly log: Log;
 }
 
-/** Throws SETTINGS_INVALID for a URL or ref that git must not get. Nothing is done before the first call. */
-export function createGitSource({ name, url, branch, folder, log = () => undefined }: GitSourceOptions): Git {
-  const remote = parseRemote(name, url);
+/** Throws SETTINGS_INVALID for a ref that git must not get. Nothing is done before the first call. */
+export function createGitSource({ name, repository, branch }: GitSourceOptions): Git {
+  const { remote, mirror } = repository;
   const ref = checkRef(name, branch);
-  const run = createGitRunner(folder);
-  const mirror = createMirror(folder, remote.url, run);
-  const context: Context = { name, remote, ref, run, mirror, log };
+  const context: Context = { name, ref, repository, remote, mirror };
   /** The commit that was read last: the one to ask for when its blobs turn out to be damaged. */
   let current: string | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
 
-  /** Whatever touches the mirror comes one after the other: a new mirror must not pull it away from under a reader. */
-  const inOrder = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = turn.then(work, work).catch((error: unknown) => {
+  const inOrder = <T>(work: () => Promise<T>): Promise<T> =>
+    repository.inOrder(work).catch((error: unknown) => {
       throw diskProblem(context, error);
     });
-    turn = next.catch(() => undefined);
-    return next;
-  };
 
   return {
     head: (signal) =>
@@ -68,9 +58,10 @@ export function createGitSource({ name, url, branch, folder, log = () => undefin
         const below = treePath(path);
         if (below === undefined)
           throw fail(name, 'SOURCE_REF_MISSING', `the path ${JSON.stringify(path)} is not allowed`);
-        const entries = await readOrHeal(context, commit, signal, () => mirror.tree(commit, below, signal));
+        const files = await readOrHeal(context, commit, signal, () => mirror.tree(commit, below, signal));
         current = commit;
-        return checkTree(name, commit, below, entries);
+        if (!files.whole) throw tooMany(name, `more than ${files.entries.length}`);
+        return checkTree(name, commit, below, files.entries);
       }),
     blobs: (ids, signal) =>
       inOrder(async () => {
@@ -93,13 +84,7 @@ export function createGitSource({ name, url, branch, folder, log = () => undefin
         return new Map(texts.map(({ id, content = '' }) => [id, content]));
       }),
     isAncestor: (commit, of, signal) =>
-      inOrder(async () => {
-        if (commit === of) return true;
-        const { code, stdout } = await mirror.run(['merge-base', commit, of], signal);
-        if (code === 0) return stdout.toString('latin1').trim() === commit;
-        // 1: both are there and share nothing. Anything else: one of them is not there.
-        return code === 1 ? false : undefined;
-      }),
+      inOrder(async () => (commit === of ? true : descends(context, commit, of, signal))),
     describe: (commit, signal) =>
       inOrder(async () => {
         const { stdout } = await mirror.run(['show', '--no-patch', '--format=%an%x00%s', commit], signal);
@@ -107,19 +92,18 @@ export function createGitSource({ name, url, branch, folder, log = () => undefin
         return { author: printable(author), subject: printable(subject) };
       }),
     watch: (changed) =>
-      remote.localPath === undefined ? () => undefined : watchRefs(remote.localPath, ref, changed, log),
+      remote.localPath === undefined ? () => undefined : watchRefs(remote.localPath, ref, changed, repository.log),
   };
 }
 
-/** One request. SOURCE_UNREACHABLE, SOURCE_REF_MISSING. */
-async function askHead({ name, remote, ref, run }: Context, signal: AbortSignal): Promise<string> {
+/** One request. SOURCE_UNREACHABLE, SOURCE_DENIED, SOURCE_LIMITED, SOURCE_REF_MISSING. */
+async function askHead({ name, ref, repository, remote }: Context, signal: AbortSignal): Promise<string> {
   if (isCommitId(ref)) return ref;
-  const names = [`refs/heads/${ref}`, `refs/tags/${ref}`, `refs/tags/${ref}^{}`];
-  const result = await run({ args: ['ls-remote', '--', remote.url, ...names] }, signal);
+  const result = await repository.refs(signal);
   if (result.code !== 0) throw unreachable(name, remote, result);
   const refs = parseRefs(result.stdout);
-  for (const candidate of [names[0], names[2], names[1]]) {
-    const commit = refs.get(candidate ?? '');
+  for (const candidate of [`refs/heads/${ref}`, `refs/tags/${ref}^{}`, `refs/tags/${ref}`]) {
+    const commit = refs.get(candidate);
     if (commit !== undefined) return commit;
   }
   throw fail(name, 'SOURCE_REF_MISSING', `${remote.shown} has no branch or tag ${ref}`, {
@@ -128,34 +112,80 @@ async function askHead({ name, remote, ref, run }: Context, signal: AbortSignal)
   });
 }
 
+/** Each source keeps the commit that it reads. */
+function wantedOf({ name }: Context, commit: string): Wanted {
+  return { commit, ref: `refs/oakctl/${name}` };
+}
+
 /**
  * Makes a commit available that the mirror does not give: by a fetch, or, when the remote answers and the fetch fails all the same,
  * in a new mirror. `anew` goes straight to the latter.
  */
 async function obtain(context: Context, commit: string, signal: AbortSignal, anew = false): Promise<void> {
-  const { name, remote, run, mirror, log } = context;
-  const gone = (): ProblemError =>
-    fail(name, 'SOURCE_REF_MISSING', `${remote.shown} does not have the commit ${commit}`, { disposition: 'retry' });
+  const { name, repository, remote, mirror } = context;
+  const wanted = wantedOf(context, commit);
   const old = await mirror.exists();
-  const fetched = old && !anew ? await mirror.fetch(commit, signal) : undefined;
+  const fetched = old && !anew ? await mirror.fetch(wanted, signal) : undefined;
   if (fetched?.code === 0 && (await mirror.has(commit, signal))) return;
-  if (fetched && isUnknownCommit(fetched)) throw gone();
-  // Nor does a full disk: a new mirror needs more room, not less.
-  if (fetched && isDiskTrouble(fetched.complaint)) throw unwritable(context, fetched.complaint);
+  if (fetched) refuseHopeless(context, commit, fetched);
   // A remote that does not answer says nothing about the mirror.
-  const answer = await run({ args: ['ls-remote', '--heads', '--', remote.url] }, signal);
+  const answer = await repository.refs(signal);
   if (answer.code !== 0) throw unreachable(name, remote, answer);
-  if (fetched) log('warn', 'the mirror is made anew', { source: name, reason: withoutUser(fetched.complaint, remote) });
-  const made = await mirror.replace(commit, signal);
+  if (fetched) {
+    const reason = withoutUser(fetched.complaint, remote);
+    repository.log('warn', 'the mirror is made anew', { source: name, reason });
+  }
+  const made = await mirror.replace(wanted, signal);
   if (made.code === 0) return;
-  if (isUnknownCommit(made)) throw gone();
-  if (isDiskTrouble(made.complaint)) throw unwritable(context, made.complaint);
+  refuseHopeless(context, commit, made);
   if (!old) throw unreachable(name, remote, made);
   const why = withoutUser(made.complaint, remote);
   throw fail(name, 'SOURCE_DAMAGED', `the mirror is damaged and cannot be made anew: ${why}`, { disposition: 'retry' });
 }
 
-/** Reads from the mirror; what it does not give is fetched, or read from a new mirror when it should have been there. */
+/** Throws what a new mirror would not make better: it needs more room, not less, and no other commits or credentials. */
+function refuseHopeless(context: Context, commit: string, result: GitResult): void {
+  const { name, remote } = context;
+  if (result.code === 0) return;
+  if (result.flooded) {
+    throw fail(name, 'SOURCE_HOSTILE', `${remote.shown} sends more than is taken from a repository at once`, {
+      disposition: 'retry',
+      hint: 'large files belong elsewhere: a repository of descriptors is small',
+    });
+  }
+  const meaning = meaningOf(result.complaint);
+  if (meaning === 'disk') throw unwritable(context, result.complaint);
+  if (meaning === 'denied' || meaning === 'limited') throw unreachable(name, remote, result);
+  if (meaning === 'unknown_commit') {
+    const message = `${remote.shown} does not have the commit ${commit}`;
+    throw fail(name, 'SOURCE_REF_MISSING', message, { disposition: 'retry' });
+  }
+}
+
+/** undefined: the history is not there, or longer than is looked at. Problems of the remote pass. */
+async function descends(
+  context: Context,
+  commit: string,
+  of: string,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  const { mirror, repository, name, remote } = context;
+  const look = () => repository.history.descent(commit, of, (ids) => mirror.parents(ids, signal));
+  let found = await look();
+  for (const depth of depths) {
+    if (found !== 'missing') break;
+    const fetched = await mirror.fetch(wantedOf(context, of), signal, depth);
+    if (fetched.flooded || (fetched.code !== 0 && meaningOf(fetched.complaint) === 'unknown_commit')) return undefined;
+    if (fetched.code !== 0) throw unreachable(name, remote, fetched);
+    found = await look();
+  }
+  return found === 'missing' ? undefined : found === 'descends';
+}
+
+/**
+ * Reads from the mirror; what it does not give is fetched, or read from a new mirror when it should have been there, or looked for
+ * in the history.
+ */
 async function readOrHeal<T>(
   context: Context,
   commit: string | undefined,
@@ -165,12 +195,17 @@ async function readOrHeal<T>(
   const first = await read();
   signal.throwIfAborted();
   if (first.ok) return first.value;
-  const { name, mirror, log } = context;
-  log('warn', 'the mirror does not give what was fetched', { source: name, reason: first.why });
+  const { name, mirror, repository } = context;
+  repository.log('warn', 'the mirror does not give what was fetched', { source: name, reason: first.why });
   const wanted = commit ?? (await askHead(context, signal));
   await obtain(context, wanted, signal, await mirror.has(wanted, signal));
   const second = await read();
   if (second.ok) return second.value;
+  for (const depth of depths) {
+    await mirror.fetch(wantedOf(context, wanted), signal, depth);
+    const older = await read();
+    if (older.ok) return older.value;
+  }
   throw fail(name, 'SOURCE_DAMAGED', `a new mirror does not help: ${second.why}`, { disposition: 'retry' });
 }
 
@@ -180,14 +215,16 @@ function checkTree(name: string, commit: string, path: string, entries: readonly
       hint: 'was it renamed? cluster.yaml says which path of the repository to read',
     });
   }
-  if (entries.length > maxFiles) {
-    throw fail(name, 'SOURCE_HOSTILE', `there are ${entries.length} files, at most ${maxFiles} are read`, {
-      hint: 'set a path of the source in cluster.yaml',
-    });
-  }
+  if (entries.length > maxFiles) throw tooMany(name, String(entries.length));
   const hostile = entries.find((entry) => isHostilePath(entry.path));
   if (hostile) throw fail(name, 'SOURCE_HOSTILE', `a file name is not allowed: ${JSON.stringify(hostile.path)}`);
   return entries;
+}
+
+function tooMany(name: string, files: string): ProblemError {
+  return fail(name, 'SOURCE_HOSTILE', `there are ${files} files, at most ${maxFiles} are read`, {
+    hint: 'set a path of the source in cluster.yaml',
+  });
 }
 
 function fail(name: string, code: Problem['code'], message: string, more: Partial<Problem> = {}): ProblemError {
@@ -195,12 +232,28 @@ function fail(name: string, code: Problem['code'], message: string, more: Partia
 }
 
 function unreachable(name: string, remote: Remote, result: GitResult): ProblemError {
+  const meaning = meaningOf(result.complaint);
+  const isLimit = meaning === 'limited' || result.retryAfter !== undefined;
   const why = withoutUser(result.complaint, remote);
+  const refused = (code: Problem['code'], message: string, hint: string): RemoteRefusal =>
+    new RemoteRefusal(
+      problem(code, message, { subject: `source/${name}`, disposition: 'retry', hint }),
+      result.retryAfter ?? 0,
+    );
+  if (isLimit) {
+    const until = result.retryAfter === undefined ? '' : ` for ${Math.ceil(result.retryAfter / 1_000)} s`;
+    const message = `${remote.shown} wants to be left alone${until}: ${why}`;
+    return refused('SOURCE_LIMITED', message, 'it is asked less often; a longer `poll`, with a webhook, asks less');
+  }
+  if (meaning === 'denied') return refused('SOURCE_DENIED', `${remote.shown} refuses: ${why}`, deniedHint(remote, why));
   return fail(name, 'SOURCE_UNREACHABLE', `${remote.shown} cannot be read: ${why}`, { disposition: 'retry' });
 }
 
-function isDiskTrouble(complaint: string): boolean {
-  return /no space left on device|disk quota exceeded|read-only file system/i.test(complaint);
+function deniedHint({ url }: Remote, why: string): string {
+  if (/^https?:/.test(url)) return 'cluster.yaml names the token by `token_file` of the source; has it expired?';
+  if (/host key|known_hosts/i.test(why))
+    return 'the host is not the one in `known_hosts`: find out why before you change that file';
+  return 'cluster.yaml names the key by `key_file` of the source; may it read this repository?';
 }
 
 function unwritable({ name, remote }: Context, why: string): ProblemError {
@@ -214,11 +267,6 @@ function unwritable({ name, remote }: Context, why: string): ProblemError {
 function diskProblem(context: Context, error: unknown): unknown {
   const code = error instanceof Error && 'syscall' in error && 'code' in error ? String(error.code) : undefined;
   return code === undefined ? error : unwritable(context, code);
-}
-
-/** The server does not give this commit: it was never there, or a force-push took it away. */
-function isUnknownCommit(result: GitResult): boolean {
-  return result.code !== 0 && /not our ref|unadvertised object|remote ref/i.test(result.complaint);
 }
 
 /** git repeats the URL in its complaints, and a URL may hold a password. */

@@ -12,16 +12,18 @@ export interface FileFault {
 export type Guarded = { readonly text: string } | FileFault | undefined;
 
 /**
- * Reads a file of at most `longest` bytes, if `judge` finds no fault with its owner and mode. No link is followed. Rejects with what
- * `judge` throws, never for what the file system refuses.
+ * Reads a file of at most `longest` bytes, if `judge` finds no fault with its owner and mode. No link is followed, unless asked for.
+ * Rejects with what `judge` throws, never for what the file system refuses.
  */
 export async function readGuarded(
   file: string,
   longest: number,
   judge: (info: Stats) => FileFault | undefined | Promise<FileFault | undefined>,
+  { followLinks = false } = {},
 ): Promise<Guarded> {
   try {
-    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const links = followLinks ? 0 : constants.O_NOFOLLOW;
+    const handle = await open(file, constants.O_RDONLY | links | constants.O_NONBLOCK);
     try {
       const info = await handle.stat();
       if (!info.isFile()) return { why: 'it is no file' };
@@ -41,11 +43,30 @@ export async function readGuarded(
   }
 }
 
+type Rights = Pick<Stats, 'uid' | 'mode'>;
+
 /** What is wrong with a file that others than its owner can read or write, or whose owner is neither root nor this process' user. */
-export function secretFault(file: string, { uid, mode }: Pick<Stats, 'uid' | 'mode'>): FileFault | undefined {
-  if (uid !== 0 && uid !== process.getuid?.()) return { why: `it belongs to user ${uid}`, hint: `chown root ${file}` };
-  if ((mode & 0o077) === 0) return undefined;
+export function secretFault(file: string, { uid, mode }: Rights, forbidden = 0o077): FileFault | undefined {
+  const fault = ownerFault(file, uid);
+  if (fault || (mode & forbidden) === 0) return fault;
   return { why: `others than its owner may read or write it (mode ${shownMode(mode)})`, hint: `chmod 600 ${file}` };
+}
+
+/** As {@link secretFault} for a secret that something else put there: its group may read it, as those of container engines. */
+export function mountedSecretFault(file: string, rights: Rights): FileFault | undefined {
+  return secretFault(file, rights, 0o037);
+}
+
+/** What is wrong with a file that is trusted and no secret. */
+export function trustedFault(file: string, { uid, mode }: Rights): FileFault | undefined {
+  const fault = ownerFault(file, uid);
+  if (fault || (mode & 0o022) === 0) return fault;
+  return { why: `others than its owner may write it (mode ${shownMode(mode)})`, hint: `chmod 644 ${file}` };
+}
+
+function ownerFault(file: string, uid: number): FileFault | undefined {
+  if (uid === 0 || uid === process.getuid?.()) return undefined;
+  return { why: `it belongs to user ${uid}`, hint: `chown root ${file}` };
 }
 
 /** Permissions as `chmod` takes them: `0640`. */

@@ -73,6 +73,7 @@ describe('the environment of a reconciler', () => {
     ['CLUSTER_REPOSITORY', '--upload-pack=x'],
     ['CLUSTER_REPOSITORY', 'two words'],
     ['CLUSTER_BRANCH', 'main'],
+    ['CLUSTER_REPOSITORY_TOKEN_FILE', '/run/secrets/token'],
     ['CLUSTER_ADDRESS', 'fleet_1'],
     ['CLUSTER_TOKEN', token],
     ['SYSTEM_MANAGER_URL', 'http://'],
