@@ -25,6 +25,8 @@ const byProblem: Partial<Record<ProblemCode, ExitCode>> = {
   OWNED_BY_GIT: exitCodes.refused,
   OWNED_DIRECTLY: exitCodes.refused,
   UNAUTHORIZED: exitCodes.refused,
+  FORBIDDEN: exitCodes.refused,
+  TOO_MANY: exitCodes.refused,
   REVOKED: exitCodes.refused,
   TLS_REQUIRED: exitCodes.refused,
   TLS_INVALID: exitCodes.refused,

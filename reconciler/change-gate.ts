@@ -1,14 +1,10 @@
+import type { Accounts } from './accounts/accounts.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { OfficeSeat } from './office.ts';
 
 /** The control plane of a reconciler that may be one of several: whatever changes the cluster is UNAVAILABLE while it stands by. */
 export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane): ControlPlane {
-  const gated =
-    <A extends unknown[], R>(change: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      requireTaken();
-      return change(...args);
-    };
+  const gated = gate(requireTaken);
   return {
     ...control,
     deploy: gated(control.deploy),
@@ -47,4 +43,28 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
       return control.logs(...args);
     },
   };
+}
+
+/** As {@link gateChanges}: what is asked for is answered, who logs in is let in, and nothing is written. */
+export function gateAccounts({ requireTaken }: OfficeSeat, accounts: Accounts): Accounts {
+  const gated = gate(requireTaken);
+  const { tokens } = accounts;
+  return {
+    ...accounts,
+    add: gated(accounts.add),
+    remove: gated(accounts.remove),
+    setRole: gated(accounts.setRole),
+    setPassword: gated(accounts.setPassword),
+    refresh: gated(accounts.refresh),
+    logout: gated(accounts.logout),
+    tokens: { ...tokens, create: gated(tokens.create), revoke: gated(tokens.revoke) },
+  };
+}
+
+function gate(requireTaken: () => void) {
+  return <A extends unknown[], R>(change: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      requireTaken();
+      return change(...args);
+    };
 }

@@ -67,6 +67,8 @@ export interface ReconcilerDeps {
   readonly peers?: Peers;
   /** The pin of the authority that agents are to trust; join tokens carry it. Absent: no TLS, or a public authority. */
   readonly authority?: () => string | undefined;
+  /** The first account has another password than the one that was made for it. */
+  readonly onFirstPassword?: () => void;
   /** Conditions of the process beside those of sources: certificates, exposure. */
   readonly conditions?: () => readonly Problem[];
   readonly log: Log;

@@ -5,12 +5,14 @@
 import type { BusMessage, Mono } from '../schemas/ports.ts';
 import { isProblemError } from '../schemas/problem.ts';
 import { reconcilerFilters } from '../schemas/topics.ts';
+import { type Accounts, createAccounts } from './accounts/accounts.ts';
 import { createAdoption } from './adoption.ts';
 import { calculateDeploy } from './calculate.ts';
-import { gateChanges } from './change-gate.ts';
+import { gateAccounts, gateChanges } from './change-gate.ts';
 import type { Context, ReconcilerDeps } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { createCordons } from './cordons.ts';
+import type { Caller } from './core/rights.ts';
 import { apply, createWorld } from './core/world.ts';
 import type { WorldEvent } from './core/world-event.ts';
 import { createDirect } from './direct.ts';
@@ -23,12 +25,14 @@ import { createImageLoader } from './image-loader.ts';
 import { createInspection } from './inspection.ts';
 import { createJournal } from './journal.ts';
 import { createLeases } from './leases.ts';
+import { limitControl } from './limited-control.ts';
 import { createLinkWatch } from './link-watch.ts';
 import { createLogReader } from './log-reader.ts';
 import { createLossMemory } from './loss-memory.ts';
 import { createObserver } from './observe.ts';
 import { createOffice } from './office.ts';
 import { createOverrides } from './overrides.ts';
+import { createOwnership } from './ownership.ts';
 import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { recall } from './recall.ts';
@@ -52,6 +56,9 @@ import { vitalsOf } from './vitals.ts';
 
 export interface Reconciler {
   readonly control: ControlPlane;
+  readonly accounts: Accounts;
+  /** The control plane as somebody has it who has only some applications. */
+  limit(caller: Caller): ControlPlane;
   /** Connects, listens, recovers, and then keeps the cluster as wanted. On a broker that is shared: once it is its turn. */
   start(): void;
   /** The broker process ended by itself and is started again: for the journal. */
@@ -212,6 +219,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       seeds.forget();
       adoption.forgotten();
     });
+  const ownership = createOwnership(context);
   const resume = createResume(context);
   const { conditions, ...registries } = createRegistries(context);
   const inspection = createInspection(context, { sync, office, dispatcher }, [
@@ -230,6 +238,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     async remove(names, actor) {
       const removed = await direct.remove(names, actor);
       overrides.forget(removed.services);
+      ownership.tidy();
       sync.reclaim();
       return removed;
     },
@@ -271,6 +280,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
 
   return {
     control,
+    accounts: gateAccounts(office, createAccounts(context, deps)),
+    limit: (caller) => limitControl(context, ownership, control, caller),
     start() {
       journal.add('reconciler_started', 'cluster', `epoch ${world.fence.epoch}`);
       recall(context);

@@ -2,6 +2,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { firstPasswordFile } from '../schemas/accounts.ts';
 import type { Endpoint } from '../schemas/endpoints.ts';
 import { createSystemClock, createSystemRandom } from '../schemas/io/clock.ts';
 import { createDurableFiles } from '../schemas/io/durable-files.ts';
@@ -133,6 +134,8 @@ async function start(
     endpoints: () => places,
     peers,
     authority: security.pin,
+    // Nobody needs it any more; what cannot be removed is worthless.
+    onFirstPassword: () => void rm(join(folder, firstPasswordFile), { force: true }).catch(() => undefined),
     conditions: () => [...warnings, ...security.conditions(), ...link.conditions(), ...(notifier?.conditions() ?? [])],
     log,
     bus: metrics.bus(link.bus),
@@ -141,12 +144,16 @@ async function start(
     broker: access,
     fatal: ending.fatal,
   });
-  const { control } = reconciler;
+  const { control, accounts, limit } = reconciler;
+  const firstPassword = join(folder, firstPasswordFile);
+  await accounts.begin((password) => replaceSynced(firstPassword, `${password}\n`));
   const receivers = settings.notifications.map(createReceiver);
   notifier = createNotifier({ control, receivers, clock, files: state, log });
   const shelf = createShelf({ folder: join(folder, 'packages') });
   const api = await createApi({
     control,
+    accounts,
+    limit,
     token,
     streams,
     logger,

@@ -59,6 +59,8 @@ export interface RecordsStore {
 export interface Keys extends Keyring {
   /** Since when there is a master key, wall time. */
   readonly begun: number;
+  /** 32 bytes for one purpose, derived from the master key; another purpose gives nothing away of it. */
+  secretFor(purpose: string): Uint8Array;
   /** MQTT password of a node: `<serial>.<mac>`. */
   credential(node: NodeId, serial: number): string;
   /** The serial of a password that was made for this node; undefined for any other text. */

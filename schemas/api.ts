@@ -1,8 +1,20 @@
 /**
- * The native HTTP API (prefix `/v1`), shared by the reconciler that serves it and the CLI that calls it. Bearer token on all
- * routes except identity, join, health, and what new machines download. Errors are `{problems: Problem[]}` with status 400, 401, 403, 404, 409, 413 or 503
+ * The native HTTP API (prefix `/v1`), shared by the reconciler that serves it and the CLI that calls it. Each route declares a right
+ * (`rights` in reconciler/core/rights.ts). Bearers are the token of the cluster's folder, the token of a login, or an API token; identity, join, health, login,
+ * and what new machines download need none. Errors are `{problems: Problem[]}` with status 400, 401, 403, 404, 409, 413, 429 or 503
  * (500 for a bug: the message holds the id under which the reconciler logged it).
  *
+ *   POST /v1/login                               {username, password} -> SessionAnswer (429 after too many wrong ones)
+ *   POST /v1/refresh                             {}, the refresh token as bearer -> SessionAnswer: another pair of tokens
+ *   POST /v1/logout                              {} -> {name}: this login is over
+ *   GET  /v1/whoami                              CallerView
+ *   GET  /v1/users                               {items: UserView[]}
+ *   POST /v1/users                               UserBody -> UserAnswer
+ *   POST /v1/users/:name/remove                  {} -> {removed}; /role: {role} -> UserAnswer
+ *   POST /v1/users/:name/password                PasswordBody -> UserAnswer: of oneself with the old one
+ *   POST /v1/users/:name/tokens                  ApiTokenBody -> ApiTokenAnswer
+ *   GET  /v1/api-tokens                          {items: ApiTokenView[]}: the own ones, or all
+ *   POST /v1/api-tokens/:id/revoke               {} -> {revoked}
  *   GET  /v1/status                              ClusterStatus
  *   GET  /v1/apps | services | instances | nodes  {items: ...}      names in query `name` (repeatable), exact or unique prefix
  *   GET  /v1/services/:name                      ServiceView

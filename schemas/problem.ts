@@ -72,6 +72,8 @@ export const problemCodes = {
   AGENT_TOO_OLD: 'an agent does not know something that a service, or a command, asks for',
   // access
   UNAUTHORIZED: 'no credential, or a wrong one',
+  FORBIDDEN: 'the account, or the token of it, does not have the right to do that',
+  TOO_MANY: 'too many attempts: only after some time the next one is looked at',
   TOKEN_INVALID: 'a join token is malformed, unknown, used up, revoked or for another cluster',
   SIGNATURE_INVALID: 'a message is not signed by this cluster',
   REVOKED: 'the identity was revoked',

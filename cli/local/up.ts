@@ -2,8 +2,10 @@
  * `oakctl up`: a cluster on this machine. Every step looks first and does only what is missing, so that a second call, a call
  * after a reboot and a call after an interrupted one all end in the same state.
  */
-import { mkdir, rmdir } from 'node:fs/promises';
+import { mkdir, readFile, rmdir } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { firstPasswordFile, firstUser } from '../../schemas/accounts.ts';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
@@ -95,7 +97,11 @@ async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSigna
       marker.workers.some(({ id }) => id !== undefined),
     );
     for (const text of moved) options.say(text);
+    const before = await readFirstPassword(paths);
     await startReconciler(paths, options.program, signal);
+    const first = await readFirstPassword(paths);
+    if (first !== undefined && before === undefined)
+      options.say(`The account ${firstUser} has the password ${first} (told once; \`oakctl login\` asks for it).`);
     started.push('reconciler');
   }
   const api = await connect(options, signal);
@@ -137,6 +143,12 @@ async function prepare(paths: LocalPaths, options: UpOptions): Promise<Marker> {
   const files = { 'README.md': repositoryReadme(paths.name), 'nodes.yaml': nodesYaml(workers) };
   await ensureRepository(paths.repository, files);
   return marker;
+}
+
+/** Until somebody changes it. */
+async function readFirstPassword({ folder }: LocalPaths): Promise<string | undefined> {
+  const text = await readFile(join(folder, firstPasswordFile), 'utf8').catch(() => undefined);
+  return text?.trim();
 }
 
 async function markerOrNone(paths: LocalPaths): Promise<Marker | undefined> {

@@ -1,6 +1,114 @@
-/** Who may call: constant-time comparison of what was sent with what is right. */
+/** Who calls, and whether he may: asked once for every request, of what its route declares. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { Accounts } from '../accounts/accounts.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { type Caller, hasRight, isLimited, type Right, rights } from '../core/rights.ts';
+import { unnamedActor } from './bodies.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of routes that are not open. */
+    caller: Caller;
+    /** What the caller may see and change of the cluster. */
+    control: ControlPlane;
+  }
+  interface FastifyInstance {
+    /** Every route that there is. */
+    routeRights: readonly RouteRight[];
+  }
+  interface FastifyContextConfig {
+    right?: Right;
+  }
+}
+
+export interface RouteRight {
+  readonly method: string;
+  readonly url: string;
+  readonly right: Right;
+}
+
+/** The options of a route that needs this right. */
+export function needs<R extends Right>(right: R): { readonly config: { readonly right: R } } {
+  return { config: { right } };
+}
+
+/** Whoever has the token file of the cluster may do everything, and says himself who he is. */
+export const clusterCaller: Caller = { name: unnamedActor, role: 'admin', by: 'cluster' };
+
+export interface Gate {
+  /** UNAUTHORIZED, FORBIDDEN. */
+  admit(authorization: string | undefined, right: Right): Promise<Caller>;
+  /** The control plane as this caller has it. */
+  controlOf(caller: Caller): ControlPlane;
+}
+
+export interface GateDeps {
+  readonly token: string;
+  readonly accounts: Accounts;
+  readonly control: ControlPlane;
+  /** The control plane for who has only some applications. */
+  readonly limit: (caller: Caller) => ControlPlane;
+}
+
+export function createGate({ token, accounts, control, limit }: GateDeps): Gate {
+  return {
+    async admit(authorization, right) {
+      const sent = bearerOf(authorization);
+      if (sent === undefined) throw noToken();
+      const caller = sameSecret(sent, token) ? clusterCaller : await accounts.callerOf(sent);
+      if (hasRight(caller, right)) return caller;
+      const limits = caller.apps ? `, for ${caller.apps.join(', ')} only` : '';
+      const who = `${caller.name} calls as ${caller.role}${caller.by === 'token' ? ', with a token' : ''}${limits}`;
+      const what = `this needs the right \`${right}\` (${rights[right]}), and ${who}`;
+      throw new ProblemError(problem('FORBIDDEN', what, { hint: 'an admin can: oakctl users role' }));
+    },
+    controlOf: (caller) => (isLimited(caller) ? limit(caller) : control),
+  };
+}
+
+/**
+ * No route comes into being without a right, and none is served before it was looked at. Who did something is who called: only the
+ * owner of the token file may say another name.
+ */
+export function guardRoutes(app: FastifyInstance, gate: Gate): void {
+  app.decorateRequest('caller');
+  app.decorateRequest('control');
+  const all: RouteRight[] = [];
+  app.decorate('routeRights', all);
+  app.addHook('onRoute', ({ config, method, url }) => {
+    if (config?.right === undefined) throw new Error(`the route ${String(method)} ${url} declares no right`);
+    for (const one of [method].flat()) all.push({ method: one, url, right: config.right });
+  });
+  app.addHook('onRequest', async (request) => {
+    const { right } = request.routeOptions.config;
+    if (request.is404 || right === 'open' || right === 'node') return;
+    if (right === undefined) throw new Error('a route without a right');
+    request.caller = await gate.admit(request.headers.authorization, right);
+    request.control = gate.controlOf(request.caller);
+  });
+  app.addHook('preValidation', async ({ caller, body }: FastifyRequest) => {
+    if (!caller || caller.by === 'cluster') return;
+    if (typeof body === 'object' && body !== null && Object.hasOwn(body, 'actor'))
+      (body as { actor: string }).actor = caller.name;
+  });
+}
+
+/** For servers that ask nobody who he is: everybody has the whole control plane. */
+export function serveEverybody(app: FastifyInstance, control: ControlPlane): void {
+  app.decorateRequest('caller');
+  app.decorateRequest('control');
+  app.addHook('onRequest', async (request) => {
+    request.caller = clusterCaller;
+    request.control = control;
+  });
+}
+
+/** What stands behind `Bearer`. */
+export function bearerOf(header: string | undefined): string | undefined {
+  return /^Bearer +(\S{1,4096})$/i.exec(header ?? '')?.[1];
+}
 
 /** True when both texts are the same. The time it takes says nothing about where they differ, or how long they are. */
 export function sameSecret(a: string, b: string): boolean {
@@ -11,15 +119,10 @@ function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** Throws UNAUTHORIZED unless the header carries the API token. */
-export function requireBearer(header: string | undefined, token: string): void {
-  const sent = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
-  if (sent !== undefined && sameSecret(sent, token)) return;
-  throw new ProblemError(
-    problem('UNAUTHORIZED', sent === undefined ? 'the API needs a token' : 'the API token is wrong', {
-      hint: 'the token lies in the file api-token of the cluster folder; `--token` or OAKCTL_TOKEN names another',
-    }),
-  );
+function noToken(): ProblemError {
+  const hint =
+    '`oakctl login`; or the token in the file api-token of the cluster folder: `--token-file` or OAKCTL_TOKEN_FILE names another';
+  return new ProblemError(problem('UNAUTHORIZED', 'the API needs a token', { hint }));
 }
 
 /** User and password of HTTP basic authentication; undefined when the header is not one. */

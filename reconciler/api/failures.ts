@@ -7,6 +7,8 @@ import { isProblemError, type Problem, type ProblemCode, problem } from '../../s
 const statuses: Partial<Record<ProblemCode, number>> = {
   UNAUTHORIZED: 401,
   TOKEN_INVALID: 401,
+  FORBIDDEN: 403,
+  TOO_MANY: 429,
   REVOKED: 403,
   SIGNATURE_INVALID: 403,
   NOT_FOUND: 404,

@@ -10,6 +10,8 @@ import { isProblemError, type Problem, ProblemError, problem } from '../../schem
 import type { ServiceView } from '../../schemas/views.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { definitionOf, descriptorOf, fullNameOf, stateOf, statsOf } from '../core/mycluster.ts';
+import type { Caller } from '../core/rights.ts';
+import { needs, serveEverybody } from './access.ts';
 import { checkBody } from './bodies.ts';
 import { statusOf } from './failures.ts';
 import type { ApiBind, ApiDeps } from './server.ts';
@@ -48,49 +50,55 @@ export function buildMyClusterApi({ control, logger }: MyClusterDeps): FastifyIn
   app.setNotFoundHandler(async ({ method, url }, reply) =>
     reply.code(404).send({ error: `MyCluster's API has no ${method} ${url.split('?')[0]}`, code: 404 }),
   );
-  myClusterRoutes(app, control);
+  serveEverybody(app, control);
+  myClusterRoutes(app);
   return app;
 }
 
 /** The routes, on a server that asks for a token or on one that need not. */
-export function myClusterRoutes(app: FastifyInstance, control: ControlPlane): void {
+export function myClusterRoutes(app: FastifyInstance): void {
   const stopping = new AbortController();
   app.addHook('preClose', async () => stopping.abort());
   void app.register(async (routes) => {
     takeEmptyBodies(routes);
     answerAsMyCluster(routes);
-    readings(routes, control);
-    changes(routes, control, stopping.signal);
+    readings(routes);
+    changes(routes, stopping.signal);
   });
 }
 
-function readings(app: FastifyInstance, control: ControlPlane): void {
-  app.get(`${base}/state`, async () => stateNow(control));
-  app.get(`${base}/stats`, async () => {
+function readings(app: FastifyInstance): void {
+  app.get(`${base}/state`, needs('read'), async ({ control }) => stateNow(control));
+  app.get(`${base}/stats`, needs('read'), async ({ control }) => {
     const { tally, upTime } = control.tally();
     return statsOf(tally, control.services(), upTime);
   });
-  app.get(`${base}/service`, async () => control.services().map(definitionOf));
-  app.get<ServiceRoute>(`${base}/service/:name`, async ({ params }) => definitionOf(registered(control, params.name)));
+  app.get(`${base}/service`, needs('read'), async ({ control }) => control.services().map(definitionOf));
+  app.get<ServiceRoute>(`${base}/service/:name`, needs('read'), async ({ params, control }) =>
+    definitionOf(registered(control, params.name)),
+  );
 }
 
-function changes(app: FastifyInstance, control: ControlPlane, signal: AbortSignal): void {
+function changes(app: FastifyInstance, signal: AbortSignal): void {
   const put = async (wanted: MyClusterService, done: 200 | 201, reply: FastifyReply): Promise<object> => {
+    const { control, caller } = reply.request;
     const service = { service: wanted.service, image: wanted.image, replicas: wanted.replicas };
     const documents = [{ file: `service ${service.service}`, text: descriptorOf(service) }];
-    await control.deploy({ documents, actor });
+    await control.deploy({ documents, actor: actorOf(caller) });
     const waits = await untilSettled(control, fullNameOf(service.service), signal);
     return reply
       .code(waits === undefined ? done : 202)
       .send({ ...stateNow(control), ...(waits && { message: waits }) });
   };
-  app.post(`${base}/service`, async ({ body }, reply) => put(checkBody(MyClusterService, body), 201, reply));
-  app.put<ServiceRoute>(`${base}/service/:name`, async ({ body, params }, reply) => {
+  app.post(`${base}/service`, needs('change'), async ({ body }, reply) =>
+    put(checkBody(MyClusterService, body), 201, reply),
+  );
+  app.put<ServiceRoute>(`${base}/service/:name`, needs('change'), async ({ body, params, control }, reply) => {
     const { service, image, replicas }: MyClusterDefinition = definitionOf(registered(control, params.name));
     return put({ service, image, replicas, ...checkBody(MyClusterChange, body) }, 200, reply);
   });
-  app.delete<ServiceRoute>(`${base}/service/:name`, async ({ params }) => {
-    await control.remove({ services: [registered(control, params.name).name] }, actor);
+  app.delete<ServiceRoute>(`${base}/service/:name`, needs('change'), async ({ params, control, caller }) => {
+    await control.remove({ services: [registered(control, params.name).name] }, actorOf(caller));
     return stateNow(control);
   });
 }
@@ -103,6 +111,11 @@ function takeEmptyBodies(app: FastifyInstance): void {
     if (body === '') done(null, undefined);
     else void parse(request, body, done);
   });
+}
+
+/** Programs that speak like MyCluster's do not say who they are. */
+function actorOf({ by, name }: Caller): string {
+  return by === 'cluster' ? actor : name;
 }
 
 interface ServiceRoute {

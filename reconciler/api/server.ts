@@ -4,14 +4,17 @@ import type { AddressInfo, Server as NetServer } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { urlHost } from '../../schemas/addresses.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { Accounts } from '../accounts/accounts.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { Caller } from '../core/rights.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Notifier } from '../notifier.ts';
 import type { Shelf } from '../packages/shelf.ts';
 import { reachableHost } from '../tls/names.ts';
-import { requireBearer } from './access.ts';
+import { createGate, type Gate, guardRoutes } from './access.ts';
 import { answerFailures } from './failures.ts';
 import { myClusterRoutes } from './mycluster.ts';
+import { accountRoutes } from './routes/accounts.ts';
 import { changeRoutes } from './routes/change.ts';
 import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { followRoutes } from './routes/follow.ts';
@@ -38,8 +41,12 @@ const maxParamLength = 512;
 
 export interface ApiDeps {
   readonly control: ControlPlane;
-  /** Bearer token of all routes but identity, join, health, and what new machines download. */
+  /** Of the cluster's folder: whoever has it may do everything. */
   readonly token: string;
+  /** Everybody else. */
+  readonly accounts: Accounts;
+  /** The control plane as somebody has it who has only some applications. */
+  readonly limit: (caller: Caller) => ControlPlane;
   readonly streams: StreamServer;
   readonly logger: FastifyBaseLogger;
   /** Without it: plain HTTP. */
@@ -71,7 +78,7 @@ export interface Api {
 
 /** Listens. PORT_TAKEN when somebody else does already. */
 export async function createApi(given: ApiDeps & { readonly bind: ApiBind }): Promise<Api> {
-  const deps = { ...given, streams: withSessions(given) };
+  const deps = { ...given, streams: withSessions(given, createGate(given)) };
   const app = buildApi(deps);
   const { host, port } = deps.bind;
   const servers: NetServer[] = [];
@@ -91,9 +98,9 @@ export async function createApi(given: ApiDeps & { readonly bind: ApiBind }): Pr
 }
 
 /** Upgrades are sessions of callers, or streams of agents. */
-function withSessions({ control, token, streams, logger }: ApiDeps): StreamServer {
+function withSessions({ streams, logger }: ApiDeps, gate: Gate): StreamServer {
   const bug = (error: unknown) => logger.error({ event: 'session_bug', err: error });
-  const sessions = createSessions({ control, token, bug });
+  const sessions = createSessions({ gate, bug });
   return {
     ...streams,
     upgrade: (...upgrade) => void (sessions.upgrade(...upgrade) || streams.upgrade(...upgrade)),
@@ -105,7 +112,8 @@ function withSessions({ control, token, streams, logger }: ApiDeps): StreamServe
 }
 
 /** The server without a socket: what tests inject requests into. */
-export function buildApi({ control, token, streams, logger, tls, shelf, metrics, notifier }: ApiDeps): FastifyInstance {
+export function buildApi(deps: ApiDeps): FastifyInstance {
+  const { control, accounts, streams, logger, tls, shelf, metrics, notifier } = deps;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -116,6 +124,7 @@ export function buildApi({ control, token, streams, logger, tls, shelf, metrics,
   });
   const stopping = new AbortController();
   answerFailures(app);
+  guardRoutes(app, createGate(deps));
   if (metrics) meterRequests(app, metrics.http);
   healthRoutes(app, control);
   joinRoutes(app, control);
@@ -124,21 +133,19 @@ export function buildApi({ control, token, streams, logger, tls, shelf, metrics,
   credentialRoutes(app, control);
   registerRoutes(app, control);
   nodeRoutes(app, control, streams.authenticate);
-  app.register(async (guarded) => {
-    guarded.addHook('onRequest', async ({ headers }) => requireBearer(headers.authorization, token));
-    readRoutes(guarded, control);
-    changeRoutes(guarded, control, stopping.signal);
-    slotRoutes(guarded, control);
-    calculateRoutes(guarded, control);
-    enrolmentRoutes(guarded, control);
-    stockRoutes(guarded, shelf);
-    keyRoutes(guarded, control);
-    registryRoutes(guarded, control);
-    notificationRoutes(guarded, notifier, stopping.signal);
-    followRoutes(guarded, control);
-    metricsRoutes(guarded, control, metrics);
-    myClusterRoutes(guarded, control);
-  });
+  accountRoutes(app, accounts);
+  readRoutes(app);
+  changeRoutes(app, stopping.signal);
+  slotRoutes(app);
+  calculateRoutes(app);
+  enrolmentRoutes(app);
+  stockRoutes(app, shelf);
+  keyRoutes(app);
+  registryRoutes(app);
+  notificationRoutes(app, notifier, stopping.signal);
+  followRoutes(app);
+  metricsRoutes(app, metrics);
+  myClusterRoutes(app);
   app.server.on('upgrade', streams.upgrade);
   app.addHook('preClose', async () => {
     stopping.abort();

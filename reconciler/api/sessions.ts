@@ -10,12 +10,11 @@ import { execConnection } from '../../schemas/io/exec-connection.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { resolveInstance, resolveNode } from '../core/resolve.ts';
-import { requireBearer } from './access.ts';
+import type { Caller, Right } from '../core/rights.ts';
+import type { Gate } from './access.ts';
+import { unnamedActor } from './bodies.ts';
 import { found } from './routes/read.ts';
 import { keepWatch, refuse } from './streams.ts';
-
-/** When a client does not say. */
-const unnamedActor = 'api';
 
 export interface SessionServer {
   /** True when the upgrade was for a session, and is dealt with. */
@@ -25,34 +24,35 @@ export interface SessionServer {
 }
 
 export interface SessionDeps {
-  readonly control: Pick<ControlPlane, 'instances' | 'exec' | 'node' | 'nodes' | 'loadImages'>;
-  readonly token: string;
+  readonly gate: Gate;
   /** Failures that are bugs. */
   readonly bug: (error: unknown) => void;
 }
+
+type Opener = (signal: AbortSignal) => Promise<ExecConnection>;
 
 /** A kind of session. */
 interface Route {
   readonly path: RegExp;
   /** Sessions of this kind at once. */
   readonly atOnce: number;
-  open(name: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
+  readonly right: Right;
+  open(control: ControlPlane, name: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
 }
 
-export function createSessions({ control, token, bug }: SessionDeps): SessionServer {
+export function createSessions({ gate, bug }: SessionDeps): SessionServer {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false });
   const stopping = new AbortController();
-  const routes = routesOf(control);
   const running = new Map(routes.map((route) => [route, 0]));
 
-  const serve = async (socket: WebSocket, route: Route, name: string, actor: string): Promise<void> => {
+  const serve = async (socket: WebSocket, route: Route, open: Opener): Promise<void> => {
     const caller = execConnection(socket, stopping.signal);
     keepWatch(socket);
     const count = (by: number) => running.set(route, (running.get(route) ?? 0) + by);
     count(1);
     socket.once('close', () => count(-1));
     try {
-      await join(caller, await route.open(name, actor, caller.gone));
+      await join(caller, await open(caller.gone));
     } catch (error) {
       if (!isProblemError(error)) bug(error);
       const why = isProblemError(error) ? error.problem : unexpected;
@@ -62,49 +62,58 @@ export function createSessions({ control, token, bug }: SessionDeps): SessionSer
     }
   };
 
+  const admit = async (request: IncomingMessage, socket: Duplex, head: Buffer, route: Route): Promise<void> => {
+    let caller: Caller;
+    try {
+      caller = await gate.admit(request.headers.authorization, route.right);
+    } catch (error) {
+      if (!isProblemError(error)) bug(error);
+      const isKnown = isProblemError(error) && error.problem.code === 'FORBIDDEN';
+      return refuse(socket, isKnown ? '403 Forbidden' : '401 Unauthorized');
+    }
+    const name = decoded(route.path.exec(request.url ?? '')?.[1] ?? '');
+    const isFull = (running.get(route) ?? 0) >= route.atOnce || stopping.signal.aborted;
+    if (name === undefined) return refuse(socket, '400 Bad Request');
+    if (isFull) return refuse(socket, '503 Service Unavailable');
+    const control = gate.controlOf(caller);
+    const actor = caller.by === 'cluster' ? actorOf(request) : caller.name;
+    const open: Opener = (signal) => route.open(control, name, actor, signal);
+    sockets.handleUpgrade(request, socket, head, (one) => void serve(one, route, open));
+  };
+
   return {
     upgrade(request, socket, head) {
       const { url = '' } = request;
       const route = routes.find(({ path }) => path.test(url));
       if (!route) return false;
       socket.on('error', () => socket.destroy());
-      try {
-        requireBearer(request.headers.authorization, token);
-      } catch {
-        refuse(socket, '401 Unauthorized');
-        return true;
-      }
-      const name = decoded(route.path.exec(url)?.[1] ?? '');
-      const isFull = (running.get(route) ?? 0) >= route.atOnce || stopping.signal.aborted;
-      if (name === undefined) refuse(socket, '400 Bad Request');
-      else if (isFull) refuse(socket, '503 Service Unavailable');
-      else sockets.handleUpgrade(request, socket, head, (one) => void serve(one, route, name, actorOf(request)));
+      void admit(request, socket, head, route);
       return true;
     },
     close: () => stopping.abort(),
   };
 }
 
-function routesOf(control: SessionDeps['control']): readonly Route[] {
-  return [
-    {
-      path: /^\/v1\/instances\/([^/?]{1,512})\/exec(?:\?|$)/,
-      atOnce: 64,
-      open: async (name, actor, signal) =>
-        control.exec(found(resolveInstance(control.instances(), name)).name, actor, signal),
+const routes: readonly Route[] = [
+  {
+    path: /^\/v1\/instances\/([^/?]{1,512})\/exec(?:\?|$)/,
+    atOnce: 64,
+    right: 'change',
+    open: async (control, name, actor, signal) =>
+      control.exec(found(resolveInstance(control.instances(), name)).name, actor, signal),
+  },
+  {
+    path: /^\/v1\/nodes\/([^/?]{1,512})\/images(?:\?|$)/,
+    atOnce: 16,
+    right: 'admin',
+    async open(control, name, actor, signal) {
+      const node = control.node(name) ?? found(resolveNode(control.nodes(), name));
+      if (node.id !== undefined) return control.loadImages(node.id, actor, signal);
+      const message = `it is ${node.state}: there is nobody to take images`;
+      throw new ProblemError(problem('REFUSED', message, { subject: node.name, hint: 'oakctl nodes ls' }));
     },
-    {
-      path: /^\/v1\/nodes\/([^/?]{1,512})\/images(?:\?|$)/,
-      atOnce: 16,
-      async open(name, actor, signal) {
-        const node = control.node(name) ?? found(resolveNode(control.nodes(), name));
-        if (node.id !== undefined) return control.loadImages(node.id, actor, signal);
-        const message = `it is ${node.state}: there is nobody to take images`;
-        throw new ProblemError(problem('REFUSED', message, { subject: node.name, hint: 'oakctl nodes ls' }));
-      },
-    },
-  ];
-}
+  },
+];
 
 const unexpected: Problem = problem('UNAVAILABLE', 'the session failed; the log of the reconciler says why');
 

@@ -1,4 +1,5 @@
 /** What git and the nodes cannot give back (records/). Written whole, durably; an API answer follows the fsync. */
+import type { Role } from '../../schemas/accounts.ts';
 import type { Part } from '../../schemas/assignment.ts';
 import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Wall } from '../../schemas/ports.ts';
@@ -81,6 +82,44 @@ export interface SourceRecord {
   readonly listings?: readonly Listing[];
 }
 
+/** An account. Its id is never given to another one. */
+export interface UserRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+  /** Password, as scrypt. */
+  readonly hash: string;
+  /** Raised with each new password: sessions of an older one are over. */
+  readonly version: number;
+  readonly created: Wall;
+  /** When the password was set. */
+  readonly changed: Wall;
+}
+
+/** A session that was refreshed or ended; one that was only begun needs no record. Forgotten once nothing of it is valid any more. */
+export interface SessionRecord {
+  readonly user: string;
+  /** How often it was refreshed, and when last. */
+  readonly turn: number;
+  readonly at: Wall;
+  readonly ended?: true;
+  readonly until: Wall;
+}
+
+/** A token of an account, for programs. */
+export interface ApiTokenRecord {
+  readonly id: string;
+  readonly user: string;
+  /** SHA-256 of the secret, hex. */
+  readonly hash: string;
+  readonly role: Role;
+  readonly apps?: readonly string[];
+  readonly purpose?: string;
+  readonly created: Wall;
+  readonly expires: Wall;
+  readonly revoked?: Wall;
+}
+
 /** What the cluster counts for people, since it began. */
 export interface Tally {
   /** Deployments that were asked for and accepted. */
@@ -124,6 +163,12 @@ export interface Records {
   /** Who has the lease of an exclusive service, or had it last. Written before the first lease of a copy is given. */
   readonly leases: Readonly<Record<ServiceName, Omit<Lease, 'granted'>>>;
   readonly tally: Tally;
+  /** Accounts by id. Absent: the first one was not made yet. */
+  readonly users?: Readonly<Record<string, UserRecord>>;
+  readonly sessions?: Readonly<Record<string, SessionRecord>>;
+  readonly apiTokens?: Readonly<Record<string, ApiTokenRecord>>;
+  /** Applications of application providers (`app.appns`), and the accounts that own them. */
+  readonly owners?: Readonly<Record<string, string>>;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
   /** The keyring in identity/ is at least at this revision. Absent: no key was ever rotated. */

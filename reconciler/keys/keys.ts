@@ -58,6 +58,7 @@ export async function openKeys(options: KeysOptions): Promise<ClusterKeys> {
   return Object.assign(keyring, {
     credentialKey,
     begun: (await stat(file).catch(ignoreAbsent))?.mtimeMs ?? 0,
+    secretFor: derive,
     credential: (node: NodeId, serial: number) => nodePassword(credentialKey, node, serial),
     verifyCredential: (node: NodeId, password: string) => passwordSerial(credentialKey, node, password),
   });

@@ -118,6 +118,36 @@ const schedule = Type.Object({
 const said = { content: Type.Optional(text), why: Type.Optional(text) };
 const tag = Type.Object({ ...said, before: Type.Optional(Type.Object(said)) });
 
+const user = Type.Object({
+  id: text,
+  name: text,
+  role: text,
+  hash: text,
+  version: count,
+  created: Type.Number(),
+  changed: Type.Number(),
+});
+
+const session = Type.Object({
+  user: text,
+  turn: count,
+  at: Type.Number(),
+  ended: Type.Optional(Type.Literal(true)),
+  until: Type.Number(),
+});
+
+const apiToken = Type.Object({
+  id: text,
+  user: text,
+  hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  role: text,
+  apps: Type.Optional(Type.Array(text)),
+  purpose: Type.Optional(text),
+  created: Type.Number(),
+  expires: Type.Number(),
+  revoked: Type.Optional(Type.Number()),
+});
+
 export const RecordsSchema = Type.Object({
   version: Type.Literal(1),
   epoch: count,
@@ -139,6 +169,11 @@ export const RecordsSchema = Type.Object({
   tags: Type.Optional(map(map(tag))),
   leases: Type.Optional(map(Type.Object({ instance: text, copy: text, node: text, ms: count, wait: count }))),
   tally: Type.Optional(Type.Object({ requests: count, failures: count, relocated: count })),
+  // Written since there are accounts.
+  users: Type.Optional(map(user)),
+  sessions: Type.Optional(map(session)),
+  apiTokens: Type.Optional(map(apiToken)),
+  owners: Type.Optional(map(text)),
   approvals: Type.Array(text),
   // Written since keys are rotated.
   keyring: Type.Optional(count),

@@ -6,6 +6,7 @@ import type { ControlPlane } from '../../reconciler/control-plane.ts';
 import type { Shelf } from '../../reconciler/packages/shelf.ts';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { fakeControlPlane } from './fake-control-plane.ts';
+import { memoryAccounts } from './memory-accounts.ts';
 
 export const testToken = 'the-token-of-this-test';
 
@@ -21,13 +22,17 @@ export async function listenApi(
   shelf?: Shelf,
   notifier?: ApiDeps['notifier'],
 ): Promise<TestApi> {
+  const control = fakeControlPlane(given);
+  const { accounts } = memoryAccounts();
   const streams = createStreams({
     authenticate: (node, password) => password === `password-of-${node}`,
     ...streamDeps,
   });
   const api = await createApi({
-    control: fakeControlPlane(given),
+    control,
     token: testToken,
+    accounts,
+    limit: () => control,
     streams,
     bind: { host: '127.0.0.1', port: 0 },
     logger: pino({ level: 'silent' }),

@@ -1,8 +1,10 @@
 /** The API without a socket: requests go straight into the server, and a fake control plane answers. */
 import { pino } from 'pino';
+import type { RouteRight } from '../../reconciler/api/access.ts';
 import { type ApiDeps, buildApi } from '../../reconciler/api/server.ts';
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
 import { fakeControlPlane } from './fake-control-plane.ts';
+import { type MemoryAccounts, memoryAccounts } from './memory-accounts.ts';
 
 export const apiToken = 'a-token-of-this-test';
 
@@ -13,23 +15,32 @@ export interface Answer {
   json(): any;
 }
 
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 type Headers = Readonly<Record<string, string>>;
 
 export interface InjectedApi {
   /** With the token, unless `headers` say otherwise. Objects and texts are sent as JSON. */
-  request(method: 'GET' | 'POST', url: string, payload?: object | string, headers?: Headers): Promise<Answer>;
+  request(method: Method, url: string, payload?: object | string, headers?: Headers): Promise<Answer>;
   get(url: string, headers?: Headers): Promise<Answer>;
   post(url: string, body?: object | string): Promise<Answer>;
+  /** Every route, once it is ready. */
+  routes(): Promise<readonly RouteRight[]>;
   /** Lines of the server's log. */
   readonly log: readonly string[];
 }
 
 /** Needs no closing: nothing listens. */
-export function injectedApi(given: Partial<ControlPlane> = {}, more: Partial<ApiDeps> = {}): InjectedApi {
+export function injectedApi(
+  given: Partial<ControlPlane> = {},
+  { accounts = memoryAccounts().accounts, ...more }: Partial<ApiDeps> = {},
+): InjectedApi {
+  const control = fakeControlPlane(given);
   const log: string[] = [];
   const app = buildApi({
-    control: fakeControlPlane(given),
+    control,
     token: apiToken,
+    accounts,
+    limit: () => control,
     streams: {
       authenticate: (node, password) => node === 'ab12' && password === '1.secret',
       upgrade: () => {},
@@ -52,6 +63,10 @@ export function injectedApi(given: Partial<ControlPlane> = {}, more: Partial<Api
   return {
     request,
     get: (url, headers) => request('GET', url, undefined, headers),
+    async routes() {
+      await app.ready();
+      return app.routeRights;
+    },
     post: (url, body) => request('POST', url, body),
     log,
   };

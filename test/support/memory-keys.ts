@@ -17,6 +17,7 @@ export function createMemoryKeys(cluster: string, seed = 7, disk: { ring: Ring }
   });
   return Object.assign(keyring, {
     begun: 0,
+    secretFor: (purpose: string) => new Uint8Array(32).fill(seed + purpose.length),
     credential: (node: string, serial: number) => `${serial}.${node}`,
     verifyCredential(node: string, password: string) {
       const [serial, ...rest] = password.split('.');

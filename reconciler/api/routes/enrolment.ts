@@ -12,35 +12,39 @@ import {
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveNode } from '../../core/resolve.ts';
-import { checkBody, type NamedRoute, type Query, unnamedActor } from '../bodies.ts';
+import { needs } from '../access.ts';
+import { checkBody, type NamedRoute, type Query } from '../bodies.ts';
 import { found } from './read.ts';
 
-/** For callers with the API token. */
-export function enrolmentRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.post('/v1/tokens', async ({ body }) => {
+/** For people. */
+export function enrolmentRoutes(app: FastifyInstance): void {
+  app.post('/v1/tokens', needs('admin'), async ({ body, control, caller }) => {
     const { accept_empty_volume: acceptEmptyVolume = false, ...wish } = checkBody(TokenBody, body);
-    return control.createToken({ ...wish, acceptEmptyVolume });
+    return control.createToken({ actor: caller.name, ...wish, acceptEmptyVolume });
   });
-  app.get('/v1/tokens', async () => ({ items: control.tokens() }));
-  app.post<{ Params: { id: string } }>('/v1/tokens/:id/revoke', async ({ body, params }) =>
-    control.revokeToken(params.id, checkBody(ActorBody, body).actor),
+  app.get('/v1/tokens', needs('survey'), async ({ control }) => ({ items: control.tokens() }));
+  app.post<{ Params: { id: string } }>(
+    '/v1/tokens/:id/revoke',
+    needs('admin'),
+    async ({ body, params, control, caller }) =>
+      control.revokeToken(params.id, checkBody(ActorBody, body).actor ?? caller.name),
   );
-  app.post<NamedRoute>('/v1/nodes/:name/revoke', async ({ body, params }) => {
+  app.post<NamedRoute>('/v1/nodes/:name/revoke', needs('admin'), async ({ body, params, control }) => {
     checkBody(EmptyBody, body);
     return control.revoke(idOf(control, params.name));
   });
-  app.post<NamedRoute>('/v1/nodes/:name/remove', async ({ body, params }) => {
+  app.post<NamedRoute>('/v1/nodes/:name/remove', needs('admin'), async ({ body, params, control }) => {
     const options = checkBody(RemoveNodeBody, body);
     return control.removeNode(isGivenUp(control, params.name) ? params.name : idOf(control, params.name), options);
   });
   for (const verb of ['cordon', 'drain'] as const) {
-    app.post<NamedRoute>(`/v1/nodes/:name/${verb}`, async ({ body, params }) => {
-      const { actor = unnamedActor, ...options } = checkBody(CordonBody, body);
+    app.post<NamedRoute>(`/v1/nodes/:name/${verb}`, needs('admin'), async ({ body, params, control, caller }) => {
+      const { actor = caller.name, ...options } = checkBody(CordonBody, body);
       return control[verb](idOf(control, params.name), { ...options, actor });
     });
   }
-  app.post<NamedRoute>('/v1/nodes/:name/uncordon', async ({ body, params }) => {
-    const { actor = unnamedActor } = checkBody(ActorBody, body);
+  app.post<NamedRoute>('/v1/nodes/:name/uncordon', needs('admin'), async ({ body, params, control, caller }) => {
+    const { actor = caller.name } = checkBody(ActorBody, body);
     return control.uncordon(idOf(control, params.name), actor);
   });
 }
@@ -62,14 +66,14 @@ export function idOf(control: ControlPlane, text: string): string {
 
 /** For agents that have no credential yet. */
 export function joinRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.get<{ Querystring: Query }>('/v1/identity', async ({ query }) => {
+  app.get<{ Querystring: Query }>('/v1/identity', needs('open'), async ({ query }) => {
     const nonce = query['nonce'];
     if (typeof nonce === 'string' && /^[0-9a-fA-F]{32,128}$/.test(nonce)) return control.identity(nonce);
     throw new ProblemError(problem('BAD_REQUEST', '`nonce` must be 32 to 128 hex digits', { subject: 'nonce' }));
   });
-  app.post('/v1/standing', async ({ body }) => {
+  app.post('/v1/standing', needs('node'), async ({ body }) => {
     const { node, password } = checkBody(StandingBody, body);
     return control.standing(node, password);
   });
-  app.post('/v1/join', async ({ body, ip }) => control.join(checkBody(JoinBody, body), ip));
+  app.post('/v1/join', needs('node'), async ({ body, ip }) => control.join(checkBody(JoinBody, body), ip));
 }

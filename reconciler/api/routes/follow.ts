@@ -5,6 +5,7 @@ import type { ClusterEvent } from '../../../schemas/cluster-events.ts';
 import { formatServerEvent, keepAliveComment } from '../../../schemas/io/event-stream.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveInstance } from '../../core/resolve.ts';
+import { needs } from '../access.ts';
 import { flagOf, type NamedRoute, numberOf, type Query } from '../bodies.ts';
 import { sendFlow } from '../flow.ts';
 import { found } from './read.ts';
@@ -16,20 +17,24 @@ const maxTail = 100_000;
 /** Routes whose answers last as long as their reader stays. */
 export const endlessRoutes: ReadonlySet<string> = new Set(['/v1/events', '/v1/instances/:name/logs']);
 
-export function followRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.get<{ Querystring: Query }>('/v1/events', async ({ query, headers }, reply) => {
+export function followRoutes(app: FastifyInstance): void {
+  app.get<{ Querystring: Query }>('/v1/events', needs('read'), async ({ query, headers, control }, reply) => {
     const last = headers['last-event-id'];
     const seen = last === undefined ? query : { after: last };
     const after = numberOf(seen, 'after', Number.MAX_SAFE_INTEGER) ?? 0;
     const follow = flagOf(query, 'follow');
     return sendFlow(reply, 'text/event-stream', (signal) => eventLines(control, after, follow, signal));
   });
-  app.get<NamedRoute & { Querystring: Query }>('/v1/instances/:name/logs', async ({ params, query }, reply) => {
-    const instance = found(resolveInstance(control.instances(), params.name));
-    const tail = numberOf(query, 'tail', maxTail);
-    const options = { follow: flagOf(query, 'follow'), ...(tail === undefined ? {} : { tail }) };
-    return sendFlow(reply, 'text/plain; charset=utf-8', (signal) => control.logs(instance.name, options, signal));
-  });
+  app.get<NamedRoute & { Querystring: Query }>(
+    '/v1/instances/:name/logs',
+    needs('read'),
+    async ({ params, query, control }, reply) => {
+      const instance = found(resolveInstance(control.instances(), params.name));
+      const tail = numberOf(query, 'tail', maxTail);
+      const options = { follow: flagOf(query, 'follow'), ...(tail === undefined ? {} : { tail }) };
+      return sendFlow(reply, 'text/plain; charset=utf-8', (signal) => control.logs(instance.name, options, signal));
+    },
+  );
 }
 
 /** Kept events come without waiting for anything, so the first pause is where the live ones would begin. */

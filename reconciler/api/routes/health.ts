@@ -6,11 +6,12 @@ import type { FastifyInstance } from 'fastify';
 import type { Problem } from '../../../schemas/problem.ts';
 import { ProblemError } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
+import { needs } from '../access.ts';
 
 export function healthRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.get('/livez', async () => ({ ok: true }));
-  app.get('/healthz', async () => whole(control.vitals().vital));
-  app.get('/readyz', async () => {
+  app.get('/livez', needs('open'), async () => ({ ok: true }));
+  app.get('/healthz', needs('open'), async () => whole(control.vitals().vital));
+  app.get('/readyz', needs('open'), async () => {
     const { vital, working } = control.vitals();
     return whole([...vital, ...working]);
   });

@@ -1,13 +1,13 @@
 /** Metrics in the format of Prometheus, for whoever may see the cluster; and the counting of the requests themselves. */
 import type { FastifyInstance } from 'fastify';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
-import type { ControlPlane } from '../../control-plane.ts';
 import type { HttpMeter } from '../../metrics/http.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
+import { needs } from '../access.ts';
 import { endlessRoutes } from './follow.ts';
 
-export function metricsRoutes(app: FastifyInstance, control: ControlPlane, metrics: Metrics | undefined): void {
-  app.get('/metrics', async (_request, reply) => {
+export function metricsRoutes(app: FastifyInstance, metrics: Metrics | undefined): void {
+  app.get('/metrics', needs('survey'), async ({ control }, reply) => {
     if (!metrics) throw new ProblemError(problem('NOT_FOUND', 'nothing is counted here'));
     reply.type(metrics.contentType).header('cache-control', 'no-store');
     return metrics.scrape(() => ({ figures: control.figures(), vitals: control.vitals() }));

@@ -5,6 +5,7 @@
 import type { FastifyInstance } from 'fastify';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { Shelf } from '../../packages/shelf.ts';
+import { needs } from '../access.ts';
 
 /** Downloads at once: each costs a file and a buffer. */
 const mostDownloads = 64;
@@ -15,11 +16,11 @@ export const openPath = /^\/v1\/(install\.sh|packages\/[\w.-]+)$/;
 /** For everybody. */
 export function packageRoutes(app: FastifyInstance, shelf: Shelf | undefined): void {
   let open = 0;
-  app.get('/v1/install.sh', async (_request, reply) => {
+  app.get('/v1/install.sh', needs('open'), async (_request, reply) => {
     reply.type('text/x-shellscript; charset=utf-8');
     return required(shelf).installer();
   });
-  app.get<{ Params: { file: string } }>('/v1/packages/:file', async ({ params }, reply) => {
+  app.get<{ Params: { file: string } }>('/v1/packages/:file', needs('open'), async ({ params }, reply) => {
     if (open >= mostDownloads) {
       const why = `${open} machines are downloading packages`;
       throw new ProblemError(problem('UNAVAILABLE', why, { hint: 'try again in a minute', disposition: 'retry' }));
@@ -38,9 +39,9 @@ export function packageRoutes(app: FastifyInstance, shelf: Shelf | undefined): v
   });
 }
 
-/** For callers with the API token. */
+/** For people. */
 export function stockRoutes(app: FastifyInstance, shelf: Shelf | undefined): void {
-  app.get('/v1/packages', async () => required(shelf).stock());
+  app.get('/v1/packages', needs('survey'), async () => required(shelf).stock());
 }
 
 function required(shelf: Shelf | undefined): Shelf {

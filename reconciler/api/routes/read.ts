@@ -1,38 +1,42 @@
 /** What is: status, listings, one service, one node, holds. */
 import type { FastifyInstance } from 'fastify';
 import { type Problem, ProblemError } from '../../../schemas/problem.ts';
-import type { ControlPlane } from '../../control-plane.ts';
 import { type Resolution, resolveApp, resolveNode, resolveService, selectInstances } from '../../core/resolve.ts';
+import { needs } from '../access.ts';
 import { manyOf, type NamedRoute, type Query } from '../bodies.ts';
 
 interface ListRoute {
   Querystring: Query;
 }
 
-export function readRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.get('/v1/status', async () => control.status());
-  app.get<ListRoute>('/v1/why', async ({ query }) => {
+export function readRoutes(app: FastifyInstance): void {
+  app.get('/v1/status', needs('read'), async ({ control }) => control.status());
+  app.get<ListRoute>('/v1/why', needs('read'), async ({ query, control }) => {
     const [subject = ''] = manyOf(query, 'subject');
     return control.why(subject);
   });
-  app.get('/v1/snapshot', async () => control.snapshot());
-  app.get('/v1/holds', async () => ({ items: control.holds() }));
-  app.get<ListRoute>('/v1/apps', async ({ query }) => ({ items: select(control.apps(), query, resolveApp) }));
-  app.get<ListRoute>('/v1/services', async ({ query }) => ({
+  app.get('/v1/snapshot', needs('survey'), async ({ control }) => control.snapshot());
+  app.get('/v1/holds', needs('read'), async ({ control }) => ({ items: control.holds() }));
+  app.get<ListRoute>('/v1/apps', needs('read'), async ({ query, control }) => ({
+    items: select(control.apps(), query, resolveApp),
+  }));
+  app.get<ListRoute>('/v1/services', needs('read'), async ({ query, control }) => ({
     items: select(control.services(), query, resolveService),
   }));
-  app.get<ListRoute>('/v1/nodes', async ({ query }) => ({ items: select(control.nodes(), query, resolveNode) }));
-  app.get<ListRoute>('/v1/instances', async ({ query }) => {
+  app.get<ListRoute>('/v1/nodes', needs('survey'), async ({ query, control }) => ({
+    items: select(control.nodes(), query, resolveNode),
+  }));
+  app.get<ListRoute>('/v1/instances', needs('read'), async ({ query, control }) => {
     const names = manyOf(query, 'name');
     if (names.length === 0) return { items: control.instances() };
     const { items, problems } = selectInstances(control.instances(), control.services(), names);
     if (problems.length > 0) throw new ProblemError(problems);
     return { items };
   });
-  app.get<NamedRoute>('/v1/services/:name', async ({ params }) =>
+  app.get<NamedRoute>('/v1/services/:name', needs('read'), async ({ params, control }) =>
     found(resolveService(control.services(), params.name)),
   );
-  app.get<NamedRoute>('/v1/nodes/:name', async ({ params }) => {
+  app.get<NamedRoute>('/v1/nodes/:name', needs('survey'), async ({ params, control }) => {
     return control.node(params.name) ?? found(resolveNode(control.nodes(), params.name));
   });
 }

@@ -5,19 +5,19 @@ import { ActorBody, LoginBody } from '../../../schemas/api-bodies.ts';
 import type { NodeId } from '../../../schemas/names.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
-import { parseBasic } from '../access.ts';
-import { checkBody, type NamedRoute, unnamedActor } from '../bodies.ts';
+import { needs, parseBasic } from '../access.ts';
+import { checkBody, type NamedRoute } from '../bodies.ts';
 
-/** For callers with the API token. */
-export function registryRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.get('/v1/registries', async () => ({ items: await control.registries() }));
-  app.post<NamedRoute>('/v1/registries/:name/login', async (request) => {
+/** For people. */
+export function registryRoutes(app: FastifyInstance): void {
+  app.get('/v1/registries', needs('survey'), async ({ control }) => ({ items: await control.registries() }));
+  app.post<NamedRoute>('/v1/registries/:name/login', needs('admin'), async (request) => {
     requireSecrecy(request);
-    const { actor = unnamedActor, username, password } = checkBody(LoginBody, request.body);
-    return control.login(request.params.name, { username, password }, actor);
+    const { actor = request.caller.name, username, password } = checkBody(LoginBody, request.body);
+    return request.control.login(request.params.name, { username, password }, actor);
   });
-  app.post<NamedRoute>('/v1/registries/:name/logout', async ({ body, params }) => {
-    const { actor = unnamedActor } = checkBody(ActorBody, body);
+  app.post<NamedRoute>('/v1/registries/:name/logout', needs('admin'), async ({ body, params, control, caller }) => {
+    const { actor = caller.name } = checkBody(ActorBody, body);
     return control.logout(params.name, actor);
   });
 }
@@ -28,7 +28,7 @@ export function nodeRoutes(
   control: ControlPlane,
   authenticate: (node: NodeId, password: string) => boolean,
 ): void {
-  app.get<NamedRoute>('/v1/registries/:name/sources', async (request) => {
+  app.get<NamedRoute>('/v1/registries/:name/sources', needs('node'), async (request) => {
     const who = parseBasic(request.headers.authorization);
     if (!who || !authenticate(who.user, who.password))
       throw new ProblemError(problem('UNAUTHORIZED', 'only a node of this cluster is told where its images are'));

@@ -4,10 +4,11 @@ import { checkMessage } from '../../../schemas/parse.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { isOakestraRegistration, PlainJob, parseRegistration } from '../../../schemas/seed.ts';
 import type { ControlPlane } from '../../control-plane.ts';
+import { needs } from '../access.ts';
 
 /** For nodes that have no credential yet. */
 export function registerRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.post('/api/node/register', async ({ body, headers }, reply) => {
+  app.post('/api/node/register', needs('node'), async ({ body, headers }, reply) => {
     if (isOakestraRegistration(body)) {
       const hint = 'send id, name, ip and port, as seed 000 has it; or join with oakctl agent';
       const what = 'this is the registration of a worker of Oakestra itself, which this version does not serve';
@@ -24,9 +25,9 @@ export function registerRoutes(app: FastifyInstance, control: ControlPlane): voi
   });
 }
 
-/** For callers with the API token. */
-export function calculateRoutes(app: FastifyInstance, control: ControlPlane): void {
-  app.post('/api/calculate/deploy', async ({ body }, reply) => {
+/** For people. */
+export function calculateRoutes(app: FastifyInstance): void {
+  app.post('/api/calculate/deploy', needs('survey'), async ({ body, control }, reply) => {
     const checked = checkMessage<PlainJob>(PlainJob, jobIn(body));
     if (!checked.ok) throw new ProblemError(checked.problem);
     const answer = control.calculate(checked.value);

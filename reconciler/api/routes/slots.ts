@@ -3,49 +3,66 @@ import type { FastifyInstance } from 'fastify';
 import { ActorBody, MoveBody, ReplicateBody, RestartBody, ScaleBody, VerbBody } from '../../../schemas/api-bodies.ts';
 import type { ControlPlane } from '../../control-plane.ts';
 import { resolveInstance, resolveNode, resolveService } from '../../core/resolve.ts';
-import { checkBody, type NamedRoute, unnamedActor } from '../bodies.ts';
+import { needs } from '../access.ts';
+import { checkBody, type NamedRoute } from '../bodies.ts';
 import { found } from './read.ts';
 
-export function slotRoutes(app: FastifyInstance, control: ControlPlane): void {
-  const serviceOf = (name: string): string => found(resolveService(control.services(), name)).name;
-  const instanceOf = (name: string): string => found(resolveInstance(control.instances(), name)).name;
-  const nodeOf = (name: string): string => {
-    const node = found(resolveNode(control.nodes(), name));
-    return node.id ?? node.name;
-  };
-  app.post<NamedRoute>('/v1/instances/:name/move', async ({ body, params }) => {
-    const { to, accept_empty_volume: acceptEmptyVolume, actor = unnamedActor, ...how } = checkBody(MoveBody, body);
+export function slotRoutes(app: FastifyInstance): void {
+  app.post<NamedRoute>('/v1/instances/:name/move', needs('change'), async ({ body, params, control, caller }) => {
+    const { to, accept_empty_volume: acceptEmptyVolume, actor = caller.name, ...how } = checkBody(MoveBody, body);
     const data = acceptEmptyVolume ? { acceptEmptyVolume } : {};
-    return control.move(instanceOf(params.name), nodeOf(to), actor, { ...how, ...data });
+    return control.move(instanceOf(control, params.name), nodeOf(control, to), actor, { ...how, ...data });
   });
-  app.post<NamedRoute>('/v1/instances/:name/replicate', async ({ body, params }) => {
-    const { to, actor = unnamedActor, ...how } = checkBody(ReplicateBody, body);
-    return control.replicate(instanceOf(params.name), to === undefined ? undefined : nodeOf(to), actor, how);
+  app.post<NamedRoute>('/v1/instances/:name/replicate', needs('change'), async ({ body, params, control, caller }) => {
+    const { to, actor = caller.name, ...how } = checkBody(ReplicateBody, body);
+    return control.replicate(
+      instanceOf(control, params.name),
+      to === undefined ? undefined : nodeOf(control, to),
+      actor,
+      how,
+    );
   });
-  app.post<NamedRoute>('/v1/instances/:name/restart', async ({ body, params }) => {
-    const { actor = unnamedActor, ...how } = checkBody(RestartBody, body);
-    const instance = instanceOf(params.name);
+  app.post<NamedRoute>('/v1/instances/:name/restart', needs('change'), async ({ body, params, control, caller }) => {
+    const { actor = caller.name, ...how } = checkBody(RestartBody, body);
+    const instance = instanceOf(control, params.name);
     return control.restart(instance.slice(0, instance.lastIndexOf('.instance.')), instance, actor, how);
   });
-  app.post<NamedRoute>('/v1/services/:name/scale', async ({ body, params }) => {
-    const { replicas, actor = unnamedActor, ...how } = checkBody(ScaleBody, body);
-    return control.scale(serviceOf(params.name), replicas, { ...how, actor });
+  app.post<NamedRoute>('/v1/services/:name/scale', needs('change'), async ({ body, params, control, caller }) => {
+    const { replicas, actor = caller.name, ...how } = checkBody(ScaleBody, body);
+    return control.scale(serviceOf(control, params.name), replicas, { ...how, actor });
   });
-  app.post<NamedRoute>('/v1/services/:name/stop', async ({ body, params }) => {
-    const { actor = unnamedActor, ...how } = checkBody(VerbBody, body);
-    return control.stop(serviceOf(params.name), { ...how, actor });
+  app.post<NamedRoute>('/v1/services/:name/stop', needs('change'), async ({ body, params, control, caller }) => {
+    const { actor = caller.name, ...how } = checkBody(VerbBody, body);
+    return control.stop(serviceOf(control, params.name), { ...how, actor });
   });
-  app.post<NamedRoute>('/v1/services/:name/start', async ({ body, params }) => {
-    const { actor = unnamedActor } = checkBody(ActorBody, body);
-    return control.start(serviceOf(params.name), actor);
+  app.post<NamedRoute>('/v1/services/:name/start', needs('change'), async ({ body, params, control, caller }) => {
+    const { actor = caller.name } = checkBody(ActorBody, body);
+    return control.start(serviceOf(control, params.name), actor);
   });
-  app.post<NamedRoute>('/v1/services/:name/restart', async ({ body, params }) => {
-    const { actor = unnamedActor, ...how } = checkBody(RestartBody, body);
-    return control.restart(serviceOf(params.name), undefined, actor, how);
+  app.post<NamedRoute>('/v1/services/:name/restart', needs('change'), async ({ body, params, control, caller }) => {
+    const { actor = caller.name, ...how } = checkBody(RestartBody, body);
+    return control.restart(serviceOf(control, params.name), undefined, actor, how);
   });
-  app.get('/v1/overrides', async () => ({ items: control.overrides() }));
-  app.post<{ Params: { id: string } }>('/v1/overrides/:id/remove', async ({ body, params }) => {
-    const { actor = unnamedActor } = checkBody(ActorBody, body);
-    return control.removeOverride(params.id, actor);
-  });
+  app.get('/v1/overrides', needs('read'), async ({ control }) => ({ items: control.overrides() }));
+  app.post<{ Params: { id: string } }>(
+    '/v1/overrides/:id/remove',
+    needs('change'),
+    async ({ body, params, control, caller }) => {
+      const { actor = caller.name } = checkBody(ActorBody, body);
+      return control.removeOverride(params.id, actor);
+    },
+  );
+}
+
+function serviceOf(control: ControlPlane, name: string): string {
+  return found(resolveService(control.services(), name)).name;
+}
+
+function instanceOf(control: ControlPlane, name: string): string {
+  return found(resolveInstance(control.instances(), name)).name;
+}
+
+function nodeOf(control: ControlPlane, name: string): string {
+  const node = found(resolveNode(control.nodes(), name));
+  return node.id ?? node.name;
 }

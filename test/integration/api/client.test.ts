@@ -11,6 +11,7 @@ import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { listenApi, type TestApi, testToken } from '../../support/api-server.ts';
 import { eventually } from '../../support/eventually.ts';
 import { fakeControlPlane, fakeEvent, fakeInstance, fakeNode, fakeService } from '../../support/fake-control-plane.ts';
+import { memoryAccounts } from '../../support/memory-accounts.ts';
 
 const cleanups: (() => unknown)[] = [];
 const never = new AbortController().signal;
@@ -279,6 +280,8 @@ describe('the server', () => {
     const bind = { host: '127.0.0.1', port: Number(new URL(url).port) };
     const second = createApi({
       control: fakeControlPlane(),
+      accounts: memoryAccounts().accounts,
+      limit: () => fakeControlPlane(),
       token: 'x',
       streams,
       bind,

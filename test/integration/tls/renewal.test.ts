@@ -17,6 +17,7 @@ import { startTestBroker, testPassword } from '../../support/broker.ts';
 import { day, localCertificate, testAuthority } from '../../support/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
 import { fakeControlPlane } from '../../support/fake-control-plane.ts';
+import { memoryAccounts } from '../../support/memory-accounts.ts';
 
 const authority = testAuthority();
 const expired = localCertificate(authority, { from: -2 * day, until: -day });
@@ -74,7 +75,9 @@ describe('the API over TLS', () => {
     streams = createStreams({ authenticate: (who, password) => who === node && password === 'right' });
     const bind = { host: '127.0.0.1', port: 0 };
     const logger = pino({ level: 'silent' });
-    api = await createApi({ control: fakeControlPlane(), token: 'token', streams, logger, bind, tls });
+    const control = fakeControlPlane();
+    const { accounts } = memoryAccounts();
+    api = await createApi({ control, accounts, limit: () => control, token: 'token', streams, logger, bind, tls });
     closers.push(api.close);
   });
 

@@ -218,7 +218,7 @@ describe('bodies', () => {
       [{ apps: ['b'] }, 'api'],
       ['h1', 'ann'],
       [],
-      [{ name: 'pi2', ttl: 60_000, uses: 2, acceptEmptyVolume: false }],
+      [{ name: 'pi2', ttl: 60_000, uses: 2, actor: 'api', acceptEmptyVolume: false }],
       ['0123', 'ann'],
       ['aa11'],
       ['aa11', { force: true, actor: 'ann' }],

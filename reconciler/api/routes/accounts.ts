@@ -1,0 +1,96 @@
+/** Who is who: logins, the own account, and for admins those of all others. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import {
+  ApiTokenBody,
+  type CallerView,
+  CredentialsBody,
+  PasswordBody,
+  RoleBody,
+  UserBody,
+} from '../../../schemas/accounts.ts';
+import { EmptyBody } from '../../../schemas/api-bodies.ts';
+import { ProblemError, problem } from '../../../schemas/problem.ts';
+import type { Accounts } from '../../accounts/accounts.ts';
+import { refused } from '../../accounts/session-tokens.ts';
+import type { Caller } from '../../core/rights.ts';
+import { hasRight } from '../../core/rights.ts';
+import { bearerOf, needs } from '../access.ts';
+import { checkBody, type NamedRoute } from '../bodies.ts';
+
+export function accountRoutes(app: FastifyInstance, accounts: Accounts): void {
+  sessionRoutes(app, accounts);
+  userRoutes(app, accounts);
+  tokenRoutes(app, accounts);
+}
+
+function sessionRoutes(app: FastifyInstance, accounts: Accounts): void {
+  app.post('/v1/login', needs('open'), async (request) => {
+    const { username, password } = checkBody(CredentialsBody, request.body);
+    return accounts.login(username, password, request.ip);
+  });
+  app.post('/v1/refresh', needs('open'), async ({ headers }) => {
+    const bearer = bearerOf(headers.authorization);
+    if (bearer === undefined) throw refused('is missing: a refresh token is the bearer of this request');
+    return accounts.refresh(bearer);
+  });
+  app.post('/v1/logout', needs('known'), async ({ body, caller }) => {
+    checkBody(EmptyBody, body);
+    await accounts.logout(caller);
+    return { name: caller.name };
+  });
+  app.get('/v1/whoami', needs('known'), async ({ caller }): Promise<CallerView> => {
+    const { name, role, by, apps, expires } = caller;
+    return { name, role, by, ...(apps && { apps }), ...(expires !== undefined && { expires }) };
+  });
+}
+
+function userRoutes(app: FastifyInstance, accounts: Accounts): void {
+  app.get('/v1/users', needs('admin'), async () => ({ items: accounts.list() }));
+  app.post('/v1/users', needs('admin'), async ({ body, caller }) => accounts.add(checkBody(UserBody, body), caller));
+  app.post<NamedRoute>('/v1/users/:name/remove', needs('admin'), async ({ body, params, caller }) => {
+    checkBody(EmptyBody, body);
+    return accounts.remove(params.name, caller);
+  });
+  app.post<NamedRoute>('/v1/users/:name/role', needs('admin'), async ({ body, params, caller }) =>
+    accounts.setRole(params.name, checkBody(RoleBody, body).role, caller),
+  );
+  app.post<NamedRoute>('/v1/users/:name/password', needs('self'), async (request) => {
+    const { caller, params, body, ip } = request;
+    const { password, old } = checkBody(PasswordBody, body);
+    requireOwnOrAdmin(request, params.name);
+    if (old === undefined && isOwn(caller, accounts, params.name))
+      throw new ProblemError(problem('BAD_REQUEST', 'the old password is needed, too', { subject: 'old' }));
+    return accounts.setPassword(
+      params.name,
+      password,
+      old === undefined ? undefined : { password: old, address: ip },
+      caller,
+    );
+  });
+}
+
+function tokenRoutes(app: FastifyInstance, accounts: Accounts): void {
+  app.get('/v1/api-tokens', needs('known'), async ({ caller }) => {
+    const own = hasRight(caller, 'admin') ? undefined : accounts.byId(caller.user ?? '');
+    return { items: accounts.tokens.list(own) };
+  });
+  app.post<NamedRoute>('/v1/users/:name/tokens', needs('self'), async (request) => {
+    const { caller, params, body } = request;
+    requireOwnOrAdmin(request, params.name);
+    return accounts.tokens.create(accounts.required(params.name), checkBody(ApiTokenBody, body), caller);
+  });
+  app.post<{ Params: { id: string } }>('/v1/api-tokens/:id/revoke', needs('self'), async ({ body, params, caller }) => {
+    checkBody(EmptyBody, body);
+    const own = hasRight(caller, 'admin') ? undefined : accounts.byId(caller.user ?? '');
+    return accounts.tokens.revoke(params.id, own, caller);
+  });
+}
+
+function isOwn({ user }: Caller, accounts: Accounts, name: string): boolean {
+  return user !== undefined && accounts.byId(user)?.name === name;
+}
+
+function requireOwnOrAdmin({ caller }: FastifyRequest, name: string): void {
+  if (caller.name === name || hasRight(caller, 'admin')) return;
+  throw new ProblemError(problem('FORBIDDEN', `${caller.name} may change only the own account`, { subject: name }));
+}

@@ -1,0 +1,157 @@
+/** The control plane of somebody who has some applications: it shows these, changes these, and knows no others. */
+import { ProblemError, problem } from '../schemas/problem.ts';
+import type { Context } from './context.ts';
+import type { ControlPlane } from './control-plane.ts';
+import type { Caller } from './core/rights.ts';
+import { readDescriptors } from './direct.ts';
+import { appOf, type Ownership } from './ownership.ts';
+
+/** Denies whatever is not named here. */
+export function limitControl(
+  { deps }: Pick<Context, 'deps'>,
+  ownership: Ownership,
+  control: ControlPlane,
+  caller: Caller,
+): ControlPlane {
+  const isOwn = (subject: string): boolean => {
+    const app = appOf(subject);
+    return app !== undefined && ownership.owns(caller, app);
+  };
+  const requireOwn = (subject: string): void => {
+    if (isOwn(subject)) return;
+    throw new ProblemError(problem('NOT_FOUND', `${caller.name} has no ${subject}`, { subject }));
+  };
+  const deny = (): never => {
+    throw new ProblemError(problem('FORBIDDEN', 'this is about the whole cluster, not about the own applications'));
+  };
+  const denied = async (): Promise<never> => deny();
+  const own = <T>(items: readonly T[], subject: (item: T) => string): readonly T[] =>
+    items.filter((item) => isOwn(subject(item)));
+  const services = () => own(control.services(), ({ name }) => name);
+  const overrides = () => own(control.overrides(), ({ subject }) => subject);
+  const holds = () => own(control.holds(), ({ subject }) => subject);
+  /** Applications of what would be deployed. Access to hosts is for who answers for the hosts. */
+  const readApps = (documents: Parameters<typeof readDescriptors>[0]): readonly string[] => {
+    const specs = readDescriptors(documents, deps.settings).services.map(({ spec }) => spec);
+    const mighty = specs.filter(
+      ({ run }) => run.host !== undefined || run.privileged || run.virtualization === 'process',
+    );
+    if (mighty.length > 0) {
+      const what = 'access to the host, and processes on it, are deployed by admins';
+      throw new ProblemError(mighty.map(({ name }) => problem('FORBIDDEN', what, { subject: name })));
+    }
+    return [...new Set(specs.map(({ name }) => appOf(name) ?? name))];
+  };
+
+  return {
+    status() {
+      const status = control.status();
+      const counts = { ...status.services };
+      for (const key of Object.keys(counts) as (keyof typeof counts)[]) counts[key] = 0;
+      for (const { outcome } of services()) counts[outcome] += 1;
+      const mine = services();
+      const instances = {
+        wanted: mine.reduce((sum, { slots }) => sum + slots, 0),
+        healthy: mine.reduce((sum, { healthy }) => sum + healthy, 0),
+      };
+      const ours = { services: counts, instances, holds: holds(), overrides: overrides() };
+      return { ...status, ...ours, sources: [], conditions: [] };
+    },
+    apps: () => own(control.apps(), ({ name }) => name),
+    services,
+    instances: () => own(control.instances(), ({ name }) => name),
+    nodes: control.nodes,
+    node: control.node,
+    holds,
+    overrides,
+    tally: control.tally,
+    vitals: control.vitals,
+    cluster: control.cluster,
+    service(name) {
+      return isOwn(name) ? control.service(name) : undefined;
+    },
+    why(subject) {
+      const cause = control.why(subject);
+      requireOwn(cause.subject);
+      return cause;
+    },
+    async deploy(request) {
+      ownership.claim(caller, readApps(request.documents));
+      return control.deploy(request).finally(ownership.tidy);
+    },
+    async plan(request) {
+      if (request.asSource) deny();
+      for (const app of readApps(request.documents ?? [])) requireOwn(app);
+      const { changes, holds: all, ...plan } = await control.plan(request);
+      return { ...plan, changes: own(changes, ({ subject }) => subject), holds: own(all, ({ subject }) => subject) };
+    },
+    async remove(names, actor) {
+      for (const name of [...(names.services ?? []), ...(names.apps ?? [])]) requireOwn(name);
+      return control.remove(names, actor);
+    },
+    async move(instance, ...how) {
+      requireOwn(instance);
+      return control.move(instance, ...how);
+    },
+    async replicate(instance, ...how) {
+      requireOwn(instance);
+      return control.replicate(instance, ...how);
+    },
+    async removeOverride(id, actor) {
+      if (!overrides().some((one) => one.id === id)) requireOwn(id);
+      return control.removeOverride(id, actor);
+    },
+    async scale(service, ...how) {
+      requireOwn(service);
+      return control.scale(service, ...how);
+    },
+    async stop(service, how) {
+      requireOwn(service);
+      return control.stop(service, how);
+    },
+    async start(service, actor) {
+      requireOwn(service);
+      return control.start(service, actor);
+    },
+    async restart(service, ...how) {
+      requireOwn(service);
+      return control.restart(service, ...how);
+    },
+    logs(instance, ...how) {
+      requireOwn(instance);
+      return control.logs(instance, ...how);
+    },
+    async exec(instance, ...how) {
+      requireOwn(instance);
+      return control.exec(instance, ...how);
+    },
+    async *events(after, signal) {
+      for await (const event of control.events(after, signal)) if (isOwn(event.subject)) yield event;
+    },
+    loadImages: denied,
+    figures: deny,
+    calculate: deny,
+    snapshot: denied,
+    approve: denied,
+    sync: denied,
+    createToken: denied,
+    tokens: deny,
+    revokeToken: denied,
+    identity: deny,
+    join: denied,
+    register: denied,
+    standing: deny,
+    revoke: denied,
+    removeNode: denied,
+    keys: deny,
+    rotateKeys: denied,
+    renewCredential: denied,
+    cordon: denied,
+    drain: denied,
+    uncordon: denied,
+    registries: denied,
+    login: denied,
+    logout: denied,
+    pullSources: denied,
+  };
+}

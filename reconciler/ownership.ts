@@ -1,0 +1,51 @@
+/** Whose applications are whose: who deploys a name first that nobody uses owns it, until nothing is left of it. */
+import { parseInstanceName, parseServiceName } from '../schemas/names.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
+import type { Context } from './context.ts';
+import type { Caller } from './core/rights.ts';
+import { withEntry } from './records-keeper.ts';
+
+export interface Ownership {
+  /** May this caller see and change that application? */
+  owns(caller: Caller, app: string): boolean;
+  /** Makes free names the caller's own. FORBIDDEN where one of them is not his. Durable when the next change is. */
+  claim(caller: Caller, apps: readonly string[]): void;
+  /** Names of which nothing is left are free again. */
+  tidy(): void;
+}
+
+export function createOwnership({ keeper, world }: Pick<Context, 'keeper' | 'world'>): Ownership {
+  const owners = (): Readonly<Record<string, string>> => keeper.now.owners ?? {};
+  const isUsed = (app: string): boolean =>
+    [...world.desired.keys(), ...Object.keys(keeper.now.direct)].some((service) => appOf(service) === app);
+  const owns = ({ role, user, apps }: Caller, app: string): boolean => {
+    if (apps && !apps.includes(app)) return false;
+    if (role !== 'application_provider') return true;
+    return user !== undefined && Object.hasOwn(owners(), app) && owners()[app] === user;
+  };
+  return {
+    owns,
+    claim(caller, apps) {
+      const free = apps.filter((app) => !owns(caller, app));
+      for (const app of free) {
+        const isLimited = caller.apps !== undefined && !caller.apps.includes(app);
+        if (caller.user === undefined || isLimited || Object.hasOwn(owners(), app) || isUsed(app)) {
+          const what = `the application ${app} is not one of ${caller.name}'s`;
+          throw new ProblemError(problem('FORBIDDEN', what, { subject: app, hint: 'choose another name' }));
+        }
+      }
+      for (const app of free) keeper.change({ owners: withEntry(owners(), app, caller.user) });
+    },
+    tidy() {
+      const left = Object.entries(owners()).filter(([app]) => isUsed(app));
+      if (left.length < Object.keys(owners()).length) keeper.change({ owners: Object.fromEntries(left) });
+    },
+  };
+}
+
+/** The application that something belongs to: an application, a service or an instance; undefined for anything else. */
+export function appOf(subject: string): string | undefined {
+  const parts = parseServiceName(parseInstanceName(subject)?.service ?? subject);
+  if (parts) return `${parts.app}.${parts.appNamespace}`;
+  return /^[^./]+\.[^./]+$/.test(subject) ? subject : undefined;
+}
