@@ -1,6 +1,6 @@
 /** Who calls, and whether he may: asked once for every request, of what its route declares. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -88,8 +88,8 @@ export function guardRoutes(app: FastifyInstance, gate: Gate): void {
     request.caller = await gate.admit(request.headers.authorization, right);
     request.control = gate.controlOf(request.caller);
   });
-  app.addHook('preValidation', async ({ caller, body }: FastifyRequest) => {
-    if (!caller || caller.by === 'cluster') return;
+  app.addHook('preValidation', async ({ caller, body, is404, routeOptions: { config } }) => {
+    if (is404 || config.right === 'open' || config.right === 'node' || caller.by === 'cluster') return;
     if (typeof body === 'object' && body !== null && Object.hasOwn(body, 'actor'))
       (body as { actor: string }).actor = caller.name;
   });
