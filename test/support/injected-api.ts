@@ -4,7 +4,7 @@ import type { RouteRight } from '../../reconciler/api/access.ts';
 import { type ApiDeps, buildApi } from '../../reconciler/api/server.ts';
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
 import { fakeControlPlane } from './fake-control-plane.ts';
-import { type MemoryAccounts, memoryAccounts } from './memory-accounts.ts';
+import { memoryAccounts } from './memory-accounts.ts';
 
 export const apiToken = 'a-token-of-this-test';
 
