@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterEvent } from '../schemas/cluster-events.ts';
 import { isProblemError } from '../schemas/problem.ts';
+import { createBell } from './bell.ts';
 
 export interface Watched<Row> {
   list(signal: AbortSignal): Promise<readonly Row[]>;
@@ -100,30 +101,4 @@ class StreamEnded extends Error {
 function isAway(error: unknown): boolean {
   if (error instanceof StreamEnded) return true;
   return isProblemError(error) && ['UNREACHABLE', 'UNAVAILABLE'].includes(error.problem.code);
-}
-
-/** Remembers that it was rung until it is stilled. */
-function createBell() {
-  let ringing = false;
-  let wake = () => {};
-  return {
-    ring(): void {
-      ringing = true;
-      wake();
-    },
-    still(): void {
-      ringing = false;
-    },
-    /** Resolves when it rings, or after `limit` ms. */
-    rung(limit: number): Promise<void> {
-      if (ringing) return Promise.resolve();
-      return new Promise((resolve) => {
-        const timer = setTimeout(resolve, limit);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    },
-  };
 }

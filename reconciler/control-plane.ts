@@ -12,7 +12,7 @@ import type {
   TokenAnswer,
   VerbAnswer,
 } from '../schemas/api.ts';
-import type { ClusterEvent } from '../schemas/cluster-events.ts';
+import type { ClusterEvent, EventPosition } from '../schemas/cluster-events.ts';
 import type { ExecConnection } from '../schemas/exec.ts';
 import type { CredentialAnswer, IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer } from '../schemas/joining.ts';
 import type { KeyView, RotateAnswer, RotateBody } from '../schemas/keys.ts';
@@ -160,8 +160,8 @@ export interface ControlPlane {
   exec(instance: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
   /** Opens a session that takes an archive of images for the engine of a node (its id). REFUSED, UNAVAILABLE, AGENT_TOO_OLD. */
   loadImages(node: NodeId, actor: string, signal: AbortSignal): Promise<ExecConnection>;
-  /** Events after `seq` that are still kept, then live ones until the signal aborts. */
-  events(after: number, signal: AbortSignal): AsyncIterable<ClusterEvent>;
+  /** Events after this position that are still kept, then live ones until the signal aborts; `events_missed` where some are not. */
+  events(after: EventPosition, signal: AbortSignal): AsyncIterable<ClusterEvent>;
   /** What was counted since the cluster began, and for how many ms this reconciler is up. */
   tally(): { readonly tally: Tally; readonly upTime: number };
   /** What is counted at a scrape. */

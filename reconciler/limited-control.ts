@@ -126,7 +126,8 @@ export function limitControl(
       return control.exec(instance, ...how);
     },
     async *events(after, signal) {
-      for await (const event of control.events(after, signal)) if (isOwn(event.subject)) yield event;
+      for await (const event of control.events(after, signal))
+        if (event.kind === 'events_missed' || isOwn(event.subject)) yield event;
     },
     loadImages: denied,
     figures: deny,

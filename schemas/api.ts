@@ -21,7 +21,8 @@
  *   GET  /v1/nodes/:name                         NodeView (name, id or alias)
  *   GET  /v1/why?subject=                        Cause: application, service, instance, or `node/<name>`
  *   GET  /v1/holds                               {items: Hold[]}
- *   GET  /v1/events?after=<seq>&follow=true      server-sent events of ClusterEvent, id = seq
+ *   GET  /v1/events?after=<id>&follow=true       server-sent events of ClusterEvent. After a number, an id (`<run>.<seq>`), or `latest`;
+ *                                                Last-Event-ID is the same. `events_missed` says where some are not kept any more
  *   GET  /v1/instances/:name/logs?tail=&follow=  text/plain stream
  *   GET  /v1/instances/:name/exec?actor=         WebSocket of frames (exec.ts): a session inside the instance
  *   GET  /v1/nodes/:name/images?actor=           WebSocket of frames (image-load.ts): an archive of images for the engine there

@@ -12,6 +12,22 @@ export interface ClusterEvent {
   readonly message: string;
 }
 
+/** Where a reader of events is: after this one. A mere number: whatever process counted; `latest`: only what comes. */
+export type EventPosition = number | Pick<ClusterEvent, 'run' | 'seq'> | 'latest';
+
+/** What a reader that was cut off says to go on after an event: of an older process, too. */
+export function eventId({ run, seq }: Pick<ClusterEvent, 'run' | 'seq'>): `${string}.${number}` {
+  return `${run}.${seq}`;
+}
+
+/** A position as text: a number, {@link eventId}, or `latest`; undefined for anything else. */
+export function parseEventPosition(text: string): EventPosition | undefined {
+  if (text === 'latest') return text;
+  const [, run, digits] = /^(?:([\w-]{1,64})\.)?(0|[1-9][0-9]{0,14})$/.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  return run === undefined ? Number(digits) : { run, seq: Number(digits) };
+}
+
 export const eventKinds = [
   'source_accepted',
   'source_refused',
@@ -73,5 +89,6 @@ export const eventKinds = [
   'reconciler_rival',
   'recovered',
   'broker_restarted',
+  'events_missed',
 ] as const;
 export type EventKind = (typeof eventKinds)[number];

@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.ts';
 import { renderEvent } from '../render/events.ts';
 import { renderData } from '../render/output.ts';
+import { followEvents } from '../services/follow-events.ts';
 
 export default class Events extends BaseCommand {
   static override description = 'print what happened in the cluster, oldest first';
@@ -14,7 +15,9 @@ export default class Events extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Events);
     const api = await this.connect(flags);
-    const events = api.events({ after: flags.after, follow: flags.watch }, this.signal);
+    const events = flags.watch
+      ? followEvents(api, flags.after, (text) => this.say(text), this.signal)
+      : api.events({ after: flags.after }, this.signal);
     if (flags.output === 'yaml' || (flags.output === 'json' && !flags.watch)) {
       const items = [];
       for await (const event of events) items.push(event);

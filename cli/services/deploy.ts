@@ -2,7 +2,7 @@
 import type { DeployAnswer, DeployRequest } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, type Problem, ProblemError } from '../../schemas/problem.ts';
-import { type ServiceOutcome, type WaitOptions, waitForOutcomes } from './outcome.ts';
+import { type Informant, type ServiceOutcome, type WaitOptions, waitForOutcomes } from './outcome.ts';
 
 /** Update timeout, as long again for a rollback, and a minute: what the slowest default may take. ms. */
 export const defaultTimeout = 11 * 60_000;
@@ -16,7 +16,7 @@ export interface Deployed {
 
 /** Records the descriptors and, with `wait`, waits for what becomes of each service. OWNED_BY_GIT with a hint to commit instead. */
 export async function deployDirectly(
-  api: Pick<ApiClient, 'deploy' | 'services'>,
+  api: Pick<ApiClient, 'deploy'> & Informant,
   request: DeployRequest & { readonly actor: string },
   wait: WaitOptions | undefined,
   signal: AbortSignal,

@@ -1,9 +1,11 @@
 /** Waiting for the outcome of a change: pure verdicts, and the loop that asks until each service has one. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
 import type { HoldCode } from '../../schemas/status.ts';
 import type { Outcome, ServiceView } from '../../schemas/views.ts';
+import { type Bell, createBell } from '../bell.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 
 /** What became of one service. `waiting` ends with the others, or with the timeout. */
@@ -83,26 +85,76 @@ export interface WaitOptions {
   readonly progress: (outcomes: readonly ServiceOutcome[]) => void;
 }
 
+/** Who says how services are, and, where it can, when something happens to them. */
+export type Informant = Pick<ApiClient, 'services'> & Partial<Pick<ApiClient, 'events'>>;
+
 /**
  * Asks until every service has a verdict or the time is over; looks before it waits, so what is already done returns at once.
+ * It asks when an event is about one of them, now and then besides, and at `interval` where nobody tells of events.
  * A reconciler that does not answer for a while (it may be restarting) is asked again.
  */
 export async function waitForOutcomes(
-  api: Pick<ApiClient, 'services'>,
+  api: Informant,
   wanted: readonly Wanted[],
   options: WaitOptions,
+  signal: AbortSignal,
+): Promise<readonly ServiceOutcome[]> {
+  const over = new AbortController();
+  const news = listen(api, wanted, AbortSignal.any([signal, over.signal]));
+  try {
+    return await askUntil(api, wanted, options, news, signal);
+  } finally {
+    over.abort();
+  }
+}
+
+/** ms without an event after which it is asked all the same: what a service waits for changes silently. */
+const silence = 500;
+
+interface News {
+  readonly bell: Bell;
+  /** Nobody tells of events: an older reconciler, or one that went away. */
+  isOver(): boolean;
+}
+
+function listen(api: Informant, wanted: readonly Wanted[], signal: AbortSignal): News {
+  const bell = createBell();
+  const { events } = api;
+  let over = events === undefined;
+  const isOurs = (subject: string) => wanted.some(({ name }) => subject === name || subject.startsWith(`${name}.`));
+  const follow = async (stream: AsyncIterable<ClusterEvent>): Promise<void> => {
+    for await (const { subject } of stream) if (isOurs(subject)) bell.ring();
+  };
+  const end = (): void => {
+    over = true;
+    bell.ring();
+  };
+  // It only saves questions: whatever is wrong with it, the questions themselves find out.
+  if (events) follow(events({ after: 'latest', follow: true }, signal)).then(end, end);
+  return { bell, isOver: () => over };
+}
+
+async function askUntil(
+  api: Informant,
+  wanted: readonly Wanted[],
+  options: WaitOptions,
+  { bell, isOver }: News,
   signal: AbortSignal,
 ): Promise<readonly ServiceOutcome[]> {
   const end = performance.now() + options.timeout;
   let outcomes = wanted.map((one) => judge(one, undefined));
   for (;;) {
+    bell.still();
     const views = await ask(api, wanted, signal);
     outcomes = wanted.map((one, i) =>
       views === undefined ? silent(outcomes[i], one) : judge(one, views.get(one.name), options.goal),
     );
     options.progress(outcomes);
     if (outcomes.every(({ verdict }) => verdict !== 'waiting') || performance.now() >= end) return outcomes;
-    await sleep(Math.min(options.interval, Math.max(0, end - performance.now())), undefined, { signal });
+    const left = Math.max(0, end - performance.now());
+    // However much happens, it is not asked more often than at this interval.
+    await sleep(Math.min(options.interval, left), undefined, { signal });
+    if (!isOver()) await bell.rung(Math.min(silence, left));
   }
 }
 

@@ -97,10 +97,8 @@ Try, in another terminal:
 /** Events from now on. */
 async function watch(api: ApiClient, { print, paint }: DemoOptions, signal: AbortSignal): Promise<void> {
   print('What happens from now on (Ctrl-C ends watching, the cluster stays):');
-  let after = 0;
-  for await (const event of api.events({}, signal)) after = event.seq;
   try {
-    for await (const event of api.events({ after, follow: true }, signal)) print(renderEvent(event, paint));
+    for await (const event of api.events({ after: 'latest', follow: true }, signal)) print(renderEvent(event, paint));
   } catch (error) {
     if (!isProblemError(error)) throw error;
     print('The reconciler has gone; `npx oakctl up` starts it again.');

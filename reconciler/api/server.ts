@@ -17,7 +17,7 @@ import { myClusterRoutes } from './mycluster.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { changeRoutes } from './routes/change.ts';
 import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
-import { followRoutes } from './routes/follow.ts';
+import { type FollowOptions, followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
 import { credentialRoutes, keyRoutes } from './routes/keys.ts';
 import { meterRequests, metricsRoutes } from './routes/metrics.ts';
@@ -57,6 +57,8 @@ export interface ApiDeps {
   readonly metrics?: Metrics;
   /** Who is told what is wrong. Absent: nobody. */
   readonly notifier?: Pick<Notifier, 'views' | 'test'>;
+  /** How readers of events are dealt with, where that is not as usual. */
+  readonly follow?: FollowOptions;
 }
 
 export interface ApiBind {
@@ -113,7 +115,7 @@ function withSessions({ streams, logger }: ApiDeps, gate: Gate): StreamServer {
 
 /** The server without a socket: what tests inject requests into. */
 export function buildApi(deps: ApiDeps): FastifyInstance {
-  const { control, accounts, streams, logger, tls, shelf, metrics, notifier } = deps;
+  const { control, accounts, streams, logger, tls, shelf, metrics, follow, notifier } = deps;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -143,7 +145,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   keyRoutes(app);
   registryRoutes(app);
   notificationRoutes(app, notifier, stopping.signal);
-  followRoutes(app);
+  followRoutes(app, { ...(metrics && { meter: metrics.http }), ...follow });
   metricsRoutes(app, metrics);
   myClusterRoutes(app);
   app.server.on('upgrade', streams.upgrade);

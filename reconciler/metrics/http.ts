@@ -1,7 +1,8 @@
 /** The API about itself. */
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { ListenerMeter } from '../api/routes/follow.ts';
 
-export interface HttpMeter {
+export interface HttpMeter extends ListenerMeter {
   /** `route`: as it is declared; undefined for what the API has not. `ms` undefined: an answer that lasts as long as its reader stays. */
   answered(request: {
     readonly method: string;
@@ -25,7 +26,19 @@ export function createHttpMeter(registers: Registry[]): HttpMeter {
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
     registers,
   });
+  const listeners = new Gauge({
+    name: 'oakctl_event_listeners',
+    help: 'Readers of the event stream.',
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'oakctl_event_listeners_dropped_total',
+    help: 'Readers of the event stream that were cut off because they did not read.',
+    registers,
+  });
   return {
+    listening: (count) => listeners.set(count),
+    dropped: () => dropped.inc(),
     answered({ method, route = 'none', status, ms }) {
       requests.inc({ method: route === 'none' ? 'any' : method, route, status });
       if (ms !== undefined) durations.observe({ route }, ms / 1000);

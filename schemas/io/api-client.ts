@@ -23,7 +23,7 @@ import type {
   VerbRequest,
 } from '../api.ts';
 import type { CordonBody } from '../api-bodies.ts';
-import type { ClusterEvent } from '../cluster-events.ts';
+import { type ClusterEvent, type EventPosition, eventId } from '../cluster-events.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { ExecConnection } from '../exec.ts';
 import type {
@@ -141,7 +141,7 @@ export interface ApiClient {
   ): Promise<RegisterAnswer>;
   /** Events after `after` (0: all that are kept), then live ones if `follow`. Ends on abort; UNREACHABLE when it breaks off. */
   events(
-    options: { readonly after?: number; readonly follow?: boolean },
+    options: { readonly after?: EventPosition; readonly follow?: boolean },
     signal: AbortSignal,
   ): AsyncIterable<ClusterEvent>;
   /** Text as the instance wrote it, in pieces that may end anywhere in a line. Ends on abort; UNREACHABLE when it breaks off. */
@@ -286,7 +286,7 @@ async function json<T>(
 }
 
 /** Query of a stream; absent options are left out. */
-function query(options: Readonly<Record<string, number | boolean | undefined>>): string {
+function query(options: Readonly<Record<string, number | boolean | string | undefined>>): string {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   return entries.length > 0
     ? `?${new URLSearchParams(entries.map(([key, value]): [string, string] => [key, String(value)]))}`
@@ -295,10 +295,11 @@ function query(options: Readonly<Record<string, number | boolean | undefined>>):
 
 async function* events(
   endpoint: Endpoint,
-  options: { readonly after?: number; readonly follow?: boolean },
+  { after, follow }: { readonly after?: EventPosition; readonly follow?: boolean },
   signal: AbortSignal,
 ): AsyncGenerator<ClusterEvent, void, undefined> {
-  const path = `/v1/events${query({ after: options.after, follow: options.follow })}`;
+  const position = typeof after === 'object' ? eventId(after) : after;
+  const path = `/v1/events${query({ after: position, follow })}`;
   for await (const data of readServerEvents(stream(endpoint, path, signal))) yield JSON.parse(data) as ClusterEvent;
 }
 

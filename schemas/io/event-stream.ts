@@ -4,7 +4,7 @@
 const maxLength = 1024 * 1024;
 
 /** An event as text. `data` must not hold a line break: JSON never does. */
-export function formatServerEvent(id: number, data: string): string {
+export function formatServerEvent(id: string, data: string): string {
   return `id: ${id}\ndata: ${data}\n\n`;
 }
 

@@ -21,6 +21,7 @@ export async function listenApi(
   streamDeps: Partial<StreamDeps> = {},
   shelf?: Shelf,
   notifier?: ApiDeps['notifier'],
+  more: Partial<ApiDeps> = {},
 ): Promise<TestApi> {
   const control = fakeControlPlane(given);
   const { accounts } = memoryAccounts();
@@ -38,6 +39,7 @@ export async function listenApi(
     logger: pino({ level: 'silent' }),
     ...(shelf && { shelf }),
     ...(notifier && { notifier }),
+    ...more,
   });
   return { ...api, streams, client: createApiClient({ url: api.url, token: testToken }) };
 }

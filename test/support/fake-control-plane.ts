@@ -1,6 +1,6 @@
 /** A control plane that answers what a test gives it, for tests of the API and its client. */
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
-import type { ClusterEvent } from '../../schemas/cluster-events.ts';
+import type { ClusterEvent, EventPosition } from '../../schemas/cluster-events.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { InstanceView, NodeView, ServiceView } from '../../schemas/views.ts';
 
@@ -91,6 +91,11 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     vitals: () => ({ vital: [], working: [] }),
     ...given,
   };
+}
+
+/** The number in a position of events. */
+export function seqOf(position: EventPosition): number {
+  return typeof position === 'object' ? position.seq : Number(position);
 }
 
 export function fakeInstance(name: string): InstanceView {

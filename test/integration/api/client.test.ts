@@ -1,16 +1,25 @@
-import { createServer, type RequestListener, request } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import { followEvents } from '../../../cli/services/follow-events.ts';
 import { askHealth } from '../../../cli/services/health.ts';
 import { createApi } from '../../../reconciler/api/server.ts';
 import type { ControlPlane } from '../../../reconciler/control-plane.ts';
+import type { EventPosition } from '../../../schemas/cluster-events.ts';
 import { createApiClient } from '../../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { listenApi, type TestApi, testToken } from '../../support/api-server.ts';
 import { eventually } from '../../support/eventually.ts';
-import { fakeControlPlane, fakeEvent, fakeInstance, fakeNode, fakeService } from '../../support/fake-control-plane.ts';
+import {
+  fakeControlPlane,
+  fakeEvent,
+  fakeInstance,
+  fakeNode,
+  fakeService,
+  seqOf,
+} from '../../support/fake-control-plane.ts';
 import { memoryAccounts } from '../../support/memory-accounts.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -155,9 +164,9 @@ describe('following', () => {
     let left = false;
     const { client } = await listen({
       async *events(after, signal) {
-        yield fakeEvent(after + 1);
+        yield fakeEvent(seqOf(after) + 1);
         await turn();
-        yield fakeEvent(after + 2);
+        yield fakeEvent(seqOf(after) + 2);
         await waitFor(signal);
         left = true;
       },
@@ -175,13 +184,76 @@ describe('following', () => {
   it('ends at the last event that is kept when not asked to follow', async () => {
     const { client } = await listen({
       async *events(after, signal) {
-        for (const seq of [1, 2, 3]) if (seq > after) yield fakeEvent(seq);
+        for (const seq of [1, 2, 3]) if (seq > seqOf(after)) yield fakeEvent(seq);
         await waitFor(signal);
       },
     });
     const seen: number[] = [];
     for await (const { seq } of client.events({ after: 1 }, never)) seen.push(seq);
     expect(seen).toEqual([2, 3]);
+  });
+
+  it('goes on over a broken stream where it was, and tells what was missed', async () => {
+    const asked: EventPosition[] = [];
+    const seen: number[] = [];
+    const { client } = await listen({
+      async *events(after, signal) {
+        asked.push(after);
+        const next = seqOf(after) + 1;
+        yield fakeEvent(next);
+        if (next === 9) {
+          await eventually(() => expect(seen).toEqual([9]));
+          throw new Error('the stream breaks');
+        }
+        await waitFor(signal);
+      },
+    });
+    const said: string[] = [];
+    const abort = new AbortController();
+    for await (const { seq } of followEvents(client, 8, (text) => said.push(text), abort.signal)) {
+      seen.push(seq);
+      if (seen.length === 2) abort.abort();
+    }
+    expect(seen).toEqual([9, 10]);
+    expect(asked).toEqual([8, { run: 'run-1', seq: 9 }]);
+    expect(said).toEqual([expect.stringContaining('trying again'), 'The reconciler answers again.']);
+  });
+
+  it('cuts off who does not read its events, and nobody else', async () => {
+    const drops: number[] = [];
+    const { url } = await listen(
+      {
+        async *events(_after, signal) {
+          for (let seq = 1; !signal.aborted; seq += 1) {
+            yield { ...fakeEvent(seq), message: 'x'.repeat(1000) };
+            if (seq % 50 === 0) await turn();
+          }
+        },
+      },
+      {},
+      undefined,
+      undefined,
+      { follow: { patience: 300, meter: { listening: () => {}, dropped: () => drops.push(1) } } },
+    );
+    const open = (): Promise<IncomingMessage> =>
+      new Promise((resolve, reject) => {
+        const headers = { authorization: `Bearer ${testToken}` };
+        request(`${url}/v1/events?follow=true`, { headers }, resolve).on('error', reject).end();
+      });
+    const [reader, stalled] = await Promise.all([open(), open()]);
+    let bytes = 0;
+    reader.on('data', (data: Buffer) => {
+      bytes += data.length;
+    });
+    stalled.pause();
+    const gone = new Promise<void>((resolve) => stalled.once('close', () => resolve()));
+    stalled.on('error', () => {});
+    await eventually(() => expect(drops).toEqual([1]), { timeout: 20_000 });
+    stalled.resume();
+    await gone;
+    const before = bytes;
+    await eventually(() => expect(bytes).toBeGreaterThan(before), { timeout: 20_000 });
+    reader.destroy();
   });
 
   it('tells the control plane when the reader of a log leaves', async () => {

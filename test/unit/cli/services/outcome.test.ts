@@ -6,6 +6,7 @@ import {
   type Verdict,
   waitForOutcomes,
 } from '../../../../cli/services/outcome.ts';
+import type { ClusterEvent } from '../../../../schemas/cluster-events.ts';
 import { ProblemError, problem } from '../../../../schemas/problem.ts';
 import type { Hold } from '../../../../schemas/status.ts';
 import type { Outcome, ServiceView } from '../../../../schemas/views.ts';
@@ -100,6 +101,40 @@ describe('the wait', () => {
     const [outcome] = await waitForOutcomes(api, [wanted], { ...options, progress }, never);
     expect(outcome?.verdict).toBe('rolled_back');
     expect(told).toEqual(['waiting', 'waiting', 'rolled_back']);
+  });
+
+  it('asks when an event is about the service, and not for what happens to others', async () => {
+    let onAsked = (): void => undefined;
+    const asked = new Promise<void>((resolve) => {
+      onAsked = resolve;
+    });
+    const api = script([[view('progressing')], [view('settled')]]);
+    const about = (subject: string) => ({ subject }) as ClusterEvent;
+    const informant = {
+      ...api,
+      async *events() {
+        await asked;
+        for (let n = 0; n < 50; n += 1) yield about(`${wanted.name}ish`);
+        yield about(`${wanted.name}.instance.0`);
+        await new Promise(() => {});
+      },
+    };
+    const started = performance.now();
+    await waitForOutcomes(informant, [wanted], { ...options, progress: () => onAsked() }, never);
+    expect(api.asked()).toBe(2);
+    expect(performance.now() - started).toBeLessThan(450);
+  });
+
+  it('asks as before where nobody tells of events, or tells no more', async () => {
+    const views = [[view('progressing')], [view('progressing')], [view('settled')]];
+    const failing = async function* (): AsyncGenerator<ClusterEvent> {
+      throw new ProblemError(problem('BAD_REQUEST', '`after` must be a number'));
+      // biome-ignore lint/correctness/noUnreachable: makes it a generator of events
+      yield {} as ClusterEvent;
+    };
+    const started = performance.now();
+    await waitForOutcomes({ ...script(views), events: failing }, [wanted], options, never);
+    expect(performance.now() - started).toBeLessThan(450);
   });
 
   it('survives a reconciler that is away for a moment', async () => {

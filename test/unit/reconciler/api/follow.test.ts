@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { EventPosition } from '../../../../schemas/cluster-events.ts';
 import { ProblemError, problem } from '../../../../schemas/problem.ts';
-import { fakeEvent, fakeInstance } from '../../../support/fake-control-plane.ts';
+import { fakeEvent, fakeInstance, seqOf } from '../../../support/fake-control-plane.ts';
 import { injectedApi as api } from '../../../support/injected-api.ts';
 
 describe('streams of text', () => {
@@ -8,28 +9,32 @@ describe('streams of text', () => {
     let aborted = false;
     const { get } = api({
       async *events(after, signal) {
-        for (const seq of [1, 2, 3].filter((n) => n > after)) yield fakeEvent(seq);
+        for (const seq of [1, 2, 3].filter((n) => n > seqOf(after))) yield fakeEvent(seq);
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
         aborted = true;
       },
     });
     const { text } = await get('/v1/events?after=1');
-    expect(text).toContain(`id: 2\ndata: ${JSON.stringify(fakeEvent(2))}\n\n`);
+    expect(text).toContain(`id: run-1.2\ndata: ${JSON.stringify(fakeEvent(2))}\n\n`);
     expect(text.match(/^id: /gm)).toHaveLength(2);
     await vi.waitFor(() => expect(aborted).toBe(true));
   });
 
   it('goes on after Last-Event-ID, whatever the query says', async () => {
-    const asked: number[] = [];
+    const asked: EventPosition[] = [];
     const { get } = api({
       async *events(after) {
         asked.push(after);
-        yield fakeEvent(after + 1);
+        yield fakeEvent(1);
       },
     });
-    await get('/v1/events?after=1', { 'last-event-id': '7' });
-    await get('/v1/events');
-    expect(asked).toEqual([7, 0]);
+    await get('/v1/events?after=1', { 'last-event-id': 'run-1.7' });
+    for (const query of ['', '?after=3', '?after=ab12.4', '?after=latest']) await get(`/v1/events${query}`);
+    expect(asked).toEqual([{ run: 'run-1', seq: 7 }, 0, 3, { run: 'ab12', seq: 4 }, 'latest']);
+    for (const bad of ['x', '-1', '.5', 'a.b', '1.5x', '1&after=2', 'ü.1', `${'a'.repeat(65)}.1`]) {
+      const { status, json } = await get(`/v1/events?after=${encodeURI(bad)}`);
+      expect([bad, status, json().problems[0].subject]).toEqual([bad, 400, 'after']);
+    }
   });
 
   it('asks for the log of the one instance that is meant', async () => {
