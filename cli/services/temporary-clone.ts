@@ -2,12 +2,16 @@
  * A clone of a source for one commit, for whoever has no working copy: made with the user's own git and its credentials, used,
  * and removed, whatever happens. Only the newest files are fetched; what is older comes when it is asked for.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
 import type { SourceView } from '../../schemas/views.ts';
 import { refused, type WorkingCopy } from './working-copy.ts';
+
+const prefix = 'oakctl-commit-';
+/** ms after which a clone is nobody's any more: whoever made it was killed. */
+const abandoned = 24 * 3_600_000;
 
 /**
  * Answers what `work` answers of the clone. If somebody else has pushed meanwhile, `work` is done once more, on what is there then.
@@ -19,7 +23,8 @@ export async function inTemporaryClone<T>(
   signal: AbortSignal,
   work: (copy: WorkingCopy) => Promise<T>,
 ): Promise<T> {
-  const root = await mkdtemp(join(tmpdir(), 'oakctl-commit-'));
+  await sweep();
+  const root = await mkdtemp(join(tmpdir(), prefix));
   try {
     const copy = { ...(await clone(source, root, signal)), ...(author !== undefined && { author }) };
     return await work(copy).catch(async (error: unknown) => {
@@ -29,6 +34,16 @@ export async function inTemporaryClone<T>(
     });
   } finally {
     await rm(root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Removes what earlier ones of this user left behind. What cannot be removed is left to the next one. */
+async function sweep(): Promise<void> {
+  const names = await readdir(tmpdir()).catch(() => []);
+  for (const path of names.filter((name) => name.startsWith(prefix)).map((name) => join(tmpdir(), name))) {
+    const found = await lstat(path).catch(() => undefined);
+    const isOurs = found?.isDirectory() === true && found.uid === process.getuid?.();
+    if (isOurs && Date.now() - found.mtimeMs > abandoned) await rm(path, { recursive: true }).catch(() => undefined);
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -180,6 +180,17 @@ describe('a temporary clone', () => {
     });
     await expect(late).rejects.toMatchObject(refusal({ hint: expect.stringContaining('again') }));
     await expect(atRemote('ours.txt')).rejects.toThrow();
+  });
+
+  it('is removed by the next one when it was killed, and by nobody while it may be in use', async () => {
+    const [killed, used] = ['oakctl-commit-killed', 'oakctl-commit-used'].map((name) => join(scratch, name));
+    for (const folder of [killed, used]) await mkdir(join(folder ?? '', 'deep'), { recursive: true });
+    await symlink(other.folder, join(scratch, 'oakctl-commit-link'));
+    const before = new Date(Date.now() - 2 * 86_400_000);
+    await utimes(killed ?? '', before, before);
+    await deploy(shop('nginx:1'));
+    expect((await readdir(scratch)).sort()).toEqual(['oakctl-commit-link', 'oakctl-commit-used']);
+    for (const name of await readdir(scratch)) await rm(join(scratch, name), { recursive: true });
   });
 
   it('is removed when it is interrupted', async () => {
