@@ -86,9 +86,10 @@ target=$home/$folder
 
 fetch() { # URL, file
   if command -v curl >/dev/null 2>&1; then
-    curl -fsSL --connect-timeout 20 --retry 3 -o "$2" "$1"
+    # As slow as it likes, but not silent.
+    curl -fsSL --connect-timeout 20 --speed-limit 1 --speed-time 60 --retry 3 -o "$2" "$1"
   elif command -v wget >/dev/null 2>&1; then
-    wget -q -T 20 -O "$2" "$1"
+    wget -q -T 60 -O "$2" "$1"
   else
     fail 'neither curl nor wget is there' "fetch $1 elsewhere, and add \`--from <file>\` at the end of the line"
   fi

@@ -136,6 +136,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     isRead: sync.ready,
     onAdopted: () => {
       sync.explain();
+      operators.recovered();
       planner?.wake();
     },
   });

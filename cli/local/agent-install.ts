@@ -11,6 +11,7 @@ import { isProblemError, type Problem, ProblemError, problem } from '../../schem
 import { type AgentSettings, withAgentSettings } from '../services/agent-settings.ts';
 import { systemdUnit } from '../services/systemd-unit.ts';
 import { engineSocket, openEngine } from './engine.ts';
+import { removeOtherPrograms } from './programs.ts';
 import { hasSystemd, startService, stopService, unitFile, writeUnit } from './systemd.ts';
 
 export interface InstallOptions {
@@ -65,11 +66,21 @@ export async function installAgent(options: InstallOptions, signal: AbortSignal)
   if (!(await openEngine(engineSocket({})))) {
     say('No Docker Engine answers at /var/run/docker.sock: the node takes containers once one does.');
   }
-  if (!hasSystemd()) return { ...report, run: [...command, 'agent', '--folder', folder].join(' ') };
+  if (!hasSystemd()) {
+    await tidy(say);
+    return { ...report, run: [...command, 'agent', '--folder', folder].join(' ') };
+  }
   await writeUnit(unit);
   await startService();
   await untilConnected(join(folder, 'state'), signal);
+  await tidy(say);
   return { ...report, unit: unitFile };
+}
+
+/** The node is there: packages of other versions have had their time. */
+async function tidy(say: InstallOptions['say']): Promise<void> {
+  const removed = await removeOtherPrograms();
+  if (removed.length > 0) say(`Removed, because this one takes its place: ${removed.join(', ')}`);
 }
 
 /** Joins, and says after a while whom it waits for. */

@@ -3,7 +3,7 @@
  * is needed to find the rest goes after the rest, and the program last: so an interrupted one is simply repeated.
  */
 import { existsSync } from 'node:fs';
-import { readdir, readFile, readlink, rm, rmdir } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDocument } from 'yaml';
@@ -33,9 +33,6 @@ export interface UninstallReport {
 
 /** What the agent gets to say goodbye. ms. */
 const grace = 30_000;
-/** Where install.sh puts packages, and the link to the one in use. */
-const programs = '/opt/oakctl';
-const link = '/usr/local/bin/oakctl';
 
 /** All but the program, which still has to say what it did. REFUSED, RUNTIME_UNAVAILABLE: nothing but the service is gone then. */
 export async function uninstallAgent(options: UninstallOptions, signal: AbortSignal): Promise<UninstallReport> {
@@ -51,17 +48,6 @@ export async function uninstallAgent(options: UninstallOptions, signal: AbortSig
 }
 
 const nothing = { containers: 0, kept: [] };
-
-/** The packages and the link to them. What somebody else put there stays. */
-export async function removeProgram(): Promise<void> {
-  const target = await readlink(link).catch(() => '');
-  if (target.startsWith(`${programs}/`)) await rm(link, { force: true });
-  for (const name of await readdir(programs).catch(() => [])) {
-    const isOurs = name.startsWith('.new.') || existsSync(join(programs, name, 'complete'));
-    if (isOurs) await rm(join(programs, name), { recursive: true, force: true });
-  }
-  await rmdir(programs).catch(() => undefined);
-}
 
 /** An agent that no service manager of ours runs. */
 async function endAgent(folder: string, signal: AbortSignal): Promise<void> {

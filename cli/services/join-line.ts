@@ -29,7 +29,7 @@ export interface JoinLine {
  * whoever made the line. The token is in the environment, which only root and its owner can read, and not among the arguments.
  */
 const script = [
-  'f=$(mktemp); curl -fsSo $f $1 || wget -qO $f $1; if echo "$0  $f" | sha256sum -c >/dev/null; then sh $f "$@"; else',
+  'f=$(mktemp); curl -m60 -fsSo $f $1 || wget -T60 -qO $f $1; if echo "$0  $f" | sha256sum -c >/dev/null; then sh $f "$@"; else',
   'echo "REFUSED: nothing was run, this line is for another script; oakctl nodes add makes a new line" >&2; false; fi;',
   'c=$?; rm -f $f; exit $c',
 ].join(' ');

@@ -23,6 +23,8 @@ import type { Seating } from '../seating.ts';
 export interface OperatorDesk {
   /** Takes a message of the operators' topic. False: it is none of these. */
   take(message: BusMessage): boolean;
+  /** The reconciler knows by now what runs where: what came before has its turn. */
+  recovered(): void;
 }
 
 const actor = 'operator';
@@ -36,7 +38,11 @@ export function createOperatorDesk(context: Context, direct: Direct, seating: Se
   let refused = 0;
   let complainedAt = Number.NEGATIVE_INFINITY;
   let waiting = 0;
-  let turn: Promise<void> = Promise.resolve();
+  let recovered = (): void => undefined;
+  // Nobody is answered here, so nobody would know to try again: what comes too early waits.
+  let turn = new Promise<void>((resolve) => {
+    recovered = resolve;
+  });
 
   const complain = (why: string): void => {
     refused += 1;
@@ -129,11 +135,11 @@ export function createOperatorDesk(context: Context, direct: Direct, seating: Se
       if (retained || payload === '') return true;
       const parsed = parsePlainControl(payload);
       if (!parsed.ok) complain(parsed.problem.message);
-      else if (world.recovering) complain('the reconciler started a moment ago: try again');
       else if (waiting >= mostWaiting) complain(`${waiting} others wait already`);
       else next(parsed.value);
       return true;
     },
+    recovered,
   };
 }
 

@@ -326,6 +326,24 @@ describe('an operator', () => {
     ]);
   });
 
+  it('is not lost on a reconciler that has just started: it waits until that knows what runs', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    const say = await createOperator(cluster);
+    await say({ command: 'deploy', job: job(), worker: 'worker-1' });
+    await reach(cat, 'settled');
+    // One node stays away, so that the others are waited for.
+    cluster.killReconciler();
+    cluster.nodes[1]?.kill();
+    await cluster.startReconciler();
+    await cluster.clock.advance(2_000);
+    await say({ command: 'deploy', job: job({ name: 'dog' }), worker: 'worker-1' });
+    await say({ command: 'delete', job: job(), worker: 'worker-1' });
+    expect(cluster.reconciler.control.status().phase).toBe('recovering');
+    expect(lines()).toEqual([`worker-1 ${slot(0)}`]);
+    await cluster.clock.advance(60_000);
+    expect(lines()).toEqual(['worker-1 dog.default.dog.default.instance.0']);
+  });
+
   it('keeps what it bound to a worker for that worker', async () => {
     cluster = await createMemoryCluster({ workers: 2 });
     const say = await createOperator(cluster);

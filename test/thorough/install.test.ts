@@ -101,10 +101,15 @@ describe.skipIf(!mayBeBare || !address || !(await engineAnswers()))('a bare mach
   it('is a node within 30 s of the line, after an interrupted try, and over TLS', async () => {
     const { cluster, bare } = there();
     const began = performance.now();
-    await mkdir(join(bare.folder, 'opt/oakctl/.new.999999'), { recursive: true });
+    for (const left of ['.new.999999', '0.0.9-0123456789ab', 'mine'])
+      await mkdir(join(bare.folder, 'opt/oakctl', left), { recursive: true });
+    await writeFile(join(bare.folder, 'opt/oakctl/0.0.9-0123456789ab/complete'), '');
     const { code, text } = await bare.run(line);
     expect([code, text]).toEqual([0, expect.stringContaining(`${name} has joined ${cluster.name}`)]);
-    expect(await installed()).toMatch(/^0\.\d+\.\d+-[0-9a-f]{12}\n$/);
+    // What somebody else put there stays.
+    expect(await installed()).toMatch(/^0\.\d+\.\d+-[0-9a-f]{12}\nmine\n$/);
+    expect(text).toContain('0.0.9-0123456789ab');
+    await rm(join(bare.folder, 'opt/oakctl/mine'), { recursive: true });
     const start = /^ {2}(\/opt\/.*)$/m.exec(text)?.[1] ?? '';
     const unit = (await bare.run(`oakctl systemd agent --folder ${service}`)).text;
     expect(unit).toContain(`ExecStart=${start}\n`);

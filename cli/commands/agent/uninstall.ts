@@ -26,8 +26,9 @@ export default class AgentUninstall extends BaseCommand {
       throw new ProblemError(problem('REFUSED', 'an agent is uninstalled by root', { hint: 'sudo, or become root' }));
     }
     const folder = resolve(flags.folder);
-    const [{ removeProgram, uninstallAgent }, { knownNode }] = await Promise.all([
+    const [{ uninstallAgent }, { removePrograms }, { knownNode }] = await Promise.all([
       import('../../local/agent-uninstall.ts'),
+      import('../../local/programs.ts'),
       import('../../../agent/main.ts'),
     ]);
     const node = await knownNode(folder);
@@ -40,6 +41,6 @@ export default class AgentUninstall extends BaseCommand {
     const report = await uninstallAgent(options, this.signal);
     await this.printOne(flags.output, report, { name: report.node ?? folder, text: renderUninstall });
     if (node) this.say(`On the cluster: oakctl nodes rm ${node.name}`);
-    await removeProgram();
+    await removePrograms();
   }
 }
