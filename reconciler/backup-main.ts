@@ -10,7 +10,7 @@ import { lockFolder } from '../schemas/io/folder-lock.ts';
 import { registriesFile } from '../schemas/io/registries-file.ts';
 import { replaceSynced } from '../schemas/io/twin-file.ts';
 import { parseMessage } from '../schemas/parse.ts';
-import { ProblemError, problem } from '../schemas/problem.ts';
+import { isProblemError, ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
 import type { EnvironmentSettings } from '../schemas/settings-environment.ts';
 import { oakctlVersion } from '../schemas/version.ts';
@@ -120,7 +120,9 @@ export async function restore(content: string, options: RestoreOptions): Promise
   const records = recordsOf(held, options.file);
   const folder = options.folderOf(held.cluster);
   const isNew = !(await isThere(folder));
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw unwritable(folder, error);
+  });
   const lock = await lockFolder(join(folder, 'records'));
   try {
     const before = await previousEpoch(folder);
@@ -134,7 +136,7 @@ export async function restore(content: string, options: RestoreOptions): Promise
     return { ...summaryOf(held, records), epoch, folder, kept, settings, ...(aside !== undefined && { aside }) };
   } catch (error) {
     if (isNew) await nodeFs.rmdir(join(folder, 'records')).catch(() => undefined);
-    throw error;
+    throw unwritable(folder, error);
   } finally {
     await lock.release();
     if (isNew) await nodeFs.rmdir(folder).catch(() => undefined);
@@ -217,6 +219,14 @@ async function writeFiles(folder: string, files: Backup['files']): Promise<strin
     await replaceSynced(join(folder, path), files[path] ?? '');
   }
   return kept;
+}
+
+/** What the disk refuses is no bug. */
+function unwritable(folder: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (isProblemError(error) || code === undefined) return error;
+  const message = `the cluster's folder cannot be written (${code})`;
+  return new ProblemError(problem('FILE_UNWRITABLE', message, { file: folder }), { cause: error });
 }
 
 function alreadyThere(folder: string): ProblemError {

@@ -79,7 +79,10 @@ export async function installAgent(options: InstallOptions, signal: AbortSignal)
 
 /** The node is there: packages of other versions have had their time. */
 async function tidy(say: InstallOptions['say']): Promise<void> {
-  const removed = await removeOtherPrograms();
+  const removed = await removeOtherPrograms().catch((error: Error) => {
+    say(`Packages of other versions stay: ${error.message}`);
+    return [];
+  });
   if (removed.length > 0) say(`Removed, because this one takes its place: ${removed.join(', ')}`);
 }
 

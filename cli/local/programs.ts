@@ -19,7 +19,7 @@ export async function removePrograms(): Promise<void> {
 
 /**
  * Packages of other versions than the one that has `program`, but those from which something still runs; answers what was removed.
- * None if `program` is of no package. `folder`: where packages are.
+ * None if `program` is of no package, or where nobody can tell what runs. `folder`: where packages are.
  */
 export async function removeOtherPrograms(program = process.execPath, folder = programs): Promise<readonly string[]> {
   const own = packageOf(folder, program);
@@ -27,6 +27,7 @@ export async function removeOtherPrograms(program = process.execPath, folder = p
   const names = (await readdir(folder)).filter((name) => name !== own && isPackage(folder, name));
   if (names.length === 0) return [];
   const used = await runningPackages(folder);
+  if (!used) return [];
   const removed = names.filter((name) => !used.has(name));
   for (const name of removed) await removeOne(folder, name);
   return removed;
@@ -42,9 +43,10 @@ function packageOf(folder: string, file: string): string | undefined {
   return name === undefined || name === '..' || rest.length === 0 ? undefined : name;
 }
 
-/** Packages whose programs run: their own Node is what runs them. */
-async function runningPackages(folder: string): Promise<ReadonlySet<string>> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+/** Packages whose programs run: their own Node is what runs them. Undefined where nobody can tell. */
+async function runningPackages(folder: string): Promise<ReadonlySet<string> | undefined> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  if (pids.length === 0) return undefined;
   const running = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/exe`).catch(() => '')));
   return new Set(running.flatMap((file) => packageOf(folder, file) ?? []));
 }

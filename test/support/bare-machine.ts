@@ -100,6 +100,9 @@ async function fill(folder: string, sockets: readonly string[]): Promise<void> {
   // What is made when packages are set up.
   for (const made of ['opt', 'usr/local/bin']) await mkdir(join(folder, made), { recursive: true });
   await copyFile(join(folder, 'usr/share/base-passwd/passwd.master'), join(folder, 'etc/passwd'));
+  // In a container debootstrap makes a link of it, which would lead to that of this machine, and to itself in the other one.
+  await rm(join(folder, 'proc'), { recursive: true });
+  await mkdir(join(folder, 'proc'));
   for (const at of ['proc', 'dev']) await run('mount', ['--bind', `/${at}`, join(folder, at)], { env });
   for (const socket of sockets) {
     await mkdir(dirname(join(folder, socket)), { recursive: true });

@@ -1,6 +1,6 @@
 /** An image with what this machine has: Node, git and a shell with their libraries. For builds that can pull no base. */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, realpath, symlink } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, realpath, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -20,6 +20,7 @@ export async function importBase(tag: string, folder: string): Promise<void> {
   await symlink('/bin/busybox', join(folder, 'usr/bin/env'));
   await symlink('git', join(folder, 'usr/bin/git-upload-pack'));
   for (const empty of ['etc', 'tmp', 'run', 'var/lib']) await mkdir(join(folder, empty), { recursive: true });
+  await chmod(join(folder, 'tmp'), 0o1777);
   const archive = `${folder}.tar`;
   await run('tar', ['-C', folder, '--owner=0', '--group=0', '-cf', archive, '.']);
   await run('docker', ['import', '--change', 'ENV PATH=/usr/bin:/bin', archive, tag]);

@@ -151,6 +151,16 @@ await describeWithEngine('in containers', () => {
         expect((await networksOf(project))[0]).toMatch(/^oakctl-/);
       });
 
+      it('is small: Node and git are of the base', async () => {
+        const sizes = [workshop.image, workshop.env['OAKCTL_BASE'] ?? ''].map(async (image) =>
+          Number(await project.docker('image', 'inspect', '--format', '{{.Size}}', image)),
+        );
+        const [whole = 0, base = 0] = await Promise.all(sizes);
+        console.error(`the image is ${((whole - base) / 1e6).toFixed(1)} MB larger than its base`);
+        expect(whole - base).toBeGreaterThan(0);
+        expect(whole - base).toBeLessThan(40e6);
+      });
+
       it('is healthy by its own word, and nobody is root who need not be', async () => {
         for (const service of ['reconciler', 'agent']) {
           const id = await project.container(service);
@@ -161,6 +171,13 @@ await describeWithEngine('in containers', () => {
           );
         }
         expect(await project.docker('exec', await project.container('reconciler'), 'id', '-u')).toBe('10001');
+      });
+
+      it('is backed up where it runs, and restored without the settings that its environment has', async () => {
+        const { fingerprint } = JSON.parse(await project.oakctl('status', '-o', 'json')) as ClusterStatus;
+        const { file } = JSON.parse(await project.oakctl('backup', '-o', 'json')) as { file: string };
+        const restored = await project.oakctl('restore', file, '--folder', '/tmp/elsewhere', '-o', 'json');
+        expect(JSON.parse(restored)).toMatchObject({ fingerprint, nodes: 1, services: 1, settings: false });
       });
 
       it('carries on with an agent of another image: nothing restarts', async () => {

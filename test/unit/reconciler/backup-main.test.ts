@@ -71,6 +71,12 @@ describe('a backup', () => {
     expect((await keysOf(restored.folder)).fingerprint).toBe(summary.fingerprint);
   });
 
+  it('says so when it cannot be restored to a folder', async () => {
+    await expect(restoreTo(await taken(), join(from, 'api-token', 'there'))).rejects.toThrow(
+      /FILE_UNWRITABLE.*ENOTDIR/,
+    );
+  });
+
   it('changes nothing where it is taken, and may be taken while a reconciler runs there', async () => {
     const lock = await lockFolder(join(from, 'records'));
     const before = await readdir(join(from, 'records'));
