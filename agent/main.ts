@@ -29,6 +29,7 @@ import { readPolicy } from './policy-file.ts';
 import type { AgentIdentity } from './ports.ts';
 import { createRefusal } from './refusal.ts';
 import { createRuntimes } from './runtimes/registry.ts';
+import { createSecrets } from './runtimes/secrets.ts';
 import { createTrace } from './trace-log.ts';
 
 export { knownNode } from './known.ts';
@@ -153,6 +154,7 @@ async function wire(
     folder,
     grants: policy.grants,
     own: [host.folder],
+    secrets: createSecrets({ node: identity.id, age: host.age?.secret }),
     images: createImageSources({
       file: join(host.folder, registriesFile),
       ...(policy.accepts && { accepts: policy.accepts }),

@@ -10,6 +10,7 @@ import type { Seats } from './core/deviations.ts';
 import type { World } from './core/model.ts';
 import { counted, type DirectRecord, type Records } from './core/records.ts';
 import { begun } from './core/rollout.ts';
+import { isSameSealed, withFormer } from './core/sealed.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
@@ -100,6 +101,7 @@ export function createDirect(context: Context): Direct {
         spec: record.spec,
         source: { name: directSource },
         slots: record.slots,
+        ...(record.sealed && { sealed: record.sealed }),
         ...(record.seats ? { seats: record.seats } : {}),
       },
     });
@@ -147,13 +149,15 @@ export function createDirect(context: Context): Direct {
       let direct = before;
       // In the same write as what is wanted: the planner would have to wait for another one.
       let rollouts = rolledOut;
-      const answer = services.map(({ spec }) => {
+      const answer = services.map(({ spec, sealed: found }) => {
         const old = before[spec.name];
-        const same = old !== undefined && sameSpec(old.spec, spec);
+        const sealed = withFormer(found, old?.sealed);
+        const same = old !== undefined && sameSpec(old.spec, spec) && isSameSealed(old.sealed, sealed);
         const slots = resize(old ?? orphanSlots(world, spec.name), spec.replicas);
         const record: DirectRecord = {
           spec,
           ...slots,
+          ...(sealed.length > 0 && { sealed }),
           ...seatsFor({ ...old?.seats, ...seats }, slots.slots),
           at: now.wall,
           actor: request.actor ?? 'api',

@@ -67,7 +67,7 @@ type Told = Pick<PlanView, 'changes' | 'holds' | 'problems'>;
 function tellDirect({ limits, direct }: Planning, world: World, request: PlanRequest): Told {
   if (!request.documents) return { changes: [], holds: [], problems: [] };
   const { services, warnings } = readDescriptors(request.documents, { limits });
-  for (const { spec } of services) {
+  for (const { spec, sealed } of services) {
     const old = direct[spec.name];
     const owner = world.desired.get(spec.name)?.source.name;
     if (owner !== undefined && owner !== directSource) {
@@ -76,7 +76,7 @@ function tellDirect({ limits, direct }: Planning, world: World, request: PlanReq
     }
     const { slots } = resize(old ?? orphanSlots(world, spec.name), spec.replicas);
     const seats = seatsFor(old?.seats, slots);
-    const desired = { spec, source: { name: directSource }, slots, ...seats };
+    const desired = { spec, source: { name: directSource }, slots, ...seats, ...(sealed && { sealed }) };
     apply(world, { kind: 'desired', service: spec.name, desired });
   }
   return { changes: [], holds: [], problems: warnings };

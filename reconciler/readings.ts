@@ -4,6 +4,7 @@
  */
 import { maxFileBytes, referencedPath } from '../schemas/descriptor-files.ts';
 import { canonicalJson } from '../schemas/digest.ts';
+import { maxSecretBytes, secretOf, secretPaths } from '../schemas/secret-file.ts';
 import type { Source } from './context.ts';
 import { isRegular, pathOfKey, type ReadFile, type Reading, readFile, type Where } from './core/snapshot.ts';
 import type { TreeEntry } from './ports.ts';
@@ -101,8 +102,9 @@ export function createReadings(): Readings {
       const takenBy = (file: FileVersion, references: readonly string[]): Taken =>
         Object.fromEntries(
           references.flatMap((from) => {
-            const entry = entries.get(referencedPath(from, file.path));
-            return entry && isRegular(entry) && entry.size <= maxFileBytes ? [[from, entry.blob]] : [];
+            const entry = placesOf(from, file.path, where).flatMap((path) => entries.get(path) ?? [])[0];
+            const most = secretOf(from) === undefined ? maxFileBytes : maxSecretBytes;
+            return entry && isRegular(entry) && entry.size <= most ? [[from, entry.blob]] : [];
           }),
         );
       const found = await readAll(source, where, files, takenBy, signal);
@@ -124,6 +126,13 @@ export function createReadings(): Readings {
       for (const key of [...readings.keys()]) if (key.startsWith(`${source}\0`) && !keys.has(key)) readings.delete(key);
     },
   };
+}
+
+/** Where a reference may lead to, the first that is there counts. */
+function placesOf(from: string, descriptor: string, { path, cluster }: Where): readonly string[] {
+  const secret = secretOf(from);
+  if (secret === undefined) return [referencedPath(from, descriptor)];
+  return secretPaths(secret, cluster).map((one) => (path === '' ? one : `${path}/${one}`));
 }
 
 function readingKey(source: string, file: Pick<FileVersion, 'path' | 'blob'>, taken?: Taken): string {

@@ -12,7 +12,7 @@ const DocumentText = Type.Object(
   {
     file: Type.String({ maxLength: 4096 }),
     text: Type.String(),
-    files: Type.Optional(Type.Record(Type.String({ maxLength: 1024 }), Type.String({ maxLength: 65_536 }), closed)),
+    files: Type.Optional(Type.Record(Type.String({ maxLength: 1024 }), Type.String({ maxLength: 262_144 }), closed)),
   },
   closed,
 );

@@ -1,6 +1,7 @@
 /** Which files of a source count, and as what. */
 import { looksLikeDescriptor } from './descriptor.ts';
 import type { Problem } from './problem.ts';
+import { looksLikeSops } from './sops.ts';
 import { parseYaml } from './yaml.ts';
 import { yamlLimits } from './yaml-scan.ts';
 
@@ -27,6 +28,8 @@ export function classifyFile(path: string, text: string): FileClass {
   if (!mayCount(path)) return ignored;
   if (path === 'nodes.yaml') return { kind: 'nodes' };
   if (path === 'oakctl.yaml') return { kind: 'settings' };
+  // A secret: encrypted values, and nothing that is run.
+  if (looksLikeSops(text)) return ignored;
   if (text.length > yamlLimits.bytes && !mentionsDescriptor(text)) return ignored;
   const { documents, problems } = parseYaml(text, path);
   if (problems.length > 0) return { kind: 'invalid', problems };

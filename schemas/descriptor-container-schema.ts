@@ -2,6 +2,7 @@
 import { Type } from 'typebox';
 import { amount, closed, name, optional } from './descriptor-words.ts';
 import { longestPath } from './host-access.ts';
+import { secretKeyPattern, secretNamePattern } from './secret-names.ts';
 
 export const Files = Type.Array(
   Type.Object(
@@ -27,6 +28,39 @@ export const Files = Type.Array(
   {
     maxItems: 64,
     description: 'Text files that are in the container before it starts; all together less than 64 KiB.',
+  },
+);
+
+export const Secrets = Type.Array(
+  Type.Union([
+    Type.String({ pattern: secretNamePattern.source, description: 'Name of a secret.' }),
+    Type.Object(
+      {
+        name: Type.String({ pattern: secretNamePattern.source, description: 'Name of a secret.' }),
+        ...optional({
+          key: Type.String({
+            pattern: secretKeyPattern.source,
+            description: 'Which of its values, if it has several.',
+          }),
+          path: Type.String({
+            minLength: 1,
+            maxLength: longestPath,
+            description: 'Absolute path of the file; default /run/secrets/<name>, or /run/secrets/<name>.<key>.',
+          }),
+          mode: Type.String({
+            pattern: '^0?[0-7]{3}$',
+            description: 'Permission bits as a quoted octal number; default "0444".',
+            errorMessage: 'must be a quoted octal number like "0400"',
+          }),
+        }),
+      },
+      { ...closed, description: 'One file.' },
+    ),
+  ]),
+  {
+    maxItems: 32,
+    description: 'Secrets of the repository (secrets/<name>.yaml), as files in memory.',
+    errorMessage: 'must be a list of names, or of {name, key, path, mode}',
   },
 );
 

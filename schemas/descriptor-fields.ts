@@ -7,7 +7,6 @@ import type { Path } from './yaml.ts';
 
 /** Without these the service would not be what was asked for: refused while set. */
 const refused: Readonly<Partial<Record<keyof Microservice, string>>> = {
-  secrets: 'secrets are not served by this version',
   vm_images: 'virtual machines are not served by this version',
   microserviceID: 'existing services are not edited by id: a service is known by its name',
 };

@@ -1,6 +1,7 @@
 /** What a descriptor is read as: its services with the place where they were written, and what holds where it says nothing. */
 import type { FileTexts } from './descriptor-files.ts';
 import type { Descriptor } from './descriptor-schema.ts';
+import type { SealedSecret } from './secret-file.ts';
 import type { ServiceSpec } from './spec.ts';
 
 export type Application = Descriptor['applications'][number];
@@ -12,12 +13,14 @@ export interface ParsedService {
   readonly app: string;
   readonly file: string;
   readonly line: number;
+  /** The secrets that it names, for all who may read them. Absent: none. */
+  readonly sealed?: readonly SealedSecret[];
 }
 
 export interface DescriptorOptions {
   /** Cluster policy: `request` makes what is needed the hard cap of services that say no other one. Default `none`. */
   readonly limits?: 'request' | 'none';
-  /** What `from` of its files stands for. */
+  /** What `from` of its files, and its secrets, stand for. */
   readonly files?: FileTexts;
 }
 

@@ -3,7 +3,7 @@
  * those that are ignored or not carried out yet: what becomes of them is in descriptor-service.ts.
  */
 import { type Static, Type } from 'typebox';
-import { Files, Host, Limits, Volumes } from './descriptor-container-schema.ts';
+import { Files, Host, Limits, Secrets, Volumes } from './descriptor-container-schema.ts';
 import { Exclusive, OnDisconnect, OnReturn } from './descriptor-disconnect-schema.ts';
 import { Addresses, Constraint, Spread } from './descriptor-placement-schema.ts';
 import { ScheduleField } from './descriptor-schedule-schema.ts';
@@ -132,7 +132,7 @@ export const Microservice = Type.Object(
       ),
       spread: Spread,
       volumes: Volumes,
-      secrets: later('Secrets.'),
+      secrets: Secrets,
       exclusive: Exclusive,
       on_disconnect: OnDisconnect,
       on_return: OnReturn,

@@ -7,6 +7,7 @@ import { type Application, type DescriptorOptions, descriptorDefaults } from './
 import { toPlacement, toWhere } from './descriptor-placement.ts';
 import { toSchedule } from './descriptor-schedule.ts';
 import type { Microservice } from './descriptor-schema.ts';
+import { checkSecrets, type SecretShelf, toSecrets } from './descriptor-secrets.ts';
 import { checkVolumes, isPortable, toVolumes } from './descriptor-volumes.ts';
 import { canonicalJson, digestOf } from './digest.ts';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -21,13 +22,16 @@ import type { Path } from './yaml.ts';
 /** Largest job, in bytes of its JSON: assignments have to carry it. */
 export const maxJobBytes = 64 * 1024;
 
+/** With the secrets of the document that it is in. */
+export type ServiceOptions = DescriptorOptions & { readonly secrets: SecretShelf };
+
 /** The spec of one service. What is wrong or left undone goes to `findings`; the answer counts only if nothing failed. */
 export function toServiceSpec(
   application: Application,
   service: Microservice,
   path: Path,
   findings: Findings,
-  options: DescriptorOptions,
+  options: ServiceOptions,
 ): ServiceSpec {
   const { namespace, replicas, priority } = descriptorDefaults;
   const run = toRunSpec(service, path, findings, options);
@@ -56,6 +60,7 @@ export function toServiceSpec(
   };
   checkGrants(spec.name, run, path, findings);
   checkVolumes(run, spec.update, path, findings);
+  checkSecrets(run, path, findings);
   checkDisconnect(service, spec, path, findings);
   const bytes = new TextEncoder().encode(canonicalJson(run)).length;
   if (bytes > maxJobBytes) {
@@ -69,7 +74,7 @@ export function toServiceSpec(
   return spec;
 }
 
-function toRunSpec(service: Microservice, path: Path, findings: Findings, options: DescriptorOptions): RunSpec {
+function toRunSpec(service: Microservice, path: Path, findings: Findings, options: ServiceOptions): RunSpec {
   const virtualization = toVirtualization(service.virtualization ?? 'container', path, findings);
   const ports = toPorts(service, virtualization, path, findings);
   const { memory = 0, vcpus = 0, restart, one_shot } = service;
@@ -88,6 +93,7 @@ function toRunSpec(service: Microservice, path: Path, findings: Findings, option
   const host = toHost(service.host, path, findings);
   const volumes = toVolumes(service.volumes ?? [], { host, virtualization }, [...path, 'volumes'], findings);
   const files = toFiles(service.files ?? [], host, options.files ?? {}, [...path, 'files'], findings);
+  const secrets = toSecrets(service.secrets ?? [], options.secrets, [...path, 'secrets'], findings);
   return {
     virtualization,
     code: service.code,
@@ -104,6 +110,7 @@ function toRunSpec(service: Microservice, path: Path, findings: Findings, option
       : { stop_grace: ms(service.stop_grace, 0, [...path, 'stop_grace'], findings) }),
     ...(service.vgpus ? { vgpus: service.vgpus } : {}),
     ...(files.length > 0 ? { files } : {}),
+    ...(secrets.length > 0 ? { secrets } : {}),
     ...(Object.keys(host).length > 0 ? { host } : {}),
     ...(volumes.length > 0 ? { volumes } : {}),
     ...(service.privileged ? { privileged: true } : {}),

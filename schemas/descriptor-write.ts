@@ -4,7 +4,7 @@ import { fromPlacement } from './descriptor-placement.ts';
 import { formatDuration } from './duration.ts';
 import { parseServiceName } from './names.ts';
 import { formatPorts } from './ports-syntax.ts';
-import type { Healthcheck, RunFile, Schedule, ServiceSpec, UpdatePolicy } from './spec.ts';
+import type { Healthcheck, RunFile, RunSecret, Schedule, ServiceSpec, UpdatePolicy } from './spec.ts';
 
 interface Written {
   readonly head: Record<string, unknown>;
@@ -56,6 +56,7 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
     ...(run.restart ? { restart: run.restart } : {}),
     ...(run.stop_grace === undefined ? {} : { stop_grace: formatDuration(run.stop_grace) }),
     ...(run.files ? { files: run.files.map(writeFile) } : {}),
+    ...(run.secrets ? { secrets: run.secrets.map(writeSecret) } : {}),
     ...(run.host ? { host: { ...run.host } } : {}),
     ...(run.volumes ? { volumes: run.volumes.map((one) => ({ ...one, ...portable })) } : {}),
     ...(run.privileged ? { privileged: true } : {}),
@@ -73,6 +74,10 @@ function toMicroservice(spec: ServiceSpec, name: string, namespace: string): Rec
 
 function writeFile({ path, content, mode }: RunFile): Record<string, unknown> {
   return { path, content, mode: mode.toString(8).padStart(4, '0') };
+}
+
+function writeSecret({ version: _ofTheFile, mode, ...rest }: RunSecret): Record<string, unknown> {
+  return { ...rest, mode: mode.toString(8).padStart(4, '0') };
 }
 
 function writeHealthcheck(check: Healthcheck): Record<string, unknown> {

@@ -8,11 +8,13 @@ import { checkApplicationFields, checkDocumentFields, checkServiceFields } from 
 import { checkNames, nameAt, namesIn } from './descriptor-names.ts';
 import type { DescriptorOptions, ParsedService } from './descriptor-parsed.ts';
 import { Descriptor, type Microservice } from './descriptor-schema.ts';
+import { createSecretShelf, sealedOf } from './descriptor-secrets.ts';
 import { toServiceSpec } from './descriptor-service.ts';
 import { createFindings } from './findings.ts';
 import type { ServiceName } from './names.ts';
 import { type Violation, violations } from './parse.ts';
 import { type Problem, type ProblemCode, problem } from './problem.ts';
+import { secretReference } from './secret-file.ts';
 import { editDistance } from './spelling.ts';
 import { type Path, parseYaml, type YamlDocument } from './yaml.ts';
 
@@ -79,6 +81,7 @@ function parseDocument(document: YamlDocument, file: string, options: Descriptor
   findings.violations(codeFor, violations(Descriptor, plain).map(withSynonym));
   if (findings.failed()) return { services: [], problems: findings.problems, names, references: [] };
   const services: ParsedService[] = [];
+  const secrets = createSecretShelf(options.files ?? {});
   const descriptor = plain as Descriptor;
   checkDocumentFields(descriptor, findings);
   descriptor.applications.forEach((application, index) => {
@@ -87,17 +90,20 @@ function parseDocument(document: YamlDocument, file: string, options: Descriptor
     application.microservices.forEach((service, position) => {
       const path = [...at, 'microservices', position];
       checkServiceFields(service, path, findings);
-      const spec = toServiceSpec(application, service, path, findings, options);
+      const spec = toServiceSpec(application, service, path, findings, { ...options, secrets });
       const app = spec.name.split('.').slice(0, 2).join('.');
-      services.push({ spec, app, file, line: document.locate(path).line });
+      const sealed = sealedOf(spec.run, secrets);
+      const { line } = document.locate(path);
+      services.push({ spec, app, file, line, ...(sealed.length > 0 && { sealed }) });
     });
   });
   const references = descriptor.applications.flatMap((application) => application.microservices.flatMap(fromOf));
   return { services: findings.failed() ? [] : services, problems: findings.problems, names, references };
 }
 
-function fromOf({ files = [] }: Microservice): readonly string[] {
-  return files.flatMap(({ from }) => from ?? []);
+function fromOf({ files = [], secrets = [] }: Microservice): readonly string[] {
+  const names = secrets.map((one) => (typeof one === 'string' ? one : one.name));
+  return [...files.flatMap(({ from }) => from ?? []), ...names.map(secretReference)];
 }
 
 function codeFor(path: Path): ProblemCode {

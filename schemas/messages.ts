@@ -31,6 +31,17 @@ const Away = Type.Object({
   exclusive: Type.Optional(Type.Literal(true)),
 });
 
+/** A secret for one node: what is encrypted, and the data key for that node alone. See secret-file.ts. */
+const Sealed = Type.Object({
+  name: text(63),
+  /** An armored age file. */
+  key: text(4096),
+  values: Type.Array(Type.Object({ path: text(512), text: text(65_536) }), { maxItems: 256 }),
+  modified: text(64),
+  mac: text(1024),
+});
+export type Sealed = Static<typeof Sealed>;
+
 /** A copy in an assignment: what is wanted of it. */
 export const Job = Type.Object({
   instance: text(160),
@@ -51,6 +62,8 @@ export const Job = Type.Object({
   variables: Type.Optional(Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f]{1,128}$' }), text(255))),
   /** What the tag of its image stood for when this version was accepted. Not in the digest; absent: whatever the tag is. */
   content: Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })),
+  /** What the secrets in its run spec are, as they were when the copy was placed. Not in the digest. */
+  secrets: Type.Optional(Type.Array(Sealed, { maxItems: 32 })),
   /** Absent: it runs on whether anybody is in reach or not. Not in the digest. */
   away: Type.Optional(Away),
 });
@@ -108,6 +121,7 @@ export const ControlMessage = Type.Object({
     variables: Job.properties.variables,
     away: Job.properties.away,
     content: Job.properties.content,
+    secrets: Job.properties.secrets,
   }),
   /** The run spec, unless the part already holds it. */
   document: Type.Optional(Type.Unknown()),

@@ -37,6 +37,7 @@ export const problemCodes = {
   SETTINGS_INVALID: 'oakctl.yaml, cluster.yaml or agent.yaml breaks the schema',
   POLICY_INVALID: "a node's policy.yaml breaks the schema, or others may write it: nothing is granted",
   REGISTRIES_INVALID: 'registries.yaml breaks the schema, or others may read it: nothing of it counts',
+  SECRET_INVALID: 'a file of a secret is missing, is not one that SOPS or oakctl wrote, or is of another name',
   SNAPSHOT_INVALID: 'a file is no snapshot of a cluster, is not whole, or is of another version or cluster',
   PLAN_INVALID: 'a file is no plan that `oakctl plan --out` wrote, is not whole, or is of another version',
   COMPOSE_INVALID: 'a compose file is broken, or asks for what no descriptor can say',
@@ -101,6 +102,8 @@ export const problemCodes = {
   PROCESS_NOT_ALLOWED: "the node's own configuration does not allow processes",
   IMAGE_NOT_ALLOWED: 'the policy.yaml of the node does not allow the image, or its registry',
   HOST_NOT_GRANTED: 'the policy.yaml of the node does not grant the access to the host that the service asks for',
+  SECRET_UNREADABLE: 'a secret cannot be decrypted, or is not what was encrypted',
+  SECRET_NO_MEMORY: 'the node has no folder in memory for secrets, and they are never written to its disk',
   // commands
   USAGE: 'the command line is not understood',
   NOT_FOUND: 'the named thing does not exist',

@@ -4,6 +4,7 @@ import { longestPath } from './host-access.ts';
 import { appNamePattern } from './names.ts';
 import { checkMessage } from './parse.ts';
 import type { Problem } from './problem.ts';
+import { secretKeyPattern, secretNamePattern } from './secret-names.ts';
 import type { RunSpec } from './spec.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -57,6 +58,21 @@ export const RunSpecSchema = Type.Object(
           closed,
         ),
         { maxItems: 64 },
+      ),
+    ),
+    secrets: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            name: Type.String({ pattern: secretNamePattern.source }),
+            version: Type.Optional(Type.String({ pattern: '^[0-9]{0,15}(\\+[0-9a-f]{16})?$' })),
+            key: Type.Optional(Type.String({ pattern: secretKeyPattern.source })),
+            path,
+            mode: Type.Integer({ minimum: 0, maximum: 0o777 }),
+          },
+          closed,
+        ),
+        { maxItems: 32 },
       ),
     ),
     host: Type.Optional(

@@ -69,6 +69,18 @@ export interface RunFile {
   readonly mode: number;
 }
 
+/** A file that holds a secret: from memory, never on a disk. */
+export interface RunSecret {
+  readonly name: string;
+  /** Changes with the value. Absent: the value is the node's own. */
+  readonly version?: string;
+  /** Of a secret with several values. Absent: it is one value. */
+  readonly key?: string;
+  readonly path: string;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
 export type RestartPolicy = 'always' | 'on_failure' | 'never';
 
 /**
@@ -98,6 +110,8 @@ export interface RunSpec {
   readonly stop_grace?: number;
   /** Sorted by path. In the digest by hash. */
   readonly files?: readonly RunFile[];
+  /** Sorted by path. What they hold travels beside, encrypted, and is in the digest by name and version. */
+  readonly secrets?: readonly RunSecret[];
   readonly host?: HostAccess;
   /** Sorted by name. */
   readonly volumes?: readonly RunVolume[];

@@ -44,6 +44,7 @@ export const holdCodes = {
   AGENT_TOO_OLD: 'the agents that would fit do not know something that the service asks for',
   HOST_NOT_GRANTED: 'no node grants the access to the host that the service asks for',
   IMAGE_NOT_ALLOWED: 'no node allows the image that the service is made of, or its registry',
+  SECRET_NOT_FOR_NODE: 'no node that would fit can read a secret of the service',
   ASSIGNMENT_FULL: 'the assignment of the node would pass 128 KiB',
   SCHEDULED: 'the job waits for the next time of its schedule',
   DEPENDENCY_WAITING: 'a service that it depends on is not healthy yet',

@@ -112,7 +112,7 @@ function forward(member: Member, blocked: boolean, memory: Memory, now: Now): St
   // The values of variables are those of the day the copy was placed: a label that changes later restarts nothing.
   const filled = withVariables(run, job.variables);
   const runnable = job.content === undefined ? filled : { ...filled, content: job.content };
-  const aim = { ...aimOf(member), digest: job.digest, run: runnable };
+  const aim = { ...aimOf(member), digest: job.digest, run: runnable, ...(job.secrets && { sealed: job.secrets }) };
   if (!found) {
     const image = memory.images.get(imageKey(job.runtime, runnable));
     return { kind: image !== undefined && image > now.mono ? 'create' : 'prepare', ...aim };

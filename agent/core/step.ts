@@ -1,6 +1,7 @@
 /** One transition of one copy: exactly one call of the runtime port. */
 
 import type { Part } from '../../schemas/assignment.ts';
+import type { Sealed } from '../../schemas/messages.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
 import type { CopyKey, Runnable } from './copy.ts';
 
@@ -11,6 +12,8 @@ interface Aim extends CopyKey {
 interface BuildingAim extends Aim {
   readonly digest: string;
   readonly run: Runnable;
+  /** What the secrets in `run` are, encrypted for this node. */
+  readonly sealed?: readonly Sealed[];
 }
 
 export type Step =

@@ -8,6 +8,7 @@ import { isProblemError, type Problem, ProblemError, problem } from '../../schem
 import type { RuntimeName } from '../../schemas/spec.ts';
 import type { ImageSources } from './docker/image.ts';
 import type { Runtime, RuntimeInfo } from './runtime.ts';
+import type { Secrets } from './secrets.ts';
 
 /** What the agent's configuration says about runtimes. */
 export interface RuntimeSettings {
@@ -35,6 +36,8 @@ export interface RuntimePlace {
   readonly grants?: readonly Grant[];
   /** Folders that no copy sees: the agent's own. */
   readonly own?: readonly string[];
+  /** Default: no age identity, so that copies with secrets fail. */
+  readonly secrets?: Secrets;
   /** Where images come from; default each registry itself, without a login. */
   readonly images?: ImageSources;
   readonly onConflict?: (conflict: Problem) => void;

@@ -5,6 +5,7 @@
  */
 import type { ExecStart, TerminalSize } from '../../schemas/exec.ts';
 import type { ArchivedImage, Loaded } from '../../schemas/image-load.ts';
+import type { Sealed } from '../../schemas/messages.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
 import type { ActualCopy, CopyKey, Runnable } from '../core/copy.ts';
 
@@ -14,6 +15,8 @@ export type { ActualCopy, CopyKey, Runnable };
 export interface CopyPlan extends CopyKey {
   readonly digest: string;
   readonly run: Runnable;
+  /** What the secrets in `run` are, encrypted for this node. */
+  readonly sealed?: readonly Sealed[];
 }
 
 export interface RuntimeInfo {

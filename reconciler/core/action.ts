@@ -24,6 +24,7 @@ export type Action =
       /** What travels in the job beside the run spec. */
       readonly reserves?: Job['reserves'];
       readonly variables?: Job['variables'];
+      readonly secrets?: Job['secrets'];
       readonly away?: Job['away'];
       readonly content?: Job['content'];
       /** Its node is to be on record before it is told: it has data there, or is not replaced as usual. */

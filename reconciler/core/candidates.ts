@@ -2,6 +2,7 @@
 import { featuresNeeded } from '../../schemas/features.ts';
 import type { InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
+import type { SealedSecret } from '../../schemas/secret-file.ts';
 import type { Needs, Placement, RunSpec } from '../../schemas/spec.ts';
 import { variablesOf } from '../../schemas/variables.ts';
 import { portKeys } from './copy-index.ts';
@@ -10,6 +11,7 @@ import { cordonOf } from './node-facts.ts';
 import { type Facts, factsOf } from './node-index.ts';
 import { sizeOfDocument } from './part-size.ts';
 import { isBack, knowledgeOf, type Presence } from './presence.ts';
+import { bytesOfSecrets } from './sealed.ts';
 
 /** What wants a place. */
 export interface PlaceRequest {
@@ -21,6 +23,8 @@ export interface PlaceRequest {
   readonly needs?: Pick<Needs, 'storage' | 'bandwidth_in' | 'bandwidth_out'>;
   /** What its job says beside the run spec that an agent has to know. */
   readonly asks?: readonly string[];
+  /** Its secrets, for all who may read them. */
+  readonly sealed?: readonly SealedSecret[] | undefined;
   /** Only these nodes (an ordinal's node, or the node of the copy to swap with). Absent: any. */
   readonly only?: ReadonlySet<NodeId>;
   /** Wins over every score if it is admitted. */
@@ -98,8 +102,8 @@ export function readOf(run: RunSpec): Pick<Wish, 'variables' | 'bytes' | 'fields
 const bytesOfJob = 400;
 
 /** What an assignment has to carry more for this copy. */
-export function addedBytes({ node }: Pick<Candidate, 'node'>, { digest, bytes }: Wish): number {
-  return bytesOfJob + (node.part.documents[digest] ? 0 : bytes);
+export function addedBytes({ node }: Pick<Candidate, 'node'>, { digest, bytes, run, sealed }: Wish): number {
+  return bytesOfJob + bytesOfSecrets(run, sealed) + (node.part.documents[digest] ? 0 : bytes);
 }
 
 /** The candidate after the copy was placed on it. */

@@ -13,6 +13,7 @@ import type { Node } from './model.ts';
 import { isUnwritable } from './node-facts.ts';
 import { roomFilters } from './room.ts';
 import { spreadBlock } from './score.ts';
+import { unknownSecrets, unreadableOn } from './sealed.ts';
 import { count, listed } from './sentence.ts';
 
 /** Decides by the node alone. */
@@ -94,6 +95,17 @@ export const standingFilters: readonly StandingFilter[] = [
 
 /** How a node is at the moment, and what is beside. */
 const presentFilters: readonly Filter[] = [
+  {
+    name: 'secrets',
+    code: 'SECRET_NOT_FOR_NODE',
+    admits: ({ node }, { run, sealed }) => !run.secrets || unreadableOn(node, run, sealed).length === 0,
+    explain: (refused, { run, sealed }) => {
+      const gone = unknownSecrets(run, sealed);
+      if (gone.length > 0) return `${count(refused)}, and nobody has ${gone.join(', ')} any more`;
+      const names = new Set(refused.flatMap(({ node }) => unreadableOn(node, run, sealed)));
+      return `${count(refused)} that cannot read ${[...names].sort().join(', ')} (${listed(refused)}): oakctl secret rekey`;
+    },
+  },
   {
     name: 'size',
     code: 'NO_CAPACITY',

@@ -7,6 +7,7 @@ import type { CopyReport, InformationMessage, InstancesMessage, Job, OnlineMessa
 import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { NodeListing } from '../../schemas/nodes-file.ts';
 import type { Mono, Wall } from '../../schemas/ports.ts';
+import type { SealedSecret } from '../../schemas/secret-file.ts';
 import type { Dialect } from '../../schemas/seed.ts';
 import type { JobSource, RunSpec, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
@@ -25,6 +26,8 @@ export interface Desired {
   readonly origin?: { readonly file: string; readonly line?: number };
   /** Wanted slots, ascending. Ignored for `replicas: every`, where it is the ordinals of the matching nodes. */
   readonly slots: readonly number[];
+  /** Its secrets, for all who may read them; of each the version that is wanted, and the one before it as long as it is known. */
+  readonly sealed?: readonly SealedSecret[];
   /** Slots that somebody gave a place. */
   readonly seats?: Seats;
   /** Nothing of it shall run at the moment. */

@@ -15,6 +15,7 @@ import { labelsIn, type NodeIndex } from './node-index.ts';
 import { uncounted } from './room.ts';
 import { createScene, labelValue, type Scene, type Surroundings } from './scene.ts';
 import { compareCandidates, scoreOf } from './score.ts';
+import { secretsOf } from './sealed.ts';
 
 export type Placed =
   | {
@@ -22,7 +23,7 @@ export type Placed =
       readonly node: NodeId;
       readonly runtime: RuntimeName;
       /** What its job says beside the run spec. */
-      readonly beside: Pick<Job, 'reserves' | 'variables'>;
+      readonly beside: Pick<Job, 'reserves' | 'variables' | 'secrets'>;
       readonly why: string;
     }
   | { readonly kind: 'refused'; readonly hold: Hold };
@@ -148,7 +149,10 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
         kind: 'placed',
         node: best.id,
         runtime,
-        beside: besideOf(best.facts.labels, wish),
+        beside: {
+          ...besideOf(best.facts.labels, wish),
+          ...secretsOf(wish.run, wish.sealed, best.node.record.recipient),
+        },
         why: reasonFor(best, wish, policy),
       };
     },

@@ -22,12 +22,12 @@ export function createPlacements(policy: Policy, now: Now): Placements {
   return {
     of: (action) => found.get(action),
     planned(view, service, { actions }) {
-      const spec = wantedOf(view, service)?.spec;
+      const { spec, sealed } = wantedOf(view, service) ?? {};
       const placer = createPlacer(view, service, policy, now);
       for (const action of actions) {
         if (action.kind !== 'start' || !spec || !view.nodes.has(action.node)) continue;
         const { instance, run, digest, node } = action;
-        const request = { instance, run, digest, placement: spec.placement, needs: spec.needs };
+        const request = { instance, run, digest, placement: spec.placement, needs: spec.needs, sealed };
         looks -= view.nodes.size;
         found.set(action, placer.consider(request, node, looks >= 0));
       }

@@ -155,6 +155,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'AGENT_TOO_OLD',
   'HOST_NOT_GRANTED',
   'IMAGE_NOT_ALLOWED',
+  'SECRET_NOT_FOR_NODE',
   'ASSIGNMENT_FULL',
   'VOLUME_ON_LOST_NODE',
   'LEDGER_UNREAD',

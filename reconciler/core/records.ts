@@ -3,6 +3,7 @@ import type { Role } from '../../schemas/accounts.ts';
 import type { Part } from '../../schemas/assignment.ts';
 import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Wall } from '../../schemas/ports.ts';
+import type { SealedSecret } from '../../schemas/secret-file.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
 import type { Override, Renewals, Seats } from './deviations.ts';
 import type { Lease } from './leases.ts';
@@ -15,6 +16,8 @@ export interface DirectRecord {
   /** Slot set and the counter that never reuses a number. */
   readonly slots: readonly number[];
   readonly counter: number;
+  /** Its secrets, for all who may read them. */
+  readonly sealed?: readonly SealedSecret[];
   /** Slots that somebody gave a place. */
   readonly seats?: Seats;
   readonly at: Wall;

@@ -9,6 +9,7 @@ import { runtimeFor } from './filters.ts';
 import type { Desired, Node, View } from './model.ts';
 import { labelsOf } from './node-facts.ts';
 import { besideOf } from './place.ts';
+import { secretsOf } from './sealed.ts';
 import { optionalContent } from './tags.ts';
 import { wantedOf } from './wanted.ts';
 
@@ -40,6 +41,7 @@ function regain(view: View, node: Node, { instance, copy, digest, status }: Copy
     ...{ instance, copy, digest, runtime, source: desired.source },
     want: status === 'stopped' ? 'stopped' : 'run',
     ...besideOf(labelsOf(node), { needs: desired.spec.needs, variables: variablesOf(run) }),
+    ...secretsOf(run, desired.sealed, node.record.recipient),
     ...optionalAway(desired.spec),
     ...optionalContent(view, { service: desired.spec.name, digest, node }),
   };

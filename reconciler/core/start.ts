@@ -102,6 +102,7 @@ function requestOf({ desired, view }: SlotsContext, slot: SlotState, target: Tar
     placement: desired.spec.placement,
     needs: desired.spec.needs,
     asks: asksOf(desired.spec),
+    sealed: desired.sealed,
     ...(only === undefined ? {} : { only: new Set([only]) }),
     ...(prefer === undefined ? {} : { prefer }),
   };

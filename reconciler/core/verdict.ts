@@ -3,6 +3,7 @@ import { canonicalJson } from '../../schemas/digest.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import type { Admission } from './admit.ts';
 import type { Desired, Listing, View } from './model.ts';
+import { isSameSealed, withFormer } from './sealed.ts';
 import type { SnapshotService } from './snapshot.ts';
 import type { WorldEvent } from './world-event.ts';
 
@@ -24,7 +25,9 @@ export function verdictEvents(
     const old = view.desired.get(name);
     const isThere = old?.origin?.file === service.file && old.origin.line === service.line;
     const same = old?.source.name === source && isThere && canonicalJson(old.spec) === canonicalJson(service.spec);
-    if (!same) events.push({ kind: 'desired', service: name, desired: desiredOf(service, revision) });
+    const sealed = withFormer(service.sealed, old?.sealed);
+    if (same && isSameSealed(old.sealed, sealed)) continue;
+    events.push({ kind: 'desired', service: name, desired: desiredOf({ ...service, sealed }, revision) });
   }
   for (const [name, desired] of view.desired) {
     const gone = desired.source.name === source && !verdict.services.has(name) && !verdict.held.has(name);
@@ -35,13 +38,14 @@ export function verdictEvents(
 }
 
 function desiredOf(
-  { spec, file, line }: SnapshotService,
+  { spec, file, line, sealed = [] }: SnapshotService,
   { source, commit }: { readonly source: string; readonly commit: string },
 ): Desired {
   return {
     spec,
     source: { name: source, commit },
     origin: { file, line },
+    ...(sealed.length > 0 && { sealed }),
     slots: spec.replicas === 'every' ? [] : Array.from({ length: spec.replicas }, (_, slot) => slot),
   };
 }

@@ -219,10 +219,11 @@ function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undef
   const { instance } = action;
   if (action.kind === 'drop') return { kind: 'drop', instance, copy };
   if (action.kind === 'start') {
-    const { want, digest, runtime, source, run, reserves, variables, away, content } = action;
+    const { want, digest, runtime, source, run, reserves, variables, secrets, away, content } = action;
     const beside = {
       ...(reserves && { reserves }),
       ...(variables && { variables }),
+      ...(secrets && { secrets }),
       ...(away && { away }),
       ...(content !== undefined && { content }),
     };

@@ -11,6 +11,7 @@ import { editorSchemas } from '../../schemas/editor-schemas.ts';
 import { type Grant, missingGrant } from '../../schemas/grants.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
+import { parseSecret, secretFile, secretOf } from '../../schemas/secret-file.ts';
 import { parseRepositorySettings } from '../../schemas/settings.ts';
 import { curlApplication } from '../support/descriptors.ts';
 
@@ -29,6 +30,11 @@ function inItsFolder(path: string): string {
   return path.replace(/^fleet\/(clusters\/[^/]+|common)\//, '').replace(/^[^/]+\//, '');
 }
 
+function secretPathOf(reference: string): string | undefined {
+  const name = secretOf(reference);
+  return name === undefined ? undefined : secretFile(name);
+}
+
 /** Class and problems of a file. */
 function check(path: string) {
   const text = textOf(path);
@@ -36,8 +42,10 @@ function check(path: string) {
   if (basename(path) === 'policy.yaml') return { kind: 'policy', ...parsePolicy(text, path) };
   if (kind === 'nodes') return { kind, ...parseNodesFile(text, path) };
   if (kind === 'settings') return { kind, ...parseRepositorySettings(text, path) };
+  if (kind === 'ignored') return { kind: 'secret', ...parseSecret(text, path, basename(path, '.yaml')) };
   const { references } = parseDescriptor(text, path);
-  const taken = references.map((from) => [from, textOf(join(dirname(path), from))]);
+  const placeOf = (from: string): string => secretPathOf(from) ?? from;
+  const taken = references.map((from) => [from, textOf(join(dirname(path), placeOf(from)))]);
   return { kind, ...parseDescriptor(text, path, { files: Object.fromEntries(taken) }) };
 }
 
@@ -46,13 +54,13 @@ describe('examples', () => {
 
   it.each(files)('%s is valid, without warnings', (path) => {
     const { kind, problems } = check(path);
-    expect(['descriptor', 'nodes', 'settings', 'policy']).toContain(kind);
+    expect(['descriptor', 'nodes', 'settings', 'policy', 'secret']).toContain(kind);
     const known: Record<string, string> = { clientsrvr: 'FIELD_NOT_SERVED', host: 'GRANT_NEEDED' };
     const expected = kind === 'policy' ? undefined : known[dirname(path)];
     expect(problems.map(({ code }) => code)).toEqual(expected ? [expected] : []);
   });
 
-  it.each(files)('%s pleases an editor', (path) => {
+  it.each(files.filter((path) => check(path).kind !== 'secret'))('%s pleases an editor', (path) => {
     const { kind } = check(path);
     const name = { nodes: 'nodes', settings: 'oakctl', policy: 'policy' }[kind as string] ?? 'descriptor';
     const schema = JSON.parse(editorSchemas()[`${name}.schema.json`] ?? '');

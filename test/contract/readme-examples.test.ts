@@ -27,8 +27,14 @@ function faultsOf(text: string): readonly string[] {
     ? (value as { microservices: object[] }).microservices
     : [{ ...known('web'), ...(value as object) }, known('db')];
   const app = { applications: [{ application_name: 'shop', microservices: services }] };
-  const files = { 'web/types.conf': 'types {}' };
+  const files = { 'web/types.conf': 'types {}', ...secretsOf('db-password', 'db-users') };
   return codes(parseDescriptor(stringify(app), 'app.yaml', { files }));
+}
+
+function secretsOf(...names: readonly string[]): Record<string, string> {
+  const textOf = (name: string) =>
+    readFileSync(new URL(`../../examples/secrets/secrets/${name}.yaml`, import.meta.url), 'utf8');
+  return Object.fromEntries(names.map((name) => [`secret:${name}`, textOf(name)]));
 }
 
 function known(name: string) {

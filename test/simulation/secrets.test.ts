@@ -1,10 +1,24 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMemoryCluster, type MemoryCluster } from '../support/memory-cluster.ts';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { tell } from '../support/memory-story.ts';
+import { sealedFile } from '../support/secrets.ts';
 
 const recipients: Readonly<Record<string, string>> = {
-  'worker-1': `age1${'q'.repeat(58)}`,
-  'worker-2': `age1${'p'.repeat(58)}`,
+  'worker-1': 'age1je6kjhzuhdjy3fqptpttxjh5k8q46vygzlgtpuq3030c947pc5tqz9dqvr',
+  'worker-2': 'age19j4d6v9j7rx5fs629fu387qz4zmlpsqjexa4s08tkfrrmfdl5cwqjlaupd',
 };
+const [first = '', second = ''] = Object.values(recipients);
+
+const start = (workers: number) =>
+  createMemoryCluster({
+    workers,
+    wiring: {
+      agent: (deps, { name }) => {
+        const recipient = recipients[name];
+        return recipient === undefined ? deps : { ...deps, profile: { ...deps.profile, recipient } };
+      },
+    },
+  });
 
 describe('recipients of nodes', () => {
   let cluster: MemoryCluster;
@@ -15,15 +29,7 @@ describe('recipients of nodes', () => {
   });
 
   it('are on record: whoever encrypts for a node need not wait until it is there', async () => {
-    cluster = await createMemoryCluster({
-      workers: 3,
-      wiring: {
-        agent: (deps, { name }) => {
-          const recipient = recipients[name];
-          return recipient === undefined ? deps : { ...deps, profile: { ...deps.profile, recipient } };
-        },
-      },
-    });
+    cluster = await start(3);
     await cluster.clock.advance(10_000);
     const shown = () =>
       Object.fromEntries(cluster.reconciler.control.nodes().map(({ name, recipient }) => [name, recipient]));
@@ -31,5 +37,138 @@ describe('recipients of nodes', () => {
     for (const node of cluster.nodes) node.kill();
     await cluster.restartReconciler();
     expect(shown()).toEqual({ ...recipients, 'worker-3': undefined });
+  });
+});
+
+const nodeIn = (line = ''): string => line.split(' ')[0] ?? '';
+
+describe('secrets', () => {
+  let cluster: MemoryCluster;
+  const { settled, outcome, instancesOf, holds } = tell(() => cluster);
+  const shop = (secrets: readonly unknown[] = ['db'], more: object = {}) =>
+    descriptor([{ microservice_name: 'web', secrets, ...more }]);
+  const problems = () => cluster.reconciler.control.status().sources[0]?.problems ?? [];
+  const ledgers = () =>
+    cluster.nodes.flatMap(({ name, files }) => {
+      const { jobs = [] } = JSON.parse(files.content.get('ledger-0') ?? '{}') as { jobs?: { secrets?: unknown[] }[] };
+      return jobs.map((job) => ({ node: name, ...job }));
+    });
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(cluster.log.slice(-40).join('\n'));
+    expect(cluster.fatal).toEqual([]);
+    await cluster.close();
+  });
+
+  it('go to nodes that can read them, and to each only what is for it', async () => {
+    cluster = await start(3);
+    const text = await sealedFile('db', 'hunter2', [first, second]);
+    await cluster.push({ 'shop.yaml': shop(['db'], { replicas: 4 }), 'secrets/db.yaml': text });
+    await settled('web');
+    expect(new Set(instancesOf('web').map(nodeIn))).toEqual(new Set(['worker-1', 'worker-2']));
+    const armors = new Set(ledgers().map(({ node, secrets }) => `${node} ${JSON.stringify(secrets)}`));
+    expect(armors.size).toBe(2);
+    for (const { secrets } of ledgers()) expect(secrets).toEqual([expect.objectContaining({ name: 'db' })]);
+    expect(
+      ledgers()
+        .map(({ secrets }) => JSON.stringify(secrets))
+        .join(),
+    ).not.toContain('age1');
+  });
+
+  it('hold a service that no node can read, with the way out, until somebody encrypts it for one', async () => {
+    cluster = await start(3);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'x', [second]) });
+    await settled('web');
+    cluster.nodes[1]?.kill(true);
+    await cluster.clock.advance(300_000);
+    expect(holds()).toEqual(['NODES_AWAY']);
+    const why = JSON.stringify(cluster.reconciler.control.holds());
+    expect(why).toContain('2 nodes that cannot read db (worker-1, worker-3): oakctl secret rekey');
+    const before = cluster.reconciler.control.services()[0]?.digest;
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'x', [first, second]) });
+    await settled('web');
+    expect(nodeIn(instancesOf('web')[0])).toBe('worker-1');
+    expect(cluster.reconciler.control.services()[0]?.digest).toBe(before);
+  });
+
+  it('restart nothing when they are encrypted for others, and what uses them when their value changes', async () => {
+    cluster = await start(2);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'one', [first]) });
+    await settled('web');
+    const before = cluster.handles();
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'one', [first, second]) });
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    await cluster.restartReconciler();
+    await cluster.clock.advance(120_000);
+    expect(cluster.handles()).toEqual(before);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'two', [first, second], 2) });
+    await cluster.clock.advance(30_000);
+    await settled('web');
+    expect(cluster.handles()).not.toEqual(before);
+  });
+
+  it('that are gone, damaged, or of another name leave the last good version', async () => {
+    cluster = await start(1);
+    const good = await sealedFile('db', 'one', [first]);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': good });
+    await settled('web');
+    const before = cluster.handles();
+    const other = await sealedFile('other', 'one', [first]);
+    for (const [files, message] of [
+      [{}, /there is no secret db/],
+      [{ 'secrets/db.yaml': other }, /secrets\/db.yaml:1: its values stand below `other`/],
+      [{ 'secrets/db.yaml': 'db: plain\n' }, /secrets\/db.yaml:\d+: the file is not encrypted/],
+    ] as const) {
+      await cluster.push({ 'shop.yaml': shop(), ...files });
+      expect(problems()).toMatchObject([
+        {
+          code: 'SECRET_INVALID',
+          file: 'shop.yaml',
+          line: expect.any(Number),
+          message: expect.stringMatching(message),
+        },
+      ]);
+      await cluster.clock.advance(60_000);
+      expect(cluster.handles()).toEqual(before);
+    }
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(outcome('web')).toBe('settled');
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': good });
+    expect(problems()).toEqual([]);
+  });
+
+  it('go back with the version that was good, also to another node', async () => {
+    cluster = await start(2);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'one', [first, second]) });
+    await settled('web');
+    const digest = cluster.reconciler.control.services()[0]?.digest;
+    const undo = cluster.nodes.map(({ runtime }) => runtime.script('start', 'web', { fail: 'START_FAILED' }));
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'bad', [first, second], 2) });
+    await cluster.clock.advance(400_000);
+    for (const one of undo) one();
+    await cluster.clock.advance(60_000);
+    expect(outcome('web')).toBe('rolled_back');
+    const node = cluster.nodes.find(({ name }) => name === nodeIn(instancesOf('web')[0]));
+    node?.kill(true);
+    await cluster.clock.advance(300_000);
+    const views = cluster.reconciler.control.instances();
+    expect(views.filter(({ status }) => status === 'running')).toMatchObject([{ digest }]);
+    expect(nodeIn(instancesOf('web')[0])).not.toBe(node?.name);
+  });
+
+  it('are known by name in a direct deployment, which brings them along', async () => {
+    cluster = await start(1);
+    const { control } = cluster.reconciler;
+    await expect(control.deploy({ documents: [{ file: 'a.yaml', text: shop() }] })).rejects.toThrow(/no secret db/);
+    const files = { 'secret:db': await sealedFile('db', 'one', [first]) };
+    await control.deploy({ documents: [{ file: 'a.yaml', text: shop(), files }] });
+    await settled('web');
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    expect(outcome('web')).toBe('settled');
   });
 });

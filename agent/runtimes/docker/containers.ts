@@ -6,6 +6,7 @@ import { containerName, containerNames } from '../../../schemas/names.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { Access } from '../access.ts';
 import type { CopyKey, CopyPlan, Runnable } from '../runtime.ts';
+import type { Secrets } from '../secrets.ts';
 import { type Engine, limits, messageOf, statusOf } from './engine.ts';
 import { putFiles } from './files.ts';
 import { type Owner, ownership } from './labels.ts';
@@ -30,6 +31,7 @@ export function createContainers(
   access: Access,
   ensureNetwork: EnsureNetwork,
   findImage: FindImage,
+  secrets: Secrets,
 ): Containers {
   const ids = new Map<string, string>();
   /** Containers that are known to have their files. */
@@ -81,8 +83,9 @@ export function createContainers(
   }
 
   /** Before every start: files that an agent did not live to put, and a last look at what is mounted. */
-  async function makeReady(id: string, { run }: CopyPlan, signal: AbortSignal): Promise<void> {
-    const { files = [], host } = run;
+  async function makeReady(id: string, plan: CopyPlan, signal: AbortSignal): Promise<void> {
+    const { files = [], host } = plan.run;
+    await secrets.put(plan);
     const unfilled = files.length > 0 && !filled.has(id);
     if (!unfilled && !host?.mounts?.length) return;
     const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
@@ -101,12 +104,14 @@ export function createContainers(
     async create(plan, signal) {
       const name = nameOf(plan);
       const granted = await access.admit(plan.instance, plan.run, await foldersOf(engine, plan, signal));
+      // What cannot be decrypted here is no container: the copy before it runs on.
+      const sealed = await secrets.prepare(plan);
       if (!granted.hostNetwork) await ensureNetwork(false, signal);
       await ensureVolumes(engine, place, plan, signal);
       // Looked up only where the name alone could mean other bytes: it is on the way of every start.
       const named = plan.run.content === undefined && !plan.run.code.includes('@');
       const Image = named ? plan.run.code : await findImage(plan.run, signal);
-      const options = { ...createOptions(plan, place, granted), Image };
+      const options = { ...createOptions(plan, place, { ...granted, binds: [...granted.binds, ...sealed] }), Image };
       const made = await createOrAdopt(engine, plan, options, place, signal);
       ids.set(name, made.id);
       if (made.fresh) await fillNew(made.id, plan, signal);
@@ -143,6 +148,7 @@ export function createContainers(
         filled.delete(id);
         return removeContainer(engine, id, signal);
       });
+      await secrets.remove(key);
       ids.delete(nameOf(key));
     },
     forget(id) {

@@ -3,6 +3,7 @@ import type { Grant } from '../../../schemas/grants.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import { createAccess } from '../access.ts';
 import type { ActualCopy, CopyKey, Executor, ImageLoader, LogLine, Runtime } from '../runtime.ts';
+import { createSecrets, type Secrets } from '../secrets.ts';
 import { type Containers, createContainers, type FindImage } from './containers.ts';
 import { createEngine, defaultSocket, type Engine, limits, messageOf, statusOf, unavailable } from './engine.ts';
 import { openSession } from './exec.ts';
@@ -25,6 +26,8 @@ export interface DockerRuntimeDeps extends Owner {
   readonly grants?: readonly Grant[];
   /** Folders that no container sees. */
   readonly own?: readonly string[];
+  /** Default: no age identity, so that copies with secrets fail. */
+  readonly secrets?: Secrets;
   /** Where images come from; default each registry itself, without a login. */
   readonly images?: ImageSources;
   /** ms for which nothing may come in the middle of a pull; default a minute. */
@@ -43,7 +46,14 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor
   const place = { ...owner, ip: deps.ip, network: isShared ? defaultNetwork : networkName(deps.cluster) };
   const access = createAccess({ grants: deps.grants ?? [], own: [...(deps.own ?? []), socket] });
   const find: FindImage = async (run, signal) => (await findImage(engine, run, signal))?.reference ?? run.code;
-  const containers = createContainers(engine, place, access, network, find);
+  const containers = createContainers(
+    engine,
+    place,
+    access,
+    network,
+    find,
+    deps.secrets ?? createSecrets({ node: deps.node }),
+  );
   const images = { ...(deps.images ?? plainSources), stall: deps.pullStall ?? limits.pullStall };
   const told = new Set<string>();
 

@@ -9,6 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import type { ActualCopy, CopyKey, CopyPlan, LogLine, Runtime, RuntimeEvent } from '../runtime.ts';
+import { createSecrets, type Secrets } from '../secrets.ts';
 import { environmentOf } from './environment.ts';
 import { readLogs } from './logs.ts';
 import { type Monitor, startMonitor } from './monitor.ts';
@@ -27,6 +28,8 @@ export interface ProcessRuntimeDeps {
   readonly ip: string;
   /** Where programs are looked for; default: the agent's own PATH. */
   readonly path?: string;
+  /** Default: no age identity, so that copies with secrets fail. */
+  readonly secrets?: Secrets;
   /** Told once about each folder that claims to be a copy of ours under another name. It is left alone. */
   readonly onConflict?: (conflict: Problem) => void;
 }
@@ -38,6 +41,7 @@ const killLimit = 5000;
 export function createProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
   const path = deps.path ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const store = createCopyStore(deps.folder, { cluster: deps.cluster, node: deps.node });
+  const secrets = deps.secrets ?? createSecrets({ node: deps.node });
   const monitors = new Set<Monitor>();
   const look = () => {
     for (const monitor of monitors) monitor.look();
@@ -45,14 +49,15 @@ export function createProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
   const inTurn = createTurns();
   const told = new Set<string>();
 
-  async function start(key: CopyKey, signal: AbortSignal): Promise<void> {
-    const copy = await need(store, key);
+  async function start(plan: CopyPlan, signal: AbortSignal): Promise<void> {
+    const copy = await need(store, plan);
     if (copy.state === 'running') return;
     const { folder, record } = copy;
     const home = join(folder, files.work);
-    const environment = environmentOf(key, record.run, { ip: deps.ip, path, home });
+    const environment = environmentOf(plan, record.run, { ip: deps.ip, path, home });
     const program = await findProgram(record.run, environment['PATH'] ?? path);
     await store.reset(folder);
+    await store.link(folder, await secrets.put(plan));
     try {
       await launch(folder, [program, ...(record.run.cmd ?? [])], environment, look, signal);
     } catch (error) {
@@ -76,10 +81,10 @@ export function createProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
     probe: () => probe(deps.folder, store),
     list,
     prepare: async (run) => void (await findProgram(run, pathOf(run) ?? path)),
-    create: (plan, signal) => inTurn(plan, signal, () => create(store, plan)),
-    start: (key, signal) => inTurn(key, signal, () => start(key, signal)),
+    create: (plan, signal) => inTurn(plan, signal, () => create(store, secrets, plan)),
+    start: (plan, signal) => inTurn(plan, signal, () => start(plan, signal)),
     stop: (key, grace, signal) => inTurn(key, signal, () => stop(store, key, grace, signal)).finally(look),
-    remove: (key, signal) => inTurn(key, signal, () => remove(store, key, signal)).finally(look),
+    remove: (key, signal) => inTurn(key, signal, () => remove(store, secrets, key, signal)).finally(look),
     logs: (key, options, signal) => logs(store, key, options, signal),
     watch(onEvent: (event: RuntimeEvent) => void, signal: AbortSignal) {
       const monitor = startMonitor({ store, ip: deps.ip, path, onEvent }, signal);
@@ -101,11 +106,13 @@ async function probe(folder: string, store: CopyStore) {
   return { name: 'process' as const, version: '1' };
 }
 
-async function create(store: CopyStore, plan: CopyPlan): Promise<void> {
+async function create(store: CopyStore, secrets: Secrets, plan: CopyPlan): Promise<void> {
   if (plan.run.host || plan.run.privileged) {
     const text = 'a process runs on the host already: devices, mounts, network and capabilities are not given to it';
     throw new ProblemError(problem('PROCESS_NOT_ALLOWED', text, { subject: plan.instance }));
   }
+  // What cannot be decrypted here is no copy: the one before it runs on.
+  await secrets.prepare(plan);
   if (await store.create(plan)) return;
   const there = await store.read(plan);
   if (there?.record.digest === plan.digest) return;
@@ -148,11 +155,11 @@ async function hasEnded(
   return true;
 }
 
-async function remove(store: CopyStore, key: CopyKey, signal: AbortSignal): Promise<void> {
+async function remove(store: CopyStore, secrets: Secrets, key: CopyKey, signal: AbortSignal): Promise<void> {
   const copy = await store.read(key);
-  if (!copy) return;
-  if (copy.state === 'running' && copy.process) await kill(store, key, copy.process, signal);
-  await store.remove(key);
+  if (copy?.state === 'running' && copy.process) await kill(store, key, copy.process, signal);
+  if (copy) await store.remove(key);
+  await secrets.remove(key);
 }
 
 async function* logs(

@@ -3,7 +3,7 @@
  * folder gets its name; what became of it stands in what its shim writes. So a restarted agent finds everything again.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { filePathFault } from '../../../schemas/host-access.ts';
 import { containerName, parseCopyId, parseInstanceName } from '../../../schemas/names.ts';
@@ -45,6 +45,8 @@ export interface CopyStore {
   remove(key: CopyKey): Promise<void>;
   /** Forgets the last run: the copy is as created. */
   reset(folder: string): Promise<void>;
+  /** Puts links at these paths below the working folder. */
+  link(folder: string, links: readonly { readonly source: string; readonly target: string }[]): Promise<void>;
   saveHealth(folder: string, health: Health): Promise<void>;
   /** Removes what a crash left half made or half removed. */
   sweep(): Promise<void>;
@@ -113,6 +115,14 @@ export function createCopyStore(root: string, owner: { readonly cluster: string;
     async reset(folder) {
       for (const name of [files.process, files.exit, files.health]) await rm(join(folder, name), { force: true });
       await mkdir(join(folder, files.work), { recursive: true });
+    },
+    async link(folder, links) {
+      for (const { source, target } of links) {
+        const place = join(folder, files.work, target);
+        await mkdir(dirname(place), { recursive: true });
+        await rm(place, { force: true });
+        await symlink(source, place);
+      }
     },
     async saveHealth(folder, health) {
       // Whole or not at all: a full disk must not make a healthy copy one that never answered.

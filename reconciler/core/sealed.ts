@@ -1,0 +1,76 @@
+/** Secrets on their way to nodes: encrypted, and for each node with its own data key alone. Nothing here can read them. */
+import type { Job, Sealed } from '../../schemas/messages.ts';
+import type { SealedSecret } from '../../schemas/secret-file.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import type { Node } from './model.ts';
+
+type Secrets = readonly SealedSecret[];
+
+/** Secrets of the wanted version, and behind each the version before it: what goes back needs that. */
+export function withFormer(now: Secrets = [], before: Secrets = []): Secrets {
+  const former = now.flatMap(({ name, version }) => {
+    return before.find((one) => one.name === name && one.version !== version) ?? [];
+  });
+  return [...now, ...former];
+}
+
+/** The same files? */
+export function isSameSealed(a: Secrets = [], b: Secrets = []): boolean {
+  return a.length === b.length && a.every(({ id }, index) => id === b[index]?.id);
+}
+
+/** Secrets of a run spec that a node cannot read, in the version that it names. */
+export function unreadableOn(
+  { record }: Pick<Node, 'record'>,
+  { secrets = [] }: RunSpec,
+  sealed: Secrets = [],
+): string[] {
+  const names = secrets.filter((one) => {
+    const found = sealedFor(one, sealed);
+    return found?.keys[record.recipient ?? ''] === undefined;
+  });
+  return [...new Set(names.map(({ name }) => name))];
+}
+
+/** Those that nobody can have any more: the version that the run spec names is not known. */
+export function unknownSecrets({ secrets = [] }: RunSpec, sealed: Secrets = []): string[] {
+  return secrets.filter((one) => !sealedFor(one, sealed)).map(({ name, version }) => `${name} in version ${version}`);
+}
+
+/** What the job of a copy says of its secrets: for this recipient, and nobody else. */
+export function secretsOf(
+  { secrets = [] }: RunSpec,
+  sealed: Secrets | undefined,
+  recipient: string | undefined,
+): Pick<Job, 'secrets'> {
+  const found = new Map<string, Sealed>();
+  for (const one of secrets) {
+    const secret = sealedFor(one, sealed);
+    const key = secret?.keys[recipient ?? ''];
+    if (!secret || key === undefined) continue;
+    const { name, leaves, modified, mac } = secret;
+    found.set(name, { name, key, values: leaves.map(([path, text]) => ({ path, text })), modified, mac });
+  }
+  return found.size > 0 ? { secrets: [...found.values()] } : {};
+}
+
+/** Bytes that these secrets add to a job, about. */
+export function bytesOfSecrets({ secrets = [] }: RunSpec, sealed: Secrets = []): number {
+  const names = new Set(secrets.map(({ name }) => name));
+  let bytes = 0;
+  for (const name of names) {
+    const secret = sealed.find((one) => one.name === name);
+    bytes += bytesAround + (secret?.leaves.reduce((sum, [path, text]) => sum + path.length + text.length + 24, 0) ?? 0);
+  }
+  return bytes;
+}
+
+/** Name, MAC, time and the data key for one recipient. */
+const bytesAround = 800;
+
+function sealedFor(
+  { name, version }: { readonly name: string; readonly version?: string },
+  sealed: Secrets = [],
+): SealedSecret | undefined {
+  return sealed.find((one) => one.name === name && one.version === version);
+}
