@@ -2,7 +2,7 @@
  * Secrets of copies as files in memory: decrypted when a copy starts, gone when it is removed or the machine goes down. What a disk
  * would keep is never written: without a folder in memory there are no secrets.
  */
-import { chmod, mkdir, realpath, rm, statfs, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, realpath, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filePathFault } from '../../schemas/host-access.ts';
 import { decryptWith } from '../../schemas/io/age.ts';
@@ -107,12 +107,14 @@ async function findRoot(folders: readonly string[], node: string): Promise<strin
   const why: string[] = [];
   for (const folder of folders) {
     try {
-      await mkdir(join(folder, node), { recursive: true, mode: 0o700 });
-      const found = await realpath(join(folder, node));
-      const { type } = await statfs(found);
-      if (inMemory.has(type)) return found;
-      why.push(`${folder} is on a disk`);
-      await rm(join(folder, node), { recursive: true, force: true });
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const { type } = await statfs(folder);
+      const fault = inMemory.has(type) ? await strangeFault(folder) : 'is on a disk';
+      if (fault === undefined) {
+        await mkdir(join(folder, node), { recursive: true, mode: 0o700 });
+        return await realpath(join(folder, node));
+      }
+      why.push(`${folder} ${fault}`);
     } catch (error) {
       why.push(`${folder}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
     }
@@ -120,6 +122,14 @@ async function findRoot(folders: readonly string[], node: string): Promise<strin
   const message = `this node has no folder in memory for secrets (${why.join('; ')}), and they are never written to a disk`;
   const hint = 'mount a tmpfs at /run/oakctl-secrets that the agent may write; in a container, that of the host';
   throw new ProblemError(problem('SECRET_NO_MEMORY', message, { disposition: 'retry', hint }));
+}
+
+/** Everybody may make a folder in /dev/shm, and who owns one may change what is below it. */
+async function strangeFault(folder: string): Promise<string | undefined> {
+  const found = await lstat(folder);
+  if (found.isSymbolicLink()) return 'is a link';
+  if (found.uid !== 0 && found.uid !== process.getuid?.()) return `belongs to user ${found.uid}`;
+  return (found.mode & 0o022) === 0 ? undefined : 'may be written by others';
 }
 
 /** The contents of all files of a copy, in the order of its run spec. */

@@ -38,8 +38,6 @@ ${section('Service', {
   LimitNOFILE: '65536',
   ...(role === 'reconciler' ? { ...hardening, ...reconcilerHardening } : hardening),
   ReadWritePaths: quoted(folder),
-  // In memory: secrets of what runs, which runs on when the agent ends.
-  ...(role === 'agent' ? { RuntimeDirectory: 'oakctl-secrets', RuntimeDirectoryPreserve: 'yes' } : {}),
 })}
 ${section('Install', { WantedBy: 'multi-user.target' })}`;
 }

@@ -1,6 +1,6 @@
 /** Secrets in containers and processes of this machine: in memory and nowhere else, over restarts and reboots, and gone in the end. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -74,6 +74,11 @@ describe('secrets of copies', () => {
       problem: { code: 'SECRET_NO_MEMORY', message: expect.stringContaining(`${join(root, 'a')} is on a disk`) },
     });
     expect(await filesIn(root)).toEqual([]);
+    await mkdir(join(memory, 'open'), { mode: 0o777 });
+    await chmod(join(memory, 'open'), 0o777);
+    await expect(secretsWith({ folders: [join(memory, 'open')] }).put(planOf(run))).rejects.toThrow(
+      /written by others/,
+    );
     const second = secretsWith({ folders: [join(root, 'a'), memory] });
     const plan = planOf(run);
     expect((await second.put(plan))[0]?.source).toContain(memory);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseDescriptor } from '../../../schemas/descriptor.ts';
 import { parseRunSpec, runSpecFields } from '../../../schemas/run-spec.ts';
@@ -23,11 +24,13 @@ describe('run specs on the wire', () => {
     stop_grace: 1s
     vgpus: 1
     files: [{path: /etc/a, content: x, mode: "0600"}]
+    secrets: [db-password]
     host: {devices: [/dev/zero], mounts: [{path: /srv/a}], network: host, caps: [NET_ADMIN]}
     privileged: true
     volumes: [{name: data, mount_path: /data}]
 `;
-    const spec = parseDescriptor(full, 'a').services[0]?.spec.run;
+    const files = { 'secret:db-password': readFileSync('examples/secrets/secrets/db-password.yaml', 'utf8') };
+    const spec = parseDescriptor(full, 'a', { files }).services[0]?.spec.run;
     expect(parseRunSpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
     expect(Object.keys(spec ?? {}).sort()).toEqual(runSpecFields);
   });
