@@ -153,7 +153,7 @@ function readLeaves(
   const leaves: SopsLeaf[] = [];
   const lines: number[] = [];
   const walk = (value: unknown, path: string, at: Path): void => {
-    if (Array.isArray(value)) value.forEach((item: unknown, index) => walk(item, path, [...at, index]));
+    if (Array.isArray(value)) for (const [index, item] of value.entries()) walk(item, path, [...at, index]);
     else if (isMap(value)) {
       for (const [key, member] of Object.entries(value)) {
         // Objects put such keys first, and the order is in the MAC.
@@ -162,8 +162,8 @@ function readLeaves(
       }
     } else {
       const text = hashedText(value);
-      if (text === undefined) return fail('a value is a text, a number, or true or false', at);
-      leaves.push([path, text]);
+      if (text === undefined) fail('a value is a text, a number, or true or false', at);
+      leaves.push([path, text ?? '']);
       lines.push(document.locate(at).line);
     }
   };

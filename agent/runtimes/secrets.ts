@@ -146,7 +146,7 @@ async function decryptAll(
     if (!one) throw unreadable(secret.name, instance, 'nothing of it came with the assignment');
     const values = opened.get(secret.name) ?? (await open(one, age, instance));
     opened.set(secret.name, values);
-    files.push(valueOf(secret, one, values, instance));
+    files.push(wantedValue(secret, one, values, instance));
   }
   return files;
 }
@@ -166,7 +166,7 @@ function leavesOf({ values }: Pick<Sealed, 'values'>): readonly SopsLeaf[] {
 }
 
 /** What stands at its place under its own name, in the version that the digest says, and was encrypted. */
-function valueOf(
+function wantedValue(
   { name, key, version }: RunSecret,
   sealed: Sealed,
   values: ReadonlyMap<string, Buffer>,
