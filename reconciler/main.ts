@@ -19,15 +19,14 @@ import { createMyClusterApi } from './api/mycluster.ts';
 import { createApi } from './api/server.ts';
 import { createStreams } from './api/streams.ts';
 import { openLink } from './broker/link.ts';
-import type { BrokerAccess, Source } from './context.ts';
-import { createGitRepository, type GitRepository } from './git/repository.ts';
-import { createGitSource } from './git/source.ts';
+import type { BrokerAccess } from './context.ts';
 import { openApiToken } from './keys/api-token.ts';
 import { type ClusterKeys, openKeys } from './keys/keys.ts';
 import { createReconciler, type Reconciler } from './loop.ts';
-import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { createNotifier, type Notifier } from './notifier.ts';
+import { createMetrics } from './metrics/metrics.ts';
+import { createNotifier } from './notifier.ts';
 import { createReceiver } from './notify/receiver.ts';
+import { openSources } from './open-sources.ts';
 import { createShelf } from './packages/shelf.ts';
 import { peersOf, readPlaces, withOwn } from './places.ts';
 import type { RegistryDesk } from './registries.ts';
@@ -36,6 +35,7 @@ import { refuseReplaced } from './rivals.ts';
 import { createRecordsStore } from './store/records-store.ts';
 import type { TlsKeeper } from './tls/keeper.ts';
 import { openSecurity } from './tls/security.ts';
+import { createWriteBack } from './write-back.ts';
 
 export interface ReconcilerOptions {
   /** The cluster's folder. */
@@ -102,7 +102,7 @@ async function start(
   if (!settings.external) await refuseReplaced({ peers, keys, random }, epoch, signal);
 
   let reconciler: Reconciler | undefined;
-  let notifier: Notifier | undefined;
+  let reporters: readonly { conditions(): readonly Problem[] }[] = [];
   const link = await openLink(settings, {
     keys,
     clock,
@@ -120,6 +120,7 @@ async function start(
   const streams = createStreams({ authenticate: access.authenticate });
   let url = '';
   let places: readonly Endpoint[] = [];
+  const { sources, sinks } = openSources(folder, settings, { clock, log, metrics });
   reconciler = await createReconciler({
     settings,
     clock,
@@ -127,7 +128,7 @@ async function start(
     keys,
     records,
     state,
-    sources: openSources(folder, settings.sources, log, metrics),
+    sources,
     streams,
     registries: openRegistries(folder, clock),
     mqtt: link.agents,
@@ -136,7 +137,12 @@ async function start(
     authority: security.pin,
     // Nobody needs it any more; what cannot be removed is worthless.
     onFirstPassword: () => void rm(join(folder, firstPasswordFile), { force: true }).catch(() => undefined),
-    conditions: () => [...warnings, ...security.conditions(), ...link.conditions(), ...(notifier?.conditions() ?? [])],
+    conditions: () => [
+      ...warnings,
+      ...security.conditions(),
+      ...link.conditions(),
+      ...reporters.flatMap((one) => one.conditions()),
+    ],
     log,
     bus: metrics.bus(link.bus),
     meter: metrics.meter,
@@ -147,8 +153,10 @@ async function start(
   const { control, accounts, limit } = reconciler;
   const firstPassword = join(folder, firstPasswordFile);
   await accounts.begin((password) => replaceSynced(firstPassword, `${password}\n`));
+  const writeBack = createWriteBack({ control, sinks, clock, log });
   const receivers = settings.notifications.map(createReceiver);
-  notifier = createNotifier({ control, receivers, clock, files: state, log });
+  const notifier = createNotifier({ control, receivers, clock, files: state, log });
+  reporters = [notifier, writeBack];
   const shelf = createShelf({ folder: join(folder, 'packages') });
   const api = await createApi({
     control,
@@ -165,10 +173,11 @@ async function start(
   });
   url = api.url;
   places = withOwn(named, settings, url, link.agents);
-  running.push({ close: reconciler.stop }, { close: notifier.stop }, api);
+  running.push({ close: reconciler.stop }, { close: notifier.stop }, { close: writeBack.stop }, api);
   if (settings.mycluster) running.push(await createMyClusterApi({ control, logger, bind: settings.mycluster }));
   reconciler.start();
   notifier.start();
+  writeBack.start();
   const endpoints = { api: api.url, mqtt: link.shown, pid: process.pid };
   await writeEndpoints(folder, { ...endpoints, ...trust(settings, tls) });
   tls?.onChange(() => {
@@ -263,21 +272,3 @@ function openRegistries(folder: string, clock: Clock): RegistryDesk {
 }
 
 /** Sources that read one repository with one access share all that is done for it, below the folder of the first of them. */
-function openSources(
-  folder: string,
-  sources: ClusterSettings['sources'],
-  log: Log,
-  metrics: Metrics,
-): readonly Source[] {
-  const repositories = new Map<string, GitRepository>();
-  return sources.map((source) => {
-    const { name, url, branch, access } = source;
-    const key = JSON.stringify([url, access]);
-    const known = repositories.get(key);
-    const repository =
-      known ?? createGitRepository({ name, url, access, folder: join(folder, 'state', 'sources', name), log });
-    repositories.set(key, repository);
-    const git = metrics.git(name, createGitSource({ name, branch, repository }));
-    return { ...source, repository: key, git };
-  });
-}

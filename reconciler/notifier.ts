@@ -15,6 +15,7 @@ import {
   toldNow,
 } from './core/alerts.ts';
 import type { Sender } from './notify/letter.ts';
+import { createPatience, createRounds, type Patience } from './rounds.ts';
 
 export interface Receiver extends NoticeTimes {
   readonly name: string;
@@ -56,19 +57,14 @@ interface Post {
   memory: AlertMemory;
   delivered?: number;
   trouble?: Problem;
-  /** Failures in a row, and until when it is left alone (monotonic). */
-  failures: number;
-  pausedUntil: number;
+  readonly patience: Patience;
 }
 
 export function createNotifier({ control, receivers, clock, files, log }: NotifierDeps): Notifier {
-  const abort = new AbortController();
   const posts = new Map<string, Post>();
-  let cancel: () => void = () => undefined;
-  let turn: Promise<void> = Promise.resolve();
 
   const postOf = ({ name }: Receiver): Post => {
-    const post = posts.get(name) ?? { memory: {}, failures: 0, pausedUntil: 0 };
+    const post = posts.get(name) ?? { memory: {}, patience: createPatience(clock, firstPause, longestPause) };
     posts.set(name, post);
     return post;
   };
@@ -86,49 +82,50 @@ export function createNotifier({ control, receivers, clock, files, log }: Notifi
     });
   };
 
-  const tell = async (receiver: Receiver, alerts: ReadonlyMap<string, Alert>): Promise<void> => {
+  const tell = async (receiver: Receiver, alerts: ReadonlyMap<string, Alert>, signal: AbortSignal): Promise<void> => {
     const post = postOf(receiver);
-    const { wall, mono } = clock.now();
+    const { wall } = clock.now();
     post.memory = looked(post.memory, alerts, wall);
-    if (mono < post.pausedUntil) return;
+    if (!post.patience.ready()) return;
     const notices = noticesOf(post.memory, alerts, wall, receiver);
     if (notices.length === 0) return;
-    if (!(await deliver(receiver, post, notices))) return;
+    if (!(await deliver(receiver, post, notices, signal))) return;
     post.memory = toldNow(post.memory, notices, wall);
     await save();
   };
-  const deliver = async (receiver: Receiver, post: Post, notices: readonly Notice[]): Promise<boolean> => {
+  const delivered = (post: Post): void => {
+    post.delivered = clock.now().wall;
+    post.patience.succeeded();
+    delete post.trouble;
+  };
+  const deliver = async (
+    receiver: Receiver,
+    post: Post,
+    notices: readonly Notice[],
+    signal: AbortSignal,
+  ): Promise<boolean> => {
     try {
-      await receiver.send(notices, sender(), abort.signal);
-      post.delivered = clock.now().wall;
-      post.failures = 0;
-      delete post.trouble;
+      await receiver.send(notices, sender(), signal);
+      delivered(post);
       return true;
     } catch (error) {
       if (!isProblemError(error)) throw error;
       post.trouble = error.problem;
-      post.pausedUntil = clock.now().mono + Math.min(firstPause * 2 ** post.failures, longestPause);
-      post.failures += 1;
-      if (!abort.signal.aborted) log('warn', 'notification_failed', { problem: error.problem });
+      post.patience.failed();
+      if (!signal.aborted) log('warn', 'notification_failed', { problem: error.problem });
       return false;
     }
   };
 
-  const look = async (): Promise<void> => {
+  const look = async (signal: AbortSignal): Promise<void> => {
     const status = control.status();
     // Who listens only, or stands by, does not know what is wrong.
     if (status.phase !== 'running') return;
     const conditions = status.conditions.filter(({ code }) => code !== 'NOTIFICATION_FAILED');
     const alerts = alertsOf({ ...status, conditions }, control.services(), control.nodes());
-    await Promise.all(receivers.map((receiver) => tell(receiver, alerts)));
+    await Promise.all(receivers.map((receiver) => tell(receiver, alerts, signal)));
   };
-  const beat = (): void => {
-    cancel = clock.after(pulse, () => {
-      turn = look()
-        .catch((error: unknown) => log('error', 'notifier_bug', { why: String(error) }))
-        .then(() => void (abort.signal.aborted || beat()));
-    });
-  };
+  const rounds = createRounds({ clock, log }, pulse, look);
   const viewOf = (receiver: Receiver): ReceiverView => {
     const { delivered, trouble } = postOf(receiver);
     const { name, kind, host, after, remind } = receiver;
@@ -141,7 +138,7 @@ export function createNotifier({ control, receivers, clock, files, log }: Notifi
 
   return {
     start() {
-      if (receivers.length > 0) turn = load().then(beat, beat);
+      if (receivers.length > 0) void load().then(rounds.start, rounds.start);
     },
     views: () => receivers.map(viewOf),
     async test(name, signal) {
@@ -154,19 +151,11 @@ export function createNotifier({ control, receivers, clock, files, log }: Notifi
       }
       for (const receiver of asked) {
         await receiver.send([], sender(), signal);
-        const post = postOf(receiver);
-        post.delivered = clock.now().wall;
-        post.failures = 0;
-        post.pausedUntil = 0;
-        delete post.trouble;
+        delivered(postOf(receiver));
       }
       return asked.map(viewOf);
     },
     conditions: () => [...posts.values()].flatMap(({ trouble }) => (trouble === undefined ? [] : [trouble])),
-    async stop() {
-      abort.abort();
-      cancel();
-      await turn;
-    },
+    stop: rounds.stop,
   };
 }

@@ -1,10 +1,12 @@
 /** The sources of cluster.yaml: which repositories, and how they are reached. Credentials lie in files; the settings name these. */
 import { type Static, Type } from 'typebox';
 import { isLoopback } from './addresses.ts';
+import { CommitStatusFile, type CommitStatusSettings, commitStatusOf } from './commit-status.ts';
 import { durationSchema, parseDuration } from './duration.ts';
 import type { Findings } from './findings.ts';
 import { nodeNamePattern } from './names.ts';
 import { directSource } from './spec.ts';
+import type { Path } from './yaml.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -34,6 +36,10 @@ export const SourceFile = Type.Object(
     branch: Type.Optional(Type.String({ pattern: branchPattern, description: 'Branch, tag or commit.' })),
     path: Type.Optional(Type.String({ maxLength: 1024, description: 'Folder inside the repository.' })),
     poll: Type.Optional(durationSchema('Time between two looks at the remote')),
+    write_back: Type.Optional(
+      Type.Boolean({ description: 'Push what became of the revision to refs/oakctl/status/<cluster>; default false.' }),
+    ),
+    commit_status: Type.Optional(CommitStatusFile),
     ...accessFields,
   },
   closed,
@@ -58,13 +64,16 @@ export interface SourceSettings {
   /** ms between two looks at the remote. */
   readonly poll: number;
   readonly access: SourceAccess;
+  /** Its status is pushed to a ref of its repository. */
+  readonly writeBack?: true;
+  readonly commitStatus?: CommitStatusSettings;
 }
 
 export const sourceDefaults = { branch: 'main', poll: 60_000 } as const;
 
 /** As {@link SourceFile} says it, with defaults. Adds to the findings what contradicts itself. */
 export function sourcesOf(written: readonly SourceFile[], findings: Findings): readonly SourceSettings[] {
-  const sources = written.map(sourceOf);
+  const sources = written.map((source, index) => sourceOf(source, ['sources', index], findings));
   const seen = new Set<string>();
   sources.forEach((source, index) => {
     const at = ['sources', index];
@@ -85,8 +94,10 @@ export function sourcesOf(written: readonly SourceFile[], findings: Findings): r
   return sources;
 }
 
-function sourceOf(source: SourceFile): SourceSettings {
+function sourceOf(source: SourceFile, path: Path, findings: Findings): SourceSettings {
   const { username, token_file: tokenFile, ca, key_file: keyFile, known_hosts: knownHosts } = source;
+  const commitStatus = source.commit_status && commitStatusOf(source.commit_status, source.url);
+  if (typeof commitStatus === 'string') findings.error('SETTINGS_INVALID', [...path, 'commit_status'], commitStatus);
   return {
     name: source.name,
     url: source.url,
@@ -100,6 +111,8 @@ function sourceOf(source: SourceFile): SourceSettings {
       ...(keyFile !== undefined && { keyFile }),
       ...(knownHosts !== undefined && { knownHosts }),
     },
+    ...(source.write_back && { writeBack: true }),
+    ...(typeof commitStatus === 'object' && { commitStatus }),
   };
 }
 

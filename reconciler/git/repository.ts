@@ -20,6 +20,9 @@ export interface GitRepositoryOptions {
 
 export interface GitRepository {
   readonly remote: Remote;
+  /** Of this repository alone. */
+  readonly folder: string;
+  readonly run: RunGit;
   readonly mirror: Mirror;
   readonly history: History;
   readonly log: Log;
@@ -42,6 +45,8 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
   let turn: Promise<unknown> = Promise.resolve();
   return {
     remote,
+    folder,
+    run,
     log,
     mirror: createMirror(folder, remote.url, run),
     history: createHistory(),

@@ -19,8 +19,9 @@ function faultsOf(text: string): readonly string[] {
   if (Array.isArray(value)) return codes(parseNodesFile(text, 'nodes.yaml'));
   if (has('grants') || has('images')) return codes(parsePolicy(text, 'policy.yaml'));
   if (has('registries')) return codes(parseRegistries(text, 'registries.yaml'));
-  if (has('notifications')) return codes(parseClusterSettings(`cluster: home\n${text}`, 'cluster.yaml'));
   if (has('cluster')) return codes(parseClusterSettings(text, 'cluster.yaml'));
+  if (has('notifications') || has('sources'))
+    return codes(parseClusterSettings(`cluster: home\n${text}`, 'cluster.yaml'));
   if (has('api')) return codes(parseAgentConfig(text, 'agent.yaml', 'edge-7'));
   if (has('applications')) return codes(parseDescriptor(text, 'app.yaml'));
   const services = has('microservices')

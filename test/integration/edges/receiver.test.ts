@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createCommitStatus } from '../../../reconciler/notify/commit-status.ts';
 import { createReceiver } from '../../../reconciler/notify/receiver.ts';
 
 let folder: string;
@@ -61,4 +62,21 @@ it('that refuses, leads elsewhere or is not there was not told', async () => {
   const error = await gone.send([notice], sender, signal).catch(String);
   expect(error).toMatch(/127\.0\.0\.1:1 cannot be reached: /);
   expect(error).not.toContain('secret');
+});
+
+it('the host of a repository is told of a commit, and of the one that it leaves pending', async () => {
+  const tokenFile = join(folder, 'token');
+  await writeFile(tokenFile, 'one\n', { mode: 0o600 });
+  const settings = { kind: 'gitea', tokenFile, project: 'o/r', api: url } as const;
+  const sink = createCommitStatus('main', 'home', settings);
+  await sink.send({ commit: 'c2', state: 'success', description: 'd', document: {} }, 'c1', signal);
+  const body = (state: string, description: string) => JSON.stringify({ state, context: 'oakctl/home', description });
+  expect(seen).toEqual([
+    `POST /repos/o/r/statuses/c1 token one ${body('error', 'c2 came after it')}`,
+    `POST /repos/o/r/statuses/c2 token one ${body('success', 'd')}`,
+  ]);
+  answer = { status: 404 };
+  await expect(
+    sink.send({ commit: 'c2', state: 'success', description: 'd', document: {} }, undefined, signal),
+  ).rejects.toThrow(/source\/main: the status of a commit: .* answered 404 \(.*does o\/r exist there/);
 });

@@ -1,0 +1,72 @@
+/**
+ * Pushes what became of revisions to a ref of its own, `refs/oakctl/status/<cluster>`: one commit without history, a file
+ * `<source>.json` for each source of the cluster that reads the repository.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { SourceReport } from '../core/source-report.ts';
+import type { ReportSink } from '../write-back.ts';
+import type { GitResult } from './command.ts';
+import type { GitRepository } from './repository.ts';
+
+const author = 'oakctl <oakctl@localhost>';
+
+/** What is pushed is made here, and thrown away: in the mirror it would stay for ever. */
+const scratch = 'status.git';
+/** More is not told by a remote, in bytes. */
+const mostTold = 1024 * 1024;
+
+export interface StatusRefOptions {
+  readonly cluster: string;
+  /** ms since 1970. */
+  readonly now: () => number;
+  readonly repository: Pick<GitRepository, 'remote' | 'folder' | 'run' | 'inOrder'>;
+}
+
+/** Makes the sinks of the sources that read one repository. Nobody else writes that ref: two clusters have two. */
+export function createStatusRef({ cluster, now, repository }: StatusRefOptions): (source: string) => ReportSink {
+  const { remote, folder, run, inOrder } = repository;
+  const ref = `refs/oakctl/status/${cluster}`;
+  const place = join(folder, scratch);
+  const texts = new Map<string, string>();
+
+  const made = async (args: readonly string[], input: string | undefined, signal: AbortSignal): Promise<string> => {
+    const result = await run({ args, ...(input !== undefined && { repository: place, input }) }, signal);
+    if (result.code !== 0) throw refused(`the status cannot be written: ${result.complaint}`);
+    return result.stdout.toString('latin1').trim();
+  };
+  const push = async (subject: string, signal: AbortSignal): Promise<GitResult> => {
+    await rm(place, { recursive: true, force: true });
+    await made(['init', '--quiet', '--bare', '--', place], undefined, signal);
+    const entries: string[] = [];
+    for (const [source, text] of texts) {
+      entries.push(`100644 blob ${await made(['hash-object', '-w', '--stdin'], text, signal)}\t${source}.json\n`);
+    }
+    const tree = await made(['mktree'], entries.join(''), signal);
+    const by = `${author} ${Math.floor(now() / 1000)} +0000`;
+    const body = `tree ${tree}\nauthor ${by}\ncommitter ${by}\n\n${subject}\n`;
+    const commit = await made(['hash-object', '-w', '-t', 'commit', '--stdin'], body, signal);
+    const args = ['push', '--progress', '--', remote.url, `+${commit}:${ref}`];
+    return run({ repository: place, args, remote: { most: mostTold } }, signal);
+  };
+
+  return (source) => ({
+    source,
+    kind: 'status',
+    /** SOURCE_UNREACHABLE when the remote does not take it. */
+    send: ({ document, description }: SourceReport, _superseded, signal) =>
+      inOrder(async () => {
+        texts.set(source, `${JSON.stringify(document, null, 2)}\n`);
+        const { code, complaint } = await push(`${cluster}: ${source}: ${description}`, signal);
+        await rm(place, { recursive: true, force: true });
+        if (code !== 0) throw refused(`${remote.shown} does not take ${ref}: ${complaint}`, source);
+      }),
+  });
+}
+
+function refused(message: string, source?: string): ProblemError {
+  const hint = '`write_back` needs a login that may push: leave it out where there is none';
+  const details = { ...(source !== undefined && { subject: `source/${source}` }), hint, disposition: 'retry' } as const;
+  return new ProblemError(problem('SOURCE_UNREACHABLE', message, details));
+}
