@@ -9,7 +9,7 @@ import type { Notice } from './availability.ts';
 import { isSameAway } from './away.ts';
 import type { Filed, WithTarget } from './buckets.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
-import { holdOf, isPrepared, isUp, seconds } from './health.ts';
+import { holdOf, isPrepared, isUndone, isUp, seconds } from './health.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 
 export interface Decision {
@@ -51,7 +51,7 @@ export function decideSlot(service: string, filed: Filed, rules: Rules): Decisio
 function decideBucket(service: string, filed: Filed, rules: Rules): Decision {
   switch (filed.bucket) {
     case 'settled':
-      return { counts: 'settled', actions: [], holds: [] };
+      return asWanted(filed.slot.target, []);
     case 'done': {
       const { current } = filed.slot;
       const actions = current ? [drop(service, current, 'what is wanted is done already')] : [];
@@ -105,11 +105,19 @@ function waitForNode({ instance, silent }: SlotState, { now }: Rules): Decision 
 }
 
 /** The replacement is healthy: the copy before it goes. */
-function relieve(service: string, { current }: WithTarget['slot'], rules: Rules): Decision {
+function relieve(service: string, { current, target }: WithTarget['slot'], rules: Rules): Decision {
+  // Should the new one fail at its end, nobody does again what was done.
+  const isDone = current?.copy.report?.status === 'completed';
+  if (isDone && isUndone(target.copy, target.run, target.node)) return asWanted(target, []);
   const left = current && leave(current, rules);
   if (left) return left;
-  const actions = current ? [drop(service, current, 'its replacement is healthy')] : [];
-  return { counts: 'settled', actions, holds: [] };
+  return asWanted(target, current ? [drop(service, current, 'its replacement is healthy')] : []);
+}
+
+/** A job that runs is healthy, so that others may go on, but only its end is what was asked for. */
+function asWanted(target: Seen, actions: readonly Action[]): Decision {
+  if (!isUndone(target.copy, target.run, target.node)) return { counts: 'settled', actions, holds: [] };
+  return { counts: 'neither', actions, holds: [progress(target, 'runs, and has not come to its end,')] };
 }
 
 /** On its way up. */

@@ -3,7 +3,8 @@ import type { Job } from '../../schemas/messages.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
-import type { Copy } from './model.ts';
+import type { Copy, Node } from './model.ts';
+import { isSeed } from './node-facts.ts';
 
 export interface Health {
   readonly healthy: boolean;
@@ -26,6 +27,15 @@ export function healthOf(copy: Judged, run: RunSpec, settle: number, now: Mono):
   if (run.healthcheck) return { healthy: true };
   const settlesAt = ((copy.since ?? now) + settle) as Mono;
   return now >= settlesAt ? { healthy: true } : { healthy: false, settlesAt };
+}
+
+/** A job that runs once and has not come to its end: it may be healthy, and is not done. Of seed nodes nobody ever hears of an end. */
+export function isUndone(
+  { report }: Pick<Copy, 'report'>,
+  { one_shot }: Pick<RunSpec, 'one_shot'>,
+  node: Pick<Node, 'record'>,
+): boolean {
+  return one_shot === true && report?.status !== 'completed' && !isSeed(node);
 }
 
 /** Image and files are there, or it went further already. */

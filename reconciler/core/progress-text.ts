@@ -44,7 +44,9 @@ function wantedDetail(input: ViewInput, slot: Slot, { digest, holds }: Progress)
   const done = near.some((seen) => seen.healthy && seen.digest === digest);
   if (done) {
     const left = near.find((seen) => seen.digest !== digest || !seen.healthy);
-    return left && `${slot.instance}: the old copy ${left.copy.copy} on ${nodeName(input, left.copy.node)} is to go`;
+    const undone = holds.find(({ code, subject }) => code === 'IN_PROGRESS' && subject === slot.instance);
+    if (!left) return undone && about(undone);
+    return `${slot.instance}: the old copy ${left.copy.copy} on ${nodeName(input, left.copy.node)} is to go`;
   }
   const coming = near.find((seen) => seen.digest === digest && seen.want !== 'stopped');
   if (coming) return `${slot.instance}: ${activity(input, coming)}`;

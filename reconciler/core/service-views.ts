@@ -4,7 +4,7 @@ import { compareCopyIds, parseServiceName, type ServiceName } from '../../schema
 import { type Hold, type HoldCode, holdCodes } from '../../schemas/status.ts';
 import type { AppView, Outcome, ServiceView } from '../../schemas/views.ts';
 import type { Override } from './deviations.ts';
-import { isUp } from './health.ts';
+import { isUndone, isUp } from './health.ts';
 import { documentOf, instanceView, type SeenCopy, type Slot, serviceNames, slotsOf } from './instance-views.ts';
 import type { Desired, Rollout } from './model.ts';
 import { isSeed } from './node-facts.ts';
@@ -182,7 +182,7 @@ function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 
   if (guard) return { outcome: 'held', message: describe(input, progress, guard) };
   if (desired.stopped) return judgeStopped(desired.stopped, slots);
   if (desired.spec.schedule && !isUnderWay(input, desired)) return judgeResting(input, desired);
-  if (hasOnly(slots, digest)) {
+  if (hasOnly(slots, digest) && !slots.some((slot) => isUndoneIn(slot, desired))) {
     const unfit = holds.find(({ code }) => code === 'PLACEMENT_CHANGED');
     return settledAs(slots, describe(input, progress, unfit));
   }
@@ -190,6 +190,13 @@ function judge(input: ViewInput, judged: Judged): Pick<ServiceView, 'outcome' | 
   if (ended) return ended;
   const blocking = holds.find(({ code }) => !isPassing(code));
   return { outcome: blocking ? 'held' : 'progressing', message: describe(input, progress, blocking) };
+}
+
+/** Its job runs, and has not come to its end. What has a schedule is as wanted between two runs, and in the middle of one. */
+function isUndoneIn({ copies }: Slot, { spec }: Desired): boolean {
+  if (spec.schedule) return false;
+  const [first] = copies.filter(({ presence }) => presence !== 'lost');
+  return first?.node !== undefined && first.status !== 'completed' && isUndone(first.copy, spec.run, first.node);
 }
 
 function judgeStopped(stopped: Override, slots: readonly Slot[]): Pick<ServiceView, 'outcome' | 'message'> {

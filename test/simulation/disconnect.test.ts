@@ -18,7 +18,7 @@ describe('on_disconnect', () => {
   const begin = async (spec: object): Promise<MemoryNode> => {
     cluster = await createMemoryCluster({});
     await deploy(spec);
-    await settled('web');
+    await cluster.clock.until(() => cluster.reconciler.control.services()[0]?.healthy === 1, 120_000, 'a healthy copy');
     return homeOf();
   };
   const runsOn = (node: MemoryNode): boolean => instancesOf('web').some((line) => line.startsWith(`${node.name} `));
@@ -62,7 +62,7 @@ describe('on_disconnect', () => {
       expect(holds()).toEqual(['COPY_FAILED']);
       // By hand it runs again, as a new copy.
       await cluster.reconciler.control.restart('shop.default.web.default', undefined, 'ann');
-      await settled('web');
+      await cluster.clock.until(() => instancesOf('web').length === 1, 120_000, 'a new copy');
       expect(instancesOf('web')).toHaveLength(1);
     },
   );

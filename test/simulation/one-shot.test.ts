@@ -1,0 +1,84 @@
+/** A job is what was asked for once it came to its end: not when it has run for a while. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { tell } from '../support/memory-story.ts';
+
+describe('a job that runs once', () => {
+  let cluster: MemoryCluster;
+  const { service, settled } = tell(() => cluster);
+  const name = service('job');
+  const view = () => cluster.reconciler.control.services().find((one) => one.name === name);
+  const deploy = (more: object = {}) =>
+    cluster.reconciler.control.deploy({
+      documents: [
+        {
+          file: 'a.yaml',
+          text: descriptor([
+            { microservice_name: 'job', one_shot: true, update: { settle: '1s', timeout: '1m' }, ...more },
+          ]),
+        },
+      ],
+    });
+  const end = (code: number): void => {
+    for (const { runtime } of cluster.nodes)
+      for (const copy of runtime.copies.values()) if (copy.state === 'running') runtime.exit(copy, code);
+  };
+  const minutes = (n: number) => cluster.clock.advance(n * 60_000);
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(cluster.log.slice(-60).join('\n'));
+    expect(cluster.fatal).toEqual([]);
+    await cluster.close();
+  });
+
+  it('is no success before its end, however long it runs, over a restart of the reconciler', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await deploy();
+    await minutes(5);
+    expect(view()).toMatchObject({
+      outcome: 'progressing',
+      healthy: 1,
+      message: expect.stringContaining('runs, and has not come to its end, on worker-1'),
+    });
+    const before = cluster.handles();
+    await cluster.restartReconciler();
+    await minutes(5);
+    expect(view()?.outcome).toBe('progressing');
+    expect(cluster.handles()).toEqual(before);
+    end(0);
+    await settled('job');
+    await minutes(1);
+    expect(cluster.running()).toEqual([]);
+  });
+
+  it('that fails at its end has failed, and the version before it stays the last good one', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await deploy();
+    await minutes(2);
+    end(1);
+    await cluster.clock.until(() => view()?.outcome === 'failed', 60_000, 'the failure');
+    await deploy({ environment: ['A=1'] });
+    await minutes(1);
+    end(0);
+    await settled('job');
+    await deploy({ environment: ['A=2'] });
+    await minutes(2);
+    expect(view()?.outcome).toBe('progressing');
+    end(1);
+    await cluster.clock.until(() => view()?.outcome === 'rolled_back', 120_000, 'the rollback');
+    await minutes(2);
+    expect(cluster.running()).toEqual([]);
+  });
+
+  it('goes out to one instance after the other without waiting for ends', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await deploy({ replicas: 3 });
+    await minutes(1);
+    await deploy({ replicas: 3, environment: ['A=1'] });
+    await minutes(1);
+    expect(cluster.running()).toHaveLength(3);
+    expect(view()).toMatchObject({ outcome: 'progressing', healthy: 3 });
+    end(0);
+    await settled('job');
+  });
+});
