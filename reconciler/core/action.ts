@@ -72,6 +72,8 @@ export interface ServicePlan {
   readonly wakeAt?: Mono;
   /** Instances whose copies elsewhere failed: they are to stay where they are. */
   readonly stuck?: readonly StuckMove[];
+  /** It has to be spread, so that any other node may be where its copies ought to be. */
+  readonly spreads?: true;
   /** Of a job with a schedule: the record as it should be from now on, what is new in it, and the next due time. Absent: none. */
   readonly schedule?: ScheduleState;
   readonly news?: readonly RunNews[];

@@ -86,7 +86,7 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   const movable = outdated.flatMap(({ slot, hold }) => (hold ? [] : [slot]));
   const updates = updateNext(context, movable, turns, placer);
 
-  const unfit = inBucket('settled', 'relieved').flatMap((slot) => unfitHold(view, desired, slot) ?? []);
+  const unfit = inBucket('settled', 'relieved').flatMap((slot) => unfitHold(view, desired, slot, placer) ?? []);
 
   const all = [...decisions, ...missing.map(({ part }) => part), updates];
   const wakeAt = earliest(canary?.passesAt, ...all.map((part) => part.wakeAt));

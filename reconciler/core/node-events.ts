@@ -14,7 +14,7 @@ import { beatOf } from './presence.ts';
 import { noteSigns } from './signs.ts';
 import { tagsFound } from './tags.ts';
 import { hasVolumes } from './volumes.ts';
-import { wantedOf } from './wanted.ts';
+import { shunnedServices, wantedOf } from './wanted.ts';
 import type { WorldEvent } from './world-event.ts';
 
 type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
@@ -174,8 +174,17 @@ export function listingsRead(world: World, listings: readonly Listing[], removed
 
 /** Plans what is on the node, and what waits for nodes. */
 export function dirtyNode(world: World, id: NodeId): void {
-  for (const copy of world.copiesOn.get(id)?.values() ?? []) world.dirty.add(copy.service);
+  for (const { service } of world.copiesOn.get(id)?.values() ?? []) {
+    world.dirty.add(service);
+    dirtyApart(world, service);
+  }
   dirtyWaiting(world);
+}
+
+/** Plans what is to be kept apart from the service, by its rules or by theirs: it may be too near now. */
+function dirtyApart(world: World, service: ServiceName): void {
+  for (const other of shunnedServices(world.desired.get(service))) if (world.copies.has(other)) world.dirty.add(other);
+  for (const other of world.shunnedBy.get(service) ?? []) if (world.copies.has(other)) world.dirty.add(other);
 }
 
 /** Plans what waits for room or for a node, and what runs on every node. */

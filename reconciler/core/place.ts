@@ -13,8 +13,8 @@ import { filters, runtimeFor, standingFilters } from './filters.ts';
 import type { Node, Policy, View } from './model.ts';
 import { labelsIn, type NodeIndex } from './node-index.ts';
 import { uncounted } from './room.ts';
-import { createScene, labelValue, type Scene, type Surroundings } from './scene.ts';
-import { compareCandidates, scoreOf } from './score.ts';
+import { createScene, labelValue, type Neighbour, type Scene, type Surroundings } from './scene.ts';
+import { compareCandidates, scoreOf, spreadBlock } from './score.ts';
 import { secretsOf } from './sealed.ts';
 
 export type Placed =
@@ -35,6 +35,8 @@ export interface Placer {
   consider(request: PlaceRequest, chosen: NodeId, others: boolean): PlacementView;
   /** Every node that could take it, the best first; or why there is none. Takes nothing. */
   rank(request: PlaceRequest): { readonly nodes: readonly Node[] } | { readonly hold: Hold };
+  /** Whom a copy on this node is to be kept apart from, and the label by which it is where too many are. Takes nothing. */
+  around(request: PlaceRequest, id: NodeId): { readonly neighbour?: Neighbour; readonly crowded?: string };
 }
 
 /** A placer for one plan of one service. */
@@ -129,6 +131,12 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
       const among = all().filter(({ id }) => !wish.only || wish.only.has(id));
       const ranked = rankAmong(among, wish);
       return ranked.length > 0 ? { nodes: ranked.map(({ node }) => node) } : { hold: refuse(wish) };
+    },
+    around(request, id) {
+      const [wish, candidate, { scene }] = [wishOf(request), at(id), look()];
+      const neighbour = scene.neighbour(candidate, wish);
+      const crowded = spreadBlock(candidate, wish, scene);
+      return { ...(neighbour && { neighbour }), ...(crowded !== undefined && { crowded }) };
     },
     place(request) {
       const wish = wishOf(request);

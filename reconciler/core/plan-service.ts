@@ -24,6 +24,7 @@ import { planStopped } from './stopped.ts';
 import { judgeMoves } from './stuck-moves.ts';
 import { removeSurplus, type Surplus } from './surplus.ts';
 import { countWaiting, failureOf } from './timeout.ts';
+import { mustSpread } from './unfit.ts';
 import { planUnwanted } from './unwanted.ts';
 import { wantedOf } from './wanted.ts';
 
@@ -102,6 +103,7 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     // What has its copies waits for nobody, and tells those who wait for it.
     ...(awaited && decided.holds.some(({ code }) => code === 'DEPENDENCY_WAITING') ? { waitsFor: awaited.names } : {}),
     ...(moves.stuck.length > 0 ? { stuck: moves.stuck } : {}),
+    ...(mustSpread(spec) ? { spreads: true } : {}),
   };
 }
 
@@ -158,11 +160,12 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'SECRET_NOT_FOR_NODE',
   'ASSIGNMENT_FULL',
   'VOLUME_ON_LOST_NODE',
+  'PLACEMENT_CHANGED',
   'LEDGER_UNREAD',
   'MASS_LOSS',
 ]);
 
 /** Must the service be planned again when something about the nodes changes? */
-export function waitsForNodes(plan: Pick<ServicePlan, 'holds'>): boolean {
-  return plan.holds.some((hold) => nodeCodes.has(hold.code));
+export function waitsForNodes(plan: Pick<ServicePlan, 'holds' | 'spreads'>): boolean {
+  return plan.spreads === true || plan.holds.some((hold) => nodeCodes.has(hold.code));
 }

@@ -29,3 +29,8 @@ export function wantedOf(view: Pick<View, 'desired' | 'deviations'>, service: Se
     ...(Object.keys(renew).length > 0 ? { renew } : {}),
   };
 }
+
+/** Services that this one is to be kept apart from, by its own rules. */
+export function shunnedServices(desired: Desired | undefined): ServiceName[] {
+  return (desired?.spec.placement.apart ?? []).flatMap(({ services }) => services);
+}

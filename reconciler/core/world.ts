@@ -24,7 +24,7 @@ import {
 } from './node-events.ts';
 import { cloneNodeIndex, createNodeIndex, indexLabels } from './node-index.ts';
 import { cloneSigns, createSigns } from './signs.ts';
-import { wantedOf } from './wanted.ts';
+import { shunnedServices, wantedOf } from './wanted.ts';
 import type { WorldEvent } from './world-event.ts';
 
 /** What a promised action made of its node's part: all that a control needs. */
@@ -300,6 +300,8 @@ function shun(world: World, service: ServiceName, next: Desired | undefined): vo
     if (by?.size === 0) world.shunnedBy.delete(other);
   }
   for (const other of shunnedServices(next)) {
+    // Who is too near by a new rule is to say so.
+    if (world.copies.has(other)) world.dirty.add(other);
     const by = world.shunnedBy.get(other) ?? new Set();
     world.shunnedBy.set(other, by.add(service));
   }
@@ -309,10 +311,6 @@ function shun(world: World, service: ServiceName, next: Desired | undefined): vo
 function seat(world: World, service: ServiceName): void {
   if (wantedOf(world, service)?.seats) world.seated.add(service);
   else world.seated.delete(service);
-}
-
-function shunnedServices(desired: Desired | undefined): ServiceName[] {
-  return (desired?.spec.placement.apart ?? []).flatMap(({ services }) => services);
 }
 
 function put<T>(map: Map<ServiceName, T>, key: ServiceName, value: T | undefined): void {
