@@ -11,6 +11,8 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
     remove: gated(control.remove),
     move: gated(control.move),
     replicate: gated(control.replicate),
+    addInstance: gated(control.addInstance),
+    dropInstance: gated(control.dropInstance),
     approve: gated(control.approve),
     sync: gated(control.sync),
     createToken: gated(control.createToken),

@@ -32,6 +32,7 @@ import type {
   ServiceView,
   TokenView,
 } from '../schemas/views.ts';
+import type { Registered } from './core/oakestra.ts';
 import type { Tally } from './core/records.ts';
 import type { Figures } from './figures.ts';
 import type { TokenWish } from './join-tokens.ts';
@@ -93,6 +94,12 @@ export interface ControlPlane {
     actor: string,
     how?: Omit<VerbOptions, 'actor'>,
   ): Promise<SlotAnswer>;
+  /** What a service was asked for. Undefined: nothing asks for it. */
+  registered(service: string): Registered | undefined;
+  /** One more instance, on the best node, now or later. NOT_FOUND, REFUSED. */
+  addInstance(service: string, actor: string): Promise<SlotAnswer>;
+  /** Exactly that instance goes; the service stays, also without any. NOT_FOUND, REFUSED. */
+  dropInstance(instance: string, actor: string): Promise<SlotAnswer>;
   /** Where a job could go. Changes nothing. Throws what is wrong with the job. */
   calculate(job: PlainJob): CalculateAnswer;
   plan(request: PlanRequest): Promise<PlanView>;

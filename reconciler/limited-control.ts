@@ -97,6 +97,15 @@ export function limitControl(
       requireOwn(instance);
       return control.replicate(instance, ...how);
     },
+    registered: (service) => (isOwn(service) ? control.registered(service) : undefined),
+    async addInstance(service, actor) {
+      requireOwn(service);
+      return control.addInstance(service, actor);
+    },
+    async dropInstance(instance, actor) {
+      requireOwn(instance);
+      return control.dropInstance(instance, actor);
+    },
     async removeOverride(id, actor) {
       if (!overrides().some((one) => one.id === id)) requireOwn(id);
       return control.removeOverride(id, actor);

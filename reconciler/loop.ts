@@ -13,6 +13,7 @@ import type { Context, ReconcilerDeps } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { createCordons } from './cordons.ts';
 import type { Caller } from './core/rights.ts';
+import { wantedOf } from './core/wanted.ts';
 import { apply, createWorld } from './core/world.ts';
 import type { WorldEvent } from './core/world-event.ts';
 import { createDirect } from './direct.ts';
@@ -29,6 +30,7 @@ import { limitControl } from './limited-control.ts';
 import { createLinkWatch } from './link-watch.ts';
 import { createLogReader } from './log-reader.ts';
 import { createLossMemory } from './loss-memory.ts';
+import { createOakestraDesk, type OakestraDesk } from './oakestra.ts';
 import { createObserver } from './observe.ts';
 import { createOffice } from './office.ts';
 import { createOverrides } from './overrides.ts';
@@ -57,6 +59,7 @@ import { vitalsOf } from './vitals.ts';
 export interface Reconciler {
   readonly control: ControlPlane;
   readonly accounts: Accounts;
+  readonly oakestra: OakestraDesk;
   /** The control plane as somebody has it who has only some applications. */
   limit(caller: Caller): ControlPlane;
   /** Connects, listens, recovers, and then keeps the cluster as wanted. On a broker that is shared: once it is its turn. */
@@ -221,6 +224,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       adoption.forgotten();
     });
   const ownership = createOwnership(context);
+  const oakestra = createOakestraDesk(context, ownership);
   const resume = createResume(context);
   const { conditions, ...registries } = createRegistries(context);
   const inspection = createInspection(context, { sync, office, dispatcher }, [
@@ -258,6 +262,14 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     standing: standing.of,
     move: seating.move,
     replicate: seating.replicate,
+    addInstance: (service, actor) => seating.add(service, undefined, actor),
+    dropInstance: (instance, actor) => seating.drop(instance, actor, true),
+    registered(service) {
+      const desired = wantedOf(world, service);
+      if (!desired) return undefined;
+      const counter = keeper.now.direct[service]?.counter ?? Math.max(-1, ...desired.slots) + 1;
+      return { spec: desired.spec, counter, ...(desired.spec.replicas !== 'every' && { slots: desired.slots }) };
+    },
     calculate: (job) => calculateDeploy(context, job),
     register: registration.register,
     revoke: (node) => left(enrolment.revoke(node)),
@@ -282,6 +294,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   return {
     control,
     accounts: gateAccounts(office, createAccounts(context, deps)),
+    oakestra,
     limit: (caller) => limitControl(context, ownership, control, caller),
     start() {
       journal.add('reconciler_started', 'cluster', `epoch ${world.fence.epoch}`);

@@ -150,7 +150,7 @@ async function start(
     broker: access,
     fatal: ending.fatal,
   });
-  const { control, accounts, limit } = reconciler;
+  const { control, accounts, limit, oakestra } = reconciler;
   const firstPassword = join(folder, firstPasswordFile);
   await accounts.begin((password) => replaceSynced(firstPassword, `${password}\n`));
   const writeBack = createWriteBack({ control, sinks, clock, log });
@@ -161,6 +161,7 @@ async function start(
   const api = await createApi({
     control,
     accounts,
+    oakestra,
     limit,
     token,
     streams,

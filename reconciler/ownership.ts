@@ -5,6 +5,11 @@ import type { Context } from './context.ts';
 import type { Caller } from './core/rights.ts';
 import { withEntry } from './records-keeper.ts';
 
+/** What it needs of the loop. */
+export interface OwnershipContext extends Pick<Context, 'keeper'> {
+  readonly world: Pick<Context['world'], 'desired'>;
+}
+
 export interface Ownership {
   /** May this caller see and change that application? */
   owns(caller: Caller, app: string): boolean;
@@ -14,9 +19,10 @@ export interface Ownership {
   tidy(): void;
 }
 
-export function createOwnership({ keeper, world }: Pick<Context, 'keeper' | 'world'>): Ownership {
+export function createOwnership({ keeper, world }: OwnershipContext): Ownership {
   const owners = (): Readonly<Record<string, string>> => keeper.now.owners ?? {};
   const isUsed = (app: string): boolean =>
+    Object.hasOwn(keeper.now.applications ?? {}, app) ||
     [...world.desired.keys(), ...Object.keys(keeper.now.direct)].some((service) => appOf(service) === app);
   const owns = ({ role, user, apps }: Caller, app: string): boolean => {
     if (apps && !apps.includes(app)) return false;

@@ -21,8 +21,8 @@ import { withEntry } from './records-keeper.ts';
 export interface Seating extends Pick<ControlPlane, 'move' | 'replicate'> {
   /** A further slot that belongs to this node. */
   add(service: ServiceName, to: NodeId | undefined, actor: string): Promise<SlotAnswer>;
-  /** The slot goes; with the last one the deployment. */
-  drop(instance: InstanceName, actor: string): Promise<SlotAnswer>;
+  /** The slot goes; with the last one the deployment, unless it shall `stay`. */
+  drop(instance: InstanceName, actor: string, stay?: boolean): Promise<SlotAnswer>;
   /** Moves that failed go back to where they came from. */
   giveUp(moves: readonly StuckMove[]): void;
   /** Ends the seats of a service that are reached. Called before each plan. */
@@ -216,12 +216,12 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     add: (service, to, actor) =>
       grow(service, { actor }, () => (to === undefined ? undefined : { to, keep: true, command: 'deploy' })),
 
-    async drop(instance, actor) {
+    async drop(instance, actor, stay = false) {
       const { desired, service, slot } = withSlot(instance);
       const slots = desired.slots.filter((one) => one !== slot);
       if (!isDirect(desired)) {
         await reslot(service, { slots, counter: counterOf(service, desired) }, { actor });
-      } else if (slots.length === 0) {
+      } else if (slots.length === 0 && !stay) {
         await direct.remove({ services: [service] }, actor);
         return { instance };
       } else {

@@ -61,6 +61,7 @@
  *   POST /v1/instances/:name/replicate           ReplicateRequest -> SlotAnswer
  *   POST /api/node/register                      seed 000: {id, name, ip, port}, join token as bearer -> RegisterAnswer
  *   POST /api/calculate/deploy                   seed 000: PlainJob -> CalculateAnswer (409 when no node takes it); changes nothing
+ *   /api/auth, /user, /application, /service, /clusters  Oakestra's: the table in README.md
  *   /api/v1/service, /state, /stats              MyCluster's: mycluster.ts
  *   GET  /metrics                                text for Prometheus
  *   GET  /livez, /healthz, /readyz               {ok: true}, or 503 and what is missing: broker, store; readyz also: its turn, git (no token)

@@ -1,4 +1,5 @@
 /** Bodies and queries of requests, checked before anything reads them. */
+import type { FastifyInstance } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { checkMessage } from '../../schemas/parse.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
@@ -45,4 +46,14 @@ function malformed(key: string, wanted: string): ProblemError {
 /** A route with a name in its path. */
 export interface NamedRoute {
   Params: { name: string };
+}
+
+/** For clients that send the header of JSON with every request, also where there is no body. */
+export function takeEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body, done);
+  });
 }

@@ -12,7 +12,7 @@ import type { ControlPlane } from '../control-plane.ts';
 import { definitionOf, descriptorOf, fullNameOf, stateOf, statsOf } from '../core/mycluster.ts';
 import type { Caller } from '../core/rights.ts';
 import { needs, serveEverybody } from './access.ts';
-import { checkBody } from './bodies.ts';
+import { checkBody, takeEmptyBodies } from './bodies.ts';
 import { statusOf } from './failures.ts';
 import type { ApiBind, ApiDeps } from './server.ts';
 
@@ -100,16 +100,6 @@ function changes(app: FastifyInstance, signal: AbortSignal): void {
   app.delete<ServiceRoute>(`${base}/service/:name`, needs('change'), async ({ params, control, caller }) => {
     await control.remove({ services: [registered(control, params.name).name] }, actorOf(caller));
     return stateNow(control);
-  });
-}
-
-/** Its manual sends the header of JSON with every request, also where there is no body. */
-function takeEmptyBodies(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeContentTypeParser('application/json');
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body, done);
   });
 }
 

@@ -9,11 +9,13 @@ import type { ControlPlane } from '../control-plane.ts';
 import type { Caller } from '../core/rights.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Notifier } from '../notifier.ts';
+import type { OakestraDesk } from '../oakestra.ts';
 import type { Shelf } from '../packages/shelf.ts';
 import { reachableHost } from '../tls/names.ts';
 import { createGate, type Gate, guardRoutes } from './access.ts';
 import { answerFailures } from './failures.ts';
 import { myClusterRoutes } from './mycluster.ts';
+import { oakestraRoutes } from './oakestra/routes.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { changeRoutes } from './routes/change.ts';
 import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
@@ -45,6 +47,7 @@ export interface ApiDeps {
   readonly token: string;
   /** Everybody else. */
   readonly accounts: Accounts;
+  readonly oakestra: OakestraDesk;
   /** The control plane as somebody has it who has only some applications. */
   readonly limit: (caller: Caller) => ControlPlane;
   readonly streams: StreamServer;
@@ -115,14 +118,15 @@ function withSessions({ streams, logger }: ApiDeps, gate: Gate): StreamServer {
 
 /** The server without a socket: what tests inject requests into. */
 export function buildApi(deps: ApiDeps): FastifyInstance {
-  const { control, accounts, streams, logger, tls, shelf, metrics, follow, notifier } = deps;
+  const { control, accounts, oakestra, streams, logger, tls, shelf, metrics, follow, notifier } = deps;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     requestTimeout,
     forceCloseConnections: true,
-    routerOptions: { maxParamLength },
+    // Oakestra's clients write paths with a slash at the end.
+    routerOptions: { maxParamLength, ignoreTrailingSlash: true },
   });
   const stopping = new AbortController();
   answerFailures(app);
@@ -147,6 +151,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   notificationRoutes(app, notifier, stopping.signal);
   followRoutes(app, { ...(metrics && { meter: metrics.http }), ...follow });
   metricsRoutes(app, metrics);
+  oakestraRoutes(app, accounts, oakestra);
   myClusterRoutes(app);
   app.server.on('upgrade', streams.upgrade);
   app.addHook('preClose', async () => {

@@ -172,6 +172,10 @@ export interface Records {
   readonly apiTokens?: Readonly<Record<string, ApiTokenRecord>>;
   /** Applications of application providers (`app.appns`), and the accounts that own them. */
   readonly owners?: Readonly<Record<string, string>>;
+  /** Applications that were registered through Oakestra's API (`app.appns`), with their descriptions. */
+  readonly applications?: Readonly<Record<string, string>>;
+  /** Ids of Oakestra's API whose holders were renamed: `app/<name>` or `service/<name>`. */
+  readonly ids?: Readonly<Record<string, string>>;
   /** Hold ids that a human approved. */
   readonly approvals: readonly string[];
   /** The keyring in identity/ is at least at this revision. Absent: no key was ever rotated. */

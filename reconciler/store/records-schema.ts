@@ -174,6 +174,8 @@ export const RecordsSchema = Type.Object({
   sessions: Type.Optional(map(session)),
   apiTokens: Type.Optional(map(apiToken)),
   owners: Type.Optional(map(text)),
+  applications: Type.Optional(map(text)),
+  ids: Type.Optional(map(text)),
   approvals: Type.Array(text),
   // Written since keys are rotated.
   keyring: Type.Optional(count),

@@ -6,7 +6,7 @@ import type { ControlPlane } from '../../reconciler/control-plane.ts';
 import type { Shelf } from '../../reconciler/packages/shelf.ts';
 import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
 import { fakeControlPlane } from './fake-control-plane.ts';
-import { memoryAccounts } from './memory-accounts.ts';
+import { memoryAccounts, memoryDesk } from './memory-accounts.ts';
 
 export const testToken = 'the-token-of-this-test';
 
@@ -34,6 +34,7 @@ export async function listenApi(
     token: testToken,
     accounts,
     limit: () => control,
+    oakestra: memoryDesk(),
     streams,
     bind: { host: '127.0.0.1', port: 0 },
     logger: pino({ level: 'silent' }),

@@ -4,7 +4,7 @@ import type { RouteRight } from '../../reconciler/api/access.ts';
 import { type ApiDeps, buildApi } from '../../reconciler/api/server.ts';
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
 import { fakeControlPlane } from './fake-control-plane.ts';
-import { memoryAccounts } from './memory-accounts.ts';
+import { memoryAccounts, memoryDesk } from './memory-accounts.ts';
 
 export const apiToken = 'a-token-of-this-test';
 
@@ -41,6 +41,7 @@ export function injectedApi(
     token: apiToken,
     accounts,
     limit: () => control,
+    oakestra: memoryDesk(),
     streams: {
       authenticate: (node, password) => node === 'ab12' && password === '1.secret',
       upgrade: () => {},

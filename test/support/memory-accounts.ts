@@ -3,6 +3,8 @@ import { type Accounts, createAccounts } from '../../reconciler/accounts/account
 import { emptyRecords, type Records } from '../../reconciler/core/records.ts';
 import type { Caller } from '../../reconciler/core/rights.ts';
 import { createJournal } from '../../reconciler/journal.ts';
+import { createOakestraDesk, type OakestraDesk } from '../../reconciler/oakestra.ts';
+import { createOwnership } from '../../reconciler/ownership.ts';
 import type { RecordsKeeper } from '../../reconciler/records-keeper.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { createMemoryKeys } from './memory-keys.ts';
@@ -33,6 +35,13 @@ export function memoryAccounts(
     events,
     records: () => keeper.now,
   };
+}
+
+/** Of Oakestra's API, in a cluster where nothing runs. */
+export function memoryDesk(): OakestraDesk {
+  const keeper = memoryKeeper({ ...emptyRecords, epoch: 1 });
+  const context = { keeper, deps: { keys: createMemoryKeys('test') }, world: { desired: new Map() } };
+  return createOakestraDesk(context, createOwnership(context));
 }
 
 export function memoryKeeper(records: Records): RecordsKeeper {

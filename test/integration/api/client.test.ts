@@ -20,7 +20,7 @@ import {
   fakeService,
   seqOf,
 } from '../../support/fake-control-plane.ts';
-import { memoryAccounts } from '../../support/memory-accounts.ts';
+import { memoryAccounts, memoryDesk } from '../../support/memory-accounts.ts';
 
 const cleanups: (() => unknown)[] = [];
 const never = new AbortController().signal;
@@ -354,6 +354,7 @@ describe('the server', () => {
       control: fakeControlPlane(),
       accounts: memoryAccounts().accounts,
       limit: () => fakeControlPlane(),
+      oakestra: memoryDesk(),
       token: 'x',
       streams,
       bind,

@@ -17,7 +17,7 @@ import { startTestBroker, testPassword } from '../../support/broker.ts';
 import { day, localCertificate, testAuthority } from '../../support/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
 import { fakeControlPlane } from '../../support/fake-control-plane.ts';
-import { memoryAccounts } from '../../support/memory-accounts.ts';
+import { memoryAccounts, memoryDesk } from '../../support/memory-accounts.ts';
 
 const authority = testAuthority();
 const expired = localCertificate(authority, { from: -2 * day, until: -day });
@@ -77,7 +77,17 @@ describe('the API over TLS', () => {
     const logger = pino({ level: 'silent' });
     const control = fakeControlPlane();
     const { accounts } = memoryAccounts();
-    api = await createApi({ control, accounts, limit: () => control, token: 'token', streams, logger, bind, tls });
+    api = await createApi({
+      control,
+      accounts,
+      oakestra: memoryDesk(),
+      limit: () => control,
+      token: 'token',
+      streams,
+      logger,
+      bind,
+      tls,
+    });
     closers.push(api.close);
   });
 

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Oakestra's manual by curl, request by request, against a cluster of oakctl:
+#
+#   oakctl up                                   # prints the password of Admin, once
+#   PASSWORD=... examples/oakestra/walk.sh
+#
+# API: where it answers. PASSWORD: of Admin. SLA: the descriptor, byte for byte that of the manual.
+set -eu
+API=${API:-http://localhost:10000}
+SLA=${SLA:-$(dirname "$0")/../clientsrvr/deploy_curl_application.yaml}
+
+# ask <method> <path> [<body>]: prints the request to stderr and the answer to stdout; fails with it
+ask() {
+  method=$1 path=$2
+  shift 2
+  printf '\n%s /api/%s\n' "$method" "$path" >&2
+  curl --silent --show-error --fail-with-body -H 'Content-Type: application/json' \
+    ${TOKEN:+-H "Authorization: Bearer $TOKEN"} ${1:+--data-binary "$1"} -X "$method" "$API/api/$path" | tee /dev/stderr
+}
+
+# text <key>: the first text of that key in the JSON on stdin
+text() {
+  sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" | head -n 1
+}
+
+TOKEN=$(TOKEN='' ask POST auth/login "{\"username\": \"Admin\", \"password\": \"$PASSWORD\"}" | sed 's/","refresh_token.*//; s/.*"token":"//')
+# The manual's own spelling first.
+apps=$(ask POST application/ "@$SLA")
+ask GET aplications/ >/dev/null
+ask GET applications/ >/dev/null
+app=$(printf '%s' "$apps" | tr '{' '\n' | grep '"application_name":"clientsrvr"' | text applicationID)
+services=$(ask GET "services/$app")
+nginx=$(printf '%s' "$services" | tr '{' '\n' | grep '"job_name":"clientsrvr.test.nginx.test"' | text microserviceID)
+ask POST "service/$nginx/instance" >/dev/null
+ask POST "service/$nginx/instance" >/dev/null
+[ "${PAUSE:-}" ] && sleep "$PAUSE"
+ask GET "service/$nginx" >/dev/null
+ask DELETE "service/$nginx/instance/1" >/dev/null
+ask GET "service/$nginx" >/dev/null
+ask DELETE "service/$nginx" >/dev/null
+ask DELETE "application/$app" >/dev/null
+echo
