@@ -4,14 +4,17 @@
  */
 import { canonicalJson } from '../schemas/digest.ts';
 import { copyId, type ServiceName } from '../schemas/names.ts';
-import { isProblemError, type Problem } from '../schemas/problem.ts';
+import type { Problem } from '../schemas/problem.ts';
 import type { RepositorySettings } from '../schemas/settings.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
+import { createAncestry } from './ancestry.ts';
 import type { Context, Source } from './context.ts';
 import { type Admission, admit, holdId } from './core/admit.ts';
-import type { Copy, Listing } from './core/model.ts';
-import type { SourceRecord } from './core/records.ts';
+import { anchorOf } from './core/head-holds.ts';
+import type { Listing } from './core/model.ts';
+import { type SourceRecord, servicesOf } from './core/records.ts';
+import { changesBy } from './core/revisions.ts';
 import {
   composeSnapshot,
   pathOfKey,
@@ -21,11 +24,13 @@ import {
   type Where,
 } from './core/snapshot.ts';
 import { verdictEvents } from './core/verdict.ts';
+import type { WorldEvent } from './core/world-event.ts';
 import type { Direct } from './direct.ts';
 import { createHeadGuard, followedBy } from './head-guard.ts';
 import type { PlannedSource } from './planning.ts';
 import { createReadings } from './readings.ts';
 import { withEntry } from './records-keeper.ts';
+import type { Revisions } from './revisions.ts';
 
 export interface Acceptance {
   /** Makes `commit` what the source wants, as far as the guards let it. ProblemErrors of the git port pass through. */
@@ -57,20 +62,17 @@ interface Said {
   readonly listings: readonly Listing[];
 }
 
-function servicesOf(record: SourceRecord | undefined): Set<ServiceName> {
-  return new Set(Object.values(record?.files ?? {}).flatMap((file) => file.services));
-}
-
 /** What the id of a hold would be if its source could be read whole. */
 function guardId(source: string, { subjects = [] }: Hold): string {
   return holdId('REMOVAL_GUARD', source, subjects);
 }
 
-export function createAcceptance(context: Context, direct: Direct): Acceptance {
+export function createAcceptance(context: Context, direct: Direct, revisions: Revisions): Acceptance {
   const { deps, world, keeper, journal } = context;
   const said = new Map<string, Said>();
   const readings = createReadings();
   const heads = createHeadGuard(context);
+  const ancestry = createAncestry(context);
 
   const whereOf = (source: Source): Where => ({
     cluster: world.cluster,
@@ -135,58 +137,50 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
 
   const read: Acceptance['read'] = async (source, commit, signal) => {
     const snapshot = await snapshotOf(source, commit, signal);
-    const strangers = await strangersTo(source, snapshot, signal);
+    const isNew = keeper.now.sources[source.name]?.commit !== commit;
+    const about = isNew ? await source.git.describe(commit, signal) : undefined;
+    const strangers = await ancestry.strangersTo(source, snapshot, signal);
     const verdict = judge(source, snapshot);
     const before = keeper.now.sources[source.name];
     const changed = before === undefined || before.commit !== commit;
     // One write for all that follows from a revision. Nobody is told before it is on disk: the planner waits for that, too.
     keepVerdict(source, verdict);
+    const previous = said.get(source.name);
+    hear(source, snapshot, verdict);
+    const events = verdictEvents(world, { source: source.name, commit }, verdict, {
+      previouslyHeld: previous?.held ?? new Set(),
+      listings: [...verdict.listings, ...listingsBeside(source.name)],
+    });
+    if (about && changed) {
+      const pin = revisions.pinOf(source.name);
+      const asked = pin?.commit === commit ? { actor: pin.actor, ...(pin.reason && { reason: pin.reason }) } : {};
+      const { author, subject: title } = about;
+      revisions.add(source.name, { commit, author, title, ...changesBy(world, events), ...asked });
+    }
     for (const name of strangers) if (!verdict.held.has(name) && !world.held.has(name)) buryCopies(name);
-    tell(source, commit, snapshot, verdict);
+    tell(source, commit, events);
     keepApprovals([...verdict.spent, ...heads.accepted(source.name)]);
     await keeper.saved();
-    await explain(signal);
+    await ancestry.explain(signal);
     return { problems: [...snapshot.problems], changed };
   };
 
   const keepVerdict = (source: Source, { record, services }: Admission): void => {
     const before = keeper.now.sources[source.name];
     const followed = (before?.commit === record.commit && before.followed) || followedBy(source);
-    const next = { ...record, followed };
+    const anchor = anchorNow(source.name, record.commit);
+    const next = { ...record, followed, ...(anchor !== undefined && anchor !== record.commit && { anchor }) };
     if (!before || canonicalJson(before) !== canonicalJson(next)) {
       keeper.change({ sources: withEntry<SourceRecord>(keeper.now.sources, source.name, next) });
     }
     for (const name of services.keys()) if (keeper.now.direct[name]) direct.release(name);
   };
 
-  /**
-   * Names that the source had and that this commit does not show, with copies that no commit in its history explains: what it took over
-   * with the name, or what came before its history was rewritten. That it had the name is reason enough for them to go with it.
-   */
-  const strangersTo = async (
-    source: Source,
-    { commit, services }: SourceSnapshot,
-    signal: AbortSignal,
-  ): Promise<ServiceName[]> => {
-    const strangers: ServiceName[] = [];
-    const known = new Map<string, boolean>();
-    const isExplained = async ({ job }: Copy): Promise<boolean> => {
-      if (job === undefined) return true;
-      const { name, commit: from } = job.source;
-      if (name !== source.name || from === undefined) return false;
-      const answer = known.get(from) ?? (await source.git.isAncestor(from, commit, signal)) === true;
-      known.set(from, answer);
-      return answer;
-    };
-    for (const name of servicesOf(keeper.now.sources[source.name])) {
-      if (services.has(name)) continue;
-      for (const copy of world.copies.get(name)?.values() ?? []) {
-        if (await isExplained(copy)) continue;
-        strangers.push(name);
-        break;
-      }
-    }
-    return strangers;
+  /** While an older commit is in force, the newest that ever was stays what the next one has to go on from. */
+  const anchorNow = (source: string, commit: string): string | undefined => {
+    const before = keeper.now.sources[source];
+    if (!before || before.commit === commit) return before?.anchor;
+    return revisions.pinOf(source)?.commit === commit ? anchorOf(before) : undefined;
   };
 
   const buryCopies = (service: ServiceName): void => {
@@ -208,8 +202,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
     if (approvals.length < keeper.now.approvals.length) keeper.change({ approvals });
   };
 
-  const tell = (source: Source, commit: string, snapshot: SourceSnapshot, verdict: Admission): void => {
-    const previous = said.get(source.name);
+  const hear = (source: Source, snapshot: SourceSnapshot, verdict: Admission): void => {
     said.set(source.name, {
       ...(snapshot.settings ? { settings: snapshot.settings } : {}),
       ignored: snapshot.ignored,
@@ -218,11 +211,10 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
       services: new Set(verdict.services.keys()),
       listings: verdict.listings,
     });
+  };
+
+  const tell = (source: Source, commit: string, events: readonly WorldEvent[]): void => {
     for (const key of [...world.ancestry.keys()]) if (key.startsWith(`${source.name}@`)) world.ancestry.delete(key);
-    const events = verdictEvents(world, { source: source.name, commit }, verdict, {
-      previouslyHeld: previous?.held ?? new Set(),
-      listings: [...verdict.listings, ...listingsBeside(source.name)],
-    });
     for (const event of events) {
       context.apply(event);
       if (event.kind === 'desired' && !event.desired) {
@@ -238,33 +230,6 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
       const known = keeper.now.nodes[record.id];
       if (known && canonicalJson(known) !== canonicalJson(record)) {
         keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, record) });
-      }
-    }
-  };
-
-  const explain = async (signal: AbortSignal): Promise<void> => {
-    const asked = new Map<string, { source: Source; commit: string }>();
-    for (const [service, copies] of world.copies) {
-      if (world.desired.has(service)) continue;
-      for (const { job } of copies.values()) {
-        const source = deps.sources.find((one) => one.name === job?.source.name);
-        const commit = job?.source.commit;
-        if (!source || commit === undefined || !world.heads.has(source.name)) continue;
-        const key = `${source.name}@${commit}`;
-        if (!world.ancestry.has(key)) asked.set(key, { source, commit });
-      }
-    }
-    for (const { source, commit } of asked.values()) {
-      const head = world.heads.get(source.name);
-      if (head === undefined) continue;
-      try {
-        const ancestor = await source.git.isAncestor(commit, head, signal);
-        // Another head may have been accepted meanwhile: then this says nothing.
-        if (ancestor !== undefined && world.heads.get(source.name) === head)
-          context.apply({ kind: 'ancestry', source: source.name, commit, ancestor });
-      } catch (error) {
-        if (!isProblemError(error)) throw error;
-        deps.log('warn', 'ancestry_unknown', { source: source.name, commit, why: error.message });
       }
     }
   };
@@ -288,7 +253,7 @@ export function createAcceptance(context: Context, direct: Direct): Acceptance {
       };
     },
     mayClaim,
-    explain,
+    explain: ancestry.explain,
     holds: () => [...heads.holds(), ...[...said.values()].flatMap((one) => one.holds)],
     settingsOf: (source) => said.get(source)?.settings,
     ignoredOf: (source) => said.get(source)?.ignored ?? 0,

@@ -15,6 +15,8 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
     dropInstance: gated(control.dropInstance),
     approve: gated(control.approve),
     sync: gated(control.sync),
+    rollback: gated(control.rollback),
+    unpin: gated(control.unpin),
     createToken: gated(control.createToken),
     revokeToken: gated(control.revokeToken),
     join: gated(control.join),

@@ -27,8 +27,10 @@ import type {
   InstanceView,
   NodeView,
   OverrideView,
+  PinView,
   PlanView,
   RegistryView,
+  RevisionView,
   ServiceView,
   TokenView,
 } from '../schemas/views.ts';
@@ -36,6 +38,7 @@ import type { Registered } from './core/oakestra.ts';
 import type { Tally } from './core/records.ts';
 import type { Figures } from './figures.ts';
 import type { TokenWish } from './join-tokens.ts';
+import type { Rollback } from './revisions.ts';
 import type { SavedPlanning } from './saved-planning.ts';
 import type { Vitals } from './vitals.ts';
 
@@ -107,6 +110,12 @@ export interface ControlPlane {
   snapshot(): Promise<SavedPlanning>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
+  /** What sources were at, the newest first. NOT_FOUND. */
+  history(source?: string): readonly RevisionView[];
+  /** Back to an older revision, where the source stays for a time. NOT_FOUND, REFUSED, BAD_REQUEST when several sources may be meant. */
+  rollback(wish: Rollback, signal: AbortSignal): Promise<PinView>;
+  /** The source follows its head again. NOT_FOUND. */
+  unpin(source: string | undefined, actor: string): Promise<PinView>;
   /** NAME_TAKEN; with `replace`: NOT_FOUND, and REFUSED while the node is online, but with `force`. */
   createToken(request: TokenWish): Promise<TokenAnswer>;
   /** Join tokens that have not expired, newest first; never a secret. */

@@ -1,9 +1,10 @@
-/** Holds heads of sources whose history does not go on from what was accepted, until a human lets them pass. */
+/** Holds heads of sources that do not go on from what was accepted, or that failed before, until a human lets them pass. */
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { Context, Source } from './context.ts';
-import { historyHold } from './core/head-holds.ts';
+import { anchorOf, historyHold } from './core/head-holds.ts';
 import type { Followed } from './core/records.ts';
+import { rejectedHold } from './core/revisions.ts';
 
 export interface HeadGuard {
   /** May `head` become what the source wants? What keeps it is shown until it may. Problems of the git port pass through. */
@@ -29,9 +30,10 @@ export function createHeadGuard({ deps, keeper, journal }: Context): HeadGuard {
     const accepted = keeper.now.sources[source.name];
     const ask = { source: source.name, head, followed: followedBy(source) };
     if (!accepted) return [];
-    const descends = await source.git.isAncestor(accepted.commit, head, signal);
-    const hold = historyHold({ ...ask, accepted, descends });
-    return hold ? [hold] : [];
+    const descends = await source.git.isAncestor(anchorOf(accepted), head, signal);
+    const history = historyHold({ ...ask, accepted, descends });
+    const rejected = accepted.commit !== head && rejectedHold(source.name, keeper.now.history[source.name] ?? [], head);
+    return [...(history ? [history] : []), ...(rejected ? [rejected] : [])];
   };
 
   /** Somebody let an earlier head pass, and this one goes on from that. */

@@ -42,6 +42,7 @@ import { answeredOnceSaved, openRecords } from './records-keeper.ts';
 import { createRegistries } from './registries.ts';
 import { createReplacement } from './replacement.ts';
 import { createResume } from './resume.ts';
+import { createRevisions } from './revisions.ts';
 import { createRotation } from './rotation.ts';
 import { createSchedules } from './schedules.ts';
 import { createSeating } from './seating.ts';
@@ -134,7 +135,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const tags = createTagDesk(context);
   const verbs = createVerbs(context, { direct, overrides, schedules, tags });
   const operators = createOperatorDesk(context, direct, seating);
-  const sync = createSync(context, direct);
+  const revisions = createRevisions(context);
+  const sync = createSync(context, direct, revisions);
   const adoption = createAdoption(context, dispatcher, {
     isRead: sync.ready,
     onAdopted: () => {
@@ -210,6 +212,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     }
     if (keeper.trouble) saveAgain();
     overrides.tick();
+    sync.tick();
     schedules.tick();
     leases.tick();
     tally.tick();
@@ -249,6 +252,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     },
     approve: async (id, actor) => (await resume(id, actor)) ?? sync.approve(id, actor),
     sync: sync.now,
+    history: revisions.list,
+    rollback: sync.rollback,
+    unpin: sync.unpin,
     plan: sync.plan,
     snapshot: sync.snapshot,
     createToken: enrolment.tokens.create,

@@ -3,21 +3,24 @@
  * Whatever cannot be reached, read or parsed changes nothing that runs.
  */
 import type { PlanRequest, SyncAnswer } from '../schemas/api.ts';
-import { isProblemError, type Problem, type ProblemCode, problem } from '../schemas/problem.ts';
-import { type ClusterSettings, type RepositorySettings, withRepositorySettings } from '../schemas/settings.ts';
+import { isProblemError, type ProblemCode, problem } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { PlanView, SourceView } from '../schemas/views.ts';
 import { createAcceptance } from './acceptance.ts';
 import type { Context, Source } from './context.ts';
+import type { ControlPlane } from './control-plane.ts';
 import type { Policy } from './core/model.ts';
 import type { Direct } from './direct.ts';
 import { planOf } from './dry-run.ts';
-import { holdsNamed, withoutPassword } from './head-guard.ts';
+import { holdsNamed } from './head-guard.ts';
 import { planningNow, takePlanning } from './planning.ts';
 import { createPolls } from './polls.ts';
 import { RemoteRefusal } from './ports.ts';
 import { savedOr } from './records-keeper.ts';
+import type { Revisions } from './revisions.ts';
 import { type SavedPlanning, savePlanning } from './saved-planning.ts';
+import { policyOf } from './source-policy.ts';
+import { type Progress, sourceView } from './source-progress.ts';
 import { within } from './time-limit.ts';
 
 export interface Sync {
@@ -27,6 +30,10 @@ export interface Sync {
   /** Looks at all remotes now; answers when each head is accepted or refused. */
   now(signal: AbortSignal): Promise<SyncAnswer>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
+  rollback: ControlPlane['rollback'];
+  unpin: ControlPlane['unpin'];
+  /** Pins end by themselves. Called every now and then. */
+  tick(): void;
   plan(request: PlanRequest): Promise<PlanView>;
   /** All that a plan rests on, for plans without us. Problems of the git port pass. */
   snapshot(): Promise<SavedPlanning>;
@@ -45,31 +52,14 @@ export interface Sync {
   unread(): readonly { readonly name: string; readonly code?: ProblemCode }[];
 }
 
-/** What is known of one source beyond its record. */
-interface Progress {
-  head?: string;
-  checkedAt?: number;
-  /** The last attempt ended, well or not. */
-  tried: boolean;
-  failures: number;
-  /** The remote is there and refused: ms for which it wants to be left alone. */
-  refusal?: number | undefined;
-  problems: readonly Problem[];
-  state: SourceView['state'];
-  pass?: Promise<void>;
-  /** Look once more after this pass, and read the head even if it is the same. */
-  again: boolean;
-  force: boolean;
-}
-
 const passTimeout = 120_000;
 const ofRemote: ReadonlySet<string> = new Set(['SOURCE_UNREACHABLE', 'SOURCE_DENIED', 'SOURCE_LIMITED']);
 /** The mirror has what a dry run reads; only one that is damaged asks its remote. */
 const dryRunTimeout = 30_000;
 
-export function createSync(context: Context, direct: Direct): Sync {
+export function createSync(context: Context, direct: Direct, revisions: Revisions): Sync {
   const { deps, keeper, journal } = context;
-  const acceptance = createAcceptance(context, direct);
+  const acceptance = createAcceptance(context, direct, revisions);
   const progress = new Map<string, Progress>();
   const abort = new AbortController();
   const unwatch: (() => void)[] = [];
@@ -107,6 +97,15 @@ export function createSync(context: Context, direct: Direct): Sync {
     },
     look: (source) => begin(source),
   });
+
+  const named = (name: string): readonly Source[] => deps.sources.filter((one) => one.name === name);
+  const viewOf = (source: Source): SourceView =>
+    sourceView(source, progressOf(source), {
+      record: keeper.now.sources[source.name],
+      pin: revisions.pinOf(source.name),
+      ignored: acceptance.ignoredOf(source.name),
+      now: deps.clock.now().mono,
+    });
 
   /** A pass that nobody waits for. What it throws is a bug: expected failures are in its progress. */
   const begin = (source: Source, force = false): void => {
@@ -154,6 +153,8 @@ export function createSync(context: Context, direct: Direct): Sync {
 
   const lookWithin = async (source: Source, p: Progress, force: boolean, limit: AbortSignal): Promise<void> => {
     if (p.head === undefined) await readAccepted(source, p, limit);
+    const pin = revisions.pinOf(source.name);
+    if (pin) return stayAt(source, p, pin.commit, force, limit);
     const head = await source.git.head(limit);
     p.checkedAt = deps.clock.now().mono;
     if (head === p.head && !force && p.state === 'synced') return acceptance.explain(limit);
@@ -164,6 +165,17 @@ export function createSync(context: Context, direct: Direct): Sync {
     if (force) await readAccepted(source, p, limit);
     p.head = head;
     p.state = 'behind';
+  };
+
+  /** Pinned: the remote is only looked at, and need not answer for what is in the mirror. */
+  const stayAt = async (source: Source, p: Progress, commit: string, force: boolean, limit: AbortSignal) => {
+    if (force || keeper.now.sources[source.name]?.commit !== commit) {
+      await source.git.fetch(commit, limit);
+      await read(source, p, commit, limit);
+    }
+    p.state = 'pinned';
+    p.head = await source.git.head(limit);
+    p.checkedAt = deps.clock.now().mono;
   };
 
   /** After a start: what was accepted last is in force again before anybody asks a remote that may not answer. */
@@ -214,24 +226,6 @@ export function createSync(context: Context, direct: Direct): Sync {
     p.problems = problems;
   };
 
-  const viewOf = (source: Source): SourceView => {
-    const p = progressOf(source);
-    const record = keeper.now.sources[source.name];
-    return {
-      name: source.name,
-      url: withoutPassword(source.url),
-      branch: source.branch,
-      path: source.path,
-      ...(record ? { accepted: record.commit } : {}),
-      ...(p.head === undefined ? {} : { head: p.head }),
-      state: p.state,
-      ...(p.checkedAt === undefined ? {} : { checked: deps.clock.now().mono - p.checkedAt }),
-      services: Object.values(record?.files ?? {}).reduce((sum, file) => sum + file.services.length, 0),
-      ignored: acceptance.ignoredOf(source.name),
-      problems: p.problems,
-    };
-  };
-
   return {
     start() {
       for (const source of deps.sources) {
@@ -260,6 +254,19 @@ export function createSync(context: Context, direct: Direct): Sync {
       await Promise.all(deps.sources.map((source) => pass(source, true)));
       return { approved: id };
     },
+    async rollback(wish, signal) {
+      const pin = await revisions.pin(wish, signal);
+      await Promise.all(named(pin.source).map((source) => pass(source)));
+      return pin;
+    },
+    async unpin(name, actor) {
+      const pin = await revisions.unpin(name, actor);
+      await Promise.all(named(pin.source).map((source) => pass(source)));
+      return pin;
+    },
+    tick() {
+      for (const source of revisions.tick().flatMap(named)) begin(source);
+    },
     plan: async (request) => planOf(request.asSource ? await planning() : planningNow(context), request),
     snapshot: async () => savePlanning(await planning(), deps.keys.fingerprint),
     explain() {
@@ -277,24 +284,5 @@ export function createSync(context: Context, direct: Direct): Sync {
         const { head, problems } = progressOf(source);
         return head === undefined ? [{ name: source.name, ...(problems[0] && { code: problems[0].code }) }] : [];
       }),
-  };
-}
-
-/** The cluster's own settings, tightened (never loosened) by what the repositories say. */
-function policyOf(
-  cluster: ClusterSettings,
-  repositories: readonly (RepositorySettings | undefined)[],
-): Omit<Policy, 'graceUntil'> {
-  const known = repositories.filter((settings) => settings !== undefined);
-  const settings = known.reduce(withRepositorySettings, cluster);
-  return {
-    cpuOvercommit: settings.cpu_overcommit,
-    placement: settings.placement,
-    lostAfter: settings.lost_after,
-    nodeClass: settings.node_class,
-    pools: settings.pools,
-    undeclared: settings.nodes.undeclared,
-    guard: settings.guard,
-    massLoss: 0.5,
   };
 }

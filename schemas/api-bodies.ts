@@ -58,6 +58,17 @@ const verb = {
   actor,
 };
 
+/** POST /v1/rollback: `for` in ms; `to` is a commit or how one begins; absent: the last revision that was well. */
+export const RollbackBody = Type.Object(
+  { source: Type.Optional(name), to: Type.Optional(Type.String({ pattern: '^[0-9a-f]{4,64}$' })), ...verb },
+  closed,
+);
+export type RollbackBody = Static<typeof RollbackBody>;
+
+/** POST /v1/unpin */
+export const UnpinBody = Type.Object({ source: Type.Optional(name), actor }, closed);
+export type UnpinBody = Static<typeof UnpinBody>;
+
 /** POST /v1/instances/:name/move */
 export const MoveBody = Type.Object({ to: name, accept_empty_volume: Type.Optional(Type.Boolean()), ...verb }, closed);
 

@@ -37,6 +37,9 @@
  *   GET  /v1/overrides                           {items: OverrideView[]}
  *   POST /v1/overrides/:id/remove                {actor?} -> {removed}
  *   POST /v1/sync                                {} -> SyncAnswer (fetches now, answers when the head is accepted or refused)
+ *   GET  /v1/history?source=                     {items: RevisionView[]}: what sources were at, the newest first
+ *   POST /v1/rollback                            RollbackBody -> PinView (carried out when it answers; nothing waits for the outcome)
+ *   POST /v1/unpin                               UnpinBody -> PinView, of the pin that ended
  *   POST /v1/tokens                              TokenBody -> TokenAnswer
  *   GET  /v1/tokens                              {items: TokenView[]}: all that have not expired
  *   POST /v1/tokens/:id/revoke                   {actor?} -> {revoked: string}; again is the same

@@ -33,6 +33,8 @@ export const eventKinds = [
   'source_refused',
   'source_unreachable',
   'source_recovered',
+  'source_pinned',
+  'source_unpinned',
   'service_deployed',
   'service_deleted',
   'service_settled',

@@ -194,6 +194,30 @@ export const NodeSchema = Type.Object({
   problems: Type.Array(Reason),
 });
 
+export const PinSchema = Type.Object({
+  source: text(),
+  commit: text('where it stays'),
+  actor: text(),
+  reason: optional(text()),
+  since: Type.Number({ description: 'ms since 1970' }),
+  until: Type.Number({ description: 'ms since 1970' }),
+});
+
+export const RevisionSchema = Type.Object({
+  source: text(),
+  commit: text(),
+  author: text('who wrote the commit'),
+  title: text('its first line'),
+  at: Type.Number({ description: 'when it was accepted, ms since 1970' }),
+  actor: optional(text('who asked for it, where it was not just the next commit')),
+  changes: Type.Object({ added: count(), changed: count(), removed: count() }),
+  services: texts('what was added or changed; the first of many once the outcome is known'),
+  outcome: optional(words(['settled', 'failed', 'rolled_back', 'superseded'])),
+  ended: optional(Type.Number({ description: 'ms since 1970' })),
+  reason: optional(text()),
+  current: optional(Type.Literal(true, { description: 'in force now' })),
+});
+
 export const SourceSchema = Type.Object({
   name: text(),
   url: text(),
@@ -201,7 +225,8 @@ export const SourceSchema = Type.Object({
   path: text(),
   accepted: optional(text('the commit that is carried out')),
   head: optional(text('the commit that was seen last')),
-  state: words(['synced', 'behind', 'invalid', 'unreachable', 'unread']),
+  state: words(['synced', 'behind', 'pinned', 'invalid', 'unreachable', 'unread']),
+  pin: optional(PinSchema),
   checked: optional(Type.Number({ description: 'ms since it was looked at' })),
   services: count(),
   ignored: count('files that are no descriptors'),

@@ -260,6 +260,37 @@ export interface NodeView {
   readonly problems: readonly { readonly code: string; readonly message: string }[];
 }
 
+/** A source that stays at a commit, whatever its head is. Times in ms since 1970. */
+export interface PinView {
+  readonly source: string;
+  readonly commit: string;
+  readonly actor: string;
+  readonly reason?: string;
+  readonly since: number;
+  readonly until: number;
+}
+
+/** One time that a source was at a commit. Times in ms since 1970. */
+export interface RevisionView {
+  readonly source: string;
+  readonly commit: string;
+  /** Who wrote the commit, and its first line; '' where it cannot be read. */
+  readonly author: string;
+  readonly title: string;
+  readonly at: number;
+  /** Who asked for it, where it was not just the next commit. */
+  readonly actor?: string;
+  readonly changes: { readonly added: number; readonly changed: number; readonly removed: number };
+  /** What was added or changed; the first of many once the outcome is known. */
+  readonly services: readonly string[];
+  /** Absent: under way. `superseded`: a newer one came first. `rolled_back`: somebody went back from it. */
+  readonly outcome?: 'settled' | 'failed' | 'rolled_back' | 'superseded';
+  readonly ended?: number;
+  readonly reason?: string;
+  /** In force now. */
+  readonly current?: true;
+}
+
 export interface SourceView {
   readonly name: string;
   readonly url: string;
@@ -268,7 +299,8 @@ export interface SourceView {
   /** Last accepted commit, and the head that was last seen. */
   readonly accepted?: string;
   readonly head?: string;
-  readonly state: 'synced' | 'behind' | 'invalid' | 'unreachable' | 'unread';
+  readonly state: 'synced' | 'behind' | 'pinned' | 'invalid' | 'unreachable' | 'unread';
+  readonly pin?: PinView;
   readonly checked?: number;
   readonly services: number;
   readonly ignored: number;

@@ -6,6 +6,7 @@ import { count } from './counts.ts';
 import { overrideText, shortCommit } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
 import { renderHold, renderProblem } from './problems.ts';
+import { pinText } from './revisions.ts';
 
 export function renderStatus(status: ClusterStatus, url: string, paint: Paint): string {
   const healthy = `${status.instances.healthy} of ${status.instances.wanted} healthy`;
@@ -32,6 +33,7 @@ export function renderSource(source: SourceView, paint: Paint): string[] {
   return [
     `source     ${source.name}  ${line}`,
     `           ${paint.dim(source.url)}`,
+    ...(source.pin ? [`           ${pinText(source.pin)}`] : []),
     ...source.problems.map((p) => renderProblem(p, paint)),
   ];
 }

@@ -10,8 +10,8 @@ export interface HeadQuestion {
   /** Where it was read from. */
   readonly followed: Followed;
   /** Absent: nothing was accepted yet, and the first head is the beginning. */
-  readonly accepted?: Pick<SourceRecord, 'commit' | 'followed'>;
-  /** Is the accepted commit in the history of the head? undefined: that cannot be told. */
+  readonly accepted?: Pick<SourceRecord, 'commit' | 'followed' | 'anchor'>;
+  /** Is the {@link anchorOf} of the accepted commit in the history of the head? undefined: that cannot be told. */
   readonly descends: boolean | undefined;
 }
 
@@ -20,11 +20,12 @@ const commitId = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 /** Undefined: the head goes on from what was accepted, or somebody named just this commit in cluster.yaml. */
 export function historyHold({ source, head, followed, accepted, descends }: HeadQuestion): Hold | undefined {
   if (!accepted || accepted.commit === head || descends === true) return undefined;
+  const anchor = anchorOf(accepted);
   const before = accepted.followed;
   const isNamed = commitId.test(followed.branch) && before !== undefined && before.branch !== followed.branch;
   if (isNamed) return undefined;
-  const id = holdId('HISTORY', source, [accepted.commit, head]);
-  const [from, to] = [shown(accepted.commit), shown(head)];
+  const id = holdId('HISTORY', source, [anchor, head]);
+  const [from, to] = [shown(anchor), shown(head)];
   const where = before && elsewhere(before, followed);
   const message =
     descends === undefined
@@ -38,6 +39,11 @@ export function historyHold({ source, head, followed, accepted, descends }: Head
     commit: head,
     hint: `what was accepted stays in force; to go on with ${to}: oakctl approve ${id}`,
   };
+}
+
+/** What the next head has to go on from. */
+export function anchorOf({ commit, anchor = commit }: Pick<SourceRecord, 'commit' | 'anchor'>): string {
+  return anchor;
 }
 
 /** What cluster.yaml says otherwise than when the last commit was accepted. */

@@ -8,6 +8,7 @@ import type { ServiceSpec } from '../../schemas/spec.ts';
 import type { Override, Renewals, Seats } from './deviations.ts';
 import type { Lease } from './leases.ts';
 import type { Listing, NodeRecord, Rollout } from './model.ts';
+import type { Pin, Revision } from './revisions.ts';
 import type { ScheduleState } from './runs.ts';
 import type { TagRecords } from './tags.ts';
 
@@ -66,6 +67,8 @@ export interface Followed {
 export interface SourceRecord {
   /** Last accepted commit. */
   readonly commit: string;
+  /** The newest commit that was ever accepted, while an older one is in force: the next one has to go on from it. */
+  readonly anchor?: string;
   /** Where that was found. Absent in records of earlier versions. */
   readonly followed?: Followed;
   /** Last good blob per descriptor path, the services that it holds, and the blobs of files that it takes in, by their names. */
@@ -123,6 +126,11 @@ export interface ApiTokenRecord {
   readonly revoked?: Wall;
 }
 
+/** Names that a source had when its last commit was accepted. */
+export function servicesOf(record: SourceRecord | undefined): Set<ServiceName> {
+  return new Set(Object.values(record?.files ?? {}).flatMap((file) => file.services));
+}
+
 /** What the cluster counts for people, since it began. */
 export interface Tally {
   /** Deployments that were asked for and accepted. */
@@ -148,6 +156,10 @@ export interface Records {
   readonly tombstones: Readonly<Record<ServiceName, { readonly copy: CopyId; readonly at: Wall }>>;
   readonly rollouts: Readonly<Record<ServiceName, Rollout>>;
   readonly sources: Readonly<Record<string, SourceRecord>>;
+  /** Per source, the newest first; bounded. */
+  readonly history: Readonly<Record<string, readonly Revision[]>>;
+  /** Per source that stays at a commit. */
+  readonly pins: Readonly<Record<string, Pin>>;
   /** Per seed node. Written before the first control of a copy is published. */
   readonly assumed: Readonly<Record<NodeId, AssumedRecord>>;
   /** By id. */
@@ -195,6 +207,8 @@ export const emptyRecords: Records = {
   tombstones: {},
   rollouts: {},
   sources: {},
+  history: {},
+  pins: {},
   assumed: {},
   overrides: {},
   renewals: {},

@@ -77,10 +77,23 @@ const rollout = Type.Object({
 
 const source = Type.Object({
   commit: text,
+  anchor: Type.Optional(text),
   followed: Type.Optional(Type.Object({ url: text, branch: text })),
   files: map(Type.Object({ blob: text, services: Type.Array(text), with: Type.Optional(map(text)) })),
   nodes: Type.Array(text),
 });
+
+const revision = Type.Object({
+  commit: text,
+  author: text,
+  title: text,
+  at: Type.Number(),
+  changes: Type.Object({ added: count, changed: count, removed: count }),
+  services: Type.Array(text),
+  outcome: Type.Optional(text),
+});
+
+const pin = Type.Object({ commit: text, actor: text, since: Type.Number(), until: Type.Number() });
 
 const assumed = Type.Object({
   part: Type.Object({
@@ -158,6 +171,9 @@ export const RecordsSchema = Type.Object({
   tombstones: map(Type.Object({ copy: text, at: Type.Number() })),
   rollouts: map(rollout),
   sources: map(source),
+  // Written since revisions are remembered.
+  history: Type.Optional(map(Type.Array(revision))),
+  pins: Type.Optional(map(pin)),
   // Written since there are seed nodes: files that are older have none.
   assumed: Type.Optional(map(assumed)),
   // Written since there are verbs.

@@ -22,7 +22,7 @@ import type {
   VerbAnswer,
   VerbRequest,
 } from '../api.ts';
-import type { CordonBody } from '../api-bodies.ts';
+import type { CordonBody, RollbackBody, UnpinBody } from '../api-bodies.ts';
 import { type ClusterEvent, type EventPosition, eventId } from '../cluster-events.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { ExecConnection } from '../exec.ts';
@@ -46,8 +46,10 @@ import type {
   InstanceView,
   NodeView,
   OverrideView,
+  PinView,
   PlanView,
   RegistryView,
+  RevisionView,
   ServiceView,
   TokenView,
 } from '../views.ts';
@@ -83,6 +85,12 @@ export interface ApiClient {
   snapshot(signal: AbortSignal): Promise<ClusterSnapshot>;
   approve(request: ApproveRequest, signal: AbortSignal): Promise<{ readonly approved: string }>;
   sync(signal: AbortSignal): Promise<SyncAnswer>;
+  /** What sources were at, the newest first. NOT_FOUND. */
+  history(source: string | undefined, signal: AbortSignal): Promise<readonly RevisionView[]>;
+  /** NOT_FOUND, REFUSED, BAD_REQUEST when several sources may be meant. */
+  rollback(request: RollbackBody, signal: AbortSignal): Promise<PinView>;
+  /** NOT_FOUND. */
+  unpin(request: UnpinBody, signal: AbortSignal): Promise<PinView>;
   createToken(request: TokenRequest, signal: AbortSignal): Promise<TokenAnswer>;
   /** Those that have not expired, newest first. */
   tokens(signal: AbortSignal): Promise<readonly TokenView[]>;
@@ -221,6 +229,12 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     snapshot: (signal) => get('/v1/snapshot', signal),
     approve: (request, signal) => post('/v1/approve', request, signal),
     sync: (signal) => post('/v1/sync', {}, signal),
+    async history(source, signal) {
+      const query = source === undefined ? '' : `?${new URLSearchParams({ source })}`;
+      return (await get<{ items: readonly RevisionView[] }>(`/v1/history${query}`, signal)).items;
+    },
+    rollback: (request, signal) => post('/v1/rollback', request, signal),
+    unpin: (request, signal) => post('/v1/unpin', request, signal),
     createToken: (request, signal) => post('/v1/tokens', request, signal),
     tokens: (signal) => list('tokens', [], signal),
     revokeToken: (id, actor, signal) => post(`/v1/tokens/${encodeURIComponent(id)}/revoke`, { actor }, signal),

@@ -36,9 +36,11 @@ import type {
   InstanceView,
   NodeView,
   OverrideView,
+  PinView,
   PlacementView,
   PlanView,
   RegistryView,
+  RevisionView,
   ServiceView,
   TokenView,
 } from '../../schemas/views.ts';
@@ -107,6 +109,7 @@ const wrong = {
   hint: 'h',
   disposition: 'retry',
 } as const;
+const pin: PinView = { source: 'git', commit: 'a1', actor: 'ann', reason: 'r', since: 1, until: 2 };
 const source = {
   name: 'git',
   url: 'file:///r',
@@ -115,6 +118,7 @@ const source = {
   accepted: 'a1',
   head: 'b2',
   state: 'synced',
+  pin,
   checked: 10,
   services: 1,
   ignored: 0,
@@ -141,6 +145,15 @@ const key: KeyView = {
   taken: 1,
   nodes: 2,
   waits: [],
+};
+const revision: RevisionView = {
+  source: 'git',
+  commit: 'a1',
+  author: 'Ann',
+  title: 't',
+  at: 1,
+  changes: { added: 1, changed: 2, removed: 0 },
+  services: [web],
 };
 const override: OverrideView = {
   id: 'ab12',
@@ -217,6 +230,9 @@ beforeAll(async () => {
       replicate: async (name) => ({ instance: name }),
       approve: async (id) => ({ approved: id }),
       sync: async () => ({ sources: [source] }),
+      history: () => [revision, { ...revision, outcome: 'failed', ended: 2, reason: 'r', actor: 'ann', current: true }],
+      rollback: async () => pin,
+      unpin: async () => pin,
       tokens: () => [
         { id: 'a', state: 'valid', name: 'pi2', uses: 1, expires: 2, created: 1, by: 'ann@desk' },
         { id: 'b', state: 'used', uses: 0, expires: 2 },
@@ -321,6 +337,7 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['nodes token create'],
   ['nodes token ls'],
   ['nodes token revoke', 'a'],
+  ['history'],
   ['overrides ls'],
   ['overrides rm', 'ab12'],
   ['plan'],
@@ -337,6 +354,8 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['snapshot', '--out', 'SNAPSHOT'],
   ['start', 'shop'],
   ['status'],
+  ['rollback', '--to', 'a1b2'],
+  ['unpin'],
   ['sync'],
   ['validate', 'APP'],
   ['version'],
@@ -407,6 +426,9 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'down'>>().toEqualTypeOf<Frozen<DownReport>>();
   expectTypeOf<Output<'events'>>().toEqualTypeOf<Items<ClusterEvent>>();
   expectTypeOf<Output<'images load'>>().toEqualTypeOf<Items<LoadResult>>();
+
+  expectTypeOf<Output<'history'>>().toEqualTypeOf<Items<RevisionView>>();
+  expectTypeOf<Output<'rollback'>>().toEqualTypeOf<Frozen<PinView>>();
   expectTypeOf<Output<'instances ls'>>().toEqualTypeOf<Items<InstanceView>>();
   expectTypeOf<Output<'keys ls'>>().toEqualTypeOf<Items<KeyView>>();
   expectTypeOf<Output<'keys rotate node'>>().toEqualTypeOf<Frozen<RotateAnswer>>();

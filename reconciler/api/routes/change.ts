@@ -1,8 +1,16 @@
-/** What should be: deploy, delete, plan, approve, sync. */
+/** What should be: deploy, delete, plan, approve, sync, rollback. */
 import type { FastifyInstance } from 'fastify';
-import { ApproveBody, DeleteBody, DeployBody, EmptyBody, PlanBody } from '../../../schemas/api-bodies.ts';
+import {
+  ApproveBody,
+  DeleteBody,
+  DeployBody,
+  EmptyBody,
+  PlanBody,
+  RollbackBody,
+  UnpinBody,
+} from '../../../schemas/api-bodies.ts';
 import { needs } from '../access.ts';
-import { checkBody } from '../bodies.ts';
+import { checkBody, manyOf, type Query } from '../bodies.ts';
 
 /** `stopping` aborts what still waits when the server closes. */
 export function changeRoutes(app: FastifyInstance, stopping: AbortSignal): void {
@@ -17,6 +25,18 @@ export function changeRoutes(app: FastifyInstance, stopping: AbortSignal): void 
   app.post('/v1/approve', needs('admin'), async ({ body, control, caller }) => {
     const { actor = caller.name, id } = checkBody(ApproveBody, body);
     return control.approve(id, actor);
+  });
+  app.get<{ Querystring: Query }>('/v1/history', needs('read'), async ({ query, control }) => {
+    const [source] = manyOf(query, 'source');
+    return { items: control.history(source) };
+  });
+  app.post('/v1/rollback', needs('admin'), async ({ body, control, caller }) => {
+    const { actor = caller.name, ...wish } = checkBody(RollbackBody, body);
+    return control.rollback({ ...wish, actor }, stopping);
+  });
+  app.post('/v1/unpin', needs('admin'), async ({ body, control, caller }) => {
+    const { actor = caller.name, source } = checkBody(UnpinBody, body);
+    return control.unpin(source, actor);
   });
   app.post('/v1/sync', needs('admin'), async ({ body, control }) => {
     checkBody(EmptyBody, body);
