@@ -10,7 +10,7 @@ import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
 import { createAncestry } from './ancestry.ts';
 import type { Context, Source } from './context.ts';
-import { type Admission, admit, holdId } from './core/admit.ts';
+import { type Admission, admit, allowedBy, holdId, pruneTrailer } from './core/admit.ts';
 import { anchorOf } from './core/head-holds.ts';
 import type { Listing } from './core/model.ts';
 import { type SourceRecord, servicesOf } from './core/records.ts';
@@ -106,10 +106,27 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
       one.name === name ? [] : (said.get(one.name)?.listings ?? keeper.now.sources[one.name]?.listings ?? []),
     );
 
-  const judge = (source: Source, snapshot: SourceSnapshot): Admission =>
+  /**
+   * How many removals the commits since the accepted one allow. Only these speak, and only once: when they are accepted. A history that
+   * does not go on from there says nothing.
+   */
+  const allowedIn = async (
+    source: Source,
+    { commit, services }: SourceSnapshot,
+    signal: AbortSignal,
+  ): Promise<number | undefined> => {
+    const before = keeper.now.sources[source.name];
+    const isRemoving = [...servicesOf(before)].some((name) => !services.has(name));
+    if (!before || before.commit === commit || !isRemoving) return undefined;
+    if ((await source.git.isAncestor(before.commit, commit, signal)) !== true) return undefined;
+    return allowedBy(await source.git.trailers(pruneTrailer, before.commit, commit, signal));
+  };
+
+  const judge = (source: Source, snapshot: SourceSnapshot, allowed: number | undefined): Admission =>
     admit(keeper.now.sources[source.name], snapshot, {
       guard: context.policy().guard,
       approvals: new Set(keeper.now.approvals),
+      ...(allowed !== undefined && { allowed }),
       owners: ownersBeside(source.name),
     });
 
@@ -140,7 +157,8 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
     const isNew = keeper.now.sources[source.name]?.commit !== commit;
     const about = isNew ? await source.git.describe(commit, signal) : undefined;
     const strangers = await ancestry.strangersTo(source, snapshot, signal);
-    const verdict = judge(source, snapshot);
+    const allowed = await allowedIn(source, snapshot, signal);
+    const verdict = judge(source, snapshot, allowed);
     const before = keeper.now.sources[source.name];
     const changed = before === undefined || before.commit !== commit;
     // One write for all that follows from a revision. Nobody is told before it is on disk: the planner waits for that, too.

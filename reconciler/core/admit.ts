@@ -14,6 +14,8 @@ export interface AdmitOptions {
   readonly guard: { readonly count: number; readonly share: number };
   /** Hold ids that a human approved. */
   readonly approvals: ReadonlySet<string>;
+  /** The commits say that so many services may go. Absent: they say nothing. */
+  readonly allowed?: number;
   /** Names that another source has, with its slots. */
   readonly owners: ReadonlyMap<ServiceName, { readonly source: string; readonly slots: readonly number[] }>;
 }
@@ -32,6 +34,15 @@ export interface Admission {
   readonly removedListings: readonly string[];
   /** Approvals that this verdict used up: the set they were given for is gone. */
   readonly spent: readonly string[];
+}
+
+/** In the message of a commit: as many services may go by it, whatever the guard says. */
+export const pruneTrailer = 'Oak-Allow-Prune';
+
+/** What the trailers of some commits allow together: the largest number; what is none allows nothing. */
+export function allowedBy(values: readonly string[]): number | undefined {
+  const numbers = values.filter((value) => /^[1-9][0-9]{0,4}$/.test(value)).map(Number);
+  return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
 
 /** Id of a guard's hold: an approval stays valid until the set of subjects changes. */
@@ -100,11 +111,12 @@ function judgeRemoval(
     return { kept: new Set(removed), hold };
   }
   if (!exceeds(removed.length, had.length, options.guard)) return { kept: new Set() };
+  if (options.allowed !== undefined && removed.length <= options.allowed) return { kept: new Set() };
   const id = holdId('REMOVAL_GUARD', next.source, removed);
   if (options.approvals.has(id)) return { kept: new Set(), spent: id };
   const hold = guardHold('REMOVAL_GUARD', next.source, removed, {
     id,
-    message: `${shown(next.commit)} removes ${removed.length} of ${had.length} services: ${shorten(removed)}`,
+    message: `${shown(next.commit)} removes ${removed.length} of ${had.length} services (a commit with \`${pruneTrailer}: ${removed.length}\` lets them go): ${shorten(removed)}`,
     hint: `oakctl approve ${id}`,
   });
   return { kept: new Set(removed), hold };

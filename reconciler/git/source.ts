@@ -91,6 +91,14 @@ export function createGitSource({ name, repository, branch }: GitSourceOptions):
         const [author = '', subject = ''] = stdout.toString('utf8').split('\0');
         return { author: printable(author), subject: printable(subject) };
       }),
+    trailers: (key, since, commit, signal) =>
+      inOrder(async () => {
+        const format = `--format=%(trailers:key=${key},valueonly,unfold)`;
+        const range = ['--max-count=1000', commit, `^${since}`, '--'];
+        const { code, stdout } = await mirror.run(['log', '--no-show-signature', format, ...range], signal);
+        const lines = code === 0 ? stdout.toString('utf8').split('\n') : [];
+        return lines.map(printable).filter((line) => line !== '');
+      }),
     watch: (changed) =>
       remote.localPath === undefined ? () => undefined : watchRefs(remote.localPath, ref, changed, repository.log),
   };

@@ -33,6 +33,8 @@ describe('plan', () => {
     };
     await cluster.push(now);
     await settled('web', 'api', 'db', 'same');
+    // By then it is also recorded what became of the revision.
+    await cluster.clock.advance(5_000);
     const before = { handles: cluster.handles(), records: structuredClone(cluster.records) };
 
     expect(await asSource(now)).toMatchObject({ changes: [], holds: [], settled: 8, problems: [] });

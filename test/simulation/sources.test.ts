@@ -103,6 +103,31 @@ describe('sources', () => {
     expect(cluster.running()).toHaveLength(5);
   });
 
+  it('let go what the commits since the accepted one allow by trailer, once', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push(files('a', 'b', 'c', 'd', 'e', 'f'));
+    await settled('a', 'b', 'c', 'd', 'e', 'f');
+    const push = async (message: string, ...names: string[]) => {
+      const commit = cluster.git.push(files(...names), undefined, message);
+      const accepted = () => cluster.reconciler.control.status().sources[0]?.accepted === commit;
+      await cluster.clock.until(accepted, 120_000, message);
+      await cluster.clock.advance(30_000);
+    };
+    await push('too few\n\nOak-Allow-Prune: 3', 'a', 'b');
+    expect(holdOf('REMOVAL_GUARD')?.message).toContain('Oak-Allow-Prune: 4');
+    expect(cluster.running()).toHaveLength(6);
+    await cluster.restartReconciler();
+    await push('that many\n\nOak-Allow-Prune: 4', 'a', 'b');
+    await cluster.clock.until(() => cluster.running().length === 2, 60_000, 'four are removed');
+    expect(holdOf('REMOVAL_GUARD')).toBeUndefined();
+    // What allowed those allows no others.
+    await push('back', 'a', 'b', 'c', 'd', 'e', 'f');
+    await settled('c', 'd', 'e', 'f');
+    await push('without a word', 'a', 'b');
+    expect(holdOf('REMOVAL_GUARD')).toBeDefined();
+    expect(cluster.running()).toHaveLength(6);
+  });
+
   it('forget an approval when its set is not proposed any more', async () => {
     cluster = await createMemoryCluster({});
     await cluster.push(files('a', 'b', 'c', 'd', 'e'));

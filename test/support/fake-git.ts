@@ -5,7 +5,7 @@ import { ProblemError, problem } from '../../schemas/problem.ts';
 /** A git source in memory: commits are maps of path to text. The mirror has what was fetched, with its history. */
 export interface FakeGit extends Git {
   /** Makes a commit of exactly these files on top of the head (or on `parent`; null: on nothing); returns its id. */
-  push(files: Readonly<Record<string, string>>, parent?: string | null): string;
+  push(files: Readonly<Record<string, string>>, parent?: string | null, message?: string): string;
   /** While set, every call to the remote fails with it. */
   unreachable: boolean;
   /** While set, no call to the remote ends but by its signal. */
@@ -21,7 +21,10 @@ export interface FakeGit extends Git {
 }
 
 export function createFakeGit(): FakeGit {
-  const commits = new Map<string, { files: Readonly<Record<string, string>>; parent: string | undefined | null }>();
+  const commits = new Map<
+    string,
+    { files: Readonly<Record<string, string>>; parent: string | undefined | null; message: string }
+  >();
   const blobs = new Map<string, string>();
   /** Of texts: the same ones are asked for again and again. */
   const ids = new Map<string, string>();
@@ -61,10 +64,10 @@ export function createFakeGit(): FakeGit {
       head = commit;
       for (const changed of watchers) changed();
     },
-    push(files, parent = head) {
+    push(files, parent = head, message = 'test commit') {
       for (const text of Object.values(files)) blobs.set(id(text), text);
       const commit = id(JSON.stringify([files, parent, commits.size]));
-      commits.set(commit, { files, parent });
+      commits.set(commit, { files, parent, message });
       head = commit;
       for (const changed of watchers) changed();
       return commit;
@@ -95,6 +98,13 @@ export function createFakeGit(): FakeGit {
       if (git.unknown) return commit === of ? true : undefined;
       for (let at: string | undefined | null = of; at; at = commits.get(at)?.parent) if (at === commit) return true;
       return mirror.has(commit) ? false : undefined;
+    },
+    async trailers(key, since, commit) {
+      const values: string[] = [];
+      for (let at: string | undefined | null = commit; at && at !== since; at = commits.get(at)?.parent)
+        for (const line of commits.get(at)?.message.split('\n') ?? [])
+          if (line.startsWith(`${key}: `)) values.push(line.slice(key.length + 2));
+      return values;
     },
     async describe() {
       return { author: 'test', subject: 'test commit' };

@@ -92,6 +92,21 @@ describe('reading', () => {
     expect([...(await source.blobs([entry?.blob ?? ''], signal)).values()]).toEqual(['2']);
   });
 
+  it('reads trailers of the commits since another one, and of nothing else', async () => {
+    const key = 'Oak-Allow-Prune';
+    const first = await user.push({ 'a.yaml': '1' }, `one\n\n${key}: 9`);
+    await user.push({ 'a.yaml': '2' }, `two\n\n${key}: 4\nReviewed-by: Ann`);
+    await user.push(
+      { 'a.yaml': '3' },
+      `${key}: 7 is no trailer in a first line\n\nnor here:\n\n${key}: 6\n\nmore text`,
+    );
+    const last = await user.push({ 'a.yaml': '4' }, `four\n\noak-allow-prune: 3`);
+    await read(source);
+    expect(await source.trailers(key, first, last, signal)).toEqual(['3', '4']);
+    expect(await source.trailers(key, last, last, signal)).toEqual([]);
+    expect(await source.trailers(key, 'f'.repeat(40), last, signal)).toEqual([]);
+  });
+
   it('follows a tag (also an annotated one) and a commit', async () => {
     const first = await user.push({ 'a.yaml': '1' });
     await user.git('-c', 'user.name=T', '-c', 'user.email=t@example.org', 'tag', '-a', 'v1', '-m', 'one');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Admission, type AdmitOptions, admit } from '../../../../reconciler/core/admit.ts';
+import { type Admission, type AdmitOptions, admit, allowedBy } from '../../../../reconciler/core/admit.ts';
 import type { SourceRecord } from '../../../../reconciler/core/records.ts';
 import {
   composeSnapshot,
@@ -260,5 +260,42 @@ describe('nodes.yaml', () => {
     const id = source.push({ 'nodes.yaml': '' }).holds[0]?.id ?? '';
     const verdict = source.push({ 'nodes.yaml': '' }, { approvals: new Set([id]) });
     expect(verdict).toMatchObject({ listings: [], removedListings: ['pi1', 'pi2', 'pi3'], spent: [id] });
+  });
+});
+
+describe('removals that the commits allow', () => {
+  const files = (...names: string[]) => ({ 'shop.yaml': app('shop', names) });
+
+  it.each([
+    ['as many', 4, []],
+    ['more', 9, []],
+    ['fewer', 3, ['REMOVAL_GUARD']],
+  ] as const)('%s', (_name, allowed, codes) => {
+    const source = aSource();
+    source.push(files('a', 'b', 'c', 'd', 'e'));
+    expect(source.push(files('a'), { allowed }).holds.map(({ code }) => code)).toEqual(codes);
+  });
+
+  it('what cannot be read is never removed by them', () => {
+    const source = aSource();
+    source.push({ ...files('a', 'b', 'c', 'd'), 'blog.yaml': app('blog', ['x']) });
+    const verdict = source.push({ ...files('a'), 'blog.yaml': '{{{' }, { allowed: 100 });
+    expect(verdict.names).toHaveLength(5);
+  });
+
+  it('entries of nodes.yaml are not meant', () => {
+    const source = aSource();
+    source.push({ 'nodes.yaml': '- node: { hostname: pi1, IP: 10.0.0.1 }\n' });
+    expect(source.push({ 'nodes.yaml': '' }, { allowed: 100 }).removedListings).toEqual([]);
+  });
+
+  it.each([
+    [['4'], 4],
+    [['2', '7', '3'], 7],
+    [['all', '-1', '0', '1e3', '5 and more', '4.5'], undefined],
+    [['999999'], undefined],
+    [[], undefined],
+  ])('%j: %s', (values, allowed) => {
+    expect(allowedBy(values)).toBe(allowed);
   });
 });

@@ -124,6 +124,7 @@ describe('what is counted as it happens', () => {
       tree: async () => [],
       blobs: async () => new Map(),
       isAncestor: async () => undefined,
+      trailers: async () => [],
       describe: async () => ({ author: '', subject: '' }),
       watch: () => () => {},
     });
