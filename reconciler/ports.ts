@@ -37,7 +37,7 @@ export interface Git {
   isAncestor(commit: string, of: string, signal: AbortSignal): Promise<boolean | undefined>;
   /** Who wrote a commit and its first line. */
   describe(commit: string, signal: AbortSignal): Promise<{ readonly author: string; readonly subject: string }>;
-  /** Values of a trailer in the messages of `commit` and of what leads to it from `since`, which is in its history; the newest first. */
+  /** Values of a trailer in the messages of `commit` and of what leads to it from `since`, which is in its history as `isAncestor` said; the newest first. What is not in the mirror says nothing. */
   trailers(key: string, since: string, commit: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Calls back when a local remote changed. A no-op for remote URLs. Returns how to stop. */
   watch(changed: () => void): () => void;

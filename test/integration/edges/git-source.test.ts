@@ -95,6 +95,7 @@ describe('reading', () => {
   it('reads trailers of the commits since another one, and of nothing else', async () => {
     const key = 'Oak-Allow-Prune';
     const first = await user.push({ 'a.yaml': '1' }, `one\n\n${key}: 9`);
+    await read(source);
     await user.push({ 'a.yaml': '2' }, `two\n\n${key}: 4\nReviewed-by: Ann`);
     await user.push(
       { 'a.yaml': '3' },
@@ -102,6 +103,7 @@ describe('reading', () => {
     );
     const last = await user.push({ 'a.yaml': '4' }, `four\n\noak-allow-prune: 3`);
     await read(source);
+    expect(await source.isAncestor(first, last, signal)).toBe(true);
     expect(await source.trailers(key, first, last, signal)).toEqual(['3', '4']);
     expect(await source.trailers(key, last, last, signal)).toEqual([]);
     expect(await source.trailers(key, 'f'.repeat(40), last, signal)).toEqual([]);
