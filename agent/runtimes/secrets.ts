@@ -6,6 +6,7 @@ import { chmod, lstat, mkdir, realpath, rm, statfs, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { filePathFault } from '../../schemas/host-access.ts';
 import { decryptWith } from '../../schemas/io/age.ts';
+import { secretFolders } from '../../schemas/io/secret-folders.ts';
 import { decryptLeaves } from '../../schemas/io/sops.ts';
 import type { Sealed } from '../../schemas/messages.ts';
 import { containerName } from '../../schemas/names.ts';
@@ -21,7 +22,7 @@ export interface SecretsDeps {
   readonly node: string;
   /** The secret half of its age identity. Absent: it reads nothing. */
   readonly age?: string | undefined;
-  /** Folders in memory, the best first; one that is missing is made. Default: {@link memoryFolders}. */
+  /** Folders in memory, the best first; one that is missing is made. Default: {@link secretFolders}. */
   readonly folders?: readonly string[];
 }
 
@@ -41,20 +42,9 @@ export interface Secrets {
 /** Types of file system that live in memory: tmpfs and ramfs. */
 const inMemory: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
-/** Where a folder in memory may be. `isContained`: only the first is seen by the engine outside. */
-export function memoryFolders(
-  environment: Readonly<Record<string, string | undefined>>,
-  isContained: boolean,
-): string[] {
-  const own = environment['XDG_RUNTIME_DIR'];
-  const first = '/run/oakctl-secrets';
-  if (isContained) return [first];
-  return [first, ...(own?.startsWith('/') ? [join(own, 'oakctl-secrets')] : []), '/dev/shm/oakctl-secrets'];
-}
-
 /** Touches nothing before its first call for a copy that has secrets. */
 export function createSecrets(deps: SecretsDeps): Secrets {
-  const folders = deps.folders ?? memoryFolders(process.env, process.env['OAKCTL_CONTAINER'] !== undefined);
+  const folders = deps.folders ?? secretFolders(process.env);
   let root: Promise<string> | undefined;
   const rootOf = (): Promise<string> => {
     root ??= findRoot(folders, deps.node).catch((error: unknown) => {

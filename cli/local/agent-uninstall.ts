@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDocument } from 'yaml';
 import { lockHolder } from '../../schemas/io/folder-lock.ts';
+import { forgetSecrets } from '../../schemas/io/secret-folders.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { engineSocket, type LocalEngine, openEngine, type Scope } from './engine.ts';
 import { endProcesses } from './process-copies.ts';
@@ -43,6 +44,7 @@ export async function uninstallAgent(options: UninstallOptions, signal: AbortSig
   const engine = scope && (await engineOf(folder, options.keepContainers));
   const processes = await endProcesses(folder, false);
   const { containers, kept } = scope && engine ? await clearEngine(engine, scope, options.keepContainers) : nothing;
+  if (node && !options.keepContainers) await forgetSecrets(node.id, process.env);
   await rm(folder, { recursive: true, force: true });
   return { folder, ...(node && { node: node.name, cluster: node.cluster }), containers, processes, kept };
 }

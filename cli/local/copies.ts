@@ -1,4 +1,5 @@
 /** Copies of a worker whose agent is gone. */
+import { forgetSecrets } from '../../schemas/io/secret-folders.ts';
 import type { LocalEngine } from './engine.ts';
 import type { LocalPaths } from './folders.ts';
 import type { LocalWorker, Marker } from './marker.ts';
@@ -12,8 +13,14 @@ export interface CopiesOf {
   readonly engine: LocalEngine | undefined;
 }
 
-/** Stops (politely), kills or removes the copies of a worker; answers how many there were. A worker that never joined has none. */
+/** Stops (politely), kills or removes the copies of a worker, and forgets their secrets; answers how many there were. A worker that never joined has none. */
 export async function endCopies(of: CopiesOf, how: 'stop' | 'kill' | 'remove'): Promise<number> {
+  const count = await endAll(of, how);
+  if (of.worker.id !== undefined) await forgetSecrets(of.worker.id, process.env);
+  return count;
+}
+
+async function endAll(of: CopiesOf, how: 'stop' | 'kill' | 'remove'): Promise<number> {
   const processes = await endProcesses(of.paths.worker(of.worker.name).folder, how === 'kill');
   const { fingerprint } = of.marker;
   const node = of.worker.id;
