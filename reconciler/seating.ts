@@ -84,6 +84,12 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     return keeper.now.direct[service]?.counter ?? known?.change.counter ?? Math.max(-1, ...slots) + 1;
   };
 
+  /** As it is on its way to the disk. */
+  const slotsOf = (service: ServiceName, { slots }: Desired): readonly number[] => {
+    const [known] = overrides.ofKind(service, 'scale');
+    return keeper.now.direct[service]?.slots ?? known?.change.slots ?? slots;
+  };
+
   const grow = async (
     service: ServiceName,
     how: VerbOptions,
@@ -95,16 +101,18 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     const counter = counterOf(service, desired);
     const instance = instanceName(service, counter);
     const seat = seatOf(desired, instance);
-    const slots = [...desired.slots, counter];
     let override: OverrideView | undefined;
     if (isDirect(desired)) {
+      // From the record: what another request added a moment ago is not wanted before it is on disk.
       await direct.revise(service, ({ seats: old, ...rest }) => {
+        const slots = [...rest.slots, counter];
         const seats = seatsFor({ ...old, ...(seat ? { [counter]: seat } : {}) }, slots);
         const spec = { ...rest.spec, replicas: slots.length };
         return { ...rest, spec, slots, counter: counter + 1, ...seats, actor: how.actor, at: deps.clock.now().wall };
       });
     } else {
       const seats = seat ? { seats: { [counter]: seat } } : {};
+      const slots = [...slotsOf(service, desired), counter];
       override = await reslot(service, { slots, counter: counter + 1, ...seats }, how);
     }
     const from = seat?.from === undefined ? '' : `a replica of ${seat.from}; `;
@@ -218,7 +226,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
 
     async drop(instance, actor, stay = false) {
       const { desired, service, slot } = withSlot(instance);
-      const slots = desired.slots.filter((one) => one !== slot);
+      const slots = slotsOf(service, desired).filter((one) => one !== slot);
       if (!isDirect(desired)) {
         await reslot(service, { slots, counter: counterOf(service, desired) }, { actor });
       } else if (slots.length === 0 && !stay) {
