@@ -14,8 +14,14 @@ ask() {
   method=$1 path=$2
   shift 2
   printf '\n%s /api/%s\n' "$method" "$path" >&2
-  curl --silent --show-error --fail-with-body -H 'Content-Type: application/json' \
-    ${TOKEN:+-H "Authorization: Bearer $TOKEN"} ${1:+--data-binary "$1"} -X "$method" "$API/api/$path" | tee /dev/stderr
+  answer=$(curl --silent --show-error --fail-with-body -H 'Content-Type: application/json' \
+    ${TOKEN:+-H "Authorization: Bearer $TOKEN"} ${1:+--data-binary "$1"} -X "$method" "$API/api/$path") || {
+    printf '%s\n' "$answer" >&2
+    return 1
+  }
+  # What lets others in stays out of terminals and logs.
+  [ "$path" = auth/login ] || printf '%s\n' "$answer" >&2
+  printf '%s' "$answer"
 }
 
 # text <key>: the first text of that key in the JSON on stdin
@@ -23,7 +29,9 @@ text() {
   sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" | head -n 1
 }
 
-TOKEN=$(TOKEN='' ask POST auth/login "{\"username\": \"Admin\", \"password\": \"$PASSWORD\"}" | sed 's/","refresh_token.*//; s/.*"token":"//')
+TOKEN=''
+login=$(ask POST auth/login "{\"username\": \"Admin\", \"password\": \"$PASSWORD\"}")
+TOKEN=$(printf '%s' "$login" | sed 's/","refresh_token.*//; s/.*"token":"//')
 # The manual's own spelling first.
 apps=$(ask POST application/ "@$SLA")
 ask GET aplications/ >/dev/null
