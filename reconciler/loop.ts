@@ -71,6 +71,8 @@ export interface Reconciler {
   contested(node: string, from: string): void;
   /** Somebody has a credential of this cluster for a node that may be in no record. */
   forgotten(node: string): void;
+  /** Somebody heard that a source changed: it is looked at now. */
+  wake(source: string): void;
   /** Stops deciding and disconnects. What runs goes on. */
   stop(): Promise<void>;
 }
@@ -322,6 +324,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       });
       beat(clock.now().mono);
     },
+    wake: sync.wake,
     contested: duplicates.contested,
     forgotten: (node) => void (standing.knocked(node) || enrolment.forgotten(node)),
     brokerRestarted: (reason) => journal.add('broker_restarted', 'cluster', reason),

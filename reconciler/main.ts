@@ -35,6 +35,7 @@ import { refuseReplaced } from './rivals.ts';
 import { createRecordsStore } from './store/records-store.ts';
 import type { TlsKeeper } from './tls/keeper.ts';
 import { openSecurity } from './tls/security.ts';
+import { createWebhookDesk } from './webhooks/desk.ts';
 import { createWriteBack } from './write-back.ts';
 
 export interface ReconcilerOptions {
@@ -158,6 +159,7 @@ async function start(
   const notifier = createNotifier({ control, receivers, clock, files: state, log });
   reporters = [notifier, writeBack];
   const shelf = createShelf({ folder: join(folder, 'packages') });
+  const webhooks = createWebhookDesk({ ...settings, clock, log, wake: reconciler.wake });
   const api = await createApi({
     control,
     accounts,
@@ -167,6 +169,7 @@ async function start(
     streams,
     logger,
     shelf,
+    webhooks,
     metrics,
     notifier,
     bind: settings.api,

@@ -27,6 +27,8 @@ export interface Sync {
   start(): void;
   /** Resolves when nothing is under way any more. */
   stop(): Promise<void>;
+  /** Looks at a source now, if that is our turn. */
+  wake(name: string): void;
   /** Looks at all remotes now; answers when each head is accepted or refused. */
   now(signal: AbortSignal): Promise<SyncAnswer>;
   approve(id: string, actor: string): Promise<{ approved: string }>;
@@ -63,6 +65,7 @@ export function createSync(context: Context, direct: Direct, revisions: Revision
   const progress = new Map<string, Progress>();
   const abort = new AbortController();
   const unwatch: (() => void)[] = [];
+  let isStarted = false;
   const currentPolicy = (): Omit<Policy, 'graceUntil'> =>
     policyOf(
       deps.settings,
@@ -228,10 +231,15 @@ export function createSync(context: Context, direct: Direct, revisions: Revision
 
   return {
     start() {
+      isStarted = true;
       for (const source of deps.sources) {
         unwatch.push(source.git.watch(() => begin(source)));
         begin(source);
       }
+    },
+    wake(name) {
+      const source = isStarted && deps.sources.find((one) => one.name === name);
+      if (source) begin(source);
     },
     async stop() {
       abort.abort();

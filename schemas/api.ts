@@ -50,6 +50,7 @@
  *   GET  /v1/registries/:host/sources            {items: PullSource[]}: for a node, node credential as basic auth
  *   GET  /v1/notifications                       {items: ReceiverView[]}
  *   POST /v1/notifications/test                  {name?} -> {items: ReceiverView[]}: each of them got a test
+ *   POST /v1/webhooks/:kind                      what a forge sends -> {woken: string[]}, status 202 (its own secret; no token)
  *   GET  /v1/identity?nonce=<hex>                IdentityAnswer (no token)
  *   POST /v1/join                                JoinRequest -> JoinAnswer (join token)
  *   POST /v1/standing                            {node, password} -> {node: name}; REVOKED says why (credential of the node)

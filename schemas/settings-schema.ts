@@ -5,6 +5,7 @@ import { NotificationsFile } from './notifications.ts';
 import { BrokerFile, MqttFile } from './settings-broker.ts';
 import { EndpointsFile } from './settings-endpoints.ts';
 import { SourceFile } from './settings-source.ts';
+import { WebhooksFile } from './settings-webhooks.ts';
 
 const closed = { additionalProperties: false } as const;
 const nodeName = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
@@ -113,6 +114,7 @@ export const ClusterFile = Type.Object(
     guard: Type.Optional(guard),
     nodes: Type.Optional(nodes),
     notifications: Type.Optional(NotificationsFile),
+    webhooks: Type.Optional(WebhooksFile),
     limits: Type.Optional(
       Type.Enum(['request', 'none'], { description: '`request` makes what a service needs its hard cap too.' }),
     ),

@@ -15,6 +15,7 @@ import { type EndpointSettings, endpointsOf } from './settings-endpoints.ts';
 import { besideEnvironment } from './settings-environment.ts';
 import { ClusterFile, insecureSetting, RepositoryFile } from './settings-schema.ts';
 import { checkPoll, type SourceSettings, sourcesOf } from './settings-source.ts';
+import { type WebhookSettings, webhooksOf } from './settings-webhooks.ts';
 import { parseYaml } from './yaml.ts';
 
 export type NodeClass = 'edge' | 'lan' | 'fast';
@@ -64,6 +65,8 @@ export interface ClusterSettings {
   readonly limits: 'request' | 'none';
   readonly pools: Readonly<Record<string, { readonly class?: NodeClass }>>;
   readonly notifications: readonly ReceiverSettings[];
+  /** Who may have sources looked at. */
+  readonly webhooks: WebhookSettings;
   /** Where MyCluster's API answers without a token: on loopback. Absent: nowhere. */
   readonly mycluster?: Endpoint;
 }
@@ -126,6 +129,7 @@ export function parseClusterSettings(
     limits: value.limits ?? settingsDefaults.limits,
     pools: poolsOf(value.pools),
     notifications: receiversOf(value.notifications, insecure, findings),
+    webhooks: webhooksOf(value.webhooks),
     ...(value.compat?.mycluster && { mycluster: { ...settingsDefaults.mycluster, ...value.compat.mycluster } }),
   };
   checkCluster(settings, findings);

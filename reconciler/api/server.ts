@@ -12,6 +12,7 @@ import type { Notifier } from '../notifier.ts';
 import type { OakestraDesk } from '../oakestra.ts';
 import type { Shelf } from '../packages/shelf.ts';
 import { reachableHost } from '../tls/names.ts';
+import type { WebhookDesk } from '../webhooks/desk.ts';
 import { createGate, type Gate, guardRoutes } from './access.ts';
 import { answerFailures } from './failures.ts';
 import { myClusterRoutes } from './mycluster.ts';
@@ -30,6 +31,7 @@ import { nodeRoutes, registryRoutes } from './routes/registries.ts';
 import { calculateRoutes, registerRoutes } from './routes/seeds.ts';
 import { slotRoutes } from './routes/slots.ts';
 import { tlsRoutes } from './routes/tls.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { createSessions } from './sessions.ts';
 import type { StreamServer } from './streams.ts';
 import { type ApiTls, createTlsListener } from './tls-listener.ts';
@@ -56,6 +58,8 @@ export interface ApiDeps {
   readonly tls?: ApiTls;
   /** What new machines download. Absent: nothing. */
   readonly shelf?: Shelf;
+  /** Who may say that a repository changed. Absent: nobody. */
+  readonly webhooks?: WebhookDesk;
   /** Absent: nothing is counted. */
   readonly metrics?: Metrics;
   /** Who is told what is wrong. Absent: nobody. */
@@ -118,7 +122,7 @@ function withSessions({ streams, logger }: ApiDeps, gate: Gate): StreamServer {
 
 /** The server without a socket: what tests inject requests into. */
 export function buildApi(deps: ApiDeps): FastifyInstance {
-  const { control, accounts, oakestra, streams, logger, tls, shelf, metrics, follow, notifier } = deps;
+  const { control, accounts, oakestra, streams, logger, tls, shelf, webhooks, metrics, follow, notifier } = deps;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -139,6 +143,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   credentialRoutes(app, control);
   registerRoutes(app, control);
   nodeRoutes(app, control, streams.authenticate);
+  webhookRoutes(app, webhooks);
   accountRoutes(app, accounts);
   readRoutes(app);
   changeRoutes(app, stopping.signal);

@@ -23,6 +23,7 @@ describe('cluster.yaml', () => {
         limits: 'none',
         pools: {},
         notifications: [],
+        webhooks: {},
       },
       problems: [],
     });
