@@ -101,7 +101,7 @@ async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSigna
     await startReconciler(paths, options.program, signal);
     const first = await readFirstPassword(paths);
     if (first !== undefined && before === undefined)
-      options.say(`The account ${firstUser} has the password ${first} (told once; \`oakctl login\` asks for it).`);
+      options.say(`The account ${firstUser} has the password ${first} (told once).`);
     started.push('reconciler');
   }
   const api = await connect(options, signal);

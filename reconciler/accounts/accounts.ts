@@ -89,7 +89,7 @@ export function createAccounts(context: AccountsContext, { onFirstPassword, cost
       guesses.giveBack(account, house);
       return now;
     }
-    const hint = name === firstUser && password === firstUser ? whereTheFirstLies : 'oakctl login';
+    const hint = name === firstUser && password === firstUser ? whereTheFirstLies : 'an admin can set another password';
     throw new ProblemError(problem('UNAUTHORIZED', 'name or password is wrong', { hint }));
   };
 

@@ -62,7 +62,9 @@ export function createGate({ token, accounts, control, limit }: GateDeps): Gate 
       const limits = caller.apps ? `, for ${caller.apps.join(', ')} only` : '';
       const who = `${caller.name} calls as ${caller.role}${caller.by === 'token' ? ', with a token' : ''}${limits}`;
       const what = `this needs the right \`${right}\` (${rights[right]}), and ${who}`;
-      throw new ProblemError(problem('FORBIDDEN', what, { hint: 'an admin can: oakctl users role' }));
+      throw new ProblemError(
+        problem('FORBIDDEN', what, { hint: 'an admin gives another role: POST /v1/users/<name>/role' }),
+      );
     },
     controlOf: (caller) => (isLimited(caller) ? limit(caller) : control),
   };
@@ -121,7 +123,7 @@ function sha256(text: string): Buffer {
 
 function noToken(): ProblemError {
   const hint =
-    '`oakctl login`; or the token in the file api-token of the cluster folder: `--token-file` or OAKCTL_TOKEN_FILE names another';
+    'POST /v1/login gives one; or the token in the file api-token of the cluster folder: `--token-file` or OAKCTL_TOKEN_FILE names another';
   return new ProblemError(problem('UNAUTHORIZED', 'the API needs a token', { hint }));
 }
 
