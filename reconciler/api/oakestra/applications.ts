@@ -11,7 +11,7 @@ import type { OakestraDesk } from '../../oakestra.ts';
 import { appOf } from '../../ownership.ts';
 import { needs } from '../access.ts';
 import { readSla, type SlaChange } from './descriptors.ts';
-import { refuseGit } from './routes.ts';
+import { refuseGit } from './failures.ts';
 
 type Seen = Pick<FastifyRequest, 'control' | 'caller'>;
 

@@ -6,7 +6,7 @@ import { jobOf } from '../../core/oakestra.ts';
 import type { OakestraDesk } from '../../oakestra.ts';
 import { needs } from '../access.ts';
 import { applySla, appOfId, failure, servicesOf, visible } from './applications.ts';
-import { refuseGit } from './routes.ts';
+import { refuseGit } from './failures.ts';
 
 interface IdRoute {
   Params: { id: string };
