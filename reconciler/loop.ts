@@ -214,7 +214,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     }
     if (keeper.trouble) saveAgain();
     overrides.tick();
-    sync.tick();
+    if (office.taken()) sync.tick();
     schedules.tick();
     leases.tick();
     tally.tick();
