@@ -78,7 +78,7 @@ export function makePassword(random: Random): string {
 }
 
 /** What the first account is told whose password was guessed as Oakestra has it. */
-export const whereTheFirstLies = `the password of ${firstUser} was made at the first start: \`oakctl up\` printed it, and until it is changed it lies in the file admin-password of the cluster's folder; with the token beside it, POST /v1/users/${firstUser}/password makes another`;
+export const whereTheFirstLies = `the password of ${firstUser} was made at the first start: \`oakctl up\` printed it, and until it is changed it lies in the file admin-password of the cluster's folder; an admin can set another`;
 
 export interface Cost {
   /** Binary logarithm of N. */
