@@ -55,6 +55,8 @@ const present = 'mirror.git';
 const packEvery = 50;
 /** More than this does not come in one fetch, in bytes. */
 const mostFetched = 1024 * 1024 * 1024;
+/** Bytes of a list of files that was ended because of its length. */
+const mostListed = 4 * 1024 * 1024;
 /** Commits that one look at the history reads. */
 const mostParents = 10_000;
 /**
@@ -106,7 +108,9 @@ export function createMirror(folder: string, url: string, run: RunGit): Mirror {
     const below = path === '' ? [] : [`${path}/`];
     const args = ['ls-tree', '-r', '-z', '--long', '--full-tree', commit, '--', ...below];
     const { code, stdout, complaint, flooded } = await run({ repository, args }, signal);
-    return { ok: code === 0 || flooded === true, entries: parseTree(stdout), whole: !flooded, why: complaint };
+    // Of a list that has no end, enough to say so.
+    const entries = parseTree(flooded ? stdout.subarray(0, mostListed) : stdout);
+    return { ok: code === 0 || flooded === true, entries, whole: !flooded, why: complaint };
   };
 
   return {
