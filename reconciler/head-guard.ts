@@ -2,7 +2,7 @@
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { Context, Source } from './context.ts';
-import { anchorOf, historyHold } from './core/head-holds.ts';
+import { anchorOf, historyHold, isEmpty } from './core/head-holds.ts';
 import type { Followed } from './core/records.ts';
 import { rejectedHold } from './core/revisions.ts';
 
@@ -30,8 +30,9 @@ export function createHeadGuard({ deps, keeper, journal }: Context): HeadGuard {
     const accepted = keeper.now.sources[source.name];
     const ask = { source: source.name, head, followed: followedBy(source) };
     if (!accepted) return [];
-    const descends = await source.git.isAncestor(anchorOf(accepted), head, signal);
-    const history = historyHold({ ...ask, accepted, descends });
+    const history = isEmpty(accepted)
+      ? undefined
+      : historyHold({ ...ask, accepted, descends: await source.git.isAncestor(anchorOf(accepted), head, signal) });
     const rejected = accepted.commit !== head && rejectedHold(source.name, keeper.now.history[source.name] ?? [], head);
     return [...(history ? [history] : []), ...(rejected ? [rejected] : [])];
   };

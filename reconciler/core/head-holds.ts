@@ -41,6 +41,11 @@ export function historyHold({ source, head, followed, accepted, descends }: Head
   };
 }
 
+/** Nothing of it is in force, so that no head can take anything away: it may be followed by any other. */
+export function isEmpty({ files, nodes }: Pick<SourceRecord, 'files' | 'nodes'>): boolean {
+  return Object.keys(files).length === 0 && nodes.length === 0;
+}
+
 /** What the next head has to go on from. */
 export function anchorOf({ commit, anchor = commit }: Pick<SourceRecord, 'commit' | 'anchor'>): string {
   return anchor;

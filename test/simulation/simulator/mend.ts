@@ -61,9 +61,10 @@ export function tidy({ facts, person, cluster }: World): void {
 /** A job that comes at its times has come, and may rest. */
 function endTicks({ facts, person, cluster }: Pick<World, 'facts' | 'person' | 'cluster'>): void {
   const tick = cluster.reconciler.control.services().find(({ name }) => name === fullName('git', 'tick'));
-  const [last] = tick?.schedule?.runs ?? [];
-  if (last?.outcome !== 'completed' || last.started < facts.mendedAt || tick?.outcome !== 'settled') return;
-  if (person.git.get('tick') === yearly) return;
+  const { runs: [last] = [], current } = tick?.schedule ?? {};
+  // What began before the faults ended may still fail for one of them.
+  if (current || last?.outcome !== 'completed' || last.started < facts.mendedAt) return;
+  if (tick?.outcome !== 'settled' || person.git.get('tick') === yearly) return;
   person.git.set('tick', yearly);
   person.push();
 }

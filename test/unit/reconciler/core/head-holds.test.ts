@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type HeadQuestion, historyHold } from '../../../../reconciler/core/head-holds.ts';
+import { type HeadQuestion, historyHold, isEmpty } from '../../../../reconciler/core/head-holds.ts';
 
 const a = 'a'.repeat(40);
 const b = 'b'.repeat(40);
@@ -55,4 +55,11 @@ describe('historyHold', () => {
     const ids = [asked({}), asked({ head: 'c'.repeat(40) }), asked({ accepted: { commit: 'd'.repeat(40) } })];
     expect(new Set(ids.map((one) => historyHold(one)?.id)).size).toBe(3);
   });
+});
+
+it('a record is empty while neither a service nor a node is in force', () => {
+  const files = { 'app.yaml': { blob: a, services: ['x.default.web.default'] } };
+  expect(isEmpty({ files: {}, nodes: [] })).toBe(true);
+  expect(isEmpty({ files, nodes: [] })).toBe(false);
+  expect(isEmpty({ files: {}, nodes: ['pi1'] })).toBe(false);
 });
