@@ -45,7 +45,7 @@ describe('placement', () => {
           }
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 400 },
     );
     expect(placed).toBeGreaterThan(500);
   });
