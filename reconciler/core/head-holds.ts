@@ -41,9 +41,9 @@ export function historyHold({ source, head, followed, accepted, descends }: Head
   };
 }
 
-/** Nothing of it is in force, so that no head can take anything away: it may be followed by any other. */
-export function isEmpty({ files, nodes }: Pick<SourceRecord, 'files' | 'nodes'>): boolean {
-  return Object.keys(files).length === 0 && nodes.length === 0;
+/** No service of it is in force, so that no head can take one away; entries of nodes.yaml have the guard. Any head may follow. */
+export function isEmpty({ files }: Pick<SourceRecord, 'files'>): boolean {
+  return Object.values(files).every(({ services }) => services.length === 0);
 }
 
 /** What the next head has to go on from. */

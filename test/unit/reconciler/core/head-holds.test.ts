@@ -57,9 +57,9 @@ describe('historyHold', () => {
   });
 });
 
-it('a record is empty while neither a service nor a node is in force', () => {
-  const files = { 'app.yaml': { blob: a, services: ['x.default.web.default'] } };
-  expect(isEmpty({ files: {}, nodes: [] })).toBe(true);
-  expect(isEmpty({ files, nodes: [] })).toBe(false);
-  expect(isEmpty({ files: {}, nodes: ['pi1'] })).toBe(false);
+it('a record is empty while no service is in force', () => {
+  const nodes = { 'nodes.yaml': { blob: b, services: [] } };
+  expect(isEmpty({ files: {} })).toBe(true);
+  expect(isEmpty({ files: nodes })).toBe(true);
+  expect(isEmpty({ files: { ...nodes, 'app.yaml': { blob: a, services: ['x.default.web.default'] } } })).toBe(false);
 });
