@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { Flags } from '@oclif/core';
-import { ProblemError } from '../../schemas/problem.ts';
-import { settingsOfEnvironment } from '../../schemas/settings-environment.ts';
 import { BaseCommand } from '../base-command.ts';
-import { clusterFolder } from '../home.ts';
+import { clusterOfEnvironment } from '../services/environment.ts';
+import { writeNew } from '../services/new-file.ts';
 import { passphraseFlag, readPassphrase } from '../services/passphrase.ts';
 
 export default class BackupCommand extends BaseCommand {
@@ -22,20 +21,19 @@ export default class BackupCommand extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(BackupCommand);
     const passphrase = await readPassphrase(flags['passphrase-file']);
-    const { chooseFolder, writeNew } = await import('../services/backup.ts');
+    const { chooseFolder } = await import('../services/backup.ts');
     const { backup } = await import('../../reconciler/backup-main.ts');
-    const given = this.fromEnvironment();
-    const own = given && clusterFolder(this.home, given.values.cluster);
-    const folder =
-      flags.folder ?? (flags.context === undefined ? own : undefined) ?? (await chooseFolder(this.home, flags.context));
+    const own = process.env['CLUSTER_NAME']?.trim() ? clusterOfEnvironment(this.home, process.env) : undefined;
+    const named = flags.context === undefined ? own?.folder : undefined;
+    const folder = flags.folder ?? named ?? (await chooseFolder(this.home, flags.context));
     const { text, summary } = await backup(folder, {
       now: Date.now(),
       ...(passphrase !== undefined && { passphrase }),
-      ...(given && resolve(folder) === own && { given }),
+      ...(own && resolve(folder) === own.folder && { given: own.given }),
     });
     const time = new Date(summary.taken).toISOString().slice(0, 19).replaceAll(':', '-');
     const file = resolve(flags.out ?? `${summary.cluster}-${time}.backup`);
-    await writeNew(file, text);
+    await writeNew(file, text, 'secret');
     const sealed = passphrase !== undefined;
     const written = { file, sealed, bytes: Buffer.byteLength(text), ...summary };
     await this.printOne(flags.output, written, { name: file, text: () => file });
@@ -44,13 +42,5 @@ export default class BackupCommand extends BaseCommand {
       this.say(
         'It holds the master key in the open, and logins of registries: whoever reads it has the cluster. --passphrase-file seals it.',
       );
-  }
-
-  /** As the reconciler reads it. NAME_INVALID, SETTINGS_INVALID, TOKEN_INVALID. */
-  private fromEnvironment() {
-    if (!process.env['CLUSTER_NAME']?.trim()) return undefined;
-    const { given, problems } = settingsOfEnvironment(process.env);
-    if (!given) throw new ProblemError(problems);
-    return given;
   }
 }

@@ -4,6 +4,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { count } from '../render/counts.ts';
 import { renderData } from '../render/output.ts';
 import { renderProblems } from '../render/problems.ts';
+import { writeNew } from '../services/new-file.ts';
 
 export default class Import extends BaseCommand {
   static override description =
@@ -22,12 +23,12 @@ export default class Import extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Import);
-    const { importFile, writeNew } = await import('../services/import.ts');
+    const { importFile } = await import('../services/import.ts');
     const { descriptor, text, problems } = await importFile(args.file, { ...flags, env: process.env });
     if (problems.length > 0) this.say(renderProblems(problems, this.paint('err')));
     if (problems.some(({ severity }) => severity !== 'warning')) this.exit(exitCodes.failed);
     const lost = problems.filter(({ code }) => code === 'COMPOSE_LOST').length;
-    if (flags.out !== undefined) await writeNew(flags.out, text);
+    if (flags.out !== undefined) await writeNew(flags.out, text, 'open');
     if (flags.output === 'json' || flags.output === 'yaml') this.print(await renderData(flags.output, descriptor));
     else if (flags.out === undefined) this.print(text.trimEnd());
     else this.print(flags.output === 'name' ? flags.out : `${flags.out} is written`);

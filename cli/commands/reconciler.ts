@@ -2,11 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { Flags } from '@oclif/core';
 import { keepHeapSmall } from '../../schemas/io/process-heap.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
-import { type EnvironmentSettings, settingsOfEnvironment } from '../../schemas/settings-environment.ts';
 import { BaseCommand } from '../base-command.ts';
 import { readEndpoint } from '../contexts.ts';
 import { insecureFlag } from '../flags.ts';
-import { clusterFolder } from '../home.ts';
+import { clusterOfEnvironment } from '../services/environment.ts';
 
 export default class Reconciler extends BaseCommand {
   static override summary = 'run a reconciler in the foreground, with everything it has in one folder';
@@ -31,19 +30,12 @@ and _KNOWN_HOSTS, CLUSTER_ADDRESS (for the certificate), SYSTEM_MANAGER_URL, CLU
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Reconciler);
-    const place = flags.folder === undefined ? this.fromEnvironment() : { folder: flags.folder };
+    const place = flags.folder === undefined ? clusterOfEnvironment(this.home, process.env) : { folder: flags.folder };
     if (flags.check) return this.check(place.folder);
     if (flags.folder === undefined) await mkdir(place.folder, { recursive: true, mode: 0o700 });
     keepHeapSmall();
     const { runReconciler } = await import('../../reconciler/main.ts');
     await runReconciler({ ...place, insecure: flags[insecureFlag] }, this.signal);
-  }
-
-  /** NAME_INVALID, SETTINGS_INVALID, TOKEN_INVALID, each with its variable. */
-  private fromEnvironment(): { folder: string; given: EnvironmentSettings } {
-    const { given, problems } = settingsOfEnvironment(process.env);
-    if (!given) throw new ProblemError(problems);
-    return { folder: clusterFolder(this.home, given.values.cluster), given };
   }
 
   /** UNAVAILABLE, UNREACHABLE. What it only waits for (git, its turn) is said and is no failure. */

@@ -48,6 +48,12 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The services by name; one that is written as nothing has no fields. */
+export function servicesOf(root: Fields): readonly (readonly [string, Fields])[] {
+  const services = isFields(root['services']) ? root['services'] : {};
+  return Object.entries(services).map(([name, service]) => [name, isFields(service) ? service : {}]);
+}
+
 /** A list, or a single value as one of its own. */
 export function listOf(value: unknown): readonly unknown[] {
   if (value === undefined || value === null) return [];

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import type { Findings } from '../../schemas/findings.ts';
 import type { Path } from '../../schemas/yaml.ts';
-import { type ComposeFile, type Fields, isFields, listOf } from './compose-file.ts';
+import { type ComposeFile, type Fields, isFields, listOf, servicesOf } from './compose-file.ts';
 import { nameOf } from './names.ts';
 
 interface Mount {
@@ -14,8 +14,7 @@ interface Mount {
 
 /** What services mount of the folder in which the compose file lies, as written. */
 export function localSources(root: Fields): readonly string[] {
-  const services = Object.values(isFields(root['services']) ? root['services'] : {});
-  const mounts = services.flatMap((one) => (isFields(one) ? listOf(one['volumes']).map(mountOf) : []));
+  const mounts = servicesOf(root).flatMap(([, service]) => listOf(service['volumes']).map(mountOf));
   return mounts.flatMap(({ type, source }) => (type === 'bind' && source !== undefined ? [source] : []));
 }
 
@@ -90,10 +89,8 @@ function mountOf(one: unknown): Mount {
 }
 
 function usersOf(volume: string, root: Fields): number {
-  const services = Object.values(isFields(root['services']) ? root['services'] : {});
-  return services.filter(
-    (service) => isFields(service) && listOf(service['volumes']).some((one) => mountOf(one).source === volume),
-  ).length;
+  const mounts = servicesOf(root).map(([, service]) => listOf(service['volumes']).map(mountOf));
+  return mounts.filter((own) => own.some(({ source }) => source === volume)).length;
 }
 
 /** `0440` is read as the number 440 by YAML 1.2, and means octal all the same. */

@@ -1,5 +1,5 @@
 /** What `backup` and `restore` do on this machine beside the file itself. */
-import { open, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { isAddress, isLoopback } from '../../schemas/addresses.ts';
@@ -19,28 +19,6 @@ export async function chooseFolder(home: string, name: string | undefined): Prom
     names.length === 0 ? 'no cluster has its files here' : `${names.length} clusters have their files here`;
   const hint = names.length === 0 ? '--folder names the folder of a reconciler' : `--context ${names.join(' | ')}`;
   throw new ProblemError(problem(names.length === 0 ? 'NOT_FOUND' : 'USAGE', message, { hint }));
-}
-
-/** Writes a secret file that was not there, whole or not at all. */
-export async function writeNew(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
-    const isThere = cause.code === 'EEXIST';
-    const message = isThere ? 'the file is there already' : `the file cannot be written (${cause.code})`;
-    throw new ProblemError(
-      problem(isThere ? 'REFUSED' : 'FILE_UNWRITABLE', message, { file, ...(isThere && { hint: 'another --out' }) }),
-      { cause },
-    );
-  });
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } catch (cause) {
-    await rm(file, { force: true });
-    const { code = '' } = cause as NodeJS.ErrnoException;
-    throw new ProblemError(problem('FILE_UNWRITABLE', `the file cannot be written (${code})`, { file }), { cause });
-  } finally {
-    await handle.close();
-  }
 }
 
 export async function readBackupFile(file: string): Promise<string> {

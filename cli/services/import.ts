@@ -1,11 +1,11 @@
 /** Reads a compose file with what lies beside it, and makes a descriptor of it. */
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
 import { maxFileBytes } from '../../schemas/descriptor-files.ts';
 import { type Problem, ProblemError, problem } from '../../schemas/problem.ts';
-import { type Fields, isFields, listOf, readCompose } from '../compose/compose-file.ts';
+import { type Fields, isFields, listOf, readCompose, servicesOf } from '../compose/compose-file.ts';
 import { importCompose } from '../compose/import.ts';
 import type { Beside } from '../compose/service.ts';
 import { localSources } from '../compose/storage.ts';
@@ -30,30 +30,17 @@ export async function importFile(
   const { path, text } = await find(file);
   const folder = dirname(resolve(path));
   const variables = { ...parseEnvironment((await textOf(join(folder, '.env'))) ?? ''), ...given(options.env) };
-  const imported = importCompose({
-    text,
-    file: path,
-    name: options.name ?? basename(folder),
-    variables,
-    beside: await besideOf(readCompose(text, path, variables).root, folder),
-  });
+  const compose = readCompose(text, path, variables);
+  const imported = importCompose(compose, options.name ?? basename(folder), await besideOf(compose.root, folder));
   const { descriptor } = imported;
   const written = stringify(descriptor, { lineWidth: 0 });
   if (imported.problems.some(({ severity }) => severity !== 'warning')) return { ...imported, text: written };
   const out = options.out ?? 'descriptor';
-  const document = await withReferences({ file: out, text: written }, folder);
+  // What it takes in lies beside the descriptor.
+  const place = options.out === undefined ? folder : dirname(resolve(options.out));
+  const document = await withReferences({ file: out, text: written }, place);
   const { problems } = parseDescriptor(written, out, document.files ? { files: document.files } : {});
   return { descriptor, text: written, problems: [...imported.problems, ...problems] };
-}
-
-/** REFUSED when there is a file of that name. */
-export async function writeNew(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(file, text, { flag: 'wx' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new ProblemError(problem('REFUSED', `${file} is there already: it is left as it is`), { cause: error });
-  }
 }
 
 async function find(file: string): Promise<{ readonly path: string; readonly text: string }> {
@@ -66,8 +53,7 @@ async function find(file: string): Promise<{ readonly path: string; readonly tex
 }
 
 async function besideOf(root: Fields, folder: string): Promise<Beside> {
-  const services = Object.values(isFields(root['services']) ? root['services'] : {});
-  const names = services.flatMap((service) => (isFields(service) ? listOf(service['env_file']) : []));
+  const names = servicesOf(root).flatMap(([, service]) => listOf(service['env_file']));
   const files = names.map((one) => String(isFields(one) ? one['path'] : one));
   const read = await Promise.all(
     [...new Set(files)].map(async (one) => [one, await textOf(join(folder, one))] as const),

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { importFile, writeNew } from '../../../cli/services/import.ts';
+import { importFile } from '../../../cli/services/import.ts';
+import { writeNew } from '../../../cli/services/new-file.ts';
 
 let folder: string;
 
@@ -49,6 +50,18 @@ it('takes what lies beside the compose file, and the environment before it', asy
   ]);
 });
 
+it('a descriptor that is written elsewhere does not find what lies beside the compose file', async () => {
+  await writeFile(join(folder, 'compose.yaml'), 'services: {web: {image: i, volumes: ["./site.conf:/etc/site.conf"]}}');
+  await writeFile(join(folder, 'site.conf'), 'listen 80\n');
+  await mkdir(join(folder, 'git'));
+  const beside = await importFile(folder, { env: {}, out: join(folder, 'shop.yaml') });
+  expect(beside.problems).toEqual([]);
+  const { problems } = await importFile(folder, { env: {}, out: join(folder, 'git', 'shop.yaml') });
+  expect(problems).toMatchObject([
+    { code: 'DESCRIPTOR_INVALID', message: expect.stringContaining('no file ./site.conf') },
+  ]);
+});
+
 it('refuses what the descriptor may not say, with its place', async () => {
   const file = join(folder, 'compose.yaml');
   await writeFile(file, 'services: {web: {image: i, volumes: ["/dev/shm:/shm"]}}');
@@ -59,7 +72,10 @@ it('refuses what the descriptor may not say, with its place', async () => {
 it('says where no compose file is, and writes over nothing', async () => {
   await expect(importFile(folder, { env: {} })).rejects.toThrow(`${folder} is no compose file, and none lies in it`);
   const out = join(folder, 'out.yaml');
-  await writeNew(out, 'a');
-  await expect(writeNew(out, 'b')).rejects.toThrow(`${out} is there already: it is left as it is`);
+  await writeNew(out, 'a', 'open');
+  await expect(writeNew(out, 'b', 'open')).rejects.toThrow(`${out}: REFUSED the file is there already`);
+  await expect(writeNew(join(out, 'x'), 'b', 'open')).rejects.toThrow(
+    /FILE_UNWRITABLE the file cannot be written \(ENOTDIR\)/,
+  );
   expect(await readFile(out, 'utf8')).toBe('a');
 });

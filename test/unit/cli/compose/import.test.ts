@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: of compose
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { readCompose } from '../../../../cli/compose/compose-file.ts';
 import { importCompose } from '../../../../cli/compose/import.ts';
 import { lostOfService } from '../../../../cli/compose/losses.ts';
 import { parseDescriptor } from '../../../../schemas/descriptor.ts';
@@ -8,7 +9,7 @@ import { parseDescriptor } from '../../../../schemas/descriptor.ts';
 const beside = { environment: { 'web.env': 'A=file\nB=file' }, texts: new Set(['./site.conf']) };
 
 function importText(text: string, variables: Readonly<Record<string, string>> = {}) {
-  const { descriptor, problems } = importCompose({ text, file: 'compose.yaml', name: 'shop', variables, beside });
+  const { descriptor, problems } = importCompose(readCompose(text, 'compose.yaml', variables), 'shop', beside);
   const [application] = descriptor['applications'] as { application_name: string; microservices: object[] }[];
   const said = problems.map(({ line, severity, message }) => `${line} ${severity ?? 'error'} ${message}`);
   return { descriptor, services: application?.microservices ?? [], name: application?.application_name, said };
