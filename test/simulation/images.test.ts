@@ -1,12 +1,12 @@
 /** Who takes images, and what the cluster notes of it. The archive itself is for test/integration/api/images.test.ts. */
 import { afterEach, expect, it } from 'vitest';
 import type { AgentDeps } from '../../agent/ports.ts';
-import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { dataFrame, type ExecConnection } from '../../schemas/exec.ts';
 import { type LoadControl, loadFrame } from '../../schemas/image-load.ts';
 import { RequestMessage } from '../../schemas/messages.ts';
 import { parseMessage } from '../../schemas/parse.ts';
 import { createMemoryCluster, type MemoryCluster } from '../support/memory-cluster.ts';
+import { toldOf } from '../support/memory-story.ts';
 import { joinSeed } from '../support/seed-node.ts';
 
 let cluster: MemoryCluster;
@@ -75,18 +75,6 @@ async function said(connection: ExecConnection): Promise<number> {
   return frames;
 }
 
-async function noted(): Promise<string[]> {
-  const kept: ClusterEvent[] = [];
-  const abort = new AbortController();
-  const reading = (async () => {
-    for await (const event of cluster.reconciler.control.events(0, abort.signal)) kept.push(event);
-  })();
-  await cluster.clock.settle();
-  abort.abort();
-  await reading;
-  return kept.filter(({ kind }) => kind === 'images_loaded').map(({ subject, message }) => `${subject} ${message}`);
-}
-
 it('a node is asked to take images; what was loaded is noted in the words of the sender', async () => {
   await begin();
   answers = [{ ready: true }, { taken: 5 }, { loaded: { already: false, images: [{ id, names: ['other:6.6.6'] }] } }];
@@ -96,7 +84,9 @@ it('a node is asked to take images; what was loaded is noted in the words of the
   await connection.send(dataFrame('stdin', Buffer.from('bytes')));
   expect(down).toHaveLength(2);
   expect(await said(connection)).toBe(3);
-  expect(await noted()).toEqual([`node/${cluster.nodes[0]?.name} ann loads shop:1.4 (5 MB)`]);
+  expect(await toldOf(cluster.reconciler, 'images_loaded')).toEqual([
+    `node/${cluster.nodes[0]?.name} ann loads shop:1.4 (5 MB)`,
+  ]);
 });
 
 it('what was there already, and what failed, is no event', async () => {
@@ -111,7 +101,7 @@ it('what was there already, and what failed, is no event', async () => {
     await connection.send(start);
     await said(connection);
   }
-  expect(await noted()).toEqual([]);
+  expect(await toldOf(cluster.reconciler, 'images_loaded')).toEqual([]);
 });
 
 it('a sender that goes on beyond the length of its archive is stopped', async () => {

@@ -2,9 +2,9 @@
 import { afterEach, expect, it } from 'vitest';
 import { officeBeat } from '../../reconciler/core/office.ts';
 import type { Reconciler } from '../../reconciler/loop.ts';
-import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { officeTopic } from '../../schemas/topics.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { eventsOf } from '../support/memory-story.ts';
 
 const patience = 3 * officeBeat;
 let cluster: MemoryCluster;
@@ -27,13 +27,6 @@ const healthy = (one: Reconciler, count: number) =>
 const sent = (from: string) => cluster.broker.log.filter((entry) => entry.from === from).map(({ topic }) => topic);
 const copyOfRecords = () => structuredClone(cluster.records);
 
-async function eventsOf({ control }: Reconciler): Promise<ClusterEvent[]> {
-  const abort = new AbortController();
-  const found: ClusterEvent[] = [];
-  setImmediate(() => setImmediate(() => abort.abort()));
-  for await (const event of control.events(0, abort.signal)) found.push(event);
-  return found;
-}
 const kinds = async (one: Reconciler) =>
   (await eventsOf(one)).map(({ kind }) => kind).filter((kind) => kind.startsWith('reconciler_'));
 

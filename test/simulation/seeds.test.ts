@@ -1,8 +1,8 @@
 /** The seeds' wire on the memory cluster: assumed copies, one control per change, operators. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { jobNumber } from '../../schemas/assignment.ts';
-import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { toldOf } from '../support/memory-story.ts';
 import { createOperator, joinSeed } from '../support/seed-node.ts';
 
 let cluster: MemoryCluster;
@@ -23,18 +23,6 @@ const deploy = (service: object) =>
 const outcomeOf = (name: string) => cluster.reconciler.control.services().find((s) => s.name === name)?.outcome;
 const reach = (name: string, outcome: string, ms = 60_000) =>
   cluster.clock.until(() => outcomeOf(name) === outcome, ms, `${name} ${outcome}`);
-
-async function events(kind: ClusterEvent['kind']): Promise<string[]> {
-  const kept: ClusterEvent[] = [];
-  const abort = new AbortController();
-  const reading = (async () => {
-    for await (const event of cluster.reconciler.control.events(0, abort.signal)) kept.push(event);
-  })();
-  await cluster.clock.settle();
-  abort.abort();
-  await reading;
-  return kept.filter((event) => event.kind === kind).map(({ subject, message }) => `${subject} ${message}`);
-}
 
 describe('a seed node', () => {
   it('is told once, is believed after the settle time, and is unconfirmed', async () => {
@@ -68,7 +56,9 @@ describe('a seed node', () => {
     ]);
     expect(Number.isSafeInteger(plant.heard[0]?.job.id)).toBe(true);
     expect(cluster.reconciler.control.instances()).toMatchObject([{ name: one, assumed: true, healthy: true }]);
-    expect(await events('control_sent')).toEqual([`${one} deploy of job ${jobNumber(one)} to plant`]);
+    expect(await toldOf(cluster.reconciler, 'control_sent')).toEqual([
+      `${one} deploy of job ${jobNumber(one)} to plant`,
+    ]);
     expect([...cluster.broker.retained.keys()].filter((key) => key.startsWith('nodes/42/'))).toEqual([]);
     await cluster.clock.advance(120_000);
     expect(plant.heard).toHaveLength(1);
@@ -315,7 +305,9 @@ describe('an operator', () => {
     await cluster.clock.advance(5_000);
     expect(cluster.running()).toEqual([]);
     expect(cluster.reconciler.control.services()).toEqual([]);
-    expect((await events('control_taken')).map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+    expect(
+      (await toldOf(cluster.reconciler, 'control_taken')).map((line) => line.split(' ').slice(0, 2).join(' ')),
+    ).toEqual([
       `${slot(0)} deploy`,
       `${slot(1)} deploy`,
       `${slot(2)} replicate`,
@@ -403,7 +395,7 @@ describe('an operator', () => {
     await cluster.clock.advance(60_000);
     expect(cluster.running()).toEqual(before.running);
     expect(cluster.records.direct).toEqual(before.records.direct);
-    expect(await events('control_taken')).toEqual([]);
+    expect(await toldOf(cluster.reconciler, 'control_taken')).toEqual([]);
     expect(cluster.log.filter((line) => line.includes('bad_control')).length).toBeGreaterThan(0);
   });
 });

@@ -1,3 +1,5 @@
+import type { Reconciler } from '../../reconciler/loop.ts';
+import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { MemoryCluster } from './memory-cluster.ts';
 import type { MemoryNode } from './memory-node.ts';
 
@@ -52,4 +54,19 @@ export function tell(cluster: () => MemoryCluster): Story {
     count: (name, copies, limit = 60_000) =>
       cluster().clock.until(() => instancesOf(name).length === copies, limit, `${copies} copies of ${name}`),
   };
+}
+
+/** All events so far. */
+export async function eventsOf({ control }: Pick<Reconciler, 'control'>): Promise<ClusterEvent[]> {
+  const abort = new AbortController();
+  const found: ClusterEvent[] = [];
+  setImmediate(() => setImmediate(() => abort.abort()));
+  for await (const event of control.events(0, abort.signal)) found.push(event);
+  return found;
+}
+
+/** `<subject> <message>` of all events of a kind so far. */
+export async function toldOf(reconciler: Pick<Reconciler, 'control'>, kind: ClusterEvent['kind']): Promise<string[]> {
+  const events = await eventsOf(reconciler);
+  return events.filter((event) => event.kind === kind).map(({ subject, message }) => `${subject} ${message}`);
 }
