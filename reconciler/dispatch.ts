@@ -28,6 +28,8 @@ export interface Promised {
 export interface Dispatcher {
   /** Queues the control of a promised action; `flush` sends. */
   queue(promised: Promised): void;
+  /** Drops what is queued for the node. */
+  forget(node: NodeId): void;
   /** Sends queued controls in order, each node's before its assignment. */
   flush(): void;
   /** Stamps the node's part with a new pair of this process and publishes it: after adoption, or after a foreign pair. */
@@ -83,6 +85,7 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
       const before = promises.get(promised.node) ?? [];
       promises.set(promised.node, [...before, controlOf(world.cluster, promised)]);
     },
+    forget: (node) => void promises.delete(node),
     flush() {
       const kept = [...promises];
       promises.clear();

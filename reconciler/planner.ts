@@ -1,9 +1,10 @@
 /**
  * The heart of the loop: takes the services that something dirtied, plans each, makes its decisions count at once, and tells the
- * nodes. Rollout records are on disk before the controls that depend on them are sent.
+ * nodes. Rollout records are on disk before the controls that depend on them are sent. While the disk takes nothing, nothing is decided:
+ * what was right then may be wrong when it does.
  */
 import { canonicalJson } from '../schemas/digest.ts';
-import type { CopyId, InstanceName, ServiceName } from '../schemas/names.ts';
+import type { CopyId, InstanceName, NodeId, ServiceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
 import { isProblemError } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
@@ -14,6 +15,7 @@ import { holdKey, passingHolds } from './core/holds.ts';
 import type { Rollout } from './core/model.ts';
 import { type Carried, carryOut, takeDirty } from './core/plan.ts';
 import { planService } from './core/plan-service.ts';
+import { apply } from './core/world.ts';
 import type { Dispatcher } from './dispatch.ts';
 import { withEntry } from './records-keeper.ts';
 
@@ -22,6 +24,13 @@ export interface Planner {
   wake(): void;
   /** Stops planning; sends what was decided once it is on disk. */
   stop(): Promise<void>;
+}
+
+/** What counts already, and nobody was told yet. */
+interface Decided extends Carried {
+  readonly service: ServiceName;
+  /** Where the volumes of the instance were before. */
+  readonly home?: NodeId;
 }
 
 /** Who wants to know of what is planned. */
@@ -61,19 +70,25 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     try {
       do {
         const begun = deps.clock.now().mono;
+        const decided: Decided[] = [];
         let services = 0;
-        let actions = 0;
-        for (const name of takeDirty(world)) {
-          services += 1;
-          actions += planOne(name);
+        if (!keeper.trouble) {
+          for (const name of takeDirty(world)) {
+            services += 1;
+            decided.push(...planOne(name));
+          }
         }
-        await keeper.saved();
+        await keeper.saved().catch((error: unknown) => {
+          takeBack(decided);
+          throw error;
+        });
+        for (const one of decided) tell(one);
         dispatcher.flush();
-        deps.meter?.reconciled({ ms: deps.clock.now().mono - begun, services, actions });
+        deps.meter?.reconciled({ ms: deps.clock.now().mono - begun, services, actions: decided.length });
       } while (world.dirty.size > 0 && !stopped);
     } catch (error) {
       if (!isProblemError(error)) return deps.fatal(error instanceof Error ? error : new Error(String(error)));
-      // Records cannot be written: what was decided waits, unsent, until they can.
+      // Records cannot be written: what has to be done is decided anew once they can.
       deps.log('error', 'records_unwritable', { why: error.message });
       cancelRetry();
       cancelRetry = deps.clock.after(saveRetry, wake);
@@ -82,8 +97,8 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     }
   };
 
-  /** How many actions that made. */
-  const planOne = (name: ServiceName): number => {
+  /** What it decided. */
+  const planOne = (name: ServiceName): Decided[] => {
     before(name);
     const now = deps.clock.now();
     const plan = planService(world, name, context.policy(), now);
@@ -92,20 +107,40 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     else plans.set(name, plan);
     recordRollout(name, plan.rollout);
     recordSchedule(name, plan);
-    for (const carried of carryOut(world, name, plan, now.mono)) tell(carried);
+    const homes = new Map(plan.actions.map(({ instance }) => [instance, world.homes.get(instance)]));
+    const decided = carryOut(world, name, plan, now.mono).map((carried) => {
+      const home = homes.get(carried.action.instance);
+      return { ...carried, service: name, ...(home === undefined ? {} : { home }) };
+    });
+    for (const one of decided) decide(one);
     setWake(name, plan.wakeAt, now.mono);
     if (plan.stuck) gaveUp(plan.stuck);
-    return plan.actions.length;
+    return decided;
   };
 
   const isForgotten = (name: ServiceName, plan: ServicePlan): boolean =>
     !world.desired.has(name) && plan.holds.length === 0 && plan.actions.length === 0 && !world.copies.has(name);
 
-  const tell = ({ action, promised }: Carried): void => {
+  const decide = ({ action, promised }: Carried): void => {
     if (action.kind === 'start' && action.placed && keeper.now.homes[action.instance] !== action.node) {
       keeper.change({ homes: withEntry(keeper.now.homes, action.instance, action.node) });
     }
     dispatcher.queue({ action, ...promised });
+  };
+
+  /** Nobody was told: the world is as before, unless something else came between, and all of it is decided anew. The last one first. */
+  const takeBack = (decided: readonly Decided[]): void => {
+    for (const { action, promised, service, home } of [...decided].reverse()) {
+      world.dirty.add(service);
+      if (world.nodes.get(promised.node)?.part !== promised.after) continue;
+      apply(world, { kind: 'unpromised', action, promised, ...(home === undefined ? {} : { home }) });
+      if (action.kind === 'start' && action.placed)
+        keeper.change({ homes: withEntry(keeper.now.homes, action.instance, home) });
+      dispatcher.forget(promised.node);
+    }
+  };
+
+  const tell = ({ action, promised }: Carried): void => {
     const node = world.nodes.get(action.node)?.record.name ?? action.node;
     if (action.kind === 'start' && action.replaces !== undefined) replacing(action.instance, promised.copy);
     if (action.kind === 'start')

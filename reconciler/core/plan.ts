@@ -6,7 +6,8 @@ import type { Action, ServicePlan } from './action.ts';
 import { earliest } from './classify.ts';
 import type { Policy, View, World } from './model.ts';
 import { planService, waitsForNodes } from './plan-service.ts';
-import { apply, cloneWorld, type Promised } from './world.ts';
+import { apply, cloneWorld } from './world.ts';
+import type { Promised } from './world-event.ts';
 
 export interface Plan {
   readonly services: ReadonlyMap<ServiceName, ServicePlan>;

@@ -11,6 +11,15 @@ import type { Desired, Listing, Node, NodeRecord, Rollout } from './model.ts';
 import type { ScheduleState } from './runs.ts';
 import type { Tags } from './tags.ts';
 
+/** What a promised action made of its node's part: all that a control needs. */
+export interface Promised {
+  readonly node: NodeId;
+  readonly before: Part;
+  readonly after: Part;
+  /** The copy that the action is about; for `start` the one that it made. */
+  readonly copy: CopyId;
+}
+
 /** What happened; `apply` makes a world of it. */
 export type WorldEvent =
   | { readonly kind: 'node'; readonly record: NodeRecord }
@@ -79,6 +88,8 @@ export type WorldEvent =
     }
   /** A node's state may have changed with time alone (suspect, lost): plan what is on it. */
   | { readonly kind: 'presence'; readonly node: NodeId }
+  /** Nobody was told of it, and nothing came after it: its node's part is as before. `home`: of its instance, if it had one. */
+  | { readonly kind: 'unpromised'; readonly action: Action; readonly promised: Promised; readonly home?: NodeId }
   /** Where the volumes of an instance are, as records/ has it. */
   | { readonly kind: 'home'; readonly instance: InstanceName; readonly node: NodeId }
   /** Who has the lease of an exclusive service; absent: nobody, and nobody's copy can run. */

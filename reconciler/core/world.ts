@@ -25,16 +25,7 @@ import {
 import { cloneNodeIndex, createNodeIndex, indexLabels } from './node-index.ts';
 import { cloneSigns, createSigns } from './signs.ts';
 import { shunnedServices, wantedOf } from './wanted.ts';
-import type { WorldEvent } from './world-event.ts';
-
-/** What a promised action made of its node's part: all that a control needs. */
-export interface Promised {
-  readonly node: NodeId;
-  readonly before: Part;
-  readonly after: Part;
-  /** The copy that the action is about; for `start` the one that it made. */
-  readonly copy: CopyId;
-}
+import type { Promised, WorldEvent } from './world-event.ts';
 
 type Of<K extends WorldEvent['kind']> = Extract<WorldEvent, { kind: K }>;
 
@@ -178,6 +169,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
   schedule: (world, { service, state }) => put(world.schedules, service, state),
   tags: tagsAre,
   noticed: (world, { service, copies, at }) => indexNotices(world, service, copies, at),
+  unpromised: takeBack,
   head: headIs,
   ancestry: (world, { source, commit, ancestor }) => {
     world.ancestry.set(ancestryKey({ name: source, commit }), ancestor);
@@ -213,6 +205,14 @@ function promise(world: World, { action, at }: Of<'promised'>): Promised | undef
   const after = change ? changePart(before, change, world.fence) : { ...before, fence: world.fence };
   setPart(world, action.node, after, at);
   return { node: action.node, before, after, copy };
+}
+
+/** The gen that it drew is not drawn again. */
+function takeBack(world: World, { action, promised, home }: Of<'unpromised'>): void {
+  setPart(world, promised.node, promised.before);
+  if (action.kind !== 'start' || !action.placed) return;
+  if (home === undefined) world.homes.delete(action.instance);
+  else world.homes.set(action.instance, home);
 }
 
 function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undefined {

@@ -149,6 +149,34 @@ describe('after a crash', () => {
     expectUnchanged(before);
   });
 
+  it.each(['is back', 'is away'])(
+    'what was decided while the disk was full is decided anew: a lost node %s by then',
+    async (fate) => {
+      cluster = await createMemoryCluster({});
+      await deploy(one('web', { on_disconnect: { replace_after: '20s' } }));
+      await settled('web');
+      const [before, home] = [
+        cluster.handles(),
+        cluster.nodes.find(({ name }) => instancesOf('web')[0]?.startsWith(name)),
+      ];
+      const id = home?.id ?? '';
+      const begun = () =>
+        cluster.nodes.flatMap(({ runtime }) => runtime.calls.filter((call) => call.startsWith('start ')));
+      cluster.disk.full = true;
+      cluster.broker.cut(id);
+      await cluster.clock.advance(120_000);
+      expect(begun()).toHaveLength(1);
+      if (fate === 'is back') cluster.broker.heal(id);
+      await cluster.clock.advance(30_000);
+      cluster.disk.full = false;
+      await cluster.clock.advance(60_000);
+      expect(outcome('web')).toBe('settled');
+      expect(begun()).toHaveLength(fate === 'is back' ? 1 : 2);
+      expect(cluster.records.homes[`${service('web')}.instance.0`] === id).toBe(fate === 'is back');
+      if (fate === 'is back') expectUnchanged(before);
+    },
+  );
+
   it('a delete covers copies that the planner begins while it is written', async () => {
     cluster = await createMemoryCluster({});
     await deploy(one('web', { replicas: 2 }));

@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { assert, beforeEach, describe, expect, it } from 'vitest';
+import type { Action } from '../../../../reconciler/core/action.ts';
 import { removedEntryCause } from '../../../../reconciler/core/listings.ts';
 import type { Listing } from '../../../../reconciler/core/model.ts';
 import { apply } from '../../../../reconciler/core/world.ts';
@@ -25,6 +26,10 @@ beforeEach(() => {
 });
 
 function promiseStart(node = 'node1', slot = 0): ReturnType<typeof apply> {
+  return apply(cluster.world, { kind: 'promised', action: startOf(node, slot), at: at(0).mono });
+}
+
+function startOf(node: string, slot: number, more: { placed?: true } = {}): Action {
   const { run, digest } = aService({ run: aRun('app:1', { memory: 64 }) });
   const about = { service: web, instance: `${web}.instance.${slot}`, node, why: '' };
   const what = {
@@ -34,7 +39,7 @@ function promiseStart(node = 'node1', slot = 0): ReturnType<typeof apply> {
     runtime: 'docker' as const,
     source: { name: 'main', commit: 'c1' },
   };
-  return apply(cluster.world, { kind: 'promised', action: { kind: 'start', ...about, ...what }, at: at(0).mono });
+  return { kind: 'start', ...about, ...what, ...more };
 }
 
 const drop = {
@@ -94,6 +99,24 @@ describe('a promise', () => {
     expect(cluster.world.reserved.get('node1')).toMatchObject({ memory: 0 });
     expect([...cluster.world.dirty]).toEqual([web, 'a.b.c.d']);
   });
+
+  it.each([undefined, 'node2'])(
+    'of which nobody was told is taken back, and its pair is not drawn again (home %s)',
+    (home) => {
+      const instance = `${web}.instance.0`;
+      if (home !== undefined) cluster.world.homes.set(instance, home);
+      const before = cluster.world.nodes.get('node1')?.part;
+      const start = startOf('node1', 0, { placed: true });
+      const promised = apply(cluster.world, { kind: 'promised', action: start, at: at(0).mono });
+      assert(promised);
+      expect(cluster.world.homes.get(instance)).toBe('node1');
+      apply(cluster.world, { kind: 'unpromised', action: start, promised, ...(home !== undefined && { home }) });
+      expect(cluster.world.nodes.get('node1')?.part).toBe(before);
+      expect(copies()).toEqual([]);
+      expect(cluster.world.homes.get(instance)).toBe(home);
+      expect(promiseStart()?.copy).not.toBe(promised.copy);
+    },
+  );
 
   it('for a node that nobody knows does nothing', () => {
     expect(promiseStart('node9')).toBeUndefined();
