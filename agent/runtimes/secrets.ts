@@ -2,11 +2,11 @@
  * Secrets of copies as files in memory: decrypted when a copy starts, gone when it is removed or the machine goes down. What a disk
  * would keep is never written: without a folder in memory there are no secrets.
  */
-import { chmod, lstat, mkdir, realpath, rm, statfs, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filePathFault } from '../../schemas/host-access.ts';
 import { decryptWith } from '../../schemas/io/age.ts';
-import { secretFolders } from '../../schemas/io/secret-folders.ts';
+import { folderInMemory, secretFolders } from '../../schemas/io/secret-folders.ts';
 import { decryptLeaves } from '../../schemas/io/sops.ts';
 import type { Sealed } from '../../schemas/messages.ts';
 import { containerName } from '../../schemas/names.ts';
@@ -38,9 +38,6 @@ export interface Secrets {
   /** Removes the files of a copy, if it has any. */
   remove(key: CopyKey): Promise<void>;
 }
-
-/** Types of file system that live in memory: tmpfs and ramfs. */
-const inMemory: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
 /** Touches nothing before its first call for a copy that has secrets. */
 export function createSecrets(deps: SecretsDeps): Secrets {
@@ -92,34 +89,13 @@ async function placesFor(folder: string, secrets: readonly RunSecret[]): Promise
   return secrets.map(({ path }, index) => ({ source: join(folder, String(index)), target: path, readOnly: true }));
 }
 
-/** The first folder that is in memory, and is ours alone. */
+/** The folder of this node in the first that is in memory, and is ours alone. */
 async function findRoot(folders: readonly string[], node: string): Promise<string> {
-  const why: string[] = [];
-  for (const folder of folders) {
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const { type } = await statfs(folder);
-      const fault = inMemory.has(type) ? await strangeFault(folder) : 'is on a disk';
-      if (fault === undefined) {
-        await mkdir(join(folder, node), { recursive: true, mode: 0o700 });
-        return await realpath(join(folder, node));
-      }
-      why.push(`${folder} ${fault}`);
-    } catch (error) {
-      why.push(`${folder}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
-    }
-  }
-  const message = `this node has no folder in memory for secrets (${why.join('; ')}), and they are never written to a disk`;
+  const found = await folderInMemory(folders, node);
+  if ('folder' in found) return found.folder;
+  const message = `this node has no folder in memory for secrets (${found.why}), and they are never written to a disk`;
   const hint = 'mount a tmpfs at /run/oakctl-secrets that the agent may write; in a container, that of the host';
   throw new ProblemError(problem('SECRET_NO_MEMORY', message, { disposition: 'retry', hint }));
-}
-
-/** Everybody may make a folder in /dev/shm, and who owns one may change what is below it. */
-async function strangeFault(folder: string): Promise<string | undefined> {
-  const found = await lstat(folder);
-  if (found.isSymbolicLink()) return 'is a link';
-  if (found.uid !== 0 && found.uid !== process.getuid?.()) return `belongs to user ${found.uid}`;
-  return (found.mode & 0o022) === 0 ? undefined : 'may be written by others';
 }
 
 /** The contents of all files of a copy, in the order of its run spec. */

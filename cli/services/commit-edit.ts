@@ -2,7 +2,7 @@
  * Verbs by commit: one value of a file of the working copy is changed in place, committed with the user's identity, and pushed. What
  * the user has not committed in that file is never mixed with it.
  */
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
@@ -14,6 +14,7 @@ import {
   commitFiles,
   findWorkingCopy,
   pushHead,
+  putFile,
   requireBranch,
   requireWorkingCopy,
   type WorkingCopy,
@@ -54,27 +55,35 @@ export interface CommitNote {
   readonly changed: boolean;
 }
 
+/** What is to become of the repository: a commit, changes that whoever asked commits, or nothing at all. */
+export type Purpose = 'commit' | 'change' | 'look';
+
 /**
- * Does the work in the working copy of a source, on the branch that the cluster follows: the one that is named, or around one of the
- * folders; without any, in a temporary clone (where it may be done twice). REFUSED. `owner`: which source it must be, if one must.
+ * Does the work in the working copy of a source: the one that is named, or around one of the folders; without any, in a temporary
+ * clone (where it may be done twice), unless changes are to stay. What is committed goes to the branch that the cluster follows.
+ * REFUSED. `owner`: which source it must be, if one must.
  */
 export async function inRepository<T>(
   { sources, cluster }: Pick<ClusterStatus, 'sources' | 'cluster'>,
-  how: CopyChoice & { readonly owner?: string | undefined; readonly folders?: readonly string[] },
+  how: CopyChoice & {
+    readonly owner?: string | undefined;
+    readonly folders?: readonly string[];
+    readonly purpose?: Purpose;
+  },
   signal: AbortSignal,
   work: (repository: Repository) => Promise<T>,
 ): Promise<T> {
-  const { repository, author, folders = [process.cwd()], source = how.owner } = how;
+  const { repository, author, folders = [process.cwd()], source = how.owner, purpose = 'commit' } = how;
   const chosen = source === undefined ? sources : sources.filter(({ name }) => name === source);
   const use = async (copy: WorkingCopy): Promise<T> => {
     const clusters = await stat(join(copy.root, copy.source.path, 'clusters')).catch(() => undefined);
     return work({ copy, cluster, isShared: clusters?.isDirectory() ?? false });
   };
-  const found = await (repository === undefined
+  const found = await (repository === undefined && purpose !== 'change'
     ? findWorkingCopy(folders, chosen, signal)
-    : requireWorkingCopy([repository], chosen, signal));
+    : requireWorkingCopy(repository === undefined ? folders : [repository], chosen, signal));
   if (!found) return inTemporaryClone(oneOf(chosen, sources), author, signal, use);
-  await requireBranch(found);
+  if (purpose === 'commit') await requireBranch(found);
   return use({ ...found, ...(author !== undefined && { author }) });
 }
 
@@ -120,9 +129,15 @@ async function readDocument({ root }: WorkingCopy, file: string): Promise<Docume
   return withReferences({ file, text }, dirname(join(root, file)));
 }
 
+/** Does no other cluster read this file? */
+export function isOwn({ copy, cluster, isShared }: Repository, file: string): boolean {
+  return !isShared || file.startsWith(posix.join(copy.source.path, 'clusters', cluster, '/'));
+}
+
 /** REFUSED when other clusters read the file, too: `line` of what would be changed for all of them. */
-export function requireOwn({ copy, cluster, isShared }: Repository, file: string, line: number): void {
-  if (!isShared || !file.startsWith(posix.join(copy.source.path, 'common/'))) return;
+export function requireOwn(repository: Repository, file: string, line: number): void {
+  if (isOwn(repository, file)) return;
+  const { cluster } = repository;
   const message = `every cluster of the repository reads it: a commit would change more than ${cluster}`;
   const hint = `change it there for all, or move it to clusters/${cluster}/; without --commit it is for this cluster alone`;
   throw new ProblemError(problem('REFUSED', message, { file, line, hint }));
@@ -138,26 +153,62 @@ export async function requireClean({ copy: { git } }: Repository, file: string):
 export interface Change {
   readonly file: string;
   readonly line: number;
-  readonly before: string;
+  /** Absent: there was no such file. */
+  readonly before?: string | undefined;
   readonly text: string;
-  /** First line of the message. */
-  readonly subject: string;
 }
 
-/** Writes, commits, pushes; pushes also what was committed before and did not get there. The file is as it was if git refuses. */
-export async function commitChange({ copy }: Repository, change: Change, asker: Asker): Promise<CommitNote> {
-  const { file, line, before, text, subject } = change;
-  const path = join(copy.root, file);
+/** As {@link commitChanges}, of one file. */
+export async function commitChange(
+  repository: Repository,
+  { subject, ...change }: Change & { readonly subject: string },
+  asker: Asker,
+): Promise<CommitNote> {
+  const [note] = await commitChanges(repository, [change], subject, asker);
+  return note as CommitNote;
+}
+
+/**
+ * Writes, makes one commit of it, pushes; pushes also what was committed before and did not get there. The files are as they were if
+ * git refuses. `subject`: first line of the message.
+ */
+export async function commitChanges(
+  { copy }: Repository,
+  changes: readonly Change[],
+  subject: string,
+  asker: Asker,
+): Promise<readonly CommitNote[]> {
+  const others = changes.filter(({ before, text }) => text !== before);
   let changed = false;
-  if (text !== before) {
-    await writeFile(path, text);
-    changed = await commitFiles(copy, [file], messageOf(subject, asker)).catch(async (error: unknown) => {
-      await writeFile(path, before);
-      await copy.git.raw(['add', '--', file]);
+  if (others.length > 0) {
+    const files = others.map(({ file }) => file);
+    const undo = async (error: unknown): Promise<never> => {
+      for (const change of others) await putBack(copy, change);
       throw error;
-    });
+    };
+    changed = await putAll(copy, others)
+      .then(() => commitFiles(copy, files, messageOf(subject, asker)))
+      .catch(undo);
   }
-  return { source: copy.source.name, commit: await pushHead(copy), file, line, changed };
+  const commit = await pushHead(copy);
+  return changes.map((change) => {
+    const { file, line } = change;
+    return { source: copy.source.name, commit, file, line, changed: changed && others.includes(change) };
+  });
+}
+
+async function putAll({ root }: WorkingCopy, changes: readonly Change[]): Promise<void> {
+  for (const { file, text } of changes) await putFile(root, file, text);
+}
+
+async function putBack({ root, git }: WorkingCopy, { file, before }: Change): Promise<void> {
+  if (before === undefined) {
+    await rm(join(root, file), { force: true });
+    await git.raw(['rm', '--quiet', '--cached', '--ignore-unmatch', '--', file]);
+  } else {
+    await putFile(root, file, before);
+    await git.raw(['add', '--', file]);
+  }
 }
 
 /** Who and why stand in the message: git's author is whose working copy it is. */

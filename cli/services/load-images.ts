@@ -5,7 +5,6 @@ import { dataFrame } from '../../schemas/exec.ts';
 import { type Loaded, loadFrame, loadPiece, loadWindow, parseLoadFrame } from '../../schemas/image-load.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
-import type { NodeView } from '../../schemas/views.ts';
 import type { ImageArchive } from './image-archive.ts';
 
 /** Nodes that are sent to at the same time. */
@@ -26,30 +25,6 @@ export interface LoadProgress {
   readonly node: string;
   readonly state: 'waiting' | 'asking' | 'sending' | LoadResult['state'];
   readonly taken?: number;
-}
-
-/** Nodes by their names, or by all of the labels (`key=value`), or all that ever joined. NOT_FOUND, and what the API fails with. */
-export async function chooseNodes(
-  api: Pick<ApiClient, 'nodes'>,
-  { names = [], labels = [] }: { readonly names?: readonly string[]; readonly labels?: readonly string[] },
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const nodes = await api.nodes(names, signal);
-  if (names.length > 0) return nodes.map(({ name }) => name);
-  const chosen = nodes.filter((node) => isMember(node) && labels.every((label) => hasLabel(node, label)));
-  if (chosen.length > 0) return chosen.map(({ name }) => name);
-  const which = labels.length === 0 ? 'the cluster has no nodes' : `no node has ${labels.join(' and ')}`;
-  throw new ProblemError(problem('NOT_FOUND', which, { hint: 'oakctl nodes ls -o wide' }));
-}
-
-function isMember({ state }: NodeView): boolean {
-  return state !== 'expected' && state !== 'revoked';
-}
-
-function hasLabel({ labels }: NodeView, label: string): boolean {
-  const at = label.indexOf('=');
-  const key = label.slice(0, at);
-  return Object.hasOwn(labels, key) && labels[key] === label.slice(at + 1);
 }
 
 /** One result per node, in their order. A node that fails keeps no other from its images; an abort ends all. */

@@ -1,5 +1,6 @@
 /** The user's own working copy of the cluster's repository: found by its remotes, written to with the user's identity. */
-import { realpath } from 'node:fs/promises';
+import { lstat, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import type { SimpleGit } from 'simple-git';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { SourceView } from '../../schemas/views.ts';
@@ -92,6 +93,25 @@ export async function requireBranch({ git, source: { branch } }: WorkingCopy): P
       hint: `\`git switch ${branch}\` first`,
     }),
   );
+}
+
+/** Writes a file of the repository, and never through a link that leads out of it. REFUSED. */
+export async function putFile(root: string, file: string, text: string): Promise<void> {
+  const path = join(root, file);
+  const isLink = await lstat(path).then(
+    (info) => info.isSymbolicLink(),
+    () => false,
+  );
+  if (isLink || relative(await realpath(root), await nearest(dirname(path))).startsWith('..')) {
+    throw new ProblemError(problem('REFUSED', 'the repository has a link there', { file }));
+  }
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+/** Where a folder really is, or the next one above it that is there. */
+async function nearest(folder: string): Promise<string> {
+  return realpath(folder).catch(() => nearest(dirname(folder)));
 }
 
 /** Commits these paths, and nothing else of what the user has changed. False: they are as committed. REFUSED when git does not. */

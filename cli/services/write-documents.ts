@@ -1,12 +1,13 @@
 /** Descriptors on their way into a repository: where each one goes, and what must not be lost there. */
-import { lstat, mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, posix, relative, resolve } from 'node:path';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, join, posix, relative, resolve } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
 import { referencedPath } from '../../schemas/descriptor-files.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { filesOf, type Repository, requireClean, requireOwn, rootsOf } from './commit-edit.ts';
+import { putFile } from './working-copy.ts';
 
 /**
  * A file that lies in the working copy stays where it is. Others take the place of the file that says the same services, or go, by
@@ -22,12 +23,12 @@ export async function writeDocuments(documents: readonly DocumentText[], reposit
     const isInside = file !== 'stdin' && !inside.startsWith('..');
     const target = isInside ? inside : await placeOf(document, repository);
     const isNew = (await textAt(join(root, target))) === undefined;
-    if (!isInside) await put(root, target, document.text);
+    if (!isInside) await putFile(root, target, document.text);
     files.push(target);
     for (const [from, content] of Object.entries(taken)) {
       const place = referencedPath(from, target);
       if (isNew) await requireFree(root, place, content);
-      if (!isInside) await put(root, place, content);
+      if (!isInside) await putFile(root, place, content);
       files.push(place);
     }
   }
@@ -85,23 +86,4 @@ async function requireFree(root: string, file: string, content: string): Promise
 
 async function textAt(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(() => undefined);
-}
-
-/** Writes below the root, and never through a link that leads out of it. */
-async function put(root: string, target: string, text: string): Promise<void> {
-  const path = join(root, target);
-  const isLink = await lstat(path).then(
-    (info) => info.isSymbolicLink(),
-    () => false,
-  );
-  if (isLink || relative(root, await nearest(dirname(path))).startsWith('..')) {
-    throw new ProblemError(problem('REFUSED', 'the repository has a link there', { file: target }));
-  }
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
-}
-
-/** Where a folder really is, or the next one above it that is there. */
-async function nearest(folder: string): Promise<string> {
-  return realpath(folder).catch(() => nearest(dirname(folder)));
 }

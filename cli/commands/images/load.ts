@@ -4,8 +4,9 @@ import { exitCodes } from '../../exit-codes.ts';
 import { createProgress } from '../../progress.ts';
 import { loadLines, loadListing } from '../../render/images.ts';
 import { actorName } from '../../services/actor.ts';
+import { chooseNodes } from '../../services/choose-nodes.ts';
 import { readImageArchive } from '../../services/image-archive.ts';
-import { chooseNodes, type LoadProgress, loadOnNodes } from '../../services/load-images.ts';
+import { type LoadProgress, loadOnNodes } from '../../services/load-images.ts';
 import { labelFlag } from '../../services/node-flags.ts';
 
 export default class ImagesLoad extends BaseCommand {
