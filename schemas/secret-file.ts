@@ -60,12 +60,12 @@ export function placeOfValue(name: string, key: string | undefined): string {
   return key === undefined ? `${name}:` : `${name}:${key}:`;
 }
 
-/** Reads a secret; what is wrong with it is of code SECRET_INVALID. Never throws. */
+/** Reads a secret; what is wrong with it is of code SECRET_INVALID. `more`: what else SOPS keeps in the file. Never throws. */
 export function parseSecret(
   text: string,
   file: string,
   name: string,
-): { readonly secret?: SealedSecret; readonly problems: readonly Problem[] } {
+): { readonly secret?: SealedSecret; readonly more?: readonly string[]; readonly problems: readonly Problem[] } {
   const { sops, problems } = parseSops(text, file);
   if (!sops) return { problems };
   const fault = faultOf(sops, name);
@@ -73,8 +73,9 @@ export function parseSecret(
     const { message, line = 1, hint } = fault;
     return { problems: [problem('SECRET_INVALID', message, { file, line, ...(hint ? { hint } : {}) })] };
   }
-  const { leaves, keys, modified, mac } = sops;
-  return { secret: { name, version: versionOf(leaves), id: sha256(text), leaves, keys, modified, mac }, problems: [] };
+  const { leaves, keys, modified, mac, more } = sops;
+  const secret = { name, version: versionOf(leaves), id: sha256(text), leaves, keys, modified, mac };
+  return { secret, more, problems: [] };
 }
 
 interface Fault {
@@ -101,7 +102,8 @@ function faultOf({ leaves, lines }: SopsFile, name: string): Fault | undefined {
   return undefined;
 }
 
-function isOpen(path: string): boolean {
+/** Does it stand in the open? */
+export function isOpen(path: string): boolean {
   return path.split(':').some((key) => key.endsWith('_unencrypted'));
 }
 
@@ -122,5 +124,7 @@ export function versionOf(leaves: readonly SopsLeaf[]): string {
   const known = said(sealKey);
   if (version !== undefined && /^[1-9]\d{0,14}$/.test(version) && (known === undefined || known === seal))
     return version;
+  // Given by a hash, and kept since by whoever encrypted the same values anew.
+  if (version !== undefined && /^\d{0,15}\+[0-9a-f]{16}$/.test(version) && known === seal) return version;
   return `${/^\d{1,15}$/.test(version ?? '') ? version : ''}+${seal}`;
 }

@@ -5,7 +5,7 @@ import { type SopsFile, type SopsLeaf, sopsValue } from './sops.ts';
 const sopsVersion = '3.9.0';
 
 /** Paths of leaves are at most two keys deep, and no list: what oakctl writes. */
-export function writeSops({ leaves, keys, modified, mac }: Omit<SopsFile, 'lines'>): string {
+export function writeSops({ leaves, keys, modified, mac }: Omit<SopsFile, 'lines' | 'more'>): string {
   const entries = Object.entries(keys).map(([recipient, armored]) => {
     const lines = armored.trimEnd().split('\n');
     return [
@@ -32,8 +32,8 @@ function writeValues(leaves: readonly SopsLeaf[]): readonly string[] {
   let open = '';
   for (const [path, value] of leaves) {
     const [first = '', second = ''] = path.split(':');
-    // A hash may look like a number.
-    const text = sopsValue.test(value) || /^\d{1,15}$/.test(value) ? value : JSON.stringify(value);
+    // What is read back as another text is quoted: a hash may look like a number, and so may a name.
+    const text = sopsValue.test(value) || /^(0|[1-9]\d{0,14})$/.test(value) ? value : JSON.stringify(value);
     if (second === '') written.push(`${first}: ${text}`);
     else {
       if (open !== first) written.push(`${first}:`);

@@ -18,6 +18,8 @@ export interface SopsFile {
   readonly keys: Readonly<Record<string, string>>;
   readonly modified: string;
   readonly mac: string;
+  /** What else SOPS keeps in it, other kinds of keys and rules: whoever writes the file anew would lose that. */
+  readonly more: readonly string[];
 }
 
 /** A value that is encrypted. */
@@ -66,7 +68,8 @@ export function parseSops(
   if (Object.keys(keys).length === 0) fail('no age recipient can read it', ['sops', 'age']);
   const { leaves, lines } = readLeaves(document, values, fail);
   if (found.length > 0) return { problems: found };
-  return { sops: { leaves, lines, keys, modified: lastmodified as string, mac: mac as string }, problems: [] };
+  const more = Object.keys(metadata).filter((key) => isMore(key, metadata[key]));
+  return { sops: { leaves, lines, keys, modified: lastmodified as string, mac: mac as string, more }, problems: [] };
 }
 
 type Fail = (message: string, at?: Path, hint?: string) => void;
@@ -78,6 +81,12 @@ function isMap(value: unknown): value is Record<string, unknown> {
 function isSet(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === 0 || value === '') return false;
   return typeof value !== 'object' || Object.keys(value).length > 0;
+}
+
+/** Is this more than `writeSops` writes? */
+function isMore(key: string, value: unknown): boolean {
+  if (['age', 'lastmodified', 'mac', 'version'].includes(key) || !isSet(value)) return false;
+  return key !== 'unencrypted_suffix' || value !== '_unencrypted';
 }
 
 function readKeys(written: unknown, fail: Fail): Record<string, string> {
