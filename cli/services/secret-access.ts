@@ -34,11 +34,9 @@ export function accessOf(
   readers: Readers,
   { present, own, isShared }: { readonly present: readonly string[]; readonly own?: string; readonly isShared: boolean },
 ): Access {
-  const known = new Set(nodes.filter(isMember).flatMap(({ recipient }) => recipient ?? []));
   const meant = nodes.filter((node) => isReader(node, readers));
   const ofNodes = meant.flatMap(({ recipient }) => recipient ?? []);
-  const strangers = present.filter((recipient) => !known.has(recipient));
-  const kept = readers.others === undefined || isShared ? strangers : [];
+  const kept = readers.others === undefined || isShared ? strangersIn(present, nodes) : [];
   const others = unique([...(own === undefined ? [] : [own]), ...(readers.others ?? []), ...kept]);
   const stay = isShared ? present : [];
   const wanted = unique([...ofNodes, ...others, ...stay]);
@@ -49,6 +47,12 @@ export function accessOf(
     others,
     mute: meant.flatMap(({ name, recipient }) => (recipient === undefined ? [name] : [])).sort(),
   };
+}
+
+/** Those that are no nodes of this cluster. */
+export function strangersIn(recipients: readonly string[], nodes: readonly ReaderNode[]): readonly string[] {
+  const known = new Set(nodes.filter(isMember).flatMap(({ recipient }) => recipient ?? []));
+  return recipients.filter((recipient) => !known.has(recipient));
 }
 
 /** Names of nodes, and of others their recipients. */
