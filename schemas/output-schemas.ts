@@ -116,6 +116,19 @@ const LoginSchema = Type.Object({
   ),
 });
 
+const secretNote = {
+  name: text,
+  file: Type.String({ description: 'from the root of the repository' }),
+  version: text,
+  changed: Type.Boolean({ description: 'false: it was so already' }),
+  nodes: Type.Array(text, { description: 'that can read it' }),
+  others: Type.Array(text, { description: 'recipients that can read it, and are no nodes' }),
+  added: Type.Array(text, { description: 'can read it from now on: nodes by name, others by recipient' }),
+  removed: Type.Array(text, { description: 'could read it before, and cannot read what is written now' }),
+  lack: Type.Array(text, { description: 'nodes that are to read it, and cannot' }),
+  commit: Type.Optional(CommitSchema),
+};
+
 const stopped = { name: text, ended: texts, copies: count };
 
 const cordonAnswer = Type.Object({
@@ -227,6 +240,7 @@ export const outputs = {
     api: text,
     architectures: texts,
     replaces: Type.Optional(Replaces),
+    secrets: Type.Array(text, { description: 'that services use, and the new node cannot read yet' }),
   }),
   'nodes cordon': cordonAnswer,
   'nodes drain': Type.Object({
@@ -270,6 +284,24 @@ export const outputs = {
   }),
   rollback: PinSchema,
   scale: VerbSchema,
+  'secret edit': Type.Object(secretNote),
+  'secret ls': items(
+    Type.Object({
+      name: text,
+      file: secretNote.file,
+      version: Type.Optional(text),
+      keys: Type.Array(text, { description: 'of a secret that has several values' }),
+      nodes: secretNote.nodes,
+      others: secretNote.others,
+      lack: secretNote.lack,
+      readers: Type.Optional(
+        Type.Object({ nodes: texts, labels: texts }, { description: 'for which nodes it is; absent: for all' }),
+      ),
+      problem: Type.Optional(ProblemView),
+    }),
+  ),
+  'secret rekey': items(Type.Object(secretNote)),
+  'secret set': Type.Object(secretNote),
   'services inspect': ServiceSchema,
   'services ls': items(ServiceSchema),
   snapshot: Type.Union([

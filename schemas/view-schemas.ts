@@ -109,6 +109,7 @@ export const ServiceSchema = Type.Object({
   image: text(),
   content: optional(text('what its tag stood for when this version was new')),
   unresolved: optional(text('why no registry said what its tag stands for: it counts as it is written')),
+  secrets: optional(Type.Array(text(), { description: 'names of those that it uses' })),
   digest: text('of what is wanted'),
   updated: optional(Type.Number({ description: 'when it was last deployed, or its digest began; ms since 1970' })),
   replicas: Type.Union([count(), Type.Literal('every')]),

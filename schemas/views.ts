@@ -160,6 +160,8 @@ export interface ServiceView {
   readonly content?: string;
   /** Why no registry said that: the tag counts as it is written. */
   readonly unresolved?: string;
+  /** Names of secrets that it uses. Absent: none. */
+  readonly secrets?: readonly string[];
   readonly digest: string;
   /** When it was deployed directly, or its digest began to be rolled out, whichever is later. ms since 1970. */
   readonly updated?: number;

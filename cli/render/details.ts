@@ -34,6 +34,7 @@ export function renderService(service: ServiceView, paint: Paint): string {
       ['message', service.message],
       ['image', service.image],
       ['content', service.content ?? unresolvedText(service)],
+      ['secrets', service.secrets?.join(', ')],
       ['replicas', service.replicas],
       ['healthy', `${service.healthy} of ${service.slots}`],
       ['schedule', schedule && scheduleText(schedule)],

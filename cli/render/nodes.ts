@@ -46,3 +46,9 @@ export function replacementText({ node, state, data, cordoned }: NonNullable<Tok
     ...(cordoned ? [`It stays cordoned (${cordoned.cause}): oakctl nodes uncordon ${node}`] : []),
   ].join('\n');
 }
+
+/** What a new node cannot read, and what changes that. */
+export function unreadableText(secrets: readonly string[]): string {
+  const them = secrets.length === 1 ? 'the secret' : `${secrets.length} secrets`;
+  return `It cannot read ${them} ${secrets.join(', ')} yet: once it has joined, \`oakctl secret rekey --commit\`.`;
+}

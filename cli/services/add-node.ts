@@ -17,6 +17,8 @@ export interface AddedNode {
   readonly architectures: readonly string[];
   /** The node whose place the new machine takes. */
   readonly replaces?: NonNullable<TokenAnswer['replaces']>;
+  /** Secrets that services use: the new machine makes its own age identity, and none is encrypted for it yet. */
+  readonly secrets: readonly string[];
 }
 
 export interface AddWish {
@@ -42,6 +44,7 @@ export async function addNode(api: ApiClient, wish: AddWish, signal: AbortSignal
     wish.warn(stock.problem);
   }
   if (architectures.length === 0) throw new ProblemError(problem('UNAVAILABLE', 'there are no packages'));
+  const secrets = (await api.services([], signal)).flatMap((service) => service.secrets ?? []);
   const { name } = wish.node;
   const { token, id, expires, replaces } = await api.createToken(
     { ...wish.token, ...(name !== undefined && { name }) },
@@ -54,7 +57,8 @@ export async function addNode(api: ApiClient, wish: AddWish, signal: AbortSignal
     installer: stock.installer,
     node: wish.node,
   });
-  return { line, id, expires, api: url, architectures, ...(replaces && { replaces }) };
+  const unreadable = [...new Set(secrets)].sort();
+  return { line, id, expires, api: url, architectures, ...(replaces && { replaces }), secrets: unreadable };
 }
 
 /** undefined: the cluster speaks no TLS. */

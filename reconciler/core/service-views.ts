@@ -148,13 +148,14 @@ function what(
   input: ViewInput,
   desired: Desired | undefined,
   slots: readonly Slot[],
-): Pick<ServiceView, 'image' | 'content' | 'unresolved' | 'digest'> {
+): Pick<ServiceView, 'image' | 'content' | 'unresolved' | 'secrets' | 'digest'> {
   if (desired) {
     const { name, run, digest } = desired.spec;
     return {
       image: run.code,
       ...optional('content', contentOf(input.view, name, digest)),
       ...optional('unresolved', input.view.tags.get(name)?.known[digest]?.why),
+      ...optional('secrets', run.secrets && [...new Set(run.secrets.map((one) => one.name))].sort()),
       digest,
     };
   }

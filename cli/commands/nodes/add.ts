@@ -4,7 +4,7 @@ import { nodeNamePattern } from '../../../schemas/names.ts';
 import type { Problem } from '../../../schemas/problem.ts';
 import { BaseCommand, usage } from '../../base-command.ts';
 import { durationFlag, replaceFlags } from '../../flags.ts';
-import { replacementText } from '../../render/nodes.ts';
+import { replacementText, unreadableText } from '../../render/nodes.ts';
 import { renderProblems } from '../../render/problems.ts';
 import { actorName } from '../../services/actor.ts';
 import { addNode } from '../../services/add-node.ts';
@@ -71,7 +71,7 @@ Node inside, as a systemd service that joins over TLS. It holds a join token: wh
       this.signal,
     );
     await this.printOne(flags.output, added, { name: added.id, text: ({ line }) => line });
-    const { architectures, expires, replaces } = added;
+    const { architectures, expires, replaces, secrets } = added;
     if (replaces) this.say(`\n${replacementText(replaces)}`);
     this.say(
       `\nPaste it on the new machine. Good until ${new Date(expires).toISOString()}, for ${architectures.join(', ')}.`,
@@ -79,5 +79,6 @@ Node inside, as a systemd service that joins over TLS. It holds a join token: wh
     this.say(
       '`oakctl nodes ls --watch` shows it coming; `oakctl nodes packages`, for which machines there are packages.',
     );
+    if (secrets.length > 0) this.say(unreadableText(secrets));
   }
 }
