@@ -31,7 +31,7 @@ export async function loadOrMakeAge(files: Files): Promise<AgeIdentity> {
   const parsed = parseMessage<AgeFile>(AgeFile, text);
   if (parsed.ok) return { secret: parsed.value.secret, recipient: parsed.value.recipient };
   const hint =
-    'restore the state folder; or remove this file, and encrypt its secrets for the next one: `sops updatekeys`';
+    'restore the state folder; or remove this file, and then `oakctl secret rekey --commit` encrypts for the next one';
   const damaged = problem('FILE_DAMAGED', 'the age identity of this node is not readable', { subject: fileName, hint });
   throw new ProblemError(laterFile(fileName, text, fileVersion) ?? damaged);
 }

@@ -28,7 +28,7 @@ export function createSecretShelf(texts: FileTexts): SecretShelf {
     const file = secretFile(name);
     const text = Object.hasOwn(texts, reference) ? texts[reference] : undefined;
     if (text === undefined) {
-      const hint = `encrypt it with sops, and commit it`;
+      const hint = `oakctl secret set ${name} --commit`;
       return [problem('SECRET_INVALID', `there is no secret ${name} (${file}) in the repository`, { hint })];
     }
     const { secret, problems } = parseSecret(text, file, name);

@@ -87,12 +87,11 @@ interface Fault {
 function faultOf({ leaves, lines }: SopsFile, name: string): Fault | undefined {
   const at = (index: number): Pick<Fault, 'line'> => (lines[index] === undefined ? {} : { line: lines[index] });
   const closed = leaves.filter(([path]) => !isOpen(path));
-  if (closed.length === 0)
-    return { message: 'there is no value in it', hint: `write \`${name}: <value>\`, and encrypt it with sops` };
+  if (closed.length === 0) return { message: 'there is no value in it', hint: `oakctl secret set ${name}` };
   const strange = leaves.findIndex(([path]) => !isOpen(path) && !path.startsWith(`${name}:`));
   if (strange >= 0) {
     const key = leaves[strange]?.[0].split(':')[0];
-    const hint = `what is encrypted for one name is not read under another: encrypt it as \`${name}: <value>\``;
+    const hint = `what is encrypted for one name is not read under another: \`oakctl secret set ${name}\``;
     return { message: `its values stand below \`${key}\`, and not below its name, \`${name}\``, ...at(strange), hint };
   }
   const open = leaves.findIndex(([path, text]) => !isOpen(path) && !sopsValue.test(text));

@@ -54,7 +54,7 @@ export function parseSops(
   };
   if (!document || documents.length > 1 || !isMap(document.value)) fail('the file is not one map of values');
   else if (!isMap(document.value['sops']))
-    fail('the file is not encrypted: it has no `sops`', [], '`sops encrypt --age <recipients>`');
+    fail('the file is not encrypted: it has no `sops`', [], '`oakctl secret set`');
   if (!document || found.length > 0) return { problems: found };
   const { sops: metadata, ...values } = document.value as Record<string, unknown> & { sops: Record<string, unknown> };
   for (const key of notRead) {

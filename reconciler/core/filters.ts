@@ -103,7 +103,7 @@ const presentFilters: readonly Filter[] = [
       const gone = unknownSecrets(run, sealed);
       if (gone.length > 0) return `${count(refused)}, and nobody has ${gone.join(', ')} any more`;
       const names = new Set(refused.flatMap(({ node }) => unreadableOn(node, run, sealed)));
-      return `${count(refused)} that cannot read ${[...names].sort().join(', ')} (${listed(refused)}): encrypt it for their recipients, too`;
+      return `${count(refused)} that cannot read ${[...names].sort().join(', ')} (${listed(refused)}): oakctl secret rekey --commit`;
     },
   },
   {

@@ -16,9 +16,11 @@ import type { ContextRow } from '../../cli/services/contexts.ts';
 import type { Deployed } from '../../cli/services/deploy.ts';
 import type { Finding } from '../../cli/services/doctor.ts';
 import type { Drained } from '../../cli/services/drain.ts';
+import type { SecretRow } from '../../cli/services/list-secrets.ts';
 import type { LoadResult } from '../../cli/services/load-images.ts';
 import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
+import type { SecretNote } from '../../cli/services/write-secrets.ts';
 import type { VerbResult } from '../../cli/verb-command.ts';
 import type { BackupSummary, Restored } from '../../reconciler/backup-main.ts';
 import { savePlanning } from '../../reconciler/saved-planning.ts';
@@ -57,6 +59,8 @@ const folder = new URL('../../schemas/json/', import.meta.url);
 const withoutOutput = ['agent', 'completion', 'exec', 'reconciler', 'systemd'];
 /** Made by `up` on a real machine: their types are compared below, and the e2e level runs them. */
 const local = ['agent install', 'agent uninstall', 'backup', 'down', 'ps', 'restore', 'stop', 'up'];
+/** Need a repository: the integration level runs them. */
+const inGit = ['secret edit', 'secret ls', 'secret rekey', 'secret set'];
 /** Need a cluster that speaks TLS. */
 const overTls = ['ca export', 'ca show'];
 const packed = {
@@ -382,7 +386,7 @@ describe('the output of', () => {
   });
 
   it('every other command has a schema, and a test of it', () => {
-    const tested = [...runs.map(([command]) => command), ...local, ...overTls, 'logs'];
+    const tested = [...runs.map(([command]) => command), ...local, ...inGit, ...overTls, 'logs'];
     expect(commandNames.filter((name) => !withoutOutput.includes(name))).toEqual(tested.sort());
     expect(tested.filter((command) => !schemas[command])).toEqual([]);
   });
@@ -442,6 +446,10 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'registries ls'>>().toEqualTypeOf<Items<RegistryView>>();
   expectTypeOf<Output<'plan'>>().toEqualTypeOf<Frozen<PlanView>>();
   expectTypeOf<Output<'ps'>>().toEqualTypeOf<Items<ProcessRow>>();
+  expectTypeOf<Output<'secret edit'>>().toEqualTypeOf<Frozen<SecretNote>>();
+  expectTypeOf<Output<'secret ls'>>().toEqualTypeOf<Items<SecretRow>>();
+  expectTypeOf<Output<'secret rekey'>>().toEqualTypeOf<Items<SecretNote>>();
+  expectTypeOf<Output<'secret set'>>().toEqualTypeOf<Frozen<SecretNote>>();
   expectTypeOf<Output<'services inspect'>>().toEqualTypeOf<Frozen<ServiceView>>();
   expectTypeOf<Output<'status'>>().toEqualTypeOf<Frozen<ClusterStatus>>();
   expectTypeOf<Output<'scale'>>().toEqualTypeOf<Frozen<VerbResult>>();

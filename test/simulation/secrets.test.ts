@@ -84,7 +84,7 @@ describe('secrets', () => {
     await cluster.clock.advance(300_000);
     expect(holds()).toEqual(['NODES_AWAY']);
     const why = JSON.stringify(cluster.reconciler.control.holds());
-    expect(why).toContain('2 nodes that cannot read db (worker-1, worker-3): encrypt it for their recipients, too');
+    expect(why).toContain('2 nodes that cannot read db (worker-1, worker-3): oakctl secret rekey --commit');
     const before = cluster.reconciler.control.services()[0]?.digest;
     await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'x', [first, second]) });
     await settled('web');
