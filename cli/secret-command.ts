@@ -54,7 +54,7 @@ export const writeFlags = {
 };
 
 /** What these flags hold. */
-export interface SecretFlags {
+interface SecretFlags {
   readonly repo?: string | undefined;
   readonly source?: string | undefined;
   readonly author?: string | undefined;

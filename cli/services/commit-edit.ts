@@ -56,7 +56,7 @@ export interface CommitNote {
 }
 
 /** What is to become of the repository: a commit, changes that whoever asked commits, or nothing at all. */
-export type Purpose = 'commit' | 'change' | 'look';
+type Purpose = 'commit' | 'change' | 'look';
 
 /**
  * Does the work in the working copy of a source: the one that is named, or around one of the folders; without any, in a temporary

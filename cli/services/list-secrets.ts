@@ -34,7 +34,7 @@ export async function listSecrets(
   choice: CopyChoice,
   signal: AbortSignal,
 ): Promise<readonly SecretRow[]> {
-  const [status, nodes] = [await api.status(signal), await api.nodes([], signal)];
+  const [status, nodes] = await Promise.all([api.status(signal), api.nodes([], signal)]);
   return inRepository(status, { ...choice, purpose: 'look' }, signal, async (repository) =>
     (await secretsNamed(repository, names)).map((found) => rowOf(found, nodes)),
   );

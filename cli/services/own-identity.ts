@@ -36,9 +36,8 @@ export async function ownIdentity(env: Env, home: string): Promise<OwnIdentity> 
   if (isNew) texts.set(mine, await make(home, mine));
   const identities: AgeIdentity[] = [];
   for (const [file, text] of texts) identities.push(...(await identitiesIn(file, text)));
-  const [[file = mine] = []] = texts;
-  const [{ recipient } = { recipient: '' }] = identities;
-  return { identities, recipient, file, ...(isNew && { isNew }) };
+  const [file = mine] = texts.keys();
+  return { identities, recipient: identities[0]?.recipient ?? '', file, ...(isNew && { isNew }) };
 }
 
 /** Undefined: there is none yet. */

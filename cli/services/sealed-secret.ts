@@ -34,7 +34,7 @@ export interface OpenedSecret {
 }
 
 /** What a file is to say. */
-export interface SecretContents extends Pick<OpenedSecret, 'values' | 'beside'> {
+interface SecretContents extends Pick<OpenedSecret, 'values' | 'beside'> {
   readonly version: string;
   readonly readers: Readers;
 }
@@ -135,9 +135,9 @@ function checked(
   const { secret, problems } = parseSecret(text, file, name);
   if (!secret) throw new ProblemError(problems);
   const { leaves, keys, modified, mac } = secret;
-  const same = (...pair: readonly [unknown, unknown]): boolean => JSON.stringify(pair[0]) === JSON.stringify(pair[1]);
-  if (secret.version === version && modified === wanted.modified && mac === wanted.mac)
-    if (same(leaves, wanted.leaves) && same(keys, wanted.keys)) return text;
+  const back = { version: secret.version, leaves, keys, modified, mac };
+  const meant = { version, leaves: wanted.leaves, keys: wanted.keys, modified: wanted.modified, mac: wanted.mac };
+  if (JSON.stringify(back) === JSON.stringify(meant)) return text;
   throw strangeLayout(where);
 }
 

@@ -14,7 +14,7 @@ import type { OpenEditor } from './secret-edit.ts';
 
 const prefix = 'edit-';
 
-export interface EditorDeps {
+interface EditorDeps {
   readonly env: Env;
   /** In memory, the best first. Default: those of secrets, and one of this user alone. */
   readonly folders?: readonly string[];

@@ -26,7 +26,7 @@ export interface SecretPlan {
   readonly work: 'none' | 'add' | 'anew';
 }
 
-export interface PlanInput {
+interface PlanInput {
   readonly opened?: OpenedSecret | undefined;
   readonly values: readonly SopsLeaf[];
   readonly nodes: readonly ReaderNode[];
@@ -37,7 +37,7 @@ export interface PlanInput {
 }
 
 export function planSecret({ opened, values, nodes, own, isShared, wish }: PlanInput): SecretPlan {
-  const before = opened ? readersOf(opened.sealed.leaves) : { nodes: [], labels: [], others: [] };
+  const before: Readers = opened ? readersOf(opened.sealed.leaves) : { nodes: [], labels: [], others: [] };
   const present = opened ? Object.keys(opened.sealed.keys) : [];
   const wished = withWish(before, wish, () => strangersIn(present, nodes));
   const access = accessOf(nodes, wished, { present, own, isShared });

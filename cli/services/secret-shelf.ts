@@ -14,7 +14,7 @@ export interface ShelvedSecret extends SecretText {
 }
 
 /** All of them, by name; of two of one name the one that the cluster reads. */
-export async function listShelf(repository: Repository): Promise<readonly ShelvedSecret[]> {
+async function listShelf(repository: Repository): Promise<readonly ShelvedSecret[]> {
   const names = new Set<string>();
   for (const path of pathsOf(repository, 'any')) {
     const entries = await readdir(join(repository.copy.root, posix.dirname(path))).catch(() => []);

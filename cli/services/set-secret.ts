@@ -55,7 +55,7 @@ export async function changeSecret(
 }
 
 /** What `rekey` did, and what is in the way at others. */
-export interface Rekeyed {
+interface Rekeyed {
   readonly notes: readonly SecretNote[];
   readonly problems: readonly Problem[];
 }

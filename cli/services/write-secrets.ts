@@ -67,7 +67,7 @@ interface Drawn extends WantedSecret {
 }
 
 /** What the work needs to know of the cluster. */
-export interface Surroundings {
+interface Surroundings {
   readonly repository: Repository;
   readonly nodes: readonly ReaderNode[];
 }
@@ -80,7 +80,7 @@ export async function writeSecrets(
   signal: AbortSignal,
   work: (around: Surroundings) => Promise<readonly WantedSecret[]>,
 ): Promise<readonly SecretNote[]> {
-  const [status, nodes] = [await api.status(signal), await api.nodes([], signal)];
+  const [status, nodes] = await Promise.all([api.status(signal), api.nodes([], signal)]);
   const how = { ...task.asker, purpose: task.commit ? ('commit' as const) : ('change' as const) };
   const notes = await inRepository(status, how, signal, async (repository) => {
     const wanted = await work({ repository, nodes });
