@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { sealSecret } from '../../cli/services/sealed-secret.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
 import { sealedFile } from '../support/secrets.ts';
@@ -104,6 +105,28 @@ describe('secrets', () => {
     await cluster.clock.advance(120_000);
     expect(cluster.handles()).toEqual(before);
     await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await sealedFile('db', 'two', [first, second], 2) });
+    await cluster.clock.advance(30_000);
+    await settled('web');
+    expect(cluster.handles()).not.toEqual(before);
+  });
+
+  it('restart nothing when oakctl encrypts the same values anew, for fewer and with another data key', async () => {
+    cluster = await start(2);
+    const seal = (value: string, version: string, recipients: readonly string[]) =>
+      sealSecret(
+        { name: 'db', file: 'secrets/db.yaml' },
+        { values: [['db:', value]], beside: [], version, readers: { nodes: ['worker-1'], labels: [], others: [second] } },
+        recipients,
+        new Date(0),
+      );
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await seal('one', '20261121200000', [first, second]) });
+    await settled('web');
+    const before = cluster.handles();
+    expect(cluster.reconciler.control.services()[0]?.secrets).toEqual(['db']);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await seal('one', '20261121200000', [first]) });
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await seal('two', '20261121200001', [first]) });
     await cluster.clock.advance(30_000);
     await settled('web');
     expect(cluster.handles()).not.toEqual(before);
