@@ -203,8 +203,13 @@ describe('oakctl secret edit', () => {
   it('changes values in place, once, also when somebody pushes meanwhile', async () => {
     const { version } = await set({ key: 'user', value: 'root' });
     let opened = 0;
-    const edit = async (change: (text: string) => string, more: Partial<SecretTask> = {}) =>
-      changeSecret(api(), 'db', async (_, text) => (opened++, change(text)), await task(more), never);
+    const edit = async (change: (text: string) => string) => {
+      const open = async (_: string, text: string): Promise<string> => {
+        opened += 1;
+        return change(text);
+      };
+      return changeSecret(api(), 'db', open, await task(), never);
+    };
     expect(await edit((text) => text)).toMatchObject({ changed: false, version });
     const there = process.cwd();
     process.chdir(home);
