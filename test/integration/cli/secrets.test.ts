@@ -185,15 +185,9 @@ describe('oakctl secret set', () => {
   });
 
   it('works in a temporary clone, where there is no working copy', async () => {
-    const there = process.cwd();
-    process.chdir(home);
-    try {
-      const asker = { actor: 'ann@desk', author: 'Ada <ada@example.org>' };
-      expect((await set({}, { asker })).commit).toMatchObject({ changed: true });
-      await expect(set({}, { asker, commit: false })).rejects.toThrow(/REFUSED.*no working copy/);
-    } finally {
-      process.chdir(there);
-    }
+    const asker = { actor: 'ann@desk', author: 'Ada <ada@example.org>' };
+    expect((await set({}, { asker })).commit).toMatchObject({ changed: true });
+    await expect(set({}, { asker, commit: false })).rejects.toThrow(/REFUSED.*no working copy/);
     await copy.git('pull', '--quiet');
     expect(await readAs('pi2')).toEqual({ 'db:': canary });
   });
@@ -211,8 +205,6 @@ describe('oakctl secret edit', () => {
       return changeSecret(api(), 'db', open, await task(), never);
     };
     expect(await edit((text) => text)).toMatchObject({ changed: false, version });
-    const there = process.cwd();
-    process.chdir(home);
     const other = await cloneRepository(bare);
     try {
       const asker = { actor: 'ann@desk', author: 'Ada <ada@example.org>' };
@@ -231,7 +223,6 @@ describe('oakctl secret edit', () => {
       );
       expect(done).toMatchObject({ changed: true, commit: { changed: true } });
     } finally {
-      process.chdir(there);
       await rm(other.folder, { recursive: true, force: true });
     }
     expect(opened).toBe(2);
