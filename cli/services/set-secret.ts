@@ -6,7 +6,14 @@ import type { SopsLeaf } from '../../schemas/sops.ts';
 import { type OpenedSecret, openSecret } from './sealed-secret.ts';
 import { editSecret, type OpenEditor } from './secret-edit.ts';
 import { findSecret, placeOfNew, requireSecret, type ShelvedSecret, secretsNamed } from './secret-shelf.ts';
-import { type SecretApi, type SecretNote, type SecretTask, type WantedSecret, writeSecrets } from './write-secrets.ts';
+import {
+  requireChangeable,
+  type SecretApi,
+  type SecretNote,
+  type SecretTask,
+  type WantedSecret,
+  writeSecrets,
+} from './write-secrets.ts';
 
 export interface NewValue {
   readonly name: string;
@@ -47,6 +54,7 @@ export async function changeSecret(
   return one(
     await writeSecrets(api, () => `Set the secret ${name}`, task, signal, async ({ repository }) => {
       const found = await requireSecret(repository, name);
+      await requireChangeable(repository, found, task);
       const opened = await openSecret(found, task.own);
       if (edited?.of !== found.text) edited = { of: found.text, values: await editSecret(name, opened.values, editor) };
       return [{ name, file: found.file, found, opened, values: edited.values }];

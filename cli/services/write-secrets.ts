@@ -123,16 +123,25 @@ const isChanged = ({ changed }: SecretNote): boolean => changed;
 
 /** REFUSED for values, or rules, of what other clusters read, too. */
 function draw(one: WantedSecret, { cluster }: Repository, nodes: readonly ReaderNode[], task: SecretTask): Drawn {
-  const { name, file, found, opened, values } = one;
+  const { found, opened, values } = one;
   const isShared = found?.isShared ?? false;
   const plan = planSecret({ opened, values, nodes, own: task.own.recipient, isShared, wish: task.wish });
   const isWish = Object.values(task.wish).some((wish) => wish !== undefined && wish !== false);
-  if (isShared && (plan.isOther || isWish)) {
-    const message = `every cluster of the repository reads it: that would change more than ${cluster}`;
-    const hint = `\`sops edit ${file}\` changes it for all; a file in clusters/${cluster}/secrets/ counts before it`;
-    throw new ProblemError(problem('REFUSED', message, { file, subject: name, hint }));
-  }
+  if (found && (plan.isOther || isWish)) requireMine(found, cluster);
   return { ...one, plan };
+}
+
+function requireMine({ name, file, isShared }: ShelvedSecret, cluster: string): void {
+  if (!isShared) return;
+  const message = `every cluster of the repository reads it: that would change more than ${cluster}`;
+  const hint = `\`sops edit ${file}\` changes it for all; a file in clusters/${cluster}/secrets/ counts before it`;
+  throw new ProblemError(problem('REFUSED', message, { file, subject: name, hint }));
+}
+
+/** REFUSED for what cannot be given other values: worth knowing before somebody writes them. */
+export async function requireChangeable(repository: Repository, found: ShelvedSecret, task: SecretTask): Promise<void> {
+  requireMine(found, repository.cluster);
+  if (task.commit) await requireClean(repository, found.file);
 }
 
 /** Most that are named with their recipients, one per line. */

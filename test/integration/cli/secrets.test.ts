@@ -229,6 +229,9 @@ describe('oakctl secret edit', () => {
     await copy.git('pull', '--quiet');
     expect(await readAs('pi1')).toEqual({ 'db:user:': canary });
     await expect(edit(() => '[')).rejects.toThrow(/USAGE/);
+    await writeFile(join(copy.folder, 'secrets/db.yaml'), `${await file()}# mine\n`);
+    const unasked = () => expect.unreachable('nobody edits what cannot be committed');
+    await expect(edit(unasked)).rejects.toThrow(/REFUSED.*not committed/);
   });
 });
 
