@@ -12,7 +12,7 @@ export const secretListing: Listing<SecretRow> = {
     { title: 'SECRET', value: ({ name }) => name },
     { title: 'VERSION', value: ({ version, problem }) => version ?? problem?.message },
     { title: 'KEYS', value: ({ keys }) => keys.join(', '), wide: true },
-    { title: 'FOR', value: ({ readers }) => (readers ? [...readers.nodes, ...readers.labels].join(', ') : 'all nodes') },
+    { title: 'FOR', value: ({ readers }) => (readers ? some([...readers.nodes, ...readers.labels]) : 'all nodes') },
     { title: 'NODES', value: ({ nodes }) => some(nodes) },
     { title: 'OTHERS', value: ({ others }) => others.length, right: true },
     { title: 'CANNOT', value: ({ lack }) => some(lack), paint: (text) => (text === '-' ? text : paint.warn(text)) },

@@ -32,12 +32,12 @@ export function isReader(node: ReaderNode, { nodes, labels }: Readers): boolean 
 export function accessOf(
   nodes: readonly ReaderNode[],
   readers: Readers,
-  { present, own, isShared }: { readonly present: readonly string[]; readonly own?: string; readonly isShared: boolean },
+  { present, own, isShared }: { readonly present: readonly string[]; readonly own: string; readonly isShared: boolean },
 ): Access {
   const meant = nodes.filter((node) => isReader(node, readers));
   const ofNodes = meant.flatMap(({ recipient }) => recipient ?? []);
   const kept = readers.others === undefined || isShared ? strangersIn(present, nodes) : [];
-  const others = unique([...(own === undefined ? [] : [own]), ...(readers.others ?? []), ...kept]);
+  const others = unique([own, ...(readers.others ?? []), ...kept]);
   const stay = isShared ? present : [];
   const wanted = unique([...ofNodes, ...others, ...stay]);
   return {

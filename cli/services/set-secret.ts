@@ -105,9 +105,13 @@ async function openOr(
   });
 }
 
+/** Most secrets that the first line of a commit names. */
+const mostNamed = 5;
+
 function subjectOf(notes: readonly SecretNote[]): string {
   const names = notes.map(({ name }) => name);
-  return names.length > 5 ? `Rekey ${names.length} secrets` : `Rekey the secret${names.length === 1 ? '' : 's'} ${names.join(', ')}`;
+  if (names.length > mostNamed) return `Rekey ${names.length} secrets`;
+  return `Rekey the secret${names.length === 1 ? '' : 's'} ${names.join(', ')}`;
 }
 
 function one(notes: readonly SecretNote[]): SecretNote {
@@ -124,7 +128,9 @@ function withValue(
   const isSingle = values.some(([path]) => path === single);
   if (values.length > 0 && isSingle !== (key === undefined)) {
     const keys = values.map(([path]) => path.slice(single.length, -1)).join(', ');
-    const message = isSingle ? `the secret ${name} is one value, without a key` : `the secret ${name} has several values: ${keys}`;
+    const message = isSingle
+      ? `the secret ${name} is one value, without a key`
+      : `the secret ${name} has several values: ${keys}`;
     const hint = isSingle ? 'leave out `--key`, or take another name' : '`--key` says which, or `oakctl secret edit`';
     throw new ProblemError(problem('REFUSED', message, { subject: name, hint }));
   }

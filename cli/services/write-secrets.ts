@@ -161,8 +161,7 @@ async function announce(drawn: readonly Drawn[], nodes: readonly ReaderNode[], t
   }
   const losing = drawn.filter(({ plan }) => plan.access.removed.length > 0);
   for (const { name, plan } of losing)
-    for (const one of plan.access.removed)
-      say(`${name}: ${nameOf(one, nodes, own.recipient)} is to read it no more: it is no node of the cluster that it is for`);
+    for (const one of plan.access.removed) say(`${name}: ${nameOf(one, nodes, own.recipient)} is to read it no more`);
   if (losing.length > 0) await task.confirm(`Encrypt ${losing.map(({ name }) => name).join(', ')} without them?`);
 }
 

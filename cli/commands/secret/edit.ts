@@ -6,7 +6,10 @@ export default class SecretEdit extends SecretCommand {
     'change the value of a secret, or its values as a YAML map, in $VISUAL, $EDITOR or vi; it is in memory meanwhile, and on no disk';
   static override args = { name: Args.string({ required: true, description: 'name of a secret' }) };
   static override flags = writeFlags;
-  static override examples = ['<%= config.bin %> secret edit db-users', '<%= config.bin %> secret edit db-users --commit'];
+  static override examples = [
+    '<%= config.bin %> secret edit db-users',
+    '<%= config.bin %> secret edit db-users --commit',
+  ];
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(SecretEdit);

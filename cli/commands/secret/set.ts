@@ -4,7 +4,9 @@ import { readerFlags, SecretCommand, writeFlags } from '../../secret-command.ts'
 export default class SecretSet extends SecretCommand {
   static override description =
     'give a secret a value, encrypted for the nodes and for you; from standard input, a file, or a question, and never as an argument';
-  static override args = { name: Args.string({ required: true, description: 'name of a secret: secrets/<name>.yaml' }) };
+  static override args = {
+    name: Args.string({ required: true, description: 'name of a secret: secrets/<name>.yaml' }),
+  };
   static override flags = {
     key: Flags.string({ description: 'which value, of a secret that has several' }),
     file: Flags.string({ description: 'file that is the value, to the last byte' }),
