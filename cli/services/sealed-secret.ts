@@ -77,7 +77,9 @@ async function dataKeyOf({ name, keys }: SealedSecret, file: string, own: OwnIde
 function textOf(value: Buffer | undefined, { name, file }: SecretText): string {
   const text = value?.toString('utf8') ?? '';
   if (value && Buffer.from(text).equals(value)) return text;
-  throw new ProblemError(problem('REFUSED', 'a value is no text', { file, subject: name, hint: 'change it with sops' }));
+  throw new ProblemError(
+    problem('REFUSED', 'a value is no text', { file, subject: name, hint: 'change it with sops' }),
+  );
 }
 
 /**

@@ -57,7 +57,9 @@ export function strangersIn(recipients: readonly string[], nodes: readonly Reade
 
 /** Names of nodes, and of others their recipients. */
 export function namesOf(recipients: readonly string[], nodes: readonly ReaderNode[]): readonly string[] {
-  const names = new Map(nodes.flatMap(({ name, recipient }) => (recipient === undefined ? [] : [[recipient, name] as const])));
+  const names = new Map(
+    nodes.flatMap(({ name, recipient }) => (recipient === undefined ? [] : [[recipient, name] as const])),
+  );
   return recipients.map((recipient) => names.get(recipient) ?? recipient).sort();
 }
 

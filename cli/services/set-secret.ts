@@ -32,12 +32,18 @@ export async function setSecret(
   if (key !== undefined) requireKey(key);
   const says = `Set the secret ${name}${key === undefined ? '' : ` (${key})`}`;
   return one(
-    await writeSecrets(api, () => says, task, signal, async ({ repository }) => {
-      const found = await findSecret(repository, name);
-      const opened = found && (await openSecret(found, task.own));
-      const values = withValue(name, opened?.values ?? [], key, value);
-      return [{ name, file: found?.file ?? placeOfNew(repository, name), found, opened, values }];
-    }),
+    await writeSecrets(
+      api,
+      () => says,
+      task,
+      signal,
+      async ({ repository }) => {
+        const found = await findSecret(repository, name);
+        const opened = found && (await openSecret(found, task.own));
+        const values = withValue(name, opened?.values ?? [], key, value);
+        return [{ name, file: found?.file ?? placeOfNew(repository, name), found, opened, values }];
+      },
+    ),
   );
 }
 
@@ -52,13 +58,20 @@ export async function changeSecret(
   // Where somebody else pushes meanwhile the work is done again: not that of the editor, if it was about the same.
   let edited: { readonly of: string; readonly values: readonly SopsLeaf[] } | undefined;
   return one(
-    await writeSecrets(api, () => `Set the secret ${name}`, task, signal, async ({ repository }) => {
-      const found = await requireSecret(repository, name);
-      await requireChangeable(repository, found, task);
-      const opened = await openSecret(found, task.own);
-      if (edited?.of !== found.text) edited = { of: found.text, values: await editSecret(name, opened.values, editor) };
-      return [{ name, file: found.file, found, opened, values: edited.values }];
-    }),
+    await writeSecrets(
+      api,
+      () => `Set the secret ${name}`,
+      task,
+      signal,
+      async ({ repository }) => {
+        const found = await requireSecret(repository, name);
+        await requireChangeable(repository, found, task);
+        const opened = await openSecret(found, task.own);
+        if (edited?.of !== found.text)
+          edited = { of: found.text, values: await editSecret(name, opened.values, editor) };
+        return [{ name, file: found.file, found, opened, values: edited.values }];
+      },
+    ),
   );
 }
 

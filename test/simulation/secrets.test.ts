@@ -115,11 +115,19 @@ describe('secrets', () => {
     const seal = (value: string, version: string, recipients: readonly string[]) =>
       sealSecret(
         { name: 'db', file: 'secrets/db.yaml' },
-        { values: [['db:', value]], beside: [], version, readers: { nodes: ['worker-1'], labels: [], others: [second] } },
+        {
+          values: [['db:', value]],
+          beside: [],
+          version,
+          readers: { nodes: ['worker-1'], labels: [], others: [second] },
+        },
         recipients,
         new Date(0),
       );
-    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await seal('one', '20261121200000', [first, second]) });
+    await cluster.push({
+      'shop.yaml': shop(),
+      'secrets/db.yaml': await seal('one', '20261121200000', [first, second]),
+    });
     await settled('web');
     const before = cluster.handles();
     expect(cluster.reconciler.control.services()[0]?.secrets).toEqual(['db']);

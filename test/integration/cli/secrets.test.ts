@@ -179,7 +179,9 @@ describe('oakctl secret set', () => {
     await copy.push({ 'clusters/edge/a.txt': '', 'common/secrets/db.yaml': shared });
     await expect(set()).rejects.toThrow(/REFUSED.*every cluster/);
     const done = await rekey(['db']);
-    expect(done.notes).toMatchObject([{ file: 'common/secrets/db.yaml', added: ['pi1', 'pi2'], removed: [], version: '1' }]);
+    expect(done.notes).toMatchObject([
+      { file: 'common/secrets/db.yaml', added: ['pi1', 'pi2'], removed: [], version: '1' },
+    ]);
     expect(await readAs('pi1', 'common/secrets/db.yaml')).toEqual({ 'db:': 'theirs' });
     expect((await set({ name: 'own' })).file).toBe('clusters/edge/secrets/own.yaml');
   });

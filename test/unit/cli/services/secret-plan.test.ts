@@ -83,7 +83,10 @@ describe('what is to be done', () => {
 
   it('is another data key when somebody goes, the values change, or the file is to say for whom it is', () => {
     expect(plan({ opened: opened([...all, 'age1gone'], everybody) }).work).toBe('anew');
-    expect(plan({ opened: opened(all, everybody), values: [['db:', 'y']] })).toMatchObject({ work: 'anew', isOther: true });
+    expect(plan({ opened: opened(all, everybody), values: [['db:', 'y']] })).toMatchObject({
+      work: 'anew',
+      isOther: true,
+    });
     const narrowed = plan({ opened: opened(all, everybody), wish: { nodes: ['a'] } });
     expect(narrowed).toMatchObject({ work: 'anew', isOther: false, access: { removed: ['age1b'] } });
     expect(narrowed.readers).toEqual({ nodes: ['a'], labels: [], others: ['age1me'] });
@@ -97,7 +100,11 @@ describe('what is to be done', () => {
     expect(plan({ opened: before }).work).toBe('none');
     expect(plan({ opened: before, wish: { everyone: true } }).access.added).toEqual(['age1b']);
     expect(plan({ opened: before, wish: { remove: ['age1ann'] } }).access.removed).toEqual(['age1ann']);
-    expect(plan({ opened: before, wish: { add: ['age1bob'] } }).readers.others).toEqual(['age1ann', 'age1bob', 'age1me']);
+    expect(plan({ opened: before, wish: { add: ['age1bob'] } }).readers.others).toEqual([
+      'age1ann',
+      'age1bob',
+      'age1me',
+    ]);
   });
 
   it('takes nobody away from what other clusters read, too', () => {
