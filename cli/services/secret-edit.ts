@@ -20,10 +20,23 @@ export async function editSecret(
     if (text === '') throw empty(name);
     return [[single, text]];
   }
-  const { parse, stringify } = await import('yaml');
+  const { stringify } = await import('yaml');
   const before = Object.fromEntries(values.map(([path, text]) => [path.slice(single.length, -1), text]));
   const written = await open(`${name}.yaml`, stringify(before, { lineWidth: 0 }));
-  return readMap(name, () => parse(written, { schema: 'failsafe', logLevel: 'silent' }));
+  return readMap(name, await parsed(name, written));
+}
+
+/** Messages of the parser would quote what it stumbled over. */
+async function parsed(name: string, text: string): Promise<unknown> {
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(text, { schema: 'failsafe', logLevel: 'silent' });
+  const line = document.errors[0]?.linePos?.[0].line;
+  if (document.errors.length > 0) throw invalid(name, `line ${line ?? 1} is no YAML; quotes make a text of anything`);
+  try {
+    return document.toJS();
+  } catch {
+    throw invalid(name, 'what was written has anchors that lead nowhere; quotes make a text of anything');
+  }
 }
 
 /** Editors end the last line. */
@@ -31,14 +44,7 @@ function withoutNewline(text: string, before: string): string {
   return before.endsWith('\n') || !text.endsWith('\n') ? text : text.slice(0, -1);
 }
 
-/** The message of a parser would quote what it stumbled over. */
-function readMap(name: string, parse: () => unknown): readonly SopsLeaf[] {
-  let value: unknown;
-  try {
-    value = parse();
-  } catch {
-    throw invalid(name, 'what was written is no YAML');
-  }
+function readMap(name: string, value: unknown): readonly SopsLeaf[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid(name, 'what was written is no map of keys and values');
   const entries = Object.entries(value);

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
 import type { SourceView } from '../../schemas/views.ts';
-import { refused, type WorkingCopy } from './working-copy.ts';
+import { gitIn, refused, type WorkingCopy } from './working-copy.ts';
 
 const prefix = 'oakctl-commit-';
 /** ms after which a clone is nobody's any more: whoever made it was killed. */
@@ -50,8 +50,7 @@ async function sweep(): Promise<void> {
 async function clone(source: SourceView, root: string, signal: AbortSignal): Promise<WorkingCopy> {
   const { url, branch } = source;
   requireUrl(url);
-  const { simpleGit } = await import('simple-git');
-  const git = simpleGit({ baseDir: root, abort: signal, trimmed: true });
+  const git = await gitIn(root, signal);
   const how = ['--quiet', '--single-branch', '--no-tags', '--filter=blob:none', `--branch=${branch}`];
   await git.raw(['clone', ...how, '--', url, '.']).catch((error: Error) => {
     signal.throwIfAborted();

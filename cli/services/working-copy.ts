@@ -46,17 +46,30 @@ export async function findWorkingCopy(
   return undefined;
 }
 
+/** The user's git in a folder. It has failed when it says so: a hook may refuse without a word. */
+export async function gitIn(folder: string, signal: AbortSignal): Promise<SimpleGit> {
+  const { simpleGit } = await import('simple-git');
+  return simpleGit({
+    baseDir: folder,
+    abort: signal,
+    trimmed: true,
+    errors: (error, { exitCode, stdErr }) => {
+      if (error || exitCode === 0) return error;
+      return stdErr.length > 0 ? Buffer.concat(stdErr) : Buffer.from(`git ended with ${exitCode}`);
+    },
+  });
+}
+
 /** The working copy around a folder if one of its remotes, or itself, is a source. Git is stopped by the signal. */
 async function openWorkingCopy(
   folder: string,
   sources: readonly SourceView[],
   signal: AbortSignal,
 ): Promise<WorkingCopy | undefined> {
-  const { simpleGit } = await import('simple-git');
-  const git = simpleGit({ baseDir: folder, abort: signal, trimmed: true });
+  const git = await gitIn(folder, signal);
   const root = await git.revparse(['--show-toplevel']).catch(() => undefined);
   if (root === undefined) return undefined;
-  const inRoot = simpleGit({ baseDir: root, abort: signal, trimmed: true });
+  const inRoot = await gitIn(root, signal);
   for (const { name, refs } of await inRoot.getRemotes(true)) {
     for (const source of sources) {
       const url = refs.push || refs.fetch;

@@ -45,7 +45,9 @@ describe('several values in an editor', () => {
   });
 
   it.each([
-    ['user: [a', /no YAML/],
+    ['user: [a', /line 1 is no YAML/],
+    ['user: a\npin: "canary', /line 2 is no YAML/],
+    ['user: *canary', /anchors/],
     ['- canary', /no map/],
     ['', /no map/],
     ['{}', /empty/],
