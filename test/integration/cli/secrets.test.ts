@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listSecrets } from '../../../cli/services/list-secrets.ts';
 import { ownIdentity } from '../../../cli/services/own-identity.ts';
 import { openSecret } from '../../../cli/services/sealed-secret.ts';
@@ -19,6 +19,8 @@ import { sealedFile } from '../../support/secrets.ts';
 const never = new AbortController().signal;
 const canary = 'canary-hunter2';
 
+/** The repository and its working copy as each test finds them. */
+let first: string;
 let bare: string;
 let home: string;
 let copy: GitRepo;
@@ -29,14 +31,24 @@ let identities: Record<string, AgeIdentity>;
 let told: string[];
 let clock: number;
 
-beforeEach(async () => {
+beforeAll(async () => {
   bare = await mkdtemp(join(tmpdir(), 'oakctl-bare-'));
-  home = await mkdtemp(join(tmpdir(), 'oakctl-home-'));
   await git(bare, 'init', '--quiet', '--bare');
   copy = await cloneRepository(bare);
   await copy.push({ 'README.md': 'first' });
   await copy.git('config', 'user.name', 'Ada');
   await copy.git('config', 'user.email', 'ada@example.org');
+  first = await mkdtemp(join(tmpdir(), 'oakctl-first-'));
+  for (const folder of [bare, copy.folder]) await cp(folder, join(first, basename(folder)), { recursive: true });
+});
+afterAll(() => rm(first, { recursive: true, force: true }));
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'oakctl-home-'));
+  for (const folder of [bare, copy.folder]) {
+    await rm(folder, { recursive: true, force: true });
+    await cp(join(first, basename(folder)), folder, { recursive: true });
+  }
   const base = { name: 'main', url: bare, branch: 'main', path: '', state: 'synced' as const };
   said = { ...base, services: 0, ignored: 0, problems: [] };
   identities = {};
