@@ -41,7 +41,7 @@ export function secretOf(reference: string): string | undefined {
 
 export const secretFolder = 'secrets';
 
-/** Longest file of a secret, in bytes: some 550 for each of those who may read it. */
+/** Longest file of a secret, in bytes: some 570 for each of those who may read it. */
 export const maxSecretBytes = 256 * 1024;
 
 /** Its path in a repository that has one set of secrets. */

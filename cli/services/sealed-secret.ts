@@ -128,12 +128,7 @@ function checked(
 ): string {
   const { name, file } = where;
   const text = writeSops(wanted);
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxSecretBytes) {
-    const message = `it would be ${bytes} bytes long, at most ${maxSecretBytes}: ${Object.keys(wanted.keys).length} can read it`;
-    const hint = 'fewer readers: `--nodes` or `--label`';
-    throw new ProblemError(problem('REFUSED', message, { file, subject: name, hint }));
-  }
+  requireRoom(where, text, wanted);
   const { secret, problems } = parseSecret(text, file, name);
   if (!secret) throw new ProblemError(problems);
   const { leaves, keys, modified, mac } = secret;
@@ -141,6 +136,22 @@ function checked(
   const meant = { version, leaves: wanted.leaves, keys: wanted.keys, modified: wanted.modified, mac: wanted.mac };
   if (JSON.stringify(back) === JSON.stringify(meant)) return text;
   throw strangeLayout(where);
+}
+
+/** REFUSED for more readers than a file has room for. */
+function requireRoom(
+  { name, file }: Omit<SecretText, 'text'>,
+  text: string,
+  wanted: Pick<SealedSecret, 'leaves' | 'keys' | 'modified' | 'mac'>,
+): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= maxSecretBytes) return;
+  const readers = Object.keys(wanted.keys).length;
+  const alone = Buffer.byteLength(writeSops({ ...wanted, keys: {} }));
+  const most = Math.floor(((maxSecretBytes - alone) * readers) / (bytes - alone));
+  const message = `for ${readers} readers it would have ${bytes} bytes: at most ${maxSecretBytes}, room for ${most}`;
+  const hint = 'give it to the nodes that need it: `--nodes` or `--label`';
+  throw new ProblemError(problem('REFUSED', message, { file, subject: name, hint }));
 }
 
 function strangeLayout({ name, file }: Omit<SecretText, 'text'>): ProblemError {

@@ -96,6 +96,20 @@ describe('a secret that cannot be written as it is', () => {
     const all = { values: [long], beside: [], version: '1', readers };
     await expect(sealSecret(where, all, [me.recipient], now)).rejects.toThrow(/SECRET_INVALID.*characters long/);
   });
+
+  it('is refused: for more readers than there is room for, with how many that are', async () => {
+    const opened = await open(await seal());
+    const [armored = ''] = Object.values(opened.sealed.keys);
+    const fleet = (size: number) => {
+      const keys = Object.fromEntries(
+        Array.from({ length: size }, (_, at) => [`age1${'q'.repeat(54)}${1000 + at}`, armored]),
+      );
+      return addRecipients(where, { ...opened, sealed: { ...opened.sealed, keys } }, [me.recipient]);
+    };
+    await expect(fleet(600)).rejects.toThrow(
+      /REFUSED.*for 601 readers it would have 3\d{5} bytes: at most 262144, room for 4[56]\d /,
+    );
+  });
 });
 
 it('a version is the time of its values, and higher than the one before', () => {
