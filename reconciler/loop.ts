@@ -2,8 +2,7 @@
  * The reconciler: owns the world, lets events in, lets plans out. All I/O comes through the ports of `ReconcilerDeps`, so the
  * same loop runs on a real machine and in memory on virtual time.
  */
-import type { BusMessage, Mono } from '../schemas/ports.ts';
-import { isProblemError } from '../schemas/problem.ts';
+import type { BusMessage } from '../schemas/ports.ts';
 import { reconcilerFilters } from '../schemas/topics.ts';
 import { type Accounts, createAccounts } from './accounts/accounts.ts';
 import { createAdoption } from './adoption.ts';
@@ -37,8 +36,9 @@ import { createOverrides } from './overrides.ts';
 import { createOwnership } from './ownership.ts';
 import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
+import { createPulse } from './pulse.ts';
 import { recall } from './recall.ts';
-import { answeredOnceSaved, openRecords } from './records-keeper.ts';
+import { answeredOnceSaved, openRecords, saveAgain } from './records-keeper.ts';
 import { createRegistries } from './registries.ts';
 import { createReplacement } from './replacement.ts';
 import { createResume } from './resume.ts';
@@ -76,10 +76,6 @@ export interface Reconciler {
   /** Stops deciding and disconnects. What runs goes on. */
   stop(): Promise<void>;
 }
-
-/** How often the loop looks whether it was held up (a suspended machine, a stopped process). */
-const pulse = 1_000;
-const longestBeat = 5_000;
 
 /** Loads records (raising the epoch) and wires the parts. FILE_DAMAGED, FILE_UNWRITABLE. */
 export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler> {
@@ -198,29 +194,21 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     },
   };
 
-  /** What was refused and taken back needs no answer, but the disk is to say what memory says, and nobody else may ask again. */
-  const saveAgain = (): void => {
-    keeper.saved().catch((error: unknown) => {
-      if (!isProblemError(error)) deps.fatal(error instanceof Error ? error : new Error(String(error)));
-    });
-  };
-  let cancelBeat = (): void => undefined;
-  const beat = (last: Mono): void => {
-    if (stopped) return;
-    const { mono } = clock.now();
-    if (mono - last > pulse + longestBeat) {
-      deps.log('warn', 'loop_gap', { ms: mono - last });
+  const pulse = createPulse(clock, {
+    heldUp(ms) {
+      deps.log('warn', 'loop_gap', { ms });
       extendGrace();
-    }
-    if (keeper.trouble) saveAgain();
-    overrides.tick();
-    if (office.taken()) sync.tick();
-    schedules.tick();
-    leases.tick();
-    tally.tick();
-    if (office.taken()) rotation.tick();
-    cancelBeat = clock.after(pulse, () => beat(mono));
-  };
+    },
+    each() {
+      if (keeper.trouble) saveAgain(context);
+      overrides.tick();
+      if (office.taken()) sync.tick();
+      schedules.tick();
+      leases.tick();
+      tally.tick();
+      if (office.taken()) rotation.tick();
+    },
+  });
 
   /** A node left: nobody waits for it. */
   const left = <T>(work: Promise<T>): Promise<T> =>
@@ -322,7 +310,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
         });
         sync.start();
       });
-      beat(clock.now().mono);
+      pulse.start();
     },
     wake: sync.wake,
     contested: duplicates.contested,
@@ -330,7 +318,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     brokerRestarted: (reason) => journal.add('broker_restarted', 'cluster', reason),
     async stop() {
       stopped = true;
-      cancelBeat();
+      pulse.stop();
       losses.stop();
       duplicates.stop();
       observer.stop();

@@ -33,6 +33,13 @@ export function onceSaved({ keeper, deps }: Saving, run: () => void): void {
     });
 }
 
+/** What was refused and taken back needs no answer, but the disk is to say what memory says, and nobody else may ask again. */
+export function saveAgain({ keeper, deps }: Saving): void {
+  keeper.saved().catch((error: unknown) => {
+    if (!isProblemError(error)) deps.fatal(error instanceof Error ? error : new Error(String(error)));
+  });
+}
+
 /**
  * As `saved`; when that fails `undo` is called before the error goes on. What cannot be written must not come true later: `undo` puts
  * the members back as they were, but for what others changed since.
