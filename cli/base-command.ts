@@ -1,5 +1,6 @@
 /** What every command shares: global flags, output, failures as message and exit code, Ctrl-C as an AbortSignal. */
 import { Command, Flags } from '@oclif/core';
+import type { AccountsClient } from '../schemas/io/accounts-client.ts';
 import type { ApiClient } from '../schemas/io/api-client.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { endpointOf, resolveTarget, type Target, type TargetFlags } from './contexts.ts';
@@ -49,11 +50,33 @@ export abstract class BaseCommand extends Command {
     return (await this.target(flags)).api;
   }
 
-  /** As {@link connect}, with what is known about the target. */
+  /** As {@link connect}, with what is known about the target. Who is logged in there calls as that account. */
   protected async target(flags: TargetFlags): Promise<{ readonly api: ApiClient; readonly target: Target }> {
-    const target = await resolveTarget(flags, process.env, this.home);
-    const { createApiClient } = await import('../schemas/io/api-client.ts');
+    const [target, { createApiClient }] = await Promise.all([
+      this.signedIn(flags),
+      import('../schemas/io/api-client.ts'),
+    ]);
     return { api: createApiClient(endpointOf(target)), target };
+  }
+
+  /** As `target`, for what is about accounts. */
+  protected async accounts(flags: TargetFlags): Promise<{ readonly api: AccountsClient; readonly target: Target }> {
+    const [target, { createAccountsClient }] = await Promise.all([
+      this.signedIn(flags),
+      import('../schemas/io/accounts-client.ts'),
+    ]);
+    return { api: createAccountsClient(endpointOf(target)), target };
+  }
+
+  /** What flags, environment or contexts name, with the token file alone. */
+  protected place(flags: TargetFlags): Promise<Target> {
+    return resolveTarget(flags, process.env, this.home);
+  }
+
+  private async signedIn(flags: TargetFlags): Promise<Target> {
+    const target = await this.place(flags);
+    const { withLogin } = await import('./sessions.ts');
+    return withLogin(target, flags, process.env, this.home);
   }
 
   /** Colours for data (`out`) and narration (`err`). */

@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Endpoint } from '../schemas/io/http.ts';
+import type { Bearer, Endpoint } from '../schemas/io/http.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { clusterFolder, clustersFolder, type Env } from './home.ts';
 
@@ -35,6 +35,10 @@ export interface Target {
   readonly name: string;
   readonly api: string;
   readonly token?: string;
+  /** Of a login, in place of `token`. */
+  readonly bearer?: Bearer;
+  /** Who is logged in. */
+  readonly user?: string;
   /** PEM of the only root to trust; without it: the public ones. */
   readonly ca?: string;
   /** The token may travel outside loopback without TLS. */
@@ -89,10 +93,11 @@ export async function resolveTarget(flags: TargetFlags, env: Env, home: string):
 }
 
 /** What is needed to talk to it. */
-export function endpointOf({ api, token, ca, insecure }: Target): Endpoint {
+export function endpointOf({ api, token, bearer, ca, insecure }: Target): Endpoint {
   return {
     url: api,
     ...(token !== undefined && { token }),
+    ...(bearer && { bearer }),
     ...(ca !== undefined && { ca }),
     ...(insecure && { insecure }),
   };
@@ -154,7 +159,8 @@ async function withAuthority(target: Target, caFile: string | undefined): Promis
   return { ...target, ca };
 }
 
-function sameOrigin(a: string, b: string): boolean {
+/** Whether both are addresses of one server. */
+export function sameOrigin(a: string, b: string): boolean {
   return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin;
 }
 

@@ -15,6 +15,7 @@ import type { Clock } from '../schemas/ports.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
 import type { EnvironmentSettings } from '../schemas/settings-environment.ts';
+import { createAuditDesk } from './api/audit.ts';
 import { createMyClusterApi } from './api/mycluster.ts';
 import { createApi } from './api/server.ts';
 import { createStreams } from './api/streams.ts';
@@ -32,6 +33,7 @@ import { peersOf, readPlaces, withOwn } from './places.ts';
 import type { RegistryDesk } from './registries.ts';
 import { createRegistryClient } from './registry/client.ts';
 import { refuseReplaced } from './rivals.ts';
+import { createAuditLog } from './store/audit-log.ts';
 import { createRecordsStore } from './store/records-store.ts';
 import type { TlsKeeper } from './tls/keeper.ts';
 import { openSecurity } from './tls/security.ts';
@@ -159,6 +161,8 @@ async function start(
   const notifier = createNotifier({ control, receivers, clock, files: state, log });
   reporters = [notifier, writeBack];
   const shelf = createShelf({ folder: join(folder, 'packages') });
+  const audited = createAuditLog({ folder: join(folder, 'audit'), log });
+  running.push(audited);
   const webhooks = createWebhookDesk({ ...settings, clock, log, wake: reconciler.wake });
   const api = await createApi({
     control,
@@ -172,6 +176,7 @@ async function start(
     webhooks,
     metrics,
     notifier,
+    audit: createAuditDesk({ log: audited, clock }),
     bind: settings.api,
     ...(tls && { tls }),
   });

@@ -5,9 +5,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
+import { createAccountsClient } from '../../schemas/io/accounts-client.ts';
+import { createApiClient } from '../../schemas/io/api-client.ts';
+import type { Endpoint } from '../../schemas/io/http.ts';
 import { endpointOf, localClusters, readContexts, resolveTarget, type TargetFlags } from '../contexts.ts';
 import type { Env } from '../home.ts';
+import { loginOf } from '../sessions.ts';
 import type { NameKind } from './suggest.ts';
 
 /** ms that a reconciler has to answer. */
@@ -39,7 +42,10 @@ export async function namesOf(kind: NameKind, typed: TargetFlags, env: Env, home
     const age = Date.now() - (kept?.at ?? 0);
     if (kept && age >= 0 && age < fresh) return kept.names;
     try {
-      const names = await ask(createApiClient(endpointOf(target)), kind, AbortSignal.timeout(patience));
+      // As it is: nobody waits here for another token.
+      const session = await loginOf(target, typed, env, home);
+      const endpoint = { ...endpointOf(target), ...(session && { token: session.token }) };
+      const names = await ask(endpoint, kind, AbortSignal.timeout(patience));
       await keep(file, { at: Date.now(), names }).catch(() => {});
       return names;
     } catch {
@@ -50,7 +56,10 @@ export async function namesOf(kind: NameKind, typed: TargetFlags, env: Env, home
   }
 }
 
-async function ask(api: ApiClient, kind: Exclude<NameKind, 'contexts'>, signal: AbortSignal): Promise<string[]> {
+async function ask(endpoint: Endpoint, kind: Exclude<NameKind, 'contexts'>, signal: AbortSignal): Promise<string[]> {
+  if (kind === 'users') return (await createAccountsClient(endpoint).users(signal)).map(({ name }) => name);
+  if (kind === 'apiTokens') return (await createAccountsClient(endpoint).apiTokens(signal)).map(({ id }) => id);
+  const api = createApiClient(endpoint);
   if (kind === 'holds') return (await api.holds(signal)).flatMap(({ id }) => id ?? []);
   if (kind === 'overrides') return (await api.overrides(signal)).map(({ id }) => id);
   if (kind === 'tokens') return (await api.tokens(signal)).map(({ id }) => id);

@@ -22,7 +22,17 @@ export interface SurfaceFlag {
 }
 
 /** Names that only the cluster, or the files of this user, know. */
-export type NameKind = 'apps' | 'services' | 'instances' | 'nodes' | 'holds' | 'contexts' | 'tokens' | 'overrides';
+export type NameKind =
+  | 'apps'
+  | 'services'
+  | 'instances'
+  | 'nodes'
+  | 'holds'
+  | 'contexts'
+  | 'tokens'
+  | 'overrides'
+  | 'users'
+  | 'apiTokens';
 
 export interface Suggestion {
   readonly value: string;
@@ -46,6 +56,7 @@ const kindsOfCommand: Readonly<Record<string, readonly NameKind[]>> = {
   'nodes ls': ['nodes'],
   'keys rotate node': ['nodes'],
   'nodes token revoke': ['tokens'],
+  'users token revoke': ['apiTokens'],
   'contexts use': ['contexts'],
   'contexts rm': ['contexts'],
   delete: ['apps', 'services'],
@@ -62,6 +73,7 @@ const kindsOfWord: Readonly<Record<string, readonly NameKind[]>> = {
   app: ['apps'],
   context: ['contexts'],
   to: ['nodes'],
+  account: ['users'],
 };
 const nothing: readonly NameKind[] = [];
 

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { changeContexts } from '../contexts.ts';
+import { forgetSession } from '../sessions.ts';
 import { endCopies } from './copies.ts';
 import { type LocalEngine, openEngine } from './engine.ts';
 import { type LocalPaths, localPaths } from './folders.ts';
@@ -100,6 +101,7 @@ async function leftovers(engine: LocalEngine | undefined, marker: Marker) {
 async function purge(home: string, paths: LocalPaths, engine: LocalEngine | undefined, volumes: readonly string[]) {
   await engine?.removeVolumes(volumes);
   await rm(paths.folder, { recursive: true, force: true });
+  await forgetSession(home, paths);
   await changeContexts(home, ({ current, ...rest }) =>
     current === paths.name ? rest : { ...rest, ...(current && { current }) },
   );

@@ -10,6 +10,8 @@ export const contextListing: Listing<ContextRow> = {
     { title: 'NAME', value: (row) => row.name },
     { title: 'KIND', value: (row) => row.kind },
     { title: 'API', value: (row) => row.api ?? 'not up' },
+    { title: 'USER', value: (row) => row.user },
+    { title: 'ROLE', value: (row) => row.role, wide: true },
     { title: 'TOKEN FILE', value: (row) => row.tokenFile, wide: true },
     { title: 'CA FILE', value: (row) => row.caFile, wide: true },
   ],

@@ -40,6 +40,7 @@ const goodWords = new Set([
   'up',
   'loaded',
   'present',
+  'done',
 ]);
 const badWords = new Set(['failed', 'crash_loop', 'lost', 'unhealthy', 'invalid', 'unreachable', 'revoked', 'down']);
 

@@ -1,11 +1,13 @@
 /** The clusters that this user talks to: rows of the contexts file, and clusters that have their files on this machine. */
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Role } from '../../schemas/accounts.ts';
 import { nodeNamePattern } from '../../schemas/names.ts';
 import { type ProblemCode, ProblemError, problem } from '../../schemas/problem.ts';
 import { nearest } from '../../schemas/spelling.ts';
 import { type Context, changeContexts, contextName, localClusters, readContexts, readEndpoint } from '../contexts.ts';
 import { clusterFolder, type Env } from '../home.ts';
+import { forgetSession, sessionOf } from '../sessions.ts';
 
 export interface ContextRow {
   readonly name: string;
@@ -17,22 +19,27 @@ export interface ContextRow {
   readonly api?: string;
   readonly tokenFile?: string;
   readonly caFile?: string;
+  /** Who is logged in there, and as what. Absent: the token file, if there is one. */
+  readonly user?: string;
+  readonly role?: Role;
 }
 
 /** All, sorted by name. A row of the file hides a cluster of the same name. */
 export async function contextRows(home: string, env: Env): Promise<readonly ContextRow[]> {
   const { contexts } = await readContexts(home);
   const current = await contextName({}, env, home).catch(() => undefined);
-  const rows = Object.entries(contexts).map(([name, { api, tokenFile, caFile }]): ContextRow => {
+  const rows = Object.entries(contexts).map(async ([name, { api, tokenFile, caFile }]): Promise<ContextRow> => {
     const files = { ...(tokenFile !== undefined && { tokenFile }), ...(caFile !== undefined && { caFile }) };
-    return { name, current: name === current, kind: 'context', api, ...files };
+    return { name, current: name === current, kind: 'context', api, ...files, ...(await who(home, { name, api })) };
   });
   const here = (await localClusters(home)).filter((name) => !Object.hasOwn(contexts, name));
   const clusters = here.map(async (name): Promise<ContextRow> => {
-    const endpoint = await readEndpoint(clusterFolder(home, name));
-    return { name, current: name === current, kind: 'cluster', ...(endpoint && { api: endpoint.api }) };
+    const folder = clusterFolder(home, name);
+    const endpoint = await readEndpoint(folder);
+    const user = await who(home, { name, api: '', folder });
+    return { name, current: name === current, kind: 'cluster', ...(endpoint && { api: endpoint.api }), ...user };
   });
-  return [...rows, ...(await Promise.all(clusters))].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return (await Promise.all([...rows, ...clusters])).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Makes a context the current one. NOT_FOUND with the name that was probably meant. */
@@ -79,6 +86,13 @@ export async function removeContext(home: string, name: string): Promise<void> {
     contexts: rest,
     ...(current !== undefined && current !== name && { current }),
   }));
+  await forgetSession(home, { name });
+}
+
+/** As the login says; nothing is asked. */
+async function who(home: string, place: Parameters<typeof sessionOf>[1]): Promise<Pick<ContextRow, 'user' | 'role'>> {
+  const session = await sessionOf(home, place).catch(() => undefined);
+  return session ? { user: session.user, role: session.role } : {};
 }
 
 async function knownNames(home: string): Promise<readonly string[]> {

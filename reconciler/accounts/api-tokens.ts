@@ -74,7 +74,7 @@ export function createApiTokens({ deps, keeper, journal }: AccountsContext, user
     async revoke(id, of, by) {
       const record = Object.hasOwn(all(), id) ? all()[id] : undefined;
       if (!record || (of && record.user !== of.id)) {
-        const hint = 'GET /v1/api-tokens lists them';
+        const hint = '`oakctl users token ls` lists them';
         throw new ProblemError(problem('NOT_FOUND', `there is no API token ${id}`, { subject: id, hint }));
       }
       if (record.revoked === undefined) {

@@ -47,7 +47,7 @@ export function createUsers({ deps, keeper, journal }: AccountsContext, password
     const user = byName(name);
     if (user) return user;
     throw new ProblemError(
-      problem('NOT_FOUND', `there is no account ${name}`, { subject: name, hint: 'GET /v1/users lists them' }),
+      problem('NOT_FOUND', `there is no account ${name}`, { subject: name, hint: '`oakctl users ls` lists them' }),
     );
   };
   /** Puts one record in place of another, durably or not at all. */

@@ -9,7 +9,7 @@ import { unnamedActor } from './bodies.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of routes that are not open. */
+    /** Of routes that are not open; and who proved it on one that is. */
     caller: Caller;
     /** What the caller may see and change of the cluster. */
     control: ControlPlane;
@@ -38,8 +38,8 @@ export function needs<R extends Right>(right: R): { readonly config: { readonly 
 export const clusterCaller: Caller = { name: unnamedActor, role: 'admin', by: 'cluster' };
 
 export interface Gate {
-  /** UNAUTHORIZED, FORBIDDEN. */
-  admit(authorization: string | undefined, right: Right): Promise<Caller>;
+  /** Who it is. UNAUTHORIZED. */
+  callerOf(authorization: string | undefined): Promise<Caller>;
   /** The control plane as this caller has it. */
   controlOf(caller: Caller): ControlPlane;
 }
@@ -54,20 +54,23 @@ export interface GateDeps {
 
 export function createGate({ token, accounts, control, limit }: GateDeps): Gate {
   return {
-    async admit(authorization, right) {
+    async callerOf(authorization) {
       const sent = bearerOf(authorization);
       if (sent === undefined) throw noToken();
-      const caller = sameSecret(sent, token) ? clusterCaller : await accounts.callerOf(sent);
-      if (hasRight(caller, right)) return caller;
-      const limits = caller.apps ? `, for ${caller.apps.join(', ')} only` : '';
-      const who = `${caller.name} calls as ${caller.role}${caller.by === 'token' ? ', with a token' : ''}${limits}`;
-      const what = `this needs the right \`${right}\` (${rights[right]}), and ${who}`;
-      throw new ProblemError(
-        problem('FORBIDDEN', what, { hint: 'an admin gives another role: POST /v1/users/<name>/role' }),
-      );
+      return sameSecret(sent, token) ? clusterCaller : accounts.callerOf(sent);
     },
     controlOf: (caller) => (isLimited(caller) ? limit(caller) : control),
   };
+}
+
+/** FORBIDDEN, with the right that is missing. */
+export function requireRight(caller: Caller, right: Right): void {
+  if (hasRight(caller, right)) return;
+  const limits = caller.apps ? `, for ${caller.apps.join(', ')} only` : '';
+  const who = `${caller.name} calls as ${caller.role}${caller.by === 'token' ? ', with a token' : ''}${limits}`;
+  const what = `this needs the right \`${right}\` (${rights[right]}), and ${who}`;
+  const hint = 'an admin gives another role: `oakctl users role`, or POST /v1/users/<name>/role';
+  throw new ProblemError(problem('FORBIDDEN', what, { hint }));
 }
 
 /**
@@ -87,7 +90,8 @@ export function guardRoutes(app: FastifyInstance, gate: Gate): void {
     const { right } = request.routeOptions.config;
     if (request.is404 || right === 'open' || right === 'node') return;
     if (right === undefined) throw new Error('a route without a right');
-    request.caller = await gate.admit(request.headers.authorization, right);
+    request.caller = await gate.callerOf(request.headers.authorization);
+    requireRight(request.caller, right);
     request.control = gate.controlOf(request.caller);
   });
   app.addHook('preValidation', async ({ caller, body, is404, routeOptions: { config } }) => {
@@ -123,7 +127,7 @@ function sha256(text: string): Buffer {
 
 function noToken(): ProblemError {
   const hint =
-    'POST /v1/login gives one; or the token in the file api-token of the cluster folder: `--token-file` or OAKCTL_TOKEN_FILE names another';
+    '`oakctl login`, or POST /v1/login, gives one; or the token in the file api-token of the cluster folder: `--token-file` or OAKCTL_TOKEN_FILE names another';
   return new ProblemError(problem('UNAUTHORIZED', 'the API needs a token', { hint }));
 }
 

@@ -14,10 +14,12 @@ import type { Shelf } from '../packages/shelf.ts';
 import { reachableHost } from '../tls/names.ts';
 import type { WebhookDesk } from '../webhooks/desk.ts';
 import { createGate, type Gate, guardRoutes } from './access.ts';
+import { type AuditDesk, auditRequests } from './audit.ts';
 import { answerFailures } from './failures.ts';
 import { myClusterRoutes } from './mycluster.ts';
 import { oakestraRoutes } from './oakestra/routes.ts';
 import { accountRoutes } from './routes/accounts.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { changeRoutes } from './routes/change.ts';
 import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { type FollowOptions, followRoutes } from './routes/follow.ts';
@@ -64,6 +66,8 @@ export interface ApiDeps {
   readonly metrics?: Metrics;
   /** Who is told what is wrong. Absent: nobody. */
   readonly notifier?: Pick<Notifier, 'views' | 'test'>;
+  /** Who did what. Absent: nobody keeps it. */
+  readonly audit?: AuditDesk;
   /** How readers of events are dealt with, where that is not as usual. */
   readonly follow?: FollowOptions;
 }
@@ -107,9 +111,9 @@ export async function createApi(given: ApiDeps & { readonly bind: ApiBind }): Pr
 }
 
 /** Upgrades are sessions of callers, or streams of agents. */
-function withSessions({ streams, logger }: ApiDeps, gate: Gate): StreamServer {
+function withSessions({ streams, logger, audit }: ApiDeps, gate: Gate): StreamServer {
   const bug = (error: unknown) => logger.error({ event: 'session_bug', err: error });
-  const sessions = createSessions({ gate, bug });
+  const sessions = createSessions({ gate, bug, ...(audit && { audit }) });
   return {
     ...streams,
     upgrade: (...upgrade) => void (sessions.upgrade(...upgrade) || streams.upgrade(...upgrade)),
@@ -122,7 +126,7 @@ function withSessions({ streams, logger }: ApiDeps, gate: Gate): StreamServer {
 
 /** The server without a socket: what tests inject requests into. */
 export function buildApi(deps: ApiDeps): FastifyInstance {
-  const { control, accounts, oakestra, streams, logger, tls, shelf, webhooks, metrics, follow, notifier } = deps;
+  const { control, accounts, oakestra, streams, logger, tls, shelf, webhooks, metrics, follow, notifier, audit } = deps;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -136,6 +140,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   answerFailures(app);
   guardRoutes(app, createGate(deps));
   if (metrics) meterRequests(app, metrics.http);
+  if (audit) auditRequests(app, audit);
   healthRoutes(app, control);
   joinRoutes(app, control);
   tlsRoutes(app, tls);
@@ -145,6 +150,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   nodeRoutes(app, control, streams.authenticate);
   webhookRoutes(app, webhooks);
   accountRoutes(app, accounts);
+  auditRoutes(app, audit);
   readRoutes(app);
   changeRoutes(app, stopping.signal);
   slotRoutes(app);

@@ -11,7 +11,8 @@ import { isProblemError, type Problem, ProblemError, problem } from '../../schem
 import type { ControlPlane } from '../control-plane.ts';
 import { resolveInstance, resolveNode } from '../core/resolve.ts';
 import type { Caller, Right } from '../core/rights.ts';
-import type { Gate } from './access.ts';
+import { type Gate, requireRight } from './access.ts';
+import type { AuditDesk } from './audit.ts';
 import { unnamedActor } from './bodies.ts';
 import { found } from './routes/read.ts';
 import { keepWatch, refuse } from './streams.ts';
@@ -25,6 +26,7 @@ export interface SessionServer {
 
 export interface SessionDeps {
   readonly gate: Gate;
+  readonly audit?: Pick<AuditDesk, 'record'>;
   /** Failures that are bugs. */
   readonly bug: (error: unknown) => void;
 }
@@ -34,13 +36,15 @@ type Opener = (signal: AbortSignal) => Promise<ExecConnection>;
 /** A kind of session. */
 interface Route {
   readonly path: RegExp;
+  /** As the audit log has it. */
+  readonly action: string;
   /** Sessions of this kind at once. */
   readonly atOnce: number;
   readonly right: Right;
   open(control: ControlPlane, name: string, actor: string, signal: AbortSignal): Promise<ExecConnection>;
 }
 
-export function createSessions({ gate, bug }: SessionDeps): SessionServer {
+export function createSessions({ gate, audit, bug }: SessionDeps): SessionServer {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrame, perMessageDeflate: false });
   const stopping = new AbortController();
   const running = new Map(routes.map((route) => [route, 0]));
@@ -63,20 +67,27 @@ export function createSessions({ gate, bug }: SessionDeps): SessionServer {
   };
 
   const admit = async (request: IncomingMessage, socket: Duplex, head: Buffer, route: Route): Promise<void> => {
-    let caller: Caller;
+    const name = decoded(route.path.exec(request.url ?? '')?.[1] ?? '');
+    const record = (status: number, who?: Caller) => {
+      const address = request.socket.remoteAddress ?? '';
+      const claimed = who?.by === 'cluster' ? actorOf(request) : undefined;
+      audit?.record({ caller: who, claimed, address, action: route.action, subject: name, status });
+    };
+    let caller: Caller | undefined;
     try {
-      caller = await gate.admit(request.headers.authorization, route.right);
+      caller = await gate.callerOf(request.headers.authorization);
+      requireRight(caller, route.right);
     } catch (error) {
       if (!isProblemError(error)) bug(error);
-      const isKnown = isProblemError(error) && error.problem.code === 'FORBIDDEN';
-      return refuse(socket, isKnown ? '403 Forbidden' : '401 Unauthorized');
+      record(caller ? 403 : 401, caller);
+      return refuse(socket, caller ? '403 Forbidden' : '401 Unauthorized');
     }
-    const name = decoded(route.path.exec(request.url ?? '')?.[1] ?? '');
     const isFull = (running.get(route) ?? 0) >= route.atOnce || stopping.signal.aborted;
     if (name === undefined) return refuse(socket, '400 Bad Request');
     if (isFull) return refuse(socket, '503 Service Unavailable');
     const control = gate.controlOf(caller);
     const actor = caller.by === 'cluster' ? actorOf(request) : caller.name;
+    record(101, caller);
     const open: Opener = (signal) => route.open(control, name, actor, signal);
     sockets.handleUpgrade(request, socket, head, (one) => void serve(one, route, open));
   };
@@ -97,6 +108,7 @@ export function createSessions({ gate, bug }: SessionDeps): SessionServer {
 const routes: readonly Route[] = [
   {
     path: /^\/v1\/instances\/([^/?]{1,512})\/exec(?:\?|$)/,
+    action: 'GET /v1/instances/:name/exec',
     atOnce: 64,
     right: 'change',
     open: async (control, name, actor, signal) =>
@@ -104,6 +116,7 @@ const routes: readonly Route[] = [
   },
   {
     path: /^\/v1\/nodes\/([^/?]{1,512})\/images(?:\?|$)/,
+    action: 'GET /v1/nodes/:name/images',
     atOnce: 16,
     right: 'admin',
     async open(control, name, actor, signal) {

@@ -2,20 +2,12 @@
  * How many passwords may be tried: per account and per address, each a bucket that fills again by and by. An address alone never
  * empties the bucket of an account for long, so that whoever guesses does not lock its owner out.
  */
-
-/** `most` at once, then one every `every` ms. */
-interface Limit {
-  readonly most: number;
-  readonly every: number;
-}
+import { createBuckets, type Limit } from './allowance.ts';
 
 /** In any hour 60. */
 export const accountLimit: Limit = { most: 10, every: 72_000 };
 /** In any hour 40: an account gets one back every 72 s, of which one address can take one every 120 s. */
 export const addressLimit: Limit = { most: 10, every: 120_000 };
-
-/** Buckets that are kept; when there are more that are not full, all others are one. */
-const mostBuckets = 4096;
 
 export interface Guesses {
   /** ms to wait, or 0: one was taken of both. */
@@ -39,34 +31,6 @@ export function createGuesses(): Guesses {
     giveBack(account, address) {
       accounts.giveBack(account);
       addresses.giveBack(address);
-    },
-  };
-}
-
-/** Of each bucket only the time is kept at which it will be full again. */
-function createBuckets({ most, every }: Limit) {
-  const fullAt = new Map<string, number>();
-  const keyOf = (name: string): string => (fullAt.has(name) || fullAt.size < mostBuckets ? name : '');
-  let dropped = Number.NEGATIVE_INFINITY;
-  /** Looks at all of them, so not again and again. */
-  const dropFull = (now: number): void => {
-    if (now - dropped < every) return;
-    dropped = now;
-    for (const [key, time] of fullAt) if (time <= now) fullAt.delete(key);
-  };
-  return {
-    wait(name: string, now: number): number {
-      if (fullAt.size >= mostBuckets) dropFull(now);
-      return Math.max(0, (fullAt.get(keyOf(name)) ?? now) - now - (most - 1) * every);
-    },
-    take(name: string, now: number): void {
-      const key = keyOf(name);
-      fullAt.set(key, Math.max(fullAt.get(key) ?? now, now) + every);
-    },
-    giveBack(name: string): void {
-      const key = keyOf(name);
-      const time = fullAt.get(key);
-      if (time !== undefined) fullAt.set(key, time - every);
     },
   };
 }

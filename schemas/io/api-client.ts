@@ -54,7 +54,7 @@ import type {
   TokenView,
 } from '../views.ts';
 import { readServerEvents } from './event-stream.ts';
-import { type Endpoint, exchange, readJson, readPieces } from './http.ts';
+import { type Endpoint, exchange, exchangeJson, readPieces } from './http.ts';
 
 /** What a request is sent to; see {@link Endpoint}. */
 export type ApiClientOptions = Endpoint;
@@ -288,15 +288,14 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
   };
 }
 
-async function json<T>(
+function json<T>(
   endpoint: Endpoint,
   method: 'GET' | 'POST',
   path: string,
   body: unknown,
   signal: AbortSignal,
 ): Promise<T> {
-  const response = await exchange(endpoint, { method, path, ...(body === undefined ? {} : { body }) }, signal);
-  return (await readJson(endpoint, response, signal)) as T;
+  return exchangeJson<T>(endpoint, { method, path, ...(body === undefined ? {} : { body }) }, signal);
 }
 
 /** Query of a stream; absent options are left out. */

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { type ExecConnection, maxFrame } from '../exec.ts';
 import { ProblemError, problem } from '../problem.ts';
 import { execConnection } from './exec-connection.ts';
-import { dial, type Endpoint, unreachable } from './http.ts';
+import { dial, type Endpoint, unreachable, withToken } from './http.ts';
 
 const openTimeout = 10_000;
 
@@ -17,7 +17,8 @@ export function openExec(
   actor: string,
   signal: AbortSignal,
 ): Promise<ExecConnection> {
-  return openSession(endpoint, `/v1/instances/${encodeURIComponent(instance)}/exec`, actor, signal);
+  const path = `/v1/instances/${encodeURIComponent(instance)}/exec`;
+  return withToken(endpoint, (known) => openSession(known, path, actor, signal));
 }
 
 /** For an archive of images. As {@link openSession}; a reconciler that falls silent breaks it off. */
@@ -27,7 +28,8 @@ export function openLoad(
   actor: string,
   signal: AbortSignal,
 ): Promise<ExecConnection> {
-  return openSession(endpoint, `/v1/nodes/${encodeURIComponent(node)}/images`, actor, signal, endSilence);
+  const path = `/v1/nodes/${encodeURIComponent(node)}/images`;
+  return withToken(endpoint, (known) => openSession(known, path, actor, signal, endSilence));
 }
 
 function endSilence(socket: WebSocket): void {
@@ -69,6 +71,12 @@ function refused({ url }: Endpoint, status: number): ProblemError {
     return new ProblemError(
       problem('UNAUTHORIZED', `the API at ${url} refuses the token`, {
         hint: '`--token-file`; an older oakctl there says the same of what it does not know',
+      }),
+    );
+  if (status === 403)
+    return new ProblemError(
+      problem('FORBIDDEN', `the API at ${url} does not let this account, or its token, do that`, {
+        hint: '`oakctl whoami` says who calls, and as what; an admin gives another role: `oakctl users role`',
       }),
     );
   const hint = 'is it an older oakctl? `oakctl version`';

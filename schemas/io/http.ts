@@ -5,7 +5,7 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpRequest } from 'node:http';
 import { hostOf, isLoopback } from '../addresses.ts';
-import { type Problem, ProblemError, problem } from '../problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../problem.ts';
 import { isUntrusted } from './certificates.ts';
 
 /** How long a host may leave a connection attempt unanswered. */
@@ -19,6 +19,16 @@ export interface Exchange {
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** The body holds a credential: it travels as a token does. */
+  readonly secret?: boolean;
+}
+
+/** A token that is exchanged for another one from time to time. */
+export interface Bearer {
+  /** The one to send now. */
+  current(): Promise<string>;
+  /** The one in the place of that which was refused. UNAUTHORIZED when there is none. */
+  renew(refused: string): Promise<string>;
 }
 
 /** Where requests go, and with which credential. */
@@ -27,6 +37,8 @@ export interface Endpoint {
   readonly url: string;
   /** Sent as bearer token. */
   readonly token?: string;
+  /** Where a token comes from that does not last; in place of `token`. */
+  readonly bearer?: Bearer;
   /** Sent as basic authentication, in place of a token: of a node, which does so wherever its owner let it join. */
   readonly basic?: { readonly user: string; readonly password: string };
   /** PEM of the only root to trust; without it: the public ones. */
@@ -41,12 +53,32 @@ export interface Endpoint {
  * a server that is not the one to trust as TLS_INVALID; a token that would travel in the open as TLS_REQUIRED; an abort as the
  * signal's reason.
  */
-export async function exchange(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
-  const response = await send(endpoint, what, signal);
-  response.setEncoding('utf8');
-  const status = response.statusCode ?? 0;
-  if (status >= 200 && status < 300) return response;
-  throw new ProblemError(problemsOf(status, await readText(endpoint, response, signal, maxErrorLength), endpoint));
+export function exchange(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
+  return withToken(endpoint, async (known) => {
+    const response = await send(known, what, signal);
+    response.setEncoding('utf8');
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    throw new ProblemError(problemsOf(status, await readText(known, response, signal, maxErrorLength), known));
+  });
+}
+
+/** Sends JSON and answers the JSON that comes back. Fails as {@link exchange} does. */
+export async function exchangeJson<T>(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<T> {
+  return (await readJson(endpoint, await exchange(endpoint, what, signal), signal)) as T;
+}
+
+/** Does something with the token of now; once more with another one, if that is refused: its time may be over. */
+export async function withToken<T>(endpoint: Endpoint, act: (known: Endpoint) => Promise<T>): Promise<T> {
+  const { bearer, ...rest } = endpoint;
+  if (!bearer) return act(endpoint);
+  const token = await bearer.current();
+  try {
+    return await act({ ...rest, token });
+  } catch (error) {
+    if (!isProblemError(error) || error.problem.code !== 'UNAUTHORIZED') throw error;
+    return act({ ...rest, token: await bearer.renew(token) });
+  }
 }
 
 /** The whole body as JSON. Fails as {@link exchange} does. */
@@ -87,7 +119,7 @@ async function readText(endpoint: Endpoint, response: IncomingMessage, signal: A
 async function send(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
   signal.throwIfAborted();
   const body = what.body === undefined ? undefined : JSON.stringify(what.body);
-  const { url, headers, trust } = dial(endpoint, what.path);
+  const { url, headers, trust } = dial(endpoint, what.path, what.secret);
   const open = url.protocol === 'https:' ? (await import('node:https')).request : httpRequest;
   headers['accept'] = 'application/json, text/*';
   if (body !== undefined) headers['content-type'] = 'application/json';
@@ -109,9 +141,10 @@ export interface Dial {
 }
 
 /** Where a connection goes, what it shows and whom it trusts. USAGE for what is no address, TLS_REQUIRED as {@link exchange}. */
-export function dial(endpoint: Endpoint, path: string): Dial {
+export function dial(endpoint: Endpoint, path: string, secret = false): Dial {
   const url = target(endpoint, path);
-  refuseToTell(endpoint, url);
+  if (endpoint.token !== undefined) refuseToTell('API token', endpoint, url);
+  else if (secret) refuseToTell('password', endpoint, url);
   return {
     url,
     headers: credentialOf(endpoint),
@@ -132,11 +165,11 @@ function target(endpoint: Endpoint, path: string): URL {
   );
 }
 
-/** A token is for the cluster, not for everybody on the way. */
-function refuseToTell({ token, insecure }: Endpoint, { protocol, hostname, host }: URL): void {
-  if (token === undefined || insecure || protocol === 'https:' || isLoopback(hostOf({ hostname }))) return;
+/** A credential is for the cluster, not for everybody on the way. */
+function refuseToTell(what: string, { insecure }: Endpoint, { protocol, hostname, host }: URL): void {
+  if (insecure || protocol === 'https:' || isLoopback(hostOf({ hostname }))) return;
   throw new ProblemError(
-    problem('TLS_REQUIRED', `the API token would be readable on the way to ${host}: that address is not loopback`, {
+    problem('TLS_REQUIRED', `the ${what} would be readable on the way to ${host}: that address is not loopback`, {
       hint: `write https://${host}; \`--ca-file\` names the certificate to trust (\`oakctl ca export\` on the cluster prints it)`,
     }),
   );

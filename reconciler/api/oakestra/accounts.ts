@@ -22,11 +22,13 @@ interface UserRoute {
 }
 
 export function oakestraAccountRoutes(app: FastifyInstance, accounts: Accounts): void {
-  app.post('/api/auth/login', needs('open'), async ({ body, ip }, reply) => {
+  app.post('/api/auth/login', needs('open'), async (request, reply) => {
+    const { body, ip } = request;
     if (body === undefined || body === null)
       return reply.code(403).send({ code: 403, message: 'the body must hold username and password' });
     const { username, password } = checkBody(CredentialsBody, body);
-    const { token, refresh_token } = await accounts.login(username, password, ip);
+    const { user, role, token, refresh_token } = await accounts.login(username, password, ip);
+    request.caller = { name: user, role, by: 'login' };
     return { token, refresh_token };
   });
   app.post('/api/auth/refresh', needs('open'), async ({ headers }) => {

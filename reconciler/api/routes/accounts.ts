@@ -26,7 +26,9 @@ export function accountRoutes(app: FastifyInstance, accounts: Accounts): void {
 function sessionRoutes(app: FastifyInstance, accounts: Accounts): void {
   app.post('/v1/login', needs('open'), async (request) => {
     const { username, password } = checkBody(CredentialsBody, request.body);
-    return accounts.login(username, password, request.ip);
+    const answer = await accounts.login(username, password, request.ip);
+    request.caller = { name: answer.user, role: answer.role, by: 'login' };
+    return answer;
   });
   app.post('/v1/refresh', needs('open'), async ({ headers }) => {
     const bearer = bearerOf(headers.authorization);

@@ -1,0 +1,71 @@
+/** Logging in and out: the login is kept beside the contexts, and commands use it from then on. */
+import type { Role } from '../../schemas/accounts.ts';
+import { createAccountsClient } from '../../schemas/io/accounts-client.ts';
+import { isProblemError } from '../../schemas/problem.ts';
+import { endpointOf, type Target } from '../contexts.ts';
+import { forgetSession, keepSession, type Session, sessionOf, withLogin } from '../sessions.ts';
+
+export interface LoggedIn {
+  readonly context: string;
+  readonly api: string;
+  readonly user: string;
+  readonly role: Role;
+  /** ms since 1970. */
+  readonly until: number;
+}
+
+export interface LoggedOut {
+  readonly context: string;
+  /** Absent: nobody was logged in. */
+  readonly user?: string;
+  /** Why the cluster could not be told: there the login goes on until then. */
+  readonly untold?: { readonly message: string; readonly until: number };
+}
+
+/** Another login in the place of the one that is there, which ends. UNAUTHORIZED, TOO_MANY, TLS_REQUIRED. */
+export async function login(
+  target: Target,
+  credentials: { readonly user: string; readonly password: string },
+  home: string,
+  signal: AbortSignal,
+): Promise<LoggedIn> {
+  const { token: _, bearer: __, ...place } = target;
+  const before = await sessionOf(home, place).catch(() => undefined);
+  const endpoint = endpointOf(place);
+  const answer = await createAccountsClient(endpoint).login(credentials.user, credentials.password, signal);
+  await keepSession(home, place, answer);
+  if (before) await ended(createAccountsClient({ ...endpoint, token: before.token }).logout(signal));
+  return { context: place.name, api: place.api, user: answer.user, role: answer.role, until: answer.until };
+}
+
+/** Nobody is logged in there any more. A cluster that does not answer is no failure. */
+export async function logout(target: Target, home: string, signal: AbortSignal): Promise<LoggedOut> {
+  const context = target.name;
+  const session = await sessionOf(home, target).catch(damaged);
+  if (!session) {
+    await forgetSession(home, target);
+    return { context };
+  }
+  const known = await withLogin(target, {}, {}, home);
+  const why = await ended(createAccountsClient(endpointOf(known)).logout(signal));
+  await forgetSession(home, target);
+  const { user, until } = session;
+  return { context, user, ...(why !== undefined && { untold: { message: why, until } }) };
+}
+
+/** Why it may not have ended; one that is over already has. */
+async function ended(asked: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await asked;
+    return undefined;
+  } catch (error) {
+    if (!isProblemError(error)) throw error;
+    return error.problem.code === 'UNAUTHORIZED' ? undefined : error.problem.message;
+  }
+}
+
+/** A file that does not count is gone, too. */
+function damaged(error: unknown): Session | undefined {
+  if (isProblemError(error)) return undefined;
+  throw error;
+}

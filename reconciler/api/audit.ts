@@ -1,0 +1,125 @@
+/** Who did what: every change that somebody asks for, every login, and everything that was refused. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AuditEntry, AuditOutcome, AuditQuery } from '../../schemas/audit.ts';
+import type { Clock } from '../../schemas/ports.ts';
+import { createBuckets } from '../core/allowance.ts';
+import type { Caller, Right } from '../core/rights.ts';
+import type { AuditLog } from '../store/audit-log.ts';
+
+export interface AuditDesk {
+  record(deed: Deed): void;
+  /** The newest that fit, the oldest of them first. */
+  read(query: AuditQuery): Promise<readonly AuditEntry[]>;
+}
+
+/** What was asked for, and how it was answered. */
+export interface Deed {
+  /** Absent: nobody knows who it was. */
+  readonly caller?: Caller | undefined;
+  /** Who it says it is: of nobody that is known, and of the owner of the token file. */
+  readonly claimed?: string | undefined;
+  readonly address: string;
+  readonly action: string;
+  readonly subject?: string | undefined;
+  readonly status: number;
+}
+
+/** Of what did not succeed, by one caller, and by all that nobody knows: whoever is refused must not push out what was done. */
+const failures = { most: 30, every: 60_000 };
+const usualLast = 100;
+const longestName = 63;
+const longestSubject = 200;
+
+export function createAuditDesk({ log, clock }: { readonly log: AuditLog; readonly clock: Clock }): AuditDesk {
+  const buckets = createBuckets(failures);
+  const unwritten = new Map<string, number>();
+  return {
+    record(deed) {
+      const { caller, status } = deed;
+      const { mono, wall } = clock.now();
+      const outcome = outcomeOf(status);
+      const key = caller ? `${caller.by}/${caller.name}` : 'nobody';
+      if (outcome !== 'done') {
+        if (buckets.wait(key, mono) > 0) return void unwritten.set(key, (unwritten.get(key) ?? 0) + 1);
+        buckets.take(key, mono);
+      }
+      const missing = unwritten.get(key);
+      unwritten.delete(key);
+      log.add({ at: wall, ...entryOf(deed), outcome, status, ...(missing !== undefined && { unwritten: missing }) });
+    },
+    read: ({ last = usualLast, who, outcome }) =>
+      log.read(
+        last,
+        (entry) => (who === undefined || entry.who === who) && (outcome === undefined || entry.outcome === outcome),
+      ),
+  };
+}
+
+function entryOf({ caller, claimed, address, action, subject }: Deed): Omit<AuditEntry, 'at' | 'outcome' | 'status'> {
+  const who = caller && caller.by !== 'cluster' ? caller.name : (claimed ?? caller?.name ?? 'unknown');
+  return {
+    who: printable(who, longestName),
+    by: caller?.by ?? 'nobody',
+    ...(caller && { role: caller.role }),
+    address,
+    action,
+    ...(subject !== undefined && { subject: printable(subject, longestSubject) }),
+  };
+}
+
+/** Records the requests of a server, once they are answered. */
+export function auditRequests(app: FastifyInstance, desk: AuditDesk): void {
+  app.addHook('onResponse', async (request, { statusCode: status }) => {
+    const { right } = request.routeOptions.config;
+    const caller = request.caller as Caller | undefined;
+    if (request.is404 || !isWorthIt(request.method, right, status, caller !== undefined)) return;
+    const { actor, username } = textsOf(request.body);
+    desk.record({
+      caller,
+      claimed: caller ? actor : username,
+      address: request.ip,
+      action: `${request.method} ${request.routeOptions.url ?? ''}`,
+      subject: subjectOf(request),
+      status,
+    });
+  });
+}
+
+/** What only looks is of no interest, unless it was refused; nodes are known by what they do. */
+function isWorthIt(method: string, right: Right | undefined, status: number, isKnown: boolean): boolean {
+  if (right === undefined || right === 'node') return false;
+  if (status === 401 || status === 403 || status === 429) return true;
+  return isKnown && method !== 'GET' && method !== 'HEAD' && right !== 'read' && right !== 'survey';
+}
+
+export function outcomeOf(status: number): AuditOutcome {
+  if (status < 400) return 'done';
+  return [401, 403, 409, 429].includes(status) ? 'refused' : 'failed';
+}
+
+/** What the path and the body name. Never a password: only these members are looked at. */
+function subjectOf({ params, body }: FastifyRequest): string | undefined {
+  const { name, username, id, source, registry, to, role } = textsOf(body);
+  const { services, apps, documents } = (isObject(body) ? body : {}) as Readonly<Record<string, unknown>>;
+  const lists = [services, apps].flatMap((list) => (Array.isArray(list) ? list : []));
+  const files = Array.isArray(documents) ? documents.map((one) => textsOf(one)['file']) : [];
+  const named = [...Object.values(textsOf(params)), name, username, id, source, registry, to, role, ...lists, ...files];
+  const texts = named.filter((one) => typeof one === 'string' && one !== '');
+  return texts.length > 0 ? texts.join(' ') : undefined;
+}
+
+function textsOf(value: unknown): Readonly<Record<string, string>> {
+  if (!isObject(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Terminals show it. */
+function printable(text: string, longest: number): string {
+  return text.replace(/\p{C}/gu, '?').slice(0, longest);
+}
