@@ -1,16 +1,15 @@
 /** The audit log: who did what, when, and what came of it. */
 import { type Static, Type } from 'typebox';
 import { roles } from './accounts.ts';
+import { words } from './view-schemas.ts';
 
 export const auditOutcomes = ['done', 'refused', 'failed'] as const;
 export type AuditOutcome = (typeof auditOutcomes)[number];
 
-const words = <T extends string>(list: readonly T[]) => Type.Unsafe<T>(Type.String({ enum: [...list] }));
-
 export const AuditEntrySchema = Type.Object({
   at: Type.Number({ description: 'ms since 1970' }),
   who: Type.String({ description: 'the account; of the token file, and of a login that failed: who it said it was' }),
-  by: words(['cluster', 'login', 'token', 'nobody'] as const),
+  by: words(['cluster', 'login', 'token', 'nobody']),
   role: Type.Optional(words(roles)),
   address: Type.String({ description: 'where the request came from' }),
   action: Type.String({ description: 'method and route' }),

@@ -4,6 +4,8 @@
  */
 
 import { type TSchema, Type } from 'typebox';
+import { roles } from './accounts.ts';
+import { AuditEntrySchema } from './audit.ts';
 import { ClusterSnapshotSchema } from './cluster-snapshot.ts';
 import { Descriptor } from './descriptor-schema.ts';
 import { KeyViewSchema, RotateAnswerSchema } from './keys.ts';
@@ -45,6 +47,36 @@ const ContextRow = Type.Object({
   api: Type.Optional(text),
   tokenFile: Type.Optional(text),
   caFile: Type.Optional(text),
+  user: Type.Optional(Type.String({ description: 'who is logged in there' })),
+  role: Type.Optional(words(roles)),
+});
+
+const time = Type.Number({ description: 'ms since 1970' });
+
+const caller = {
+  name: text,
+  role: words(roles),
+  by: words(['cluster', 'login', 'token']),
+  apps: Type.Optional(texts),
+  expires: Type.Optional(time),
+};
+
+const User = Type.Object({ name: text, role: words(roles), created: time, changed: time, tokens: count });
+
+const UserAnswer = Type.Object({
+  user: User,
+  password: Type.Optional(Type.String({ description: 'where one was made: it is shown once' })),
+});
+
+const ApiToken = Type.Object({
+  id: text,
+  user: text,
+  role: words(roles),
+  apps: Type.Optional(texts),
+  purpose: Type.Optional(text),
+  created: time,
+  expires: time,
+  state: words(['valid', 'expired', 'revoked']),
 });
 
 const Finding = Type.Object({
@@ -177,6 +209,7 @@ export const outputs = {
   }),
   approve: Type.Object({ approved: text }),
   'apps ls': items(AppSchema),
+  audit: items(AuditEntrySchema),
   backup: Type.Object({
     file: text,
     sealed: Type.Boolean({ description: 'with a passphrase' }),
@@ -231,6 +264,14 @@ export const outputs = {
   'keys rotate ca': RotateAnswerSchema,
   'keys rotate cluster': RotateAnswerSchema,
   'keys rotate node': RotateAnswerSchema,
+  login: Type.Object({ context: text, api: text, user: text, role: words(roles), until: time }),
+  logout: Type.Object({
+    context: text,
+    user: Type.Optional(Type.String({ description: 'absent: nobody was logged in' })),
+    untold: Type.Optional(
+      Type.Object({ message: text, until: time }, { description: 'the cluster did not answer: there it goes on' }),
+    ),
+  }),
   logs: Type.Object({ instance: text, text }),
   move: SlotSchema,
   'nodes add': Type.Object({
@@ -324,6 +365,14 @@ export const outputs = {
     already: texts,
   }),
   unpin: PinSchema,
+  'users add': UserAnswer,
+  'users ls': items(User),
+  'users passwd': UserAnswer,
+  'users rm': Type.Object({ removed: text }),
+  'users role': UserAnswer,
+  'users token create': Type.Object({ token: text, view: ApiToken }),
+  'users token ls': items(ApiToken),
+  'users token revoke': Type.Object({ revoked: text }),
   validate: Descriptor,
   version: Type.Object({
     client: text,
@@ -332,6 +381,7 @@ export const outputs = {
     cluster: Type.Optional(text),
     skew: Type.Optional(text),
   }),
+  whoami: Type.Object({ ...caller, context: text, api: text }),
   why: CauseSchema,
 } as const satisfies Readonly<Record<string, TSchema>>;
 

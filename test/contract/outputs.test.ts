@@ -12,19 +12,23 @@ import type { DownReport, StopReport } from '../../cli/local/stop.ts';
 import type { UpReport } from '../../cli/local/up.ts';
 import type { AddedNode } from '../../cli/services/add-node.ts';
 import type { CommitNote } from '../../cli/services/commit-edit.ts';
+import type { Identity } from '../../cli/render/accounts.ts';
 import type { ContextRow } from '../../cli/services/contexts.ts';
 import type { Deployed } from '../../cli/services/deploy.ts';
 import type { Finding } from '../../cli/services/doctor.ts';
 import type { Drained } from '../../cli/services/drain.ts';
 import type { SecretRow } from '../../cli/services/list-secrets.ts';
 import type { LoadResult } from '../../cli/services/load-images.ts';
+import type { LoggedIn, LoggedOut } from '../../cli/services/login.ts';
 import type { LogLine } from '../../cli/services/logs.ts';
 import type { Versions } from '../../cli/services/versions.ts';
 import type { SecretNote } from '../../cli/services/write-secrets.ts';
 import type { VerbResult } from '../../cli/verb-command.ts';
 import type { BackupSummary, Restored } from '../../reconciler/backup-main.ts';
 import { savePlanning } from '../../reconciler/saved-planning.ts';
+import type { ApiTokenAnswer, ApiTokenView, UserAnswer, UserView } from '../../schemas/accounts.ts';
 import type { CordonAnswer, LoginAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
+import type { AuditEntry } from '../../schemas/audit.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
 import type { KeyView, RotateAnswer } from '../../schemas/keys.ts';
@@ -53,6 +57,7 @@ import { curlApplication } from '../support/descriptors.ts';
 import { fakeControlPlane, fakeEvent, fakeInstance, fakeNode, fakeService } from '../support/fake-control-plane.ts';
 import { aFleet } from '../support/fleet.ts';
 import { imageTar } from '../support/image-tar.ts';
+import { memoryAccounts, owner } from '../support/memory-accounts.ts';
 
 const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
@@ -63,6 +68,7 @@ const local = ['agent install', 'agent uninstall', 'backup', 'down', 'ps', 'rest
 const inGit = ['secret edit', 'secret ls', 'secret rekey', 'secret set'];
 /** Need a cluster that speaks TLS. */
 const overTls = ['ca export', 'ca show'];
+const passwordOfAnn = 'of ann 0123456789';
 const packed = {
   arch: 'amd64',
   file: 'f',
@@ -208,9 +214,27 @@ const snapshot = savePlanning(
   'ab'.repeat(32),
 );
 
+const deed: AuditEntry = {
+  at: 1,
+  who: 'ann',
+  by: 'login',
+  role: 'admin',
+  address: '::1',
+  action: 'POST /v1/sync',
+  subject: 's',
+  outcome: 'refused',
+  status: 409,
+  unwritten: 2,
+};
+
 let api: TestApi;
 let home: string;
+let apiTokenId: string;
 beforeAll(async () => {
+  const { accounts } = memoryAccounts();
+  await accounts.add({ name: 'ann', role: 'admin', password: passwordOfAnn }, owner);
+  const wish = { apps: ['shop.default'], purpose: 'p' };
+  apiTokenId = (await accounts.tokens.create(accounts.required('ann'), wish, owner)).view.id;
   api = await listenApi(
     {
       status: () => ({ ...fakeControlPlane().status(), sources: [source], holds: [hold], conditions: [wrong] }),
@@ -278,6 +302,7 @@ beforeAll(async () => {
       open: () => undefined,
     },
     { views: () => [receiver], test: async () => [{ ...receiver, delivered: 1, problem: 'm' }] },
+    { accounts, audit: { record: () => {}, read: async () => [deed] } },
   );
   home = await mkdtemp(join(tmpdir(), 'oakctl-outputs-'));
   process.env['OAKCTL_HOME'] = home;
@@ -298,7 +323,7 @@ async function print(command: string, ...args: string[]): Promise<string> {
   const target = command.startsWith('contexts') ? [] : ['--api', api.url, '--token-file', join(home, 'token')];
   // What is piped in.
   const piped = args.includes('--password-stdin') && vi.spyOn(process, 'stdin', 'get');
-  if (piped) piped.mockReturnValue(Readable.from(['secret\n']) as never);
+  if (piped) piped.mockReturnValue(Readable.from([`${passwordOfAnn}\n`]) as never);
   const { stdout, stderr } = await runCommand(command, [...args, '-o', 'json', ...target]);
   if (piped) piped.mockRestore();
   expect(stdout, `${command}: ${stderr}`).not.toBe('');
@@ -309,6 +334,7 @@ async function print(command: string, ...args: string[]): Promise<string> {
 const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['approve', 'ab12'],
   ['apps ls'],
+  ['audit'],
   ['broker config', 'mosquitto', '--out', 'NEW'],
   ['contexts add', 'far', '--api', 'http://10.0.0.5:10100', '--token-file', 'TOKEN', '--ca-file', 'TOKEN'],
   ['contexts ls'],
@@ -328,6 +354,8 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['keys rotate ca', '--overlap', '1h'],
   ['keys rotate cluster', '--now', '--yes'],
   ['keys rotate node', 'pi1'],
+  ['login', '--user', 'ann', '--password-stdin'],
+  ['logout'],
   ['move', `${web}.instance.0`, '--to', 'pi1'],
   ['nodes add', 'pi2', '--address', '10.0.0.1'],
   ['nodes cordon', 'pi1', '--reason', 'disk'],
@@ -361,8 +389,17 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['rollback', '--to', 'a1b2'],
   ['unpin'],
   ['sync'],
+  ['users add', 'bob', '--role', 'viewer'],
+  ['users ls'],
+  ['users passwd', 'bob', '--generate'],
+  ['users role', 'bob', 'admin'],
+  ['users rm', 'bob', '--yes'],
+  ['users token create', 'ann', '--app', 'shop.default', '--purpose', 'p'],
+  ['users token ls'],
+  ['users token revoke', 'APITOKEN'],
   ['validate', 'APP'],
   ['version'],
+  ['whoami'],
   ['why', web],
 ];
 
@@ -375,6 +412,7 @@ describe('the output of', () => {
       NEW: join(home, 'new'),
       SNAPSHOT: join(home, 'snapshot.json'),
       ARCHIVE: join(home, 'images.tar'),
+      APITOKEN: apiTokenId,
     };
     expectFits(command, JSON.parse(await print(command, ...args.map((arg) => files[arg] ?? arg))));
   });
@@ -433,6 +471,14 @@ it('schemas and types say the same', () => {
 
   expectTypeOf<Output<'history'>>().toEqualTypeOf<Items<RevisionView>>();
   expectTypeOf<Output<'rollback'>>().toEqualTypeOf<Frozen<PinView>>();
+  expectTypeOf<Output<'audit'>>().toEqualTypeOf<Items<AuditEntry>>();
+  expectTypeOf<Output<'login'>>().toEqualTypeOf<Frozen<LoggedIn>>();
+  expectTypeOf<Output<'logout'>>().toEqualTypeOf<Frozen<LoggedOut>>();
+  expectTypeOf<Output<'users add'>>().toEqualTypeOf<Frozen<UserAnswer>>();
+  expectTypeOf<Output<'users ls'>>().toEqualTypeOf<Items<UserView>>();
+  expectTypeOf<Output<'users token create'>>().toEqualTypeOf<Frozen<ApiTokenAnswer>>();
+  expectTypeOf<Output<'users token ls'>>().toEqualTypeOf<Items<ApiTokenView>>();
+  expectTypeOf<Output<'whoami'>>().toEqualTypeOf<Frozen<Identity>>();
   expectTypeOf<Output<'instances ls'>>().toEqualTypeOf<Items<InstanceView>>();
   expectTypeOf<Output<'keys ls'>>().toEqualTypeOf<Items<KeyView>>();
   expectTypeOf<Output<'keys rotate node'>>().toEqualTypeOf<Frozen<RotateAnswer>>();
