@@ -15,6 +15,7 @@
  *   POST /v1/users/:name/tokens                  ApiTokenBody -> ApiTokenAnswer
  *   GET  /v1/api-tokens                          {items: ApiTokenView[]}: the own ones, or all
  *   POST /v1/api-tokens/:id/revoke               {} -> {revoked}
+ *   GET  /v1/audit?last=&who=&outcome=           {items: AuditEntry[]}: the newest that fit, the oldest of them first
  *   GET  /v1/status                              ClusterStatus
  *   GET  /v1/apps | services | instances | nodes  {items: ...}      names in query `name` (repeatable), exact or unique prefix
  *   GET  /v1/services/:name                      ServiceView

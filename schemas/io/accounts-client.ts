@@ -58,7 +58,7 @@ export function createAccountsClient(endpoint: Endpoint): AccountsClient {
     addUser: (wish, signal) => post('/v1/users', wish, signal),
     removeUser: (name, signal) => post(ofUser(name, 'remove'), {}, signal),
     setRole: (name, role, signal) => post(ofUser(name, 'role'), { role }, signal),
-    setPassword: (name, wish, signal) => post(ofUser(name, 'password'), wish, signal),
+    setPassword: (name, wish, signal) => post(ofUser(name, 'password'), wish, signal, true),
     apiTokens: (signal) => list('/v1/api-tokens', signal),
     createApiToken: (name, wish, signal) => post(ofUser(name, 'tokens'), wish, signal),
     revokeApiToken: (id, signal) => post(`/v1/api-tokens/${encodeURIComponent(id)}/revoke`, {}, signal),

@@ -19,7 +19,7 @@ export interface Exchange {
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** The body holds a credential: it travels as a token does. */
+  /** The body holds a password: it travels as a token does, and a refusal may be about it. */
   readonly secret?: boolean;
 }
 
@@ -60,7 +60,7 @@ export function exchange(endpoint: Endpoint, what: Exchange, signal: AbortSignal
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     throw new ProblemError(problemsOf(status, await readText(known, response, signal, maxErrorLength), known));
-  });
+  }, what.secret);
 }
 
 /** Sends JSON and answers the JSON that comes back. Fails as {@link exchange} does. */
@@ -68,15 +68,19 @@ export async function exchangeJson<T>(endpoint: Endpoint, what: Exchange, signal
   return (await readJson(endpoint, await exchange(endpoint, what, signal), signal)) as T;
 }
 
-/** Does something with the token of now; once more with another one, if that is refused: its time may be over. */
-export async function withToken<T>(endpoint: Endpoint, act: (known: Endpoint) => Promise<T>): Promise<T> {
+/** Does something with the token of now; once more with another one if that is refused, unless `once`: its time may be over. */
+export async function withToken<T>(
+  endpoint: Endpoint,
+  act: (known: Endpoint) => Promise<T>,
+  once = false,
+): Promise<T> {
   const { bearer, ...rest } = endpoint;
   if (!bearer) return act(endpoint);
   const token = await bearer.current();
   try {
     return await act({ ...rest, token });
   } catch (error) {
-    if (!isProblemError(error) || error.problem.code !== 'UNAUTHORIZED') throw error;
+    if (once || !isProblemError(error) || error.problem.code !== 'UNAUTHORIZED') throw error;
     return act({ ...rest, token: await bearer.renew(token) });
   }
 }

@@ -116,6 +116,22 @@ describe('a login', () => {
     expect((await run('logout')).code).toBe(0);
   });
 
+  it('keeps what it was exchanged for when the command ends meanwhile', async () => {
+    await login('ann');
+    const first = await session();
+    // Older than its tokens last, by the clock of this machine.
+    await writeFile(file(), JSON.stringify({ ...first, since: 0 }));
+    const target = await withLogin(await resolveTarget({}, {}, home), {}, {}, home);
+    const abort = new AbortController();
+    const asked = createAccountsClient(endpointOf(target)).whoami(abort.signal);
+    abort.abort(new Error('Ctrl-C'));
+    await expect(asked).rejects.toThrow('Ctrl-C');
+    expect((await session()).refresh_token).not.toBe(first.refresh_token);
+    await memory.clock.advance(minute);
+    expect((await run('whoami -o name')).stdout).toBe('ann\n');
+    expect(Object.values(memory.records().sessions ?? {}).map(({ turn }) => turn)).toEqual([1]);
+  });
+
   it('is told to the cluster that it was made at, and to no other', async () => {
     await login('ann');
     const other = await listenApi();

@@ -33,6 +33,8 @@ const surface: Surface = {
     logs: { strict: false, args: { name: {} }, flags: shared },
     move: { args: { instance: {} }, flags: { ...shared, to: { type: 'option' } } },
     secret: { hidden: true, args: {}, flags: {} },
+    'users:rm': { args: { account: {} }, flags: shared },
+    'users:token:revoke': { args: { id: {} }, flags: shared },
   },
 };
 const at = (...words: string[]) => {
@@ -42,7 +44,9 @@ const at = (...words: string[]) => {
 
 describe('what can stand next', () => {
   it.each([
-    [[''], ['deploy', 'logs', 'move', 'nodes', 'services']],
+    [[''], ['deploy', 'logs', 'move', 'nodes', 'services', 'users']],
+    [['users', 'rm', ''], ['<users>']],
+    [['users', 'token', 'revoke', ''], ['<apiTokens>']],
     [
       ['nodes', ''],
       ['inspect', 'ls', 'token'],
