@@ -75,6 +75,12 @@ export async function loginOf(
   return sessionOf(home, target);
 }
 
+/** Its token is to be exchanged, as far as the clock of this machine knows. */
+export function isDue({ since }: Session): boolean {
+  const age = Date.now() - since;
+  return age < 0 || age > renewAfter;
+}
+
 /** The target as who is logged in there, if somebody is: before the token file of the context, or of the cluster's folder. */
 export async function withLogin(target: Target, flags: TargetFlags, env: Env, home: string): Promise<Target> {
   const session = await loginOf(target, flags, env, home);
@@ -120,9 +126,8 @@ function createBearer(home: string, target: Target): Bearer {
   };
   return {
     async current() {
-      const { token, since } = await required();
-      const age = Date.now() - since;
-      return age < 0 || age > renewAfter ? renew(token) : token;
+      const session = await required();
+      return isDue(session) ? renew(session.token) : session.token;
     },
     renew,
   };

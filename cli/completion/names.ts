@@ -10,7 +10,7 @@ import { createApiClient } from '../../schemas/io/api-client.ts';
 import type { Endpoint } from '../../schemas/io/http.ts';
 import { endpointOf, localClusters, readContexts, resolveTarget, type TargetFlags } from '../contexts.ts';
 import type { Env } from '../home.ts';
-import { loginOf } from '../sessions.ts';
+import { isDue, loginOf } from '../sessions.ts';
 import type { NameKind } from './suggest.ts';
 
 /** ms that a reconciler has to answer. */
@@ -44,6 +44,7 @@ export async function namesOf(kind: NameKind, typed: TargetFlags, env: Env, home
     try {
       // As it is: nobody waits here for another token.
       const session = await loginOf(target, typed, env, home);
+      if (session && isDue(session)) return kept?.names ?? [];
       const endpoint = { ...endpointOf(target), ...(session && { token: session.token }) };
       const names = await ask(endpoint, kind, AbortSignal.timeout(patience));
       await keep(file, { at: Date.now(), names }).catch(() => {});
