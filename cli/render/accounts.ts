@@ -54,7 +54,7 @@ export const auditListing: Listing<AuditEntry> = {
   empty: 'Nothing is in the audit log that fits.',
   columns: (paint) => [
     { title: 'TIME', value: ({ at }) => timeText(at) },
-    { title: 'WHO', value: ({ who, by }) => (by === 'nobody' ? `${who}, it says` : who) },
+    { title: 'WHO', value: ({ who, by }) => (by === 'nobody' ? `${who} (unproven)` : who) },
     { title: 'BY', value: ({ by }) => by },
     { title: 'OUTCOME', value: ({ outcome }) => outcome, paint: (text) => paintState(paint, text) },
     { title: 'ACTION', value: ({ action }) => action },

@@ -19,11 +19,12 @@ export default class UsersAdd extends BaseCommand {
     const { args, flags } = await this.parse(UsersAdd);
     const { api } = await this.accounts(flags);
     const { 'password-stdin': piped, role } = flags;
-    const chosen = piped ? { password: await passwords(true, this.signal).chosen() } : {};
-    const answer = await api.addUser({ name: args.name, role, ...chosen }, this.signal);
+    const password = piped ? await passwords(true, this.signal).chosen() : undefined;
+    const wish = { name: args.name, role, ...(password !== undefined && { password }) };
+    const answer = await api.addUser(wish, this.signal);
     await this.printOne(flags.output, answer, {
       name: args.name,
-      text: ({ password, user }) => password ?? `${user.name} is added, as ${user.role}`,
+      text: ({ password: made, user }) => made ?? `${user.name} is added, as ${user.role}`,
     });
     if (answer.password !== undefined)
       this.say(`This is the password of ${args.name}: it is shown now, and never again. \`oakctl users passwd\` sets another.`);

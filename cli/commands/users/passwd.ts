@@ -26,16 +26,17 @@ export default class UsersPasswd extends BaseCommand {
     const name = accountMeant(args.account, me);
     const isOwn = me.by === 'login' && me.name === name;
     const typed = passwords(flags['password-stdin'], this.signal);
-    const old = isOwn ? { old: await typed.next('old password') } : {};
-    const chosen = flags.generate ? {} : { password: await typed.chosen() };
-    const answer = await api.setPassword(name, { ...chosen, ...old }, this.signal);
+    const old = isOwn ? await typed.next('old password') : undefined;
+    const chosen = flags.generate ? undefined : await typed.chosen();
+    const wish = { ...(chosen !== undefined && { password: chosen }), ...(old !== undefined && { old }) };
+    const answer = await api.setPassword(name, wish, this.signal);
     await this.printOne(flags.output, answer, {
       name,
       text: ({ password }) => password ?? `${name} has another password`,
     });
     if (answer.password !== undefined)
       this.say(`This is the password of ${name}: it is shown now, and never again.`);
-    const password = chosen.password ?? answer.password;
+    const password = chosen ?? answer.password;
     if (!isOwn || password === undefined) return;
     // The login ended with the old password.
     await login(target, { user: name, password }, this.home, this.signal);
