@@ -163,6 +163,7 @@ async function start(
   const shelf = createShelf({ folder: join(folder, 'packages') });
   const audited = createAuditLog({ folder: join(folder, 'audit'), log });
   running.push(audited);
+  const audit = createAuditDesk({ log: audited, clock });
   const webhooks = createWebhookDesk({ ...settings, clock, log, wake: reconciler.wake });
   const api = await createApi({
     control,
@@ -176,14 +177,14 @@ async function start(
     webhooks,
     metrics,
     notifier,
-    audit: createAuditDesk({ log: audited, clock }),
+    audit,
     bind: settings.api,
     ...(tls && { tls }),
   });
   url = api.url;
   places = withOwn(named, settings, url, link.agents);
   running.push({ close: reconciler.stop }, { close: notifier.stop }, { close: writeBack.stop }, api);
-  if (settings.mycluster) running.push(await createMyClusterApi({ control, logger, bind: settings.mycluster }));
+  if (settings.mycluster) running.push(await createMyClusterApi({ control, logger, audit, bind: settings.mycluster }));
   reconciler.start();
   notifier.start();
   writeBack.start();

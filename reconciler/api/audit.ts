@@ -67,16 +67,17 @@ function entryOf({ caller, claimed, address, action, subject }: Deed): Omit<Audi
   };
 }
 
-/** Records the requests of a server, once they are answered. */
-export function auditRequests(app: FastifyInstance, desk: AuditDesk): void {
+/** Records the requests of a server, once they are answered. `everybody`: the name of all callers, where nobody is asked who he is. */
+export function auditRequests(app: FastifyInstance, desk: Pick<AuditDesk, 'record'>, everybody?: string): void {
   app.addHook('onResponse', async (request, { statusCode: status }) => {
     const { right } = request.routeOptions.config;
-    const caller = request.caller as Caller | undefined;
-    if (request.is404 || !isWorthIt(request.method, right, status, caller !== undefined)) return;
+    const caller = everybody === undefined ? (request.caller as Caller | undefined) : undefined;
+    const isKnown = (caller?.name ?? everybody) !== undefined;
+    if (request.is404 || !isWorthIt(request.method, right, status, isKnown)) return;
     const { actor, username } = textsOf(request.body);
     desk.record({
       caller,
-      claimed: caller ? actor : username,
+      claimed: everybody ?? (caller ? actor : username),
       address: request.ip,
       action: `${request.method} ${request.routeOptions.url ?? ''}`,
       subject: subjectOf(request),

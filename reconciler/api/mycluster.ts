@@ -12,6 +12,7 @@ import type { ControlPlane } from '../control-plane.ts';
 import { definitionOf, descriptorOf, fullNameOf, stateOf, statsOf } from '../core/mycluster.ts';
 import type { Caller } from '../core/rights.ts';
 import { needs, serveEverybody } from './access.ts';
+import { auditRequests } from './audit.ts';
 import { checkBody, takeEmptyBodies } from './bodies.ts';
 import { statusOf } from './failures.ts';
 import type { ApiBind, ApiDeps } from './server.ts';
@@ -22,7 +23,7 @@ const actor = 'mycluster';
 const patience = 30_000;
 const look = 200;
 
-type MyClusterDeps = Pick<ApiDeps, 'control' | 'logger'>;
+type MyClusterDeps = Pick<ApiDeps, 'control' | 'logger' | 'audit'>;
 
 /** Listens without asking for a token: `bind` must be loopback. PORT_TAKEN. */
 export async function createMyClusterApi({
@@ -39,7 +40,7 @@ export async function createMyClusterApi({
 }
 
 /** The server without a socket: what tests inject requests into. */
-export function buildMyClusterApi({ control, logger }: MyClusterDeps): FastifyInstance {
+export function buildMyClusterApi({ control, logger, audit }: MyClusterDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -51,6 +52,7 @@ export function buildMyClusterApi({ control, logger }: MyClusterDeps): FastifyIn
     reply.code(404).send({ error: `MyCluster's API has no ${method} ${url.split('?')[0]}`, code: 404 }),
   );
   serveEverybody(app, control);
+  if (audit) auditRequests(app, audit, actor);
   myClusterRoutes(app);
   return app;
 }

@@ -1,6 +1,9 @@
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { createAuditDesk } from '../../../../reconciler/api/audit.ts';
+import { buildMyClusterApi } from '../../../../reconciler/api/mycluster.ts';
 import type { AuditEntry } from '../../../../schemas/audit.ts';
+import { fakeControlPlane } from '../../../support/fake-control-plane.ts';
 import { apiToken, injectedApi } from '../../../support/injected-api.ts';
 import { memoryAccounts, owner } from '../../../support/memory-accounts.ts';
 import { createVirtualClock } from '../../../support/virtual-clock.ts';
@@ -66,6 +69,16 @@ describe('requests', () => {
     expect(entries.map(({ who, by, outcome }) => [who, by, outcome])).toEqual([
       ['pat', 'login', 'done'],
       ['pat', 'nobody', 'refused'],
+    ]);
+  });
+
+  it('of MyCluster on its own port, where nobody is asked who he is', async () => {
+    const { audit, entries } = desk();
+    const app = buildMyClusterApi({ control: fakeControlPlane(), logger: pino({ level: 'silent' }), audit });
+    await app.inject({ method: 'GET', url: '/api/v1/state' });
+    await app.inject({ method: 'DELETE', url: '/api/v1/service/web' });
+    expect(entries).toMatchObject([
+      { who: 'mycluster', by: 'nobody', action: 'DELETE /api/v1/service/:name', subject: 'web' },
     ]);
   });
 
