@@ -86,40 +86,36 @@ export async function withLogin(target: Target, flags: TargetFlags, env: Env, ho
   const session = await loginOf(target, flags, env, home);
   if (!session) return target;
   const { token: _, ...rest } = target;
-  return { ...rest, bearer: createBearer(home, rest), user: session.user };
+  return { ...rest, bearer: createBearer(home, rest, session.user), user: session.user };
 }
 
-/** The token of the login, as it is in the file: another process may have exchanged it. */
-function createBearer(home: string, target: Target): Bearer {
+/** The token of the login, as it is in the file: another process may have exchanged it. A command never becomes somebody else. */
+function createBearer(home: string, target: Target, user: string): Bearer {
   let running: Promise<string> | undefined;
   const required = async (): Promise<Session> => {
     const session = await sessionOf(home, target);
-    if (session) return session;
+    if (session?.user === user) return session;
+    const what = session ? `${session.user} logged in at` : 'somebody logged out of';
     throw new ProblemError(
-      problem('UNAUTHORIZED', `somebody logged out of ${target.name} meanwhile`, { hint: '`oakctl login`' }),
+      problem('UNAUTHORIZED', `${what} ${target.name} while this was going on as ${user}`, { hint: '`oakctl whoami`' }),
     );
   };
   const exchanged = async (refused: string): Promise<string> => {
-    const lock = await turn(sessionsFolder(home));
-    try {
-      const session = await required();
-      if (session.token !== refused) return session.token;
-      // Not ended with the command: an exchange whose answer nobody keeps ends the login.
-      const asked = createAccountsClient(endpointOf(target)).refresh(
-        session.refresh_token,
-        AbortSignal.timeout(patience),
-      );
-      const next = await asked.catch((error: unknown) => {
-        throw explained(error, session, target);
-      });
-      await keepSession(home, target, next);
-      return next.token;
-    } finally {
-      await lock.release();
-    }
+    const session = await required();
+    if (session.token !== refused) return session.token;
+    // Not ended with the command: an exchange whose answer nobody keeps ends the login.
+    const asked = createAccountsClient(endpointOf(target)).refresh(
+      session.refresh_token,
+      AbortSignal.timeout(patience),
+    );
+    const next = await asked.catch((error: unknown) => {
+      throw explained(error, session, target);
+    });
+    await keepSession(home, target, next);
+    return next.token;
   };
   const renew = (refused: string): Promise<string> => {
-    running ??= exchanged(refused).finally(() => {
+    running ??= inTurn(home, () => exchanged(refused)).finally(() => {
       running = undefined;
     });
     return running;
@@ -131,6 +127,16 @@ function createBearer(home: string, target: Target): Bearer {
     },
     renew,
   };
+}
+
+/** Changes logins while no other process does. FOLDER_LOCKED when that takes too long. */
+export async function inTurn<T>(home: string, act: () => Promise<T>): Promise<T> {
+  const lock = await turn(sessionsFolder(home));
+  try {
+    return await act();
+  } finally {
+    await lock.release();
+  }
 }
 
 /** The lock of a folder, as soon as it is free. FOLDER_LOCKED when that takes too long. */

@@ -3,7 +3,7 @@ import type { Role } from '../../schemas/accounts.ts';
 import { createAccountsClient } from '../../schemas/io/accounts-client.ts';
 import { isProblemError } from '../../schemas/problem.ts';
 import { endpointOf, type Target } from '../contexts.ts';
-import { forgetSession, keepSession, type Session, sessionOf, withLogin } from '../sessions.ts';
+import { forgetSession, inTurn, keepSession, type Session, sessionOf, withLogin } from '../sessions.ts';
 
 export interface LoggedIn {
   readonly context: string;
@@ -33,7 +33,7 @@ export async function login(
   const before = await sessionOf(home, place).catch(() => undefined);
   const endpoint = endpointOf(place);
   const answer = await createAccountsClient(endpoint).login(credentials.user, credentials.password, signal);
-  await keepSession(home, place, answer);
+  await inTurn(home, () => keepSession(home, place, answer));
   if (before) await ended(createAccountsClient({ ...endpoint, token: before.token }).logout(signal));
   return { context: place.name, api: place.api, user: answer.user, role: answer.role, until: answer.until };
 }
@@ -48,7 +48,7 @@ export async function logout(target: Target, home: string, signal: AbortSignal):
   }
   const known = await withLogin(target, {}, {}, home);
   const why = await ended(createAccountsClient(endpointOf(known)).logout(signal));
-  await forgetSession(home, target);
+  await inTurn(home, () => forgetSession(home, target));
   const { user, until } = session;
   return { context, user, ...(why !== undefined && { untold: { message: why, until } }) };
 }

@@ -86,10 +86,15 @@ describe('a login', () => {
     expect((await run('whoami -o name')).stdout).toBe('api\n');
   });
 
-  it('that takes the place of another ends it', async () => {
+  it('that takes the place of another ends it, and what goes on with that', async () => {
     await login('ann');
     const { token } = await session();
+    const going = createAccountsClient(
+      endpointOf(await withLogin(await resolveTarget({}, {}, home), {}, {}, home)),
+    );
+    expect((await going.whoami(never)).name).toBe('ann');
     await login('eve');
+    await expect(going.whoami(never)).rejects.toThrow('eve logged in at far while this was going on as ann');
     await expect(memory.accounts.callerOf(token)).rejects.toThrow('session that ended');
     expect((await run('whoami -o name')).stdout).toBe('eve\n');
   });
