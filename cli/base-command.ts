@@ -37,6 +37,8 @@ export abstract class BaseCommand extends Command {
 
   override async init(): Promise<void> {
     await super.init();
+    // What is piped in is never an argument that was left out: it may be a password, or meant for the next command of a script.
+    for (const arg of Object.values(this.ctor.args)) arg.ignoreStdin = true;
     const stop = (name: NodeJS.Signals) => {
       this.abort.abort(new Interrupted(name));
       process.once(name, () => process.exit(exitCodes.interrupted));

@@ -17,7 +17,9 @@ export const AuditEntrySchema = Type.Object({
   outcome: words(auditOutcomes),
   status: Type.Integer({ description: 'of the answer' }),
   unwritten: Type.Optional(
-    Type.Integer({ description: 'refusals and failures of the same caller before this one that were too many to write' }),
+    Type.Integer({
+      description: 'refusals and failures of the same caller before this one that were too many to write',
+    }),
   ),
 });
 export type AuditEntry = Readonly<Static<typeof AuditEntrySchema>>;

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.ts';
-import { timeText } from '../render/tokens.ts';
 import { ask, passwordStdinFlag, passwords } from '../prompt.ts';
+import { timeText } from '../render/tokens.ts';
 import { login } from '../services/login.ts';
 
 export default class Login extends BaseCommand {
@@ -24,7 +24,8 @@ export default class Login extends BaseCommand {
     const answer = await login(place, { user, password }, this.home, this.signal);
     await this.printOne(flags.output, answer, {
       name: answer.user,
-      text: () => `${answer.user} is logged in at ${answer.context}, as ${answer.role}, until ${timeText(answer.until)}`,
+      text: () =>
+        `${answer.user} is logged in at ${answer.context}, as ${answer.role}, until ${timeText(answer.until)}`,
     });
     if (flags['token-file'] !== undefined || process.env['OAKCTL_TOKEN_FILE'] !== undefined)
       this.say('Commands with `--token-file`, or OAKCTL_TOKEN_FILE, go on with that token.');

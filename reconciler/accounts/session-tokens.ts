@@ -79,5 +79,7 @@ export function createSessionTokens({ keys, issuer }: SessionTokensOptions): Ses
 
 /** UNAUTHORIZED: the token `why`. */
 export function refused(why: string): ProblemError {
-  return new ProblemError(problem('UNAUTHORIZED', `the token ${why}`, { hint: '`oakctl login`, or POST /v1/login, gives another' }));
+  return new ProblemError(
+    problem('UNAUTHORIZED', `the token ${why}`, { hint: '`oakctl login`, or POST /v1/login, gives another' }),
+  );
 }

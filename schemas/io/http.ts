@@ -54,13 +54,17 @@ export interface Endpoint {
  * signal's reason.
  */
 export function exchange(endpoint: Endpoint, what: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
-  return withToken(endpoint, async (known) => {
-    const response = await send(known, what, signal);
-    response.setEncoding('utf8');
-    const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return response;
-    throw new ProblemError(problemsOf(status, await readText(known, response, signal, maxErrorLength), known));
-  }, what.secret);
+  return withToken(
+    endpoint,
+    async (known) => {
+      const response = await send(known, what, signal);
+      response.setEncoding('utf8');
+      const status = response.statusCode ?? 0;
+      if (status >= 200 && status < 300) return response;
+      throw new ProblemError(problemsOf(status, await readText(known, response, signal, maxErrorLength), known));
+    },
+    what.secret,
+  );
 }
 
 /** Sends JSON and answers the JSON that comes back. Fails as {@link exchange} does. */
@@ -69,11 +73,7 @@ export async function exchangeJson<T>(endpoint: Endpoint, what: Exchange, signal
 }
 
 /** Does something with the token of now; once more with another one if that is refused, unless `once`: its time may be over. */
-export async function withToken<T>(
-  endpoint: Endpoint,
-  act: (known: Endpoint) => Promise<T>,
-  once = false,
-): Promise<T> {
+export async function withToken<T>(endpoint: Endpoint, act: (known: Endpoint) => Promise<T>, once = false): Promise<T> {
   const { bearer, ...rest } = endpoint;
   if (!bearer) return act(endpoint);
   const token = await bearer.current();

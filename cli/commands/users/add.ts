@@ -27,6 +27,8 @@ export default class UsersAdd extends BaseCommand {
       text: ({ password: made, user }) => made ?? `${user.name} is added, as ${user.role}`,
     });
     if (answer.password !== undefined)
-      this.say(`This is the password of ${args.name}: it is shown now, and never again. \`oakctl users passwd\` sets another.`);
+      this.say(
+        `This is the password of ${args.name}: it is shown now, and never again. \`oakctl users passwd\` sets another.`,
+      );
   }
 }

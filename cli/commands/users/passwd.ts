@@ -34,8 +34,7 @@ export default class UsersPasswd extends BaseCommand {
       name,
       text: ({ password }) => password ?? `${name} has another password`,
     });
-    if (answer.password !== undefined)
-      this.say(`This is the password of ${name}: it is shown now, and never again.`);
+    if (answer.password !== undefined) this.say(`This is the password of ${name}: it is shown now, and never again.`);
     const password = chosen ?? answer.password;
     if (!isOwn || password === undefined) return;
     // The login ended with the old password.

@@ -60,7 +60,10 @@ describe('a login', () => {
   it('is who commands call as, until logout, and lies in a file of its owner', async () => {
     expect(await run('whoami')).toMatchObject({ code: 4, stderr: expect.stringContaining('oakctl login') });
     const { code, stdout } = await login('ann');
-    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ann is logged in at far, as admin/) });
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^ann is logged in at far, as admin/),
+    });
     expect((await stat(file())).mode & 0o777).toBe(0o600);
     expect((await stat(join(home, 'sessions'))).mode & 0o777).toBe(0o700);
     expect(await readFile(file(), 'utf8')).not.toContain(passwordOf('ann'));
@@ -89,9 +92,7 @@ describe('a login', () => {
   it('that takes the place of another ends it, and what goes on with that', async () => {
     await login('ann');
     const { token } = await session();
-    const going = createAccountsClient(
-      endpointOf(await withLogin(await resolveTarget({}, {}, home), {}, {}, home)),
-    );
+    const going = createAccountsClient(endpointOf(await withLogin(await resolveTarget({}, {}, home), {}, {}, home)));
     expect((await going.whoami(never)).name).toBe('ann');
     await login('eve');
     await expect(going.whoami(never)).rejects.toThrow('eve logged in at far while this was going on as ann');

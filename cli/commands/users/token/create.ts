@@ -34,6 +34,8 @@ export default class UsersTokenCreate extends BaseCommand {
     const answer = await api.createApiToken(account, wish, this.signal);
     const { view } = answer;
     await this.printOne(flags.output, answer, { name: view.id, text: ({ token }) => token });
-    this.say(`This token of ${view.user}, as ${view.role}, is shown now, and never again; good until ${timeText(view.expires)}.`);
+    this.say(
+      `This token of ${view.user}, as ${view.role}, is shown now, and never again; good until ${timeText(view.expires)}.`,
+    );
   }
 }
