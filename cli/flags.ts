@@ -12,7 +12,9 @@ export const durationFlag = Flags.custom<number>({
   parse: async (text) => {
     const ms = parseDuration(/^\d+$/.test(text) ? `${text}s` : text);
     if (ms !== undefined) return ms;
-    throw new ProblemError(problem('USAGE', `\`${text}\` is not a duration`, { hint: 'write 90s, 5m or 2h' }));
+    throw new ProblemError(
+      problem('USAGE', `\`${text}\` is not a duration`, { hint: 'write 90s, 5m, 2h or 30d; a year at most' }),
+    );
   },
 });
 

@@ -20,6 +20,11 @@ const day = 86_400_000;
 const closed = { additionalProperties: false };
 const name = Type.String({ minLength: 1, maxLength: 63 });
 const password = Type.String({ minLength: 1, maxLength: mostPassword });
+const application = Type.String({
+  maxLength: 63,
+  pattern: '^[^.]+[.][^.]+$',
+  errorMessage: 'must be an application, `name.namespace`',
+});
 const role = Type.Unsafe<Role>(Type.String({ enum: [...roles] }));
 
 /** POST /v1/login. Open: clients of Oakestra send more. */
@@ -40,9 +45,9 @@ export const RoleBody = Type.Object({ role }, closed);
 export const ApiTokenBody = Type.Object(
   {
     role: Type.Optional(role),
-    apps: Type.Optional(Type.Array(Type.String({ minLength: 3, maxLength: 63 }), { minItems: 1, maxItems: 100 })),
+    apps: Type.Optional(Type.Array(application, { minItems: 1, maxItems: 100 })),
     purpose: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-    ttl: Type.Optional(Type.Integer({ minimum: 60_000, maximum: 366 * day })),
+    ttl: Type.Optional(Type.Integer({ minimum: 60_000, maximum: 365 * day })),
   },
   closed,
 );

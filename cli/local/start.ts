@@ -1,7 +1,8 @@
 /** Starting the processes of a cluster on this machine, and waiting until they are there. */
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
+import type { ApiClient } from '../../schemas/io/api-client.ts';
+import { exchange } from '../../schemas/io/http.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
 import { type LocalEndpoint, readEndpoint } from '../contexts.ts';
 import type { LocalPaths } from './folders.ts';
@@ -45,13 +46,13 @@ export async function untilRunning(api: ApiClient, signal: AbortSignal): Promise
   );
 }
 
-/** True when something answers there, if only "unauthorized". */
 async function answers({ api, ca }: LocalEndpoint, signal: AbortSignal): Promise<boolean> {
+  const endpoint = { url: api, ...(ca !== undefined && { ca }) };
   try {
-    await createApiClient({ url: api, ...(ca !== undefined && { ca }) }).status(signal);
+    (await exchange(endpoint, { method: 'GET', path: '/livez' }, signal)).resume();
     return true;
   } catch (error) {
-    if (isProblemError(error)) return error.problem.code === 'UNAUTHORIZED';
+    if (isProblemError(error)) return false;
     throw error;
   }
 }

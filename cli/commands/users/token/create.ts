@@ -12,7 +12,7 @@ export default class UsersTokenCreate extends BaseCommand {
   static override flags = {
     role: Flags.option({ options: roles, description: 'less than the account may do (default: as the account)' })(),
     app: Flags.string({ multiple: true, description: 'only for this application, `name.namespace`; can be repeated' }),
-    ttl: durationFlag({ description: 'how long it is good for, at most 366d; default 30d' }),
+    ttl: durationFlag({ description: 'how long it is good for, at most 365d (default 30d)' }),
     purpose: Flags.string({ description: 'what it is for, for who finds it in the list' }),
   };
   static override examples = [
