@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localPaths } from '../../../cli/local/folders.ts';
 import { untilListening } from '../../../cli/local/start.ts';
 import { up } from '../../../cli/local/up.ts';
-import { problem } from '../../../schemas/problem.ts';
 import { steadily } from '../../support/eventually.ts';
 
 const { signal } = new AbortController();
@@ -27,11 +26,7 @@ describe('up', () => {
     const paths = localPaths(home, 'one');
     await mkdir(dirname(paths.pid('reconciler')), { recursive: true });
     await writeFile(paths.pid('reconciler'), JSON.stringify({ pid: process.pid }));
-    const made = createServer((_, response) =>
-      response
-        .writeHead(401, { 'content-type': 'application/json' })
-        .end(JSON.stringify({ problems: [problem('UNAUTHORIZED', 'no')] })),
-    );
+    const made = createServer(({ url }, response) => response.writeHead(url === '/livez' ? 200 : 404).end());
     server = made;
     await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
     const api = `http://127.0.0.1:${(made.address() as AddressInfo).port}`;
