@@ -17,6 +17,8 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
     sync: gated(control.sync),
     rollback: gated(control.rollback),
     unpin: gated(control.unpin),
+    suspend: gated(control.suspend),
+    resume: gated(control.resume),
     createToken: gated(control.createToken),
     revokeToken: gated(control.revokeToken),
     join: gated(control.join),

@@ -8,6 +8,7 @@ import type {
   LoginAnswer,
   PlanRequest,
   SlotAnswer,
+  SuspendAnswer,
   SyncAnswer,
   TokenAnswer,
   VerbAnswer,
@@ -116,6 +117,10 @@ export interface ControlPlane {
   rollback(wish: Rollback, signal: AbortSignal): Promise<PinView>;
   /** The source follows its head again. NOT_FOUND. */
   unpin(source: string | undefined, actor: string): Promise<PinView>;
+  /** Nothing about it changes by itself for a time. `subject`: `cluster`, `app.appns`, a full service name, `node/<id>`. */
+  suspend(subject: string, how: VerbOptions): Promise<SuspendAnswer>;
+  /** REFUSED for what is suspended with something wider. */
+  resume(subject: string, actor: string): Promise<SuspendAnswer>;
   /** NAME_TAKEN; with `replace`: NOT_FOUND, and REFUSED while the node is online, but with `force`. */
   createToken(request: TokenWish): Promise<TokenAnswer>;
   /** Join tokens that have not expired, newest first; never a secret. */

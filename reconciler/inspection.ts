@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { duplicateProblem } from './core/node-views.ts';
 import { overrideViews } from './core/override-views.ts';
+import { suspendViews } from './core/suspends.ts';
 import { skewConditions } from './core/version-skew.ts';
 import {
   appViews,
@@ -69,6 +70,7 @@ export function createInspection(
       ...clusterCounts(all, nodeCounts(input())),
       holds: holds(),
       overrides: [...world.deviations.keys()].sort().flatMap((name) => overrideViews(world, name)),
+      suspended: suspendViews(world),
       conditions: [
         ...(context.keeper.trouble ? [context.keeper.trouble] : []),
         ...(deps.conditions?.() ?? []),

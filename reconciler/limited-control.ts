@@ -24,6 +24,11 @@ export function limitControl(
   const deny = (): never => {
     throw new ProblemError(problem('FORBIDDEN', 'this is about the whole cluster, not about the own applications'));
   };
+  /** The cluster and its nodes are nobody's. */
+  const requireApplication = (subject: string): void => {
+    if (!subject.includes('.')) deny();
+    requireOwn(subject);
+  };
   const denied = async (): Promise<never> => deny();
   const own = <T>(items: readonly T[], subject: (item: T) => string): readonly T[] =>
     items.filter((item) => isOwn(subject(item)));
@@ -54,7 +59,8 @@ export function limitControl(
         wanted: mine.reduce((sum, { slots }) => sum + slots, 0),
         healthy: mine.reduce((sum, { healthy }) => sum + healthy, 0),
       };
-      const ours = { services: counts, instances, holds: holds(), overrides: overrides() };
+      const suspended = own(status.suspended, ({ subject }) => subject);
+      const ours = { services: counts, instances, holds: holds(), overrides: overrides(), suspended };
       return { ...status, ...ours, sources: [], conditions: [] };
     },
     apps: () => own(control.apps(), ({ name }) => name),
@@ -125,6 +131,14 @@ export function limitControl(
     async restart(service, ...how) {
       requireOwn(service);
       return control.restart(service, ...how);
+    },
+    async suspend(subject, how) {
+      requireApplication(subject);
+      return control.suspend(subject, how);
+    },
+    async resume(subject, actor) {
+      requireApplication(subject);
+      return control.resume(subject, actor);
     },
     logs(instance, ...how) {
       requireOwn(instance);

@@ -51,6 +51,7 @@ import { createOperatorDesk } from './seed/operator.ts';
 import { createRegistration } from './seed/registration.ts';
 import { createSessionOpener } from './session-opener.ts';
 import { createStanding } from './standing.ts';
+import { createSuspends } from './suspends.ts';
 import { createSync } from './sync.ts';
 import { createTagDesk } from './tags.ts';
 import { createTally } from './tally.ts';
@@ -128,6 +129,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const dispatcher = createDispatcher(context, seeds);
   const direct = createDirect(context);
   const overrides = createOverrides(context);
+  const suspends = createSuspends(context);
   const seating = createSeating(context, direct, overrides);
   const schedules = createSchedules(context, () => planner?.wake());
   const tags = createTagDesk(context);
@@ -202,6 +204,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     each() {
       if (keeper.trouble) saveAgain(context);
       overrides.tick();
+      suspends.tick();
       if (office.taken()) sync.tick();
       schedules.tick();
       leases.tick();
@@ -279,6 +282,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     cordon: answeredOnceSaved(keeper, cordons.cordon),
     drain: answeredOnceSaved(keeper, cordons.drain),
     uncordon: answeredOnceSaved(keeper, cordons.uncordon),
+    suspend: suspends.suspend,
+    resume: suspends.resume,
     logs: createLogReader(context),
     exec: createSessionOpener(context),
     loadImages: createImageLoader(context),
@@ -298,6 +303,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       leases.load();
       direct.load();
       overrides.load();
+      suspends.load();
       schedules.load();
       tags.load();
       seeds.load();

@@ -17,6 +17,7 @@ import { wantedOf } from './core/wanted.ts';
 import type { Direct } from './direct.ts';
 import type { Overrides } from './overrides.ts';
 import { withEntry } from './records-keeper.ts';
+import { requireGoing } from './suspends.ts';
 
 export interface Seating extends Pick<ControlPlane, 'move' | 'replicate'> {
   /** A further slot that belongs to this node. */
@@ -55,6 +56,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
   /** What is wanted now, of a service that can be counted. */
   const countable = (service: ServiceName, subject: string): Desired => {
     const desired = wantedOf(world, service) ?? refuse('NOT_FOUND', subject, 'nothing asks for it any more');
+    requireGoing(context, service);
     if (desired.spec.replicas !== 'every') return desired;
     return refuse('REFUSED', subject, 'it has one instance on every node: they cannot be moved or counted');
   };

@@ -14,6 +14,7 @@ import { wantedOf } from './core/wanted.ts';
 import { type Direct, resize } from './direct.ts';
 import type { Overrides } from './overrides.ts';
 import type { Schedules } from './schedules.ts';
+import { requireGoing } from './suspends.ts';
 import type { TagDesk } from './tags.ts';
 
 export interface Verbs extends Pick<ControlPlane, 'scale' | 'stop' | 'start' | 'restart'> {
@@ -31,8 +32,11 @@ export interface VerbParts {
 export function createVerbs(context: Context, { direct, overrides, schedules, tags }: VerbParts): Verbs {
   const { deps, world, journal } = context;
 
-  const desiredOf = (service: ServiceName): Desired =>
-    wantedOf(world, service) ?? refuse('NOT_FOUND', service, 'nothing asks for it any more');
+  const desiredOf = (service: ServiceName): Desired => {
+    const desired = wantedOf(world, service) ?? refuse('NOT_FOUND', service, 'nothing asks for it any more');
+    requireGoing(context, service);
+    return desired;
+  };
   const slotsOf = (desired: Desired): number[] => wantedSlots(world, desired).map(({ slot }) => slot);
   const answer = (desired: Desired, changed: boolean, more: Partial<VerbAnswer> = {}): VerbAnswer => ({
     service: desired.spec.name,

@@ -69,6 +69,14 @@ export type RollbackBody = Static<typeof RollbackBody>;
 export const UnpinBody = Type.Object({ source: Type.Optional(name), actor }, closed);
 export type UnpinBody = Static<typeof UnpinBody>;
 
+/** POST /v1/suspend: `for` in ms; `subject` is `cluster`, an application, a service, or `node/<name>`. */
+export const SuspendBody = Type.Object({ subject: name, ...verb }, closed);
+export type SuspendBody = Static<typeof SuspendBody>;
+
+/** POST /v1/resume */
+export const ResumeBody = Type.Object({ subject: name, actor }, closed);
+export type ResumeBody = Static<typeof ResumeBody>;
+
 /** POST /v1/instances/:name/move */
 export const MoveBody = Type.Object({ to: name, accept_empty_volume: Type.Optional(Type.Boolean()), ...verb }, closed);
 

@@ -41,6 +41,7 @@
  *   GET  /v1/history?source=                     {items: RevisionView[]}: what sources were at, the newest first
  *   POST /v1/rollback                            RollbackBody -> PinView (carried out when it answers; nothing waits for the outcome)
  *   POST /v1/unpin                               UnpinBody -> PinView, of the pin that ended
+ *   POST /v1/suspend                             SuspendBody -> SuspendAnswer; resume: ResumeBody -> SuspendAnswer
  *   POST /v1/tokens                              TokenBody -> TokenAnswer
  *   GET  /v1/tokens                              {items: TokenView[]}: all that have not expired
  *   POST /v1/tokens/:id/revoke                   {actor?} -> {revoked: string}; again is the same
@@ -76,7 +77,7 @@
  */
 import type { Problem } from './problem.ts';
 import type { PlainJob } from './seed.ts';
-import type { CordonView, NodeState, OverrideView, SourceView } from './views.ts';
+import type { CordonView, NodeState, OverrideView, SourceView, SuspendView } from './views.ts';
 
 export interface DocumentText {
   /** For messages only. */
@@ -195,6 +196,15 @@ export interface CordonAnswer {
   /** False: it was so already. */
   readonly changed: boolean;
   readonly cordoned?: CordonView;
+}
+
+/** Something was suspended, or goes on. */
+export interface SuspendAnswer {
+  /** As in {@link SuspendView}. */
+  readonly subject: string;
+  /** False: it was so already. */
+  readonly changed: boolean;
+  readonly suspended?: SuspendView;
 }
 
 export interface SyncAnswer {

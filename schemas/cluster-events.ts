@@ -51,6 +51,8 @@ export const eventKinds = [
   'slot_dropped',
   'override_added',
   'override_ended',
+  'suspended',
+  'resumed',
   'service_restarted',
   'service_started',
   'run_started',

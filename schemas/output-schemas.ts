@@ -30,6 +30,7 @@ import {
   ServiceSchema,
   SourceSchema,
   StatusSchema,
+  SuspendSchema,
   TlsSchema,
   TokenSchema,
   words,
@@ -168,6 +169,12 @@ const cordonAnswer = Type.Object({
   changed: Type.Boolean({ description: 'false: it was so already' }),
   cordoned: Type.Optional(CordonView),
   commit: Type.Optional(CommitSchema),
+});
+
+const SuspendAnswerSchema = Type.Object({
+  subject: text,
+  changed: Type.Boolean({ description: 'false: it was so already' }),
+  suspended: Type.Optional(SuspendSchema),
 });
 
 const PackageSchema = Type.Object({
@@ -323,6 +330,7 @@ export const outputs = {
     }),
     aside: Type.Optional(Type.String({ description: 'with --force: where what was there is now' })),
   }),
+  resume: SuspendAnswerSchema,
   rollback: PinSchema,
   scale: VerbSchema,
   'secret edit': Type.Object(secretNote),
@@ -352,6 +360,7 @@ export const outputs = {
   status: StatusSchema,
   start: VerbSchema,
   stop: Type.Union([Type.Object(stopped), VerbSchema]),
+  suspend: SuspendAnswerSchema,
   sync: Type.Object({ sources: Type.Array(SourceSchema) }),
   up: Type.Object({
     name: text,

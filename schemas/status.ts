@@ -66,6 +66,7 @@ export const holdCodes = {
   ROLLED_BACK: 'the wanted digest failed and the last good one runs',
   UPDATE_PAUSED: 'the wanted digest failed; the descriptor says pause',
   // people
+  SUSPENDED: 'somebody suspended it for a time: nothing about it changes by itself',
   STOPPED: 'somebody stopped the service, for a time or until it is started',
   // guards
   REMOVAL_GUARD: 'one change removes more than the guard allows',

@@ -99,6 +99,14 @@ export const OverrideSchema = Type.Object({
   until: optional(Type.Number({ description: 'ms since 1970; absent: until somebody ends it' })),
 });
 
+export const SuspendSchema = Type.Object({
+  subject: text('`cluster`, an application, a service, or `node/<name>`'),
+  actor: text(),
+  reason: optional(text()),
+  since: Type.Number({ description: 'ms since 1970' }),
+  until: Type.Number({ description: 'ms since 1970' }),
+});
+
 export const ServiceSchema = Type.Object({
   name: text('`<app>.<namespace>.<service>.<namespace>`'),
   app: text(),
@@ -119,6 +127,7 @@ export const ServiceSchema = Type.Object({
   message: text('what it waits for, or why it failed'),
   holds: Type.Array(HoldView),
   overrides: Type.Array(OverrideSchema, { description: 'where it deviates from its source' }),
+  suspended: optional(SuspendSchema),
   disconnect: optional(DisconnectView),
   exclusive: optional(ExclusiveView),
   instances: Type.Array(InstanceSchema),
@@ -140,6 +149,7 @@ export const AppSchema = Type.Object({
   healthy: count(),
   instances: count(),
   outcome: outcomes,
+  suspended: optional(SuspendSchema),
 });
 
 const resources = (description: string) => Type.Object({ cpu: Type.Number(), memory: Type.Number() }, { description });
@@ -171,6 +181,7 @@ export const NodeSchema = Type.Object({
   dialect: optional(words(['oakctl', 'seed'])),
   cordoned: optional(CordonView),
   drain: optional(DrainSchema),
+  suspended: optional(SuspendSchema),
   listed: Type.Boolean({ description: 'in nodes.yaml' }),
   ip: optional(text('where it publishes ports')),
   advertise: optional(text('where others reach them: `ip`, or `ip:port` where that port is all that leads there')),
@@ -264,6 +275,7 @@ export const StatusSchema = Type.Object({
   instances: Type.Object({ wanted: count(), healthy: count() }),
   holds: Type.Array(HoldView),
   overrides: Type.Array(OverrideSchema),
+  suspended: Type.Array(SuspendSchema, { description: 'what is left alone for a time' }),
   conditions: Type.Array(ProblemView),
 });
 

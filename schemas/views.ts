@@ -113,6 +113,16 @@ export interface OverrideView {
   readonly until?: number;
 }
 
+/** Somebody wants a thing left alone for a time. Times in ms since 1970. */
+export interface SuspendView {
+  /** `cluster`, an application, a service, or `node/<name>`. */
+  readonly subject: string;
+  readonly actor: string;
+  readonly reason?: string;
+  readonly since: number;
+  readonly until: number;
+}
+
 /** How a run of a job ended. `missed`: no node had room in time; `unconfirmed`: its node never says. */
 export type RunOutcome = 'completed' | 'failed' | 'lost' | 'missed' | 'replaced' | 'stopped' | 'unconfirmed';
 
@@ -174,6 +184,8 @@ export interface ServiceView {
   readonly holds: readonly Hold[];
   /** Where it deviates from its source. */
   readonly overrides: readonly OverrideView[];
+  /** What keeps it as it is: its own suspension, or that of its application or of the cluster. */
+  readonly suspended?: SuspendView;
   /** What becomes of instances whose node is out of reach; absent: as usual. Times in ms. */
   readonly disconnect?: {
     readonly stop_after?: number;
@@ -194,6 +206,7 @@ export interface AppView {
   readonly healthy: number;
   readonly instances: number;
   readonly outcome: Outcome;
+  readonly suspended?: SuspendView;
 }
 
 /** Why something is as it is: a step of the chain, and what is behind it, the most telling first. */
@@ -237,6 +250,7 @@ export interface NodeView {
   readonly cordoned?: CordonView;
   /** While it is being drained, and after. */
   readonly drain?: DrainView;
+  readonly suspended?: SuspendView;
   /** In nodes.yaml? */
   readonly listed: boolean;
   /** Where it publishes ports. */
@@ -324,6 +338,7 @@ export interface ClusterStatus {
   readonly instances: { readonly wanted: number; readonly healthy: number };
   readonly holds: readonly Hold[];
   readonly overrides: readonly OverrideView[];
+  readonly suspended: readonly SuspendView[];
   readonly conditions: readonly Problem[];
 }
 

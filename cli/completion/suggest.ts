@@ -64,6 +64,8 @@ const kindsOfCommand: Readonly<Record<string, readonly NameKind[]>> = {
   restart: ['services', 'instances'],
   'overrides rm': ['overrides'],
   why: ['apps', 'services', 'instances'],
+  suspend: ['apps', 'services'],
+  resume: ['apps', 'services'],
 };
 const kindsOfWord: Readonly<Record<string, readonly NameKind[]>> = {
   service: ['services'],

@@ -14,6 +14,7 @@ import {
 import { type Paint, paintState } from './paint.ts';
 import { renderHold } from './problems.ts';
 import { lastText, nextText, runColumns, runRows, scheduleText } from './runs.ts';
+import { suspendText } from './suspends.ts';
 import { table } from './table.ts';
 
 type Row = readonly [title: string, value: string | number | undefined];
@@ -32,6 +33,7 @@ export function renderService(service: ServiceView, paint: Paint): string {
       ['service', paint.strong(service.name)],
       ['outcome', paintState(paint, service.outcome)],
       ['message', service.message],
+      ['suspended', service.suspended && suspendText(service.suspended, service.name)],
       ['image', service.image],
       ['content', service.content ?? unresolvedText(service)],
       ['secrets', service.secrets?.join(', ')],
@@ -91,6 +93,7 @@ export function renderNode(node: NodeView, paint: Paint): string {
       ['node', paint.strong(node.name)],
       ['state', paintState(paint, node.state)],
       ['cordoned', cordonedText(node)],
+      ['suspended', node.suspended && suspendText(node.suspended, `node/${node.name}`)],
       ['aliases', node.aliases.join(', ')],
       ['id', node.id],
       ['listed', node.listed ? 'in nodes.yaml' : 'not in nodes.yaml'],

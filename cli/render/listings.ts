@@ -4,6 +4,7 @@ import { age } from './ages.ts';
 import type { Listing } from './output.ts';
 import { paintState } from './paint.ts';
 import { runsText } from './runs.ts';
+import { suspendText } from './suspends.ts';
 
 const part = (used: number | undefined, total: number | undefined): string =>
   total === undefined ? '-' : `${round(used ?? 0)}/${round(total)}`;
@@ -44,7 +45,7 @@ export const nodeListing: Listing<NodeView> = {
     { title: 'LISTED', value: (node) => (node.listed ? 'yes' : 'no'), wide: true },
     { title: 'ARCH', value: (node) => node.arch, wide: true },
     { title: 'LABELS', value: (node) => labelsText(node.labels), wide: true },
-    { title: 'PROBLEM', value: (node) => node.problems[0]?.message ?? node.cordoned?.cause, wide: true },
+    { title: 'PROBLEM', value: nodeProblem, wide: true },
   ],
 };
 
@@ -54,11 +55,19 @@ export function versionText({ version, skew }: Pick<NodeView, 'version' | 'skew'
 }
 
 /** `online`, and what is not as it should be: `online,cordoned,duplicate`. */
-function nodeState({ state, cordoned, drain, problems }: NodeView): string {
+function nodeState({ state, cordoned, drain, suspended, problems }: NodeView): string {
   const isDuplicate = problems.some(({ code }) => code === 'DUPLICATE_NODE');
-  return [state, ...(drain ? ['drained'] : cordoned ? ['cordoned'] : []), ...(isDuplicate ? ['duplicate'] : [])].join(
-    ',',
-  );
+  const asked = [...(drain ? ['drained'] : cordoned ? ['cordoned'] : []), ...(suspended ? ['suspended'] : [])];
+  return [state, ...asked, ...(isDuplicate ? ['duplicate'] : [])].join(',');
+}
+
+function nodeProblem({ name, problems, cordoned, suspended }: NodeView): string | undefined {
+  return problems[0]?.message ?? (suspended ? suspendText(suspended, `node/${name}`) : cordoned?.cause);
+}
+
+/** `held`, and that it is left alone: `held,suspended`. */
+function outcomeText({ outcome, suspended }: Pick<ServiceView, 'outcome' | 'suspended'>): string {
+  return suspended ? `${outcome},suspended` : outcome;
 }
 
 /** `a=1,b=2`, sorted. */
@@ -74,10 +83,11 @@ export const appListing: Listing<AppView> = {
   empty: 'No applications. `oakctl deploy <file>` starts one, or push a descriptor to the repository.',
   columns: (paint) => [
     { title: 'NAME', value: (app) => app.name },
-    { title: 'OUTCOME', value: (app) => app.outcome, paint: (text) => paintState(paint, text) },
+    { title: 'OUTCOME', value: outcomeText, paint: (text) => paintState(paint, text) },
     { title: 'SERVICES', value: (app) => app.services, right: true },
     { title: 'INSTANCES', value: (app) => `${app.healthy}/${app.instances}`, right: true },
     { title: 'SOURCE', value: (app) => app.source },
+    { title: 'MESSAGE', value: ({ name, suspended }) => suspended && suspendText(suspended, name), wide: true },
   ],
 };
 
@@ -86,7 +96,7 @@ export const serviceListing: Listing<ServiceView> = {
   empty: 'No services.',
   columns: (paint) => [
     { title: 'NAME', value: (service) => service.name },
-    { title: 'OUTCOME', value: (service) => service.outcome, paint: (text) => paintState(paint, text) },
+    { title: 'OUTCOME', value: outcomeText, paint: (text) => paintState(paint, text) },
     { title: 'HEALTHY', value: (service) => `${service.healthy}/${service.slots}`, right: true },
     { title: 'IMAGE', value: (service) => service.image },
     { title: 'SOURCE', value: sourceText },
@@ -99,11 +109,13 @@ export const serviceListing: Listing<ServiceView> = {
 
 /** What it waits for, when it runs if it has a schedule, and where it deviates from its source. */
 function serviceMessage(service: ServiceView): string {
-  const { outcome, message, overrides, holds } = service;
+  const { name, outcome, message, overrides, holds, suspended } = service;
   const runs = outcome === 'settled' || outcome === 'failed' ? runsText(service) : undefined;
   const isWell = outcome === 'settled' && !holds.some(({ code }) => code === 'PLACEMENT_CHANGED');
-  const waits = runs === undefined ? (isWell || outcome === 'stopped' ? [] : [message]) : [runs];
-  return [...waits, ...overrides.map((one) => `override: ${overrideText(one)}`)].join('; ');
+  const isTold = isWell || outcome === 'stopped' || (outcome === 'held' && suspended !== undefined);
+  const waits = runs === undefined ? (isTold ? [] : [message]) : [runs];
+  const asleep = suspended ? [suspendText(suspended, name)] : [];
+  return [...asleep, ...waits, ...overrides.map((one) => `override: ${overrideText(one)}`)].join('; ');
 }
 
 /** `5 instances by ann, 52m left: sale`. */

@@ -7,6 +7,7 @@ import { overrideText, shortCommit } from './listings.ts';
 import { type Paint, paintState } from './paint.ts';
 import { renderHold, renderProblem } from './problems.ts';
 import { pinText } from './revisions.ts';
+import { suspendText } from './suspends.ts';
 
 export function renderStatus(status: ClusterStatus, url: string, paint: Paint): string {
   const healthy = `${status.instances.healthy} of ${status.instances.wanted} healthy`;
@@ -18,6 +19,7 @@ export function renderStatus(status: ClusterStatus, url: string, paint: Paint): 
     `instances  ${healthy}`,
     ...status.sources.flatMap((source) => renderSource(source, paint)),
     ...status.overrides.map((one) => `override   ${paint.dim(one.id)} ${one.subject}: ${overrideText(one)}`),
+    ...status.suspended.map((one) => `suspended  ${one.subject} ${suspendText(one)}`),
     ...status.conditions.map((condition) => renderProblem(condition, paint)),
     ...status.holds.map((hold) => renderHold(hold, paint)),
   ].join('\n');

@@ -30,6 +30,7 @@ const refusals: ReadonlySet<HoldCode> = new Set([
   'SOURCE_INCOMPLETE',
   'SOURCE_CONFLICT',
   'UPDATE_PAUSED',
+  'SUSPENDED',
 ]);
 
 /** Judges what a reconciler says about a service. */

@@ -42,16 +42,17 @@ const alarming: ReadonlySet<Outcome> = new Set(['failed', 'rolled_back', 'paused
 /** What is wrong now, by a key that stays the same while it is about the same thing. */
 export function alertsOf(
   { sources, holds, conditions }: Pick<ClusterStatus, 'sources' | 'holds' | 'conditions'>,
-  services: readonly Pick<ServiceView, 'name' | 'outcome' | 'message'>[],
-  nodes: readonly Pick<NodeView, 'name' | 'state'>[],
+  services: readonly Pick<ServiceView, 'name' | 'outcome' | 'message' | 'suspended'>[],
+  nodes: readonly Pick<NodeView, 'name' | 'state' | 'suspended'>[],
 ): ReadonlyMap<string, Alert> {
   const found = new Map<string, Alert>();
-  for (const { name, outcome, message } of services) {
-    if (alarming.has(outcome)) found.set(`service/${name}`, { subject: name, code: outcome.toUpperCase(), message });
+  for (const { name, outcome, message, suspended } of services) {
+    // Who had it left alone knows that it waits.
+    if (alarming.has(outcome) && !(outcome === 'held' && suspended)) found.set(`service/${name}`, { subject: name, code: outcome.toUpperCase(), message });
   }
-  for (const { name, state } of nodes) {
+  for (const { name, state, suspended } of nodes) {
     const subject = `node/${name}`;
-    if (state === 'lost') found.set(subject, { subject, code: 'NODE_LOST', message: 'it does not report any more' });
+    if (state === 'lost' && !suspended) found.set(subject, { subject, code: 'NODE_LOST', message: 'it does not report any more' });
   }
   const told = new Set<string>();
   for (const { name, state, problems } of sources) {

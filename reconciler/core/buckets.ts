@@ -3,12 +3,13 @@
  * decide.ts says for each bucket what is done.
  */
 import type { InstanceName } from '../../schemas/names.ts';
+import type { Hold } from '../../schemas/status.ts';
 import type { Seen, SlotState, Survey } from './classify.ts';
 
 export type Bucket = Filed['bucket'] | Unwanted['bucket'];
 
 /** A wanted instance in its bucket. */
-export type Filed = WithTarget | WithoutTarget;
+export type Filed = WithTarget | WithoutTarget | Frozen;
 
 /** A copy of the target is on a node that is there. */
 export interface WithTarget {
@@ -44,6 +45,14 @@ export interface WithoutTarget {
   readonly slot: SlotState;
 }
 
+/** It has a copy on a node that is suspended: it stays as it is. */
+export interface Frozen {
+  readonly bucket: 'frozen';
+  readonly slot: SlotState;
+  /** Said of it while it is not as wanted. */
+  readonly hold: Hold;
+}
+
 /** Nobody wants the instance, and it has copies. */
 export interface Unwanted {
   readonly bucket: 'surplus';
@@ -57,8 +66,14 @@ export interface Buckets {
   readonly surplus: readonly Unwanted[];
 }
 
-/** `isOver`: the update does not wait any longer for this copy of the target. */
-export function classify({ slots, surplus }: Survey, isOver: (target: Seen) => boolean): Buckets {
+export interface Filing {
+  /** The update does not wait any longer for this copy of the target. */
+  readonly isOver: (target: Seen) => boolean;
+  /** What keeps an instance from any change. */
+  readonly freezes: (slot: SlotState) => Hold | undefined;
+}
+
+export function classify({ slots, surplus }: Survey, { isOver, freezes }: Filing): Buckets {
   const unwanted = new Map<InstanceName, Seen[]>();
   for (const seen of surplus) {
     const copies = unwanted.get(seen.copy.instance);
@@ -68,6 +83,8 @@ export function classify({ slots, surplus }: Survey, isOver: (target: Seen) => b
   return {
     wanted: slots.map((slot) => {
       const { target } = slot;
+      const hold = freezes(slot);
+      if (hold) return { bucket: 'frozen', slot, hold };
       if (!target) return { bucket: bucketWithout(slot), slot };
       return { bucket: bucketOf(slot, target, isOver), slot: { ...slot, target } };
     }),

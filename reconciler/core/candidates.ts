@@ -12,6 +12,7 @@ import { type Facts, factsOf } from './node-index.ts';
 import { sizeOfDocument } from './part-size.ts';
 import { isBack, knowledgeOf, type Presence } from './presence.ts';
 import { bytesOfSecrets } from './sealed.ts';
+import { suspendedText, suspendOfNode } from './suspends.ts';
 
 /** What wants a place. */
 export interface PlaceRequest {
@@ -78,12 +79,13 @@ const nothing: Reserved = {
 /** The node as it is in the world. */
 export function candidateOf(view: View, node: Node, policy: Policy, now: Now): Candidate {
   const { id } = node.record;
+  const suspend = suspendOfNode(view, id);
   return {
     node,
     id,
     state: knowledgeOf(node, policy, now).state,
     isBack: isBack(node, policy, now),
-    cordon: cordonOf(node, policy),
+    cordon: cordonOf(node, policy) ?? (suspend && { cause: suspendedText(suspend) }),
     facts: view.index.spots.get(id)?.facts ?? factsOf(node),
     overcommit: policy.cpuOvercommit,
     reserved: view.reserved.get(id) ?? nothing,

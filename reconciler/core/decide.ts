@@ -7,7 +7,7 @@ import type { Hold, Want } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import type { Notice } from './availability.ts';
 import { isSameAway } from './away.ts';
-import type { Filed, WithTarget } from './buckets.ts';
+import type { Filed, Frozen, WithTarget } from './buckets.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
 import { holdOf, isPrepared, isUndone, isUp, seconds } from './health.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
@@ -41,6 +41,7 @@ export interface Rules {
 
 /** Decides without placing anything: `outdated`, `lost` and `missing` are the caller's to go on with. */
 export function decideSlot(service: string, filed: Filed, rules: Rules): Decision {
+  if (filed.bucket === 'frozen') return leaveAlone(service, filed);
   const { extra, target } = filed.slot;
   const drops = extra.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
   const decision = decideBucket(service, filed, rules);
@@ -48,7 +49,19 @@ export function decideSlot(service: string, filed: Filed, rules: Rules): Decisio
   return { ...decision, actions: [...drops, ...decision.actions, ...claims] };
 }
 
-function decideBucket(service: string, filed: Filed, rules: Rules): Decision {
+/**
+ * Nothing happens to it, but for copies that must not be: a second one that runs beside the one that counts, after a lost node is
+ * back, does harm for as long as it goes on.
+ */
+function leaveAlone(service: string, { slot, hold }: Frozen): Decision {
+  const { target, current } = slot;
+  const second = target?.healthy ? slot.extra.filter(({ job }) => job.want === 'run') : [];
+  const actions = second.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
+  if (!target?.healthy || current) return { counts: 'neither', actions, holds: [hold] };
+  return asWanted(target, actions);
+}
+
+function decideBucket(service: string, filed: Exclude<Filed, Frozen>, rules: Rules): Decision {
   switch (filed.bucket) {
     case 'settled':
       return asWanted(filed.slot.target, []);

@@ -43,6 +43,18 @@ export interface StuckMove extends Stay {
   readonly node: NodeId;
 }
 
+/**
+ * Somebody wants a thing left alone for a time. `subject`: `cluster`, an application (`app.appns`), the full name of a service, or
+ * `node/<id>`.
+ */
+export interface Suspend {
+  readonly subject: string;
+  readonly actor: string;
+  readonly reason?: string;
+  readonly since: Wall;
+  readonly until: Wall;
+}
+
 /** A visible, mostly time-limited deviation from what the source of a service says. */
 export interface Override {
   readonly id: string;

@@ -11,7 +11,7 @@ import type { SealedSecret } from '../../schemas/secret-file.ts';
 import type { Dialect } from '../../schemas/seed.ts';
 import type { JobSource, RunSpec, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
-import type { Cordon, Deviation, Override, Renewals, Seats } from './deviations.ts';
+import type { Cordon, Deviation, Override, Renewals, Seats, Suspend } from './deviations.ts';
 import type { Lease } from './leases.ts';
 import type { NodeIndex } from './node-index.ts';
 import type { ScheduleState } from './runs.ts';
@@ -179,6 +179,8 @@ export interface World {
   readonly desired: Map<ServiceName, Desired>;
   /** What people asked for beside it; `wantedOf` (wanted.ts) gives both together. */
   readonly deviations: Map<ServiceName, Deviation>;
+  /** What is left alone for a time, by subject. */
+  readonly suspends: Map<string, Suspend>;
   /** Guards and source conflicts by service: what admit held. A service in here is not removed / not taken over. */
   readonly held: Map<ServiceName, Hold>;
   readonly rollouts: Map<ServiceName, Rollout>;

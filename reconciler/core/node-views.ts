@@ -9,6 +9,7 @@ import { drainView } from './drain-view.ts';
 import type { Listing, Node, NodeRecord } from './model.ts';
 import { capacityOf, cordonOf, labelsOf } from './node-facts.ts';
 import { isBack, presenceOf } from './presence.ts';
+import { suspendOfNode, suspendView } from './suspends.ts';
 import { foreignProblem, skewOf } from './version-skew.ts';
 import { formatAge, optional, type ViewInput } from './view-input.ts';
 
@@ -49,6 +50,7 @@ function joinedView(input: ViewInput, node: Node): NodeView {
   const { record, listing, information } = node;
   const { id, name } = record;
   const reserved = input.view.reserved.get(id);
+  const suspended = suspendOfNode(input.view, id);
   return {
     name,
     id,
@@ -57,6 +59,7 @@ function joinedView(input: ViewInput, node: Node): NodeView {
     ...optional('dialect', record.dialect),
     ...optional('cordoned', cordonView(cordonOf(node, input.policy))),
     ...optional('drain', drainView(input, node)),
+    ...optional('suspended', suspended && suspendView(input.view, suspended)),
     listed: listing !== undefined,
     ...optional('ip', information?.ip ?? listing?.ip),
     ...optional('advertise', information?.advertise && formatAdvertised(information.advertise)),

@@ -21,6 +21,8 @@ import { isOf, progressOf } from './run-progress.ts';
 import { formatWall, type JobRun, type ScheduleState } from './runs.ts';
 import { type WantedSlot, wantedSlots } from './slots.ts';
 import { planStopped } from './stopped.ts';
+import { freezesOn } from './suspended.ts';
+import { withheld } from './suspends.ts';
 
 type Job = Omit<SlotsContext, 'rollout' | 'seen' | 'target' | 'mayStart' | 'isOver'>;
 
@@ -43,13 +45,14 @@ export function planScheduled(view: View, desired: Desired, schedule: Schedule, 
   const { current } = followed.state;
   const job = { view, desired, policy, now };
   const part = current ? planRun(job, current, wanted, living) : planRest(job, wanted, living);
+  const { actions, holds: suspended } = withheld(view, part.actions);
   const held = view.held.get(name);
   const wakeAt = earliest(part.wakeAt, followed.wakeAt, sight?.wakeAt);
   const burial = buried.filter(({ presence }) => presence.state === 'online');
   return {
     ...part,
-    actions: [...part.actions, ...burial.map((seen) => drop(name, seen, 'it was deleted before'))],
-    holds: [...(held ? [held] : []), ...(current ? [] : [scheduledHold(name, schedule, followed)]), ...part.holds],
+    actions: [...actions, ...burial.map((seen) => drop(name, seen, 'it was deleted before'))],
+    holds: [...(held ? [held] : []), ...(current ? [] : [scheduledHold(name, schedule, followed)]), ...part.holds, ...suspended],
     schedule: current
       ? { ...followed.state, current: { ...current, digest: part.digest ?? current.digest } }
       : followed.state,
@@ -88,7 +91,7 @@ type Part = ServicePlan & { readonly digest?: string };
 
 /** The copies of the run are decided as those of any service that is through with its update: nothing is rolled back. */
 function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copies: Sight): Part {
-  const { desired, now } = job;
+  const { view, desired, now } = job;
   const { name } = desired.spec;
   const own = ofRun(current, copies);
   const { open } = progressOf(wanted, own, now);
@@ -103,7 +106,7 @@ function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copie
   const stays = slots.map((slot) => (present.some(({ copy }) => copy.slot === slot.slot) ? withoutSeat(slot) : slot));
   const unread = copies.unread.filter((copy) => isOf(current, copy) || isUp(copy));
   const found = survey(stays, { seen: [...own.seen, ...old.silent], unread }, target);
-  const decided = decideSlots(context, classify(found, context.isOver).wanted);
+  const decided = decideSlots(context, classify(found, { isOver: context.isOver, freezes: freezesOn(view) }).wanted);
   const isWaiting = decided.holds.some(({ code }) => code === 'DEPENDENCY_WAITING');
   return {
     actions: [...old.actions, ...decided.actions, ...dropSurplus(name, present, wanted, open)],

@@ -23,6 +23,8 @@ import { wantedSlots } from './slots.ts';
 import { planStopped } from './stopped.ts';
 import { judgeMoves } from './stuck-moves.ts';
 import { removeSurplus, type Surplus } from './surplus.ts';
+import { freezesOn, heldOn, planSuspended } from './suspended.ts';
+import { suspendOf } from './suspends.ts';
 import { countWaiting, failureOf } from './timeout.ts';
 import { mustSpread } from './unfit.ts';
 import { planUnwanted } from './unwanted.ts';
@@ -47,6 +49,8 @@ export function planService(view: View, service: ServiceName, policy: Policy, no
       ...(schedule ? { schedule } : {}),
     };
   }
+  const suspend = suspendOf(view, service);
+  if (suspend) return planSuspended(view, service, suspend, policy, now);
   if (!desired) return planUnwanted(view, service, policy, now);
   const { schedule } = desired.spec;
   if (schedule) return planScheduled(view, desired, schedule, policy, now);
@@ -68,7 +72,7 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
   const canary = canaryOf(view, desired, failed, slots, now);
   const rollout: Rollout = canary === 'passed' ? { ...failed, canary } : failed;
   const isOver = (one: Seen): boolean => goesOn(desired, rollout) && hasFailed(one);
-  const buckets = classify(surveyed, isOver);
+  const buckets = classify(surveyed, { isOver, freezes: freezesOn(view) });
 
   const awaited = awaitedBy(view, desired, rollout, policy, now);
   const context: SlotsContext = {
@@ -82,6 +86,7 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     copies: buckets.surplus.flatMap(({ copies }) => copies),
     notice: noticeOf(desired, wanted.length, policy, now),
     keep: keptSurplus(desired, slots, decided),
+    freezes: ({ copy }: Seen) => heldOn(view, copy),
   };
   const removal = removeSurplus({ service: spec.name, ...leaving }, now);
   const burial = buried.filter(({ presence }) => presence.state === 'online');

@@ -5,7 +5,7 @@ import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/na
 import type { Wall } from '../../schemas/ports.ts';
 import type { SealedSecret } from '../../schemas/secret-file.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
-import type { Override, Renewals, Seats } from './deviations.ts';
+import type { Override, Renewals, Seats, Suspend } from './deviations.ts';
 import type { Lease } from './leases.ts';
 import type { Listing, NodeRecord, Rollout } from './model.ts';
 import type { Pin, Revision } from './revisions.ts';
@@ -164,6 +164,8 @@ export interface Records {
   readonly assumed: Readonly<Record<NodeId, AssumedRecord>>;
   /** By id. */
   readonly overrides: Readonly<Record<string, Override>>;
+  /** By subject. */
+  readonly suspends: Readonly<Record<string, Suspend>>;
   /** Restarts that are not done. */
   readonly renewals: Readonly<Record<ServiceName, Renewals>>;
   /**
@@ -211,6 +213,7 @@ export const emptyRecords: Records = {
   pins: {},
   assumed: {},
   overrides: {},
+  suspends: {},
   renewals: {},
   homes: {},
   schedules: {},

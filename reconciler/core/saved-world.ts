@@ -9,7 +9,7 @@ import type { Mono } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
 import { putCopy } from './copy-index.ts';
-import type { Deviation } from './deviations.ts';
+import type { Deviation, Suspend } from './deviations.ts';
 import type { Lease } from './leases.ts';
 import type { Copy, Desired, Fence, Listing, Node, NodeRecord, Rollout, RolloutSeen, World } from './model.ts';
 import { reserve } from './node-events.ts';
@@ -63,6 +63,8 @@ export interface SavedWorld {
   readonly recovering: boolean;
   readonly desired: Named<Desired>;
   readonly deviations: Named<Deviation>;
+  /** Absent in snapshots of earlier versions. */
+  readonly suspends?: Named<Suspend>;
   readonly held: Named<Hold>;
   readonly rollouts: Named<Rollout>;
   readonly rolloutSeen: Named<Omit<RolloutSeen, 'at'> & { readonly age: Age }>;
@@ -89,6 +91,7 @@ export const members = {
   recovering: 'saved',
   desired: 'saved',
   deviations: 'saved',
+  suspends: 'saved',
   held: 'saved',
   rollouts: 'saved',
   rolloutSeen: 'saved',
@@ -131,6 +134,7 @@ export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
     recovering: world.recovering,
     desired: named(world.desired),
     deviations: named(world.deviations),
+    suspends: named(world.suspends),
     held: named(world.held),
     rollouts: named(world.rollouts),
     rolloutSeen: changed(world.rolloutSeen, ({ at, ...seen }) => ({ ...seen, age: now - at })),
@@ -186,6 +190,7 @@ export function restoreWorld(saved: SavedWorld, now: Mono): World {
   const world = createWorld({ cluster: saved.cluster, fence: saved.fence });
   world.recovering = saved.recovering;
   for (const [key, hold] of Object.entries(saved.held)) world.held.set(key, hold);
+  for (const [key, suspend] of Object.entries(saved.suspends ?? {})) world.suspends.set(key, suspend);
   for (const [key, rollout] of Object.entries(saved.rollouts)) world.rollouts.set(key, rollout);
   for (const [key, { age, ...seen }] of Object.entries(saved.rolloutSeen))
     world.rolloutSeen.set(key, { ...seen, at: (now - age) as Mono });

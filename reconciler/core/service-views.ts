@@ -12,6 +12,7 @@ import { overrideViews } from './override-views.ts';
 import { describe, type Progress } from './progress-text.ts';
 import { digestUnderWay, isUnderWay, judgeResting, scheduleView } from './schedule-views.ts';
 import { stoppedText } from './stopped.ts';
+import { suspendOf, suspendView } from './suspends.ts';
 import { contentOf } from './tags.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
 import { wantedOf } from './wanted.ts';
@@ -68,6 +69,7 @@ export function serviceView(input: ViewInput, name: ServiceName): ServiceView | 
   const holds = holdsOf(input, name);
   const isResting = desired?.spec.schedule !== undefined && !isUnderWay(input, desired);
   const wanted = isResting ? [] : slots.filter((slot) => slot.wanted);
+  const suspended = suspendOf(input.view, name);
   return {
     name,
     app: appOf(name),
@@ -80,6 +82,7 @@ export function serviceView(input: ViewInput, name: ServiceName): ServiceView | 
     ...judge(input, { name, ...optional('desired', desired), slots, holds }),
     holds,
     overrides: overrideViews(input.view, name),
+    ...optional('suspended', suspended && suspendView(input.view, suspended)),
     ...outOfReach(input, desired),
     instances: slots.map((slot) => instanceView(input, name, slot)),
     ...optional('schedule', desired && scheduleView(input, desired)),
@@ -91,6 +94,7 @@ export function appViews(services: readonly ServiceView[]): readonly AppView[] {
   const names = [...new Set(services.map(({ app }) => app))].sort();
   return names.map((name) => {
     const own = services.filter(({ app }) => app === name);
+    const suspended = own.find((one) => one.suspended && one.suspended.subject !== one.name)?.suspended;
     return {
       name,
       source: [...new Set(own.map(({ source }) => source))].sort().join(', '),
@@ -98,6 +102,7 @@ export function appViews(services: readonly ServiceView[]): readonly AppView[] {
       healthy: own.reduce((sum, { healthy }) => sum + healthy, 0),
       instances: own.reduce((sum, { slots }) => sum + slots, 0),
       outcome: gravity.find((outcome) => own.some((service) => service.outcome === outcome)) ?? 'settled',
+      ...optional('suspended', suspended),
     };
   });
 }

@@ -8,6 +8,7 @@ import type { Override } from './deviations.ts';
 import type { Desired, Policy, View } from './model.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 import { wantedSlots } from './slots.ts';
+import { withheld } from './suspends.ts';
 
 /** Stops what runs on nodes that are there; a silent node is told when it is back. Updates wait. */
 export function planStopped(view: View, desired: Desired, policy: Policy, now: Now): ServicePlan {
@@ -17,12 +18,15 @@ export function planStopped(view: View, desired: Desired, policy: Policy, now: N
   const silent = seen.filter(({ presence, job }) => presence.state === 'suspect' && job.want === 'run');
   const rollout = view.rollouts.get(name);
   const wakeAt = earliest(...silent.map(({ presence }) => presence.changesAt));
+  const stops = seen
+    .filter(({ presence }) => presence.state === 'online')
+    .flatMap((one) => stopOf(name, one, slots.has(one.copy.slot)));
+  const { actions, holds } = withheld(view, stops);
   return {
-    actions: seen
-      .filter(({ presence }) => presence.state === 'online')
-      .flatMap((one) => stopOf(name, one, slots.has(one.copy.slot))),
+    actions,
     holds: [
       ...(desired.stopped ? [stoppedHold(name, desired.stopped)] : []),
+      ...holds,
       ...silent.map((one) => silentHold(one.copy.instance, one, now.mono)),
       ...unread.map((copy) => unreadHold(copy.instance, copy)),
     ],

@@ -21,11 +21,14 @@ export interface Surplus {
   readonly notice: Notice;
   /** Another source takes the service over: this many of its healthy copies go on until the new slots are healthy. */
   readonly keep: { readonly source: string; readonly count: number };
+  /** What keeps a copy from going. */
+  readonly freezes: (seen: Seen) => Hold | undefined;
 }
 
 /** Drops what is on nodes that are there. A silent node gets told when it is back; of a lost one nothing is said. */
-export function removeSurplus({ service, copies, notice, keep }: Surplus, now: Now): Removal {
-  const sorted = [...copies].sort((a, b) => b.copy.slot - a.copy.slot);
+export function removeSurplus({ service, copies, notice, keep, freezes }: Surplus, now: Now): Removal {
+  const all = copies.map((seen) => ({ seen, hold: freezes(seen) }));
+  const sorted = all.flatMap(({ seen, hold }) => (hold ? [] : [seen])).sort((a, b) => b.copy.slot - a.copy.slot);
   const silent = sorted.filter(({ presence }) => presence.state === 'suspect');
   const here = sorted.filter(({ presence }) => presence.state === 'online');
   const old = here.filter(({ healthy, job }) => healthy && job.source.name !== keep.source);
@@ -36,6 +39,7 @@ export function removeSurplus({ service, copies, notice, keep }: Surplus, now: N
   return {
     actions: going.filter(({ until }) => until === undefined).map(({ seen }) => drop(service, seen, notWanted)),
     holds: [
+      ...all.flatMap(({ hold }) => hold ?? []),
       ...silent.map((seen) => silentHold(seen.copy.instance, seen, now.mono)),
       ...kept.map((seen) => inProgress(seen, `goes on until the instances of ${keep.source} are healthy`)),
       ...leaving.map(({ seen, until }) => inProgress(seen, `stops in ${seconds((until ?? now.mono) - now.mono)}`)),

@@ -8,6 +8,7 @@ import { earliest, type Seen, seeCopies } from './classify.ts';
 import { drop } from './decide.ts';
 import type { Policy, View } from './model.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
+import { suspendedHold, suspendOfNode } from './suspends.ts';
 import { ancestryKey } from './world.ts';
 
 /** Tombstoned copies and jobs of older commits go; what nobody explains stays and is shown. */
@@ -51,6 +52,8 @@ function whyKept(view: View, service: ServiceName, { copy, job }: Seen): Hold | 
   if (tombstone !== undefined && compareCopyIds(copy.copy, tombstone) <= 0) return undefined;
   const held = view.held.get(service);
   if (held) return held;
+  const suspend = suspendOfNode(view, copy.node);
+  if (suspend) return suspendedHold(view, copy.instance, suspend);
   const head = view.heads.get(job.source.name);
   if (job.source.name === directSource || head === undefined || job.source.commit === undefined) {
     return orphaned(service, job.source);

@@ -10,6 +10,7 @@ import type { Cause, ClusterStatus, InstanceView, NodeView, ServiceView, SourceV
 import { type Resolution, resolveApp, resolveInstance, resolveNode, resolveService } from './resolve.ts';
 import { isScheduled } from './schedule-views.ts';
 import { isPassing } from './service-views.ts';
+import { suspendedText } from './suspends.ts';
 import { formatAge } from './view-input.ts';
 import { appViews } from './views.ts';
 
@@ -166,8 +167,8 @@ function nodesBehind({ nodes }: Sight, { message }: Hold, carrier: string | unde
   return nodes.filter((node) => (node.name === carrier || named.has(node.name)) && isTroubled(node));
 }
 
-function isTroubled({ state, cordoned, problems }: NodeView): boolean {
-  return state !== 'online' || cordoned !== undefined || problems.length > 0;
+function isTroubled({ state, cordoned, suspended, problems }: NodeView): boolean {
+  return state !== 'online' || cordoned !== undefined || suspended !== undefined || problems.length > 0;
 }
 
 /** A node, its problems, and the conditions of the cluster that are about it. */
@@ -181,7 +182,18 @@ function nodeCause({ status }: Sight, node: NodeView): Cause {
   const cordon: readonly Cause[] = node.cordoned
     ? [{ subject, code: 'NODES_CORDONED', message: `cordoned: ${node.cordoned.cause}`, because: [] }]
     : [];
-  const because = [...(node.state === 'online' ? [] : [absence(node)]), ...cordon, ...own, ...conditions];
+  const asleep: readonly Cause[] = node.suspended
+    ? [
+        {
+          subject,
+          code: 'SUSPENDED',
+          message: suspendedText(node.suspended),
+          hint: `oakctl resume ${node.suspended.subject}`,
+          because: [],
+        },
+      ]
+    : [];
+  const because = [...(node.state === 'online' ? [] : [absence(node)]), ...asleep, ...cordon, ...own, ...conditions];
   return { subject, message: stateOf(node), because };
 }
 

@@ -5,7 +5,7 @@ import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/na
 import type { Mono } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
-import type { Deviation } from './deviations.ts';
+import type { Deviation, Suspend } from './deviations.ts';
 import type { Lease } from './leases.ts';
 import type { Desired, Listing, Node, NodeRecord, Rollout } from './model.ts';
 import type { ScheduleState } from './runs.ts';
@@ -58,6 +58,8 @@ export type WorldEvent =
   | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
   | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }
   | { readonly kind: 'deviation'; readonly service: ServiceName; readonly deviation?: Deviation }
+  /** By its subject; absent: it ended. */
+  | { readonly kind: 'suspend'; readonly subject: string; readonly suspend?: Suspend; readonly at: Mono }
   | { readonly kind: 'held'; readonly service: ServiceName; readonly hold?: Hold }
   | {
       readonly kind: 'rollout';

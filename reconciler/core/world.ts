@@ -24,6 +24,7 @@ import {
 } from './node-events.ts';
 import { cloneNodeIndex, createNodeIndex, indexLabels } from './node-index.ts';
 import { cloneSigns, createSigns } from './signs.ts';
+import { covers, suspendedNode } from './suspends.ts';
 import { shunnedServices, wantedOf } from './wanted.ts';
 import type { Promised, WorldEvent } from './world-event.ts';
 
@@ -37,6 +38,7 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     recovering: true,
     desired: new Map(),
     deviations: new Map(),
+    suspends: new Map(),
     held: new Map(),
     rollouts: new Map(),
     rolloutSeen: new Map(),
@@ -79,6 +81,7 @@ export function cloneWorld(world: Readonly<World>): World {
     recovering: world.recovering,
     desired: new Map(world.desired),
     deviations: new Map(world.deviations),
+    suspends: new Map(world.suspends),
     held: new Map(world.held),
     rollouts: new Map(world.rollouts),
     rolloutSeen: new Map(world.rolloutSeen),
@@ -157,6 +160,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
     seat(world, service);
     world.dirty.add(service);
   },
+  suspend: suspendIs,
   held: (world, { service, hold }) => {
     put(world.held, service, hold);
     world.dirty.add(service);
@@ -245,6 +249,20 @@ function rolloutIs(world: World, { service, rollout, at, restored }: Of<'rollout
   else if (seen?.digest !== rollout.digest) {
     const from = (at - (rollout.waited ?? 0)) as Mono;
     world.rolloutSeen.set(service, { digest: rollout.digest, at: from, ...(restored && { restored }) });
+  }
+}
+
+/** What it reaches is planned. When it ends, deadlines count anew: nothing could be done meanwhile. */
+function suspendIs(world: World, { subject, suspend, at }: Of<'suspend'>): void {
+  put(world.suspends, subject, suspend);
+  const node = suspendedNode(subject);
+  if (node !== undefined) dirtyNode(world, node);
+  const on = new Set([...(world.copiesOn.get(node ?? '')?.values() ?? [])].map(({ service }) => service));
+  for (const service of new Set([...world.desired.keys(), ...world.copies.keys()])) {
+    if (!on.has(service) && !covers(subject, service)) continue;
+    world.dirty.add(service);
+    const seen = suspend ? undefined : world.rolloutSeen.get(service);
+    if (seen) world.rolloutSeen.set(service, { digest: seen.digest, at });
   }
 }
 

@@ -116,6 +116,8 @@ const override = Type.Object({
   commit: Type.Optional(text),
 });
 
+const suspend = Type.Object({ subject: text, actor: text, since: Type.Number(), until: Type.Number() });
+
 const run = Type.Object({ due: Type.Number(), cause: text, started: Type.Number(), digest: text });
 
 const schedule = Type.Object({
@@ -179,6 +181,8 @@ export const RecordsSchema = Type.Object({
   // Written since there are verbs.
   overrides: Type.Optional(map(override)),
   renewals: Type.Optional(map(map(text))),
+  // Written since things are suspended.
+  suspends: Type.Optional(map(suspend)),
   homes: Type.Optional(map(text)),
   schedules: Type.Optional(map(schedule)),
   // Written since tags are resolved.

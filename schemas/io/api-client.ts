@@ -17,12 +17,13 @@ import type {
   RestartRequest,
   ScaleRequest,
   SlotAnswer,
+  SuspendAnswer,
   SyncAnswer,
   TokenAnswer,
   VerbAnswer,
   VerbRequest,
 } from '../api.ts';
-import type { CordonBody, RollbackBody, UnpinBody } from '../api-bodies.ts';
+import type { CordonBody, ResumeBody, RollbackBody, SuspendBody, UnpinBody } from '../api-bodies.ts';
 import { type ClusterEvent, type EventPosition, eventId } from '../cluster-events.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { ExecConnection } from '../exec.ts';
@@ -91,6 +92,10 @@ export interface ApiClient {
   rollback(request: RollbackBody, signal: AbortSignal): Promise<PinView>;
   /** NOT_FOUND. */
   unpin(request: UnpinBody, signal: AbortSignal): Promise<PinView>;
+  /** NOT_FOUND, BAD_REQUEST when several things may be meant. */
+  suspend(request: SuspendBody, signal: AbortSignal): Promise<SuspendAnswer>;
+  /** NOT_FOUND; REFUSED for what is suspended with something wider. */
+  resume(request: ResumeBody, signal: AbortSignal): Promise<SuspendAnswer>;
   createToken(request: TokenRequest, signal: AbortSignal): Promise<TokenAnswer>;
   /** Those that have not expired, newest first. */
   tokens(signal: AbortSignal): Promise<readonly TokenView[]>;
@@ -235,6 +240,8 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     },
     rollback: (request, signal) => post('/v1/rollback', request, signal),
     unpin: (request, signal) => post('/v1/unpin', request, signal),
+    suspend: (request, signal) => post('/v1/suspend', request, signal),
+    resume: (request, signal) => post('/v1/resume', request, signal),
     createToken: (request, signal) => post('/v1/tokens', request, signal),
     tokens: (signal) => list('tokens', [], signal),
     revokeToken: (id, actor, signal) => post(`/v1/tokens/${encodeURIComponent(id)}/revoke`, { actor }, signal),

@@ -27,7 +27,7 @@ import type { VerbResult } from '../../cli/verb-command.ts';
 import type { BackupSummary, Restored } from '../../reconciler/backup-main.ts';
 import { savePlanning } from '../../reconciler/saved-planning.ts';
 import type { ApiTokenAnswer, ApiTokenView, UserAnswer, UserView } from '../../schemas/accounts.ts';
-import type { CordonAnswer, LoginAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
+import type { CordonAnswer, LoginAnswer, SuspendAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
 import type { AuditEntry } from '../../schemas/audit.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
@@ -48,6 +48,7 @@ import type {
   RegistryView,
   RevisionView,
   ServiceView,
+  SuspendView,
   TokenView,
 } from '../../schemas/views.ts';
 import { listenApi, type TestApi, testToken } from '../support/api-server.ts';
@@ -119,6 +120,7 @@ const wrong = {
   hint: 'h',
   disposition: 'retry',
 } as const;
+const suspended: SuspendView = { subject: 'shop.default', actor: 'ann', reason: 'r', since: 1, until: 2 };
 const pin: PinView = { source: 'git', commit: 'a1', actor: 'ann', reason: 'r', since: 1, until: 2 };
 const source = {
   name: 'git',
@@ -183,6 +185,7 @@ const service: ServiceView = {
   line: 3,
   holds: [hold],
   overrides: [override],
+  suspended,
   instances: [instance],
 };
 const verb: VerbAnswer = { service: web, digest: service.digest, changed: true, instances: [instance.name] };
@@ -191,6 +194,7 @@ const node = fakeNode('pi1', {
   aliases: ['10.0.0.1'],
   cordoned: { cause: 'c', actor: 'ann', reason: 'r', since: 1 },
   drain: { left: [{ instance: 'a', message: 'm', stuck: true }], apart: [{ instance: 'b', message: 'm' }] },
+  suspended: { ...suspended, subject: 'node/pi1' },
   ip: '10.0.0.1',
   labels: { zone: 'a' },
   location: 'hall',
@@ -237,8 +241,8 @@ beforeAll(async () => {
   apiTokenId = (await accounts.tokens.create(accounts.required('ann'), wish, owner)).view.id;
   api = await listenApi(
     {
-      status: () => ({ ...fakeControlPlane().status(), sources: [source], holds: [hold], conditions: [wrong] }),
-      apps: () => [{ name: 'shop.default', source: 'git', services: 1, healthy: 1, instances: 1, outcome: 'settled' }],
+      status: () => ({ ...fakeControlPlane().status(), sources: [source], holds: [hold], suspended: [suspended], conditions: [wrong] }),
+      apps: () => [{ name: 'shop.default', source: 'git', services: 1, healthy: 1, instances: 1, outcome: 'settled', suspended }],
       services: () => [service],
       instances: () => [instance],
       nodes: () => [node],
@@ -261,6 +265,8 @@ beforeAll(async () => {
       history: () => [revision, { ...revision, outcome: 'failed', ended: 2, reason: 'r', actor: 'ann', current: true }],
       rollback: async () => pin,
       unpin: async () => pin,
+      suspend: async () => ({ subject: 'shop.default', changed: true, suspended }),
+      resume: async () => ({ subject: 'shop.default', changed: true }),
       tokens: () => [
         { id: 'a', state: 'valid', name: 'pi2', uses: 1, expires: 2, created: 1, by: 'ann@desk' },
         { id: 'b', state: 'used', uses: 0, expires: 2 },
@@ -388,6 +394,8 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['status'],
   ['rollback', '--to', 'a1b2'],
   ['unpin'],
+  ['suspend', 'shop', '--reason', 'r'],
+  ['resume', 'shop'],
   ['sync'],
   ['users add', 'bob', '--role', 'viewer'],
   ['users ls'],
@@ -470,6 +478,8 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'images load'>>().toEqualTypeOf<Items<LoadResult>>();
 
   expectTypeOf<Output<'history'>>().toEqualTypeOf<Items<RevisionView>>();
+  expectTypeOf<Output<'resume'>>().toEqualTypeOf<Frozen<SuspendAnswer>>();
+  expectTypeOf<Output<'suspend'>>().toEqualTypeOf<Frozen<SuspendAnswer>>();
   expectTypeOf<Output<'rollback'>>().toEqualTypeOf<Frozen<PinView>>();
   expectTypeOf<Output<'audit'>>().toEqualTypeOf<Items<AuditEntry>>();
   expectTypeOf<Output<'login'>>().toEqualTypeOf<Frozen<LoggedIn>>();

@@ -30,6 +30,7 @@ function rebuilt(world: World): World {
   for (const [service, desired] of world.desired) apply(fresh, { kind: 'desired', service, desired });
   const facts = [
     'deviations',
+    'suspends',
     'held',
     'rollouts',
     'rolloutSeen',

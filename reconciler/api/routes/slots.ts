@@ -1,8 +1,19 @@
 /** Verbs on services and instances, and the overrides that they make. */
 import type { FastifyInstance } from 'fastify';
-import { ActorBody, MoveBody, ReplicateBody, RestartBody, ScaleBody, VerbBody } from '../../../schemas/api-bodies.ts';
+import {
+  ActorBody,
+  MoveBody,
+  ReplicateBody,
+  RestartBody,
+  ResumeBody,
+  ScaleBody,
+  SuspendBody,
+  VerbBody,
+} from '../../../schemas/api-bodies.ts';
+import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
-import { resolveInstance, resolveNode, resolveService } from '../../core/resolve.ts';
+import { resolveApp, resolveInstance, resolveNode, resolveService } from '../../core/resolve.ts';
+import { nodeSubject, wholeCluster } from '../../core/suspends.ts';
 import { needs } from '../access.ts';
 import { checkBody, type NamedRoute } from '../bodies.ts';
 import { found } from './read.ts';
@@ -43,6 +54,14 @@ export function slotRoutes(app: FastifyInstance): void {
     const { actor = caller.name, ...how } = checkBody(RestartBody, body);
     return control.restart(serviceOf(control, params.name), undefined, actor, how);
   });
+  app.post('/v1/suspend', needs('change'), async ({ body, control, caller }) => {
+    const { subject, actor = caller.name, ...how } = checkBody(SuspendBody, body);
+    return control.suspend(subjectOf(control, subject), { ...how, actor });
+  });
+  app.post('/v1/resume', needs('change'), async ({ body, control, caller }) => {
+    const { subject, actor = caller.name } = checkBody(ResumeBody, body);
+    return control.resume(subjectOf(control, subject), actor);
+  });
   app.get('/v1/overrides', needs('read'), async ({ control }) => ({ items: control.overrides() }));
   app.post<{ Params: { id: string } }>(
     '/v1/overrides/:id/remove',
@@ -52,6 +71,19 @@ export function slotRoutes(app: FastifyInstance): void {
       return control.removeOverride(params.id, actor);
     },
   );
+}
+
+/** What is meant, as it is kept. Where a service and an application have the name, nobody guesses. */
+function subjectOf(control: ControlPlane, text: string): string {
+  const prefix = 'node/';
+  if (text === wholeCluster) return text;
+  if (text.startsWith(prefix)) return nodeSubject(nodeOf(control, text.slice(prefix.length)));
+  const service = resolveService(control.services(), text);
+  const app = resolveApp(control.apps(), text);
+  if (service.kind !== 'found') return app.kind === 'found' ? app.item.name : found(service).name;
+  if (app.kind !== 'found') return service.item.name;
+  const hint = `one of: ${app.item.name}, ${service.item.name}`;
+  throw new ProblemError(problem('BAD_REQUEST', `\`${text}\` is an application and a service`, { subject: text, hint }));
 }
 
 function serviceOf(control: ControlPlane, name: string): string {

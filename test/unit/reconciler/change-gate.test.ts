@@ -21,6 +21,8 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   history: true,
   rollback: false,
   unpin: false,
+  suspend: false,
+  resume: false,
   tokens: true,
   identity: true,
   keys: true,

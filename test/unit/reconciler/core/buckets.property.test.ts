@@ -43,7 +43,10 @@ it('every instance is in exactly one bucket, and what that says holds of it and 
       if (!desired || !rollout) continue;
       const wanted = wantedSlots(made.world, desired);
       const copies = seeCopies(made.world, service, policy, now, 0);
-      const found = classify(survey(wanted, copies, targetOf(desired, rollout)), () => over);
+      const found = classify(survey(wanted, copies, targetOf(desired, rollout)), {
+        isOver: () => over,
+        freezes: () => undefined,
+      });
       for (const { bucket, slot } of found.wanted) {
         const holds = Object.entries(meanings).filter(([, means]) => means(slot, () => over));
         expect(holds.map(([name]) => name)).toEqual([bucket]);
