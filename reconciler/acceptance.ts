@@ -11,7 +11,7 @@ import type { Hold } from '../schemas/status.ts';
 import { createAncestry } from './ancestry.ts';
 import type { Context, Source } from './context.ts';
 import { type Admission, admit, allowedBy, holdId, pruneTrailer } from './core/admit.ts';
-import { anchorOf } from './core/head-holds.ts';
+import { anchorOf, strictHold } from './core/head-holds.ts';
 import type { Listing } from './core/model.ts';
 import { type SourceRecord, servicesOf } from './core/records.ts';
 import { changesBy } from './core/revisions.ts';
@@ -38,7 +38,7 @@ export interface Acceptance {
     source: Source,
     commit: string,
     signal: AbortSignal,
-  ): Promise<{ problems: readonly Problem[]; changed: boolean }>;
+  ): Promise<Read>;
   /** May this head be read at all? What keeps it is among the holds. Problems of the git port pass through. */
   admits(source: Source, head: string, signal: AbortSignal): Promise<boolean>;
   /** All that a revision of the source is judged by, for a dry run. */
@@ -50,6 +50,15 @@ export interface Acceptance {
   holds(): readonly Hold[];
   settingsOf(source: string): RepositorySettings | undefined;
   ignoredOf(source: string): number;
+}
+
+/** What became of a commit that was read. */
+export interface Read {
+  readonly problems: readonly Problem[];
+  /** It is another one than before. */
+  readonly changed: boolean;
+  /** A strict source: nothing of it is in force. */
+  readonly waits?: true;
 }
 
 /** What one source said last. */
@@ -70,6 +79,8 @@ function guardId(source: string, { subjects = [] }: Hold): string {
 export function createAcceptance(context: Context, direct: Direct, revisions: Revisions): Acceptance {
   const { deps, world, keeper, journal } = context;
   const said = new Map<string, Said>();
+  /** Commits of strict sources that are not carried out, and why. */
+  const waiting = new Map<string, { readonly commit: string; readonly holds: readonly Hold[] }>();
   const readings = createReadings();
   const heads = createHeadGuard(context);
   const ancestry = createAncestry(context);
@@ -159,6 +170,9 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
     const strangers = await ancestry.strangersTo(source, snapshot, signal);
     const allowed = await allowedIn(source, snapshot, signal);
     const verdict = judge(source, snapshot, allowed);
+    const strict = source.strict && isNew ? strictHold(snapshot, verdict.holds) : undefined;
+    if (strict) return keepWaiting(source, commit, [strict, ...verdict.holds], snapshot.problems);
+    waiting.delete(source.name);
     const before = keeper.now.sources[source.name];
     const changed = before === undefined || before.commit !== commit;
     // One write for all that follows from a revision. Nobody is told before it is on disk: the planner waits for that, too.
@@ -181,6 +195,14 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
     await keeper.saved();
     await ancestry.explain(signal);
     return { problems: [...snapshot.problems], changed };
+  };
+
+  const keepWaiting = (source: Source, commit: string, holds: readonly Hold[], problems: readonly Problem[]): Read => {
+    const [strict] = holds;
+    if (strict && waiting.get(source.name)?.commit !== commit)
+      journal.add('source_refused', strict.subject, `${strict.code}: ${strict.message}`);
+    waiting.set(source.name, { commit, holds });
+    return { problems, changed: false, waits: true };
   };
 
   const keepVerdict = (source: Source, { record, services }: Admission): void => {
@@ -214,6 +236,7 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
     const isRead = asked !== undefined && deps.sources.every(({ name }) => said.has(name));
     const proposed = new Set([
       ...(asked ?? []),
+      ...[...waiting.values()].flatMap(({ holds }) => holds.flatMap(({ id }) => id ?? [])),
       ...[...said].flatMap(([source, one]) => one.holds.map((hold) => hold.id ?? guardId(source, hold))),
     ]);
     const approvals = keeper.now.approvals.filter((id) => !spent.includes(id) && (!isRead || proposed.has(id)));
@@ -262,6 +285,7 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
       return {
         name,
         path,
+        ...(source.strict && { strict: true }),
         ...(previous && { previous }),
         before,
         approvals: keeper.now.approvals,
@@ -272,7 +296,11 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
     },
     mayClaim,
     explain: ancestry.explain,
-    holds: () => [...heads.holds(), ...[...said.values()].flatMap((one) => one.holds)],
+    holds: () => [
+      ...heads.holds(),
+      ...[...waiting.values()].flatMap(({ holds }) => holds),
+      ...[...said.values()].flatMap(({ holds }) => holds),
+    ],
     settingsOf: (source) => said.get(source)?.settings,
     ignoredOf: (source) => said.get(source)?.ignored ?? 0,
   };

@@ -25,6 +25,8 @@ export interface Source {
   /** ms between two looks at the remote. */
   readonly poll: number;
   readonly git: Git;
+  /** A commit is carried out whole, or not at all. */
+  readonly strict?: true;
   /** The same for all sources that read one repository: they are polled together. Absent: it is alone. */
   readonly repository?: string;
 }

@@ -8,6 +8,7 @@ import type { Hold } from '../schemas/status.ts';
 import type { PlacementView, PlanChange, PlanView } from '../schemas/views.ts';
 import type { Action } from './core/action.ts';
 import { admit } from './core/admit.ts';
+import { strictHold } from './core/head-holds.ts';
 import type { Listing, World } from './core/model.ts';
 import { createPlacements } from './core/placements.ts';
 import { planAll } from './core/plan.ts';
@@ -106,6 +107,8 @@ function tellAsSource({ limits, policy, source }: Planning, world: World, reques
     approvals: new Set(source.approvals),
     owners: new Map(Object.entries(source.owners)),
   });
+  const strict = source.strict && strictHold(snapshot, verdict.holds);
+  if (strict) return { changes: [], holds: [strict, ...verdict.holds], problems: snapshot.problems };
   const listings = [...source.listingsBeside, ...verdict.listings];
   const listed = world.listed.byName;
   const events = verdictEvents(world, { source: name, commit: revision }, verdict, {

@@ -26,6 +26,7 @@ export interface Planning {
 export interface PlannedSource {
   readonly name: string;
   readonly path: string;
+  readonly strict?: true;
   /** What was accepted before. */
   readonly previous?: SourceRecord;
   /** The last good version of each of its files. */

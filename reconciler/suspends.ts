@@ -77,7 +77,9 @@ export function createSuspends(context: Context): Suspends {
         if (other) {
           const { subject: name } = shown(other);
           const message = `it is suspended with ${name === wholeCluster ? 'the cluster' : name}`;
-          throw new ProblemError(problem('REFUSED', message, { subject: shownSubject(world, subject), hint: `oakctl resume ${name}` }));
+          throw new ProblemError(
+            problem('REFUSED', message, { subject: shownSubject(world, subject), hint: `oakctl resume ${name}` }),
+          );
         }
         await keeper.saved();
         return { subject: shownSubject(world, subject), changed: false };

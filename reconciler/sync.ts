@@ -195,10 +195,10 @@ export function createSync(context: Context, direct: Direct, revisions: Revision
   };
 
   const read = async (source: Source, p: Progress, commit: string, signal: AbortSignal): Promise<void> => {
-    const { problems, changed } = await acceptance.read(source, commit, signal);
+    const { problems, changed, waits } = await acceptance.read(source, commit, signal);
     p.head = commit;
     p.problems = problems;
-    p.state = problems.some((one) => one.severity !== 'warning') ? 'invalid' : 'synced';
+    p.state = problems.some((one) => one.severity !== 'warning') ? 'invalid' : waits ? 'behind' : 'synced';
     policy = currentPolicy();
     reclaim();
     if (changed) journal.add('source_accepted', `source/${source.name}`, `${commit.slice(0, 10)} is accepted`);

@@ -36,6 +36,9 @@ export const SourceFile = Type.Object(
     branch: Type.Optional(Type.String({ pattern: branchPattern, description: 'Branch, tag or commit.' })),
     path: Type.Optional(Type.String({ maxLength: 1024, description: 'Folder inside the repository.' })),
     poll: Type.Optional(durationSchema('Time between two looks at the remote')),
+    strict: Type.Optional(
+      Type.Boolean({ description: 'Carry a commit out whole or not at all; default false: what is wrong waits, the rest goes on.' }),
+    ),
     write_back: Type.Optional(
       Type.Boolean({ description: 'Push what became of the revision to refs/oakctl/status/<cluster>; default false.' }),
     ),
@@ -64,6 +67,8 @@ export interface SourceSettings {
   /** ms between two looks at the remote. */
   readonly poll: number;
   readonly access: SourceAccess;
+  /** A commit is carried out whole, or not at all. */
+  readonly strict?: true;
   /** Its status is pushed to a ref of its repository. */
   readonly writeBack?: true;
   readonly commitStatus?: CommitStatusSettings;
@@ -111,6 +116,7 @@ function sourceOf(source: SourceFile, path: Path, findings: Findings): SourceSet
       ...(keyFile !== undefined && { keyFile }),
       ...(knownHosts !== undefined && { knownHosts }),
     },
+    ...(source.strict && { strict: true }),
     ...(source.write_back && { writeBack: true }),
     ...(typeof commitStatus === 'object' && { commitStatus }),
   };

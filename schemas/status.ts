@@ -71,6 +71,7 @@ export const holdCodes = {
   // guards
   REMOVAL_GUARD: 'one change removes more than the guard allows',
   SOURCE_INCOMPLETE: 'a file of the source cannot be read, so nothing of it is removed',
+  SOURCE_STRICT: 'a part of a commit cannot be carried out, and the source is strict: nothing of it is',
   SOURCE_CONFLICT: 'two sources claim one service',
   HISTORY_REWRITTEN: 'the head of a source does not go on from the commit that was accepted last',
   REVISION_REJECTED: 'the head of a source failed, or somebody went back from it: the next commit is taken',

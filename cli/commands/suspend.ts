@@ -23,7 +23,10 @@ export default class Suspend extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Suspend);
     if (flags.reason === undefined && !process.stdin.isTTY)
-      usage('without a terminal a reason is needed: others will want to know why nothing changes', 'say it by `--reason`');
+      usage(
+        'without a terminal a reason is needed: others will want to know why nothing changes',
+        'say it by `--reason`',
+      );
     const api = await this.connect(flags);
     const request = { subject: args.subject, ...verbRequest(flags), actor: actorName() };
     const answer = await api.suspend(request, this.signal);

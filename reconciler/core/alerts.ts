@@ -48,11 +48,13 @@ export function alertsOf(
   const found = new Map<string, Alert>();
   for (const { name, outcome, message, suspended } of services) {
     // Who had it left alone knows that it waits.
-    if (alarming.has(outcome) && !(outcome === 'held' && suspended)) found.set(`service/${name}`, { subject: name, code: outcome.toUpperCase(), message });
+    if (alarming.has(outcome) && !(outcome === 'held' && suspended))
+      found.set(`service/${name}`, { subject: name, code: outcome.toUpperCase(), message });
   }
   for (const { name, state, suspended } of nodes) {
     const subject = `node/${name}`;
-    if (state === 'lost' && !suspended) found.set(subject, { subject, code: 'NODE_LOST', message: 'it does not report any more' });
+    if (state === 'lost' && !suspended)
+      found.set(subject, { subject, code: 'NODE_LOST', message: 'it does not report any more' });
   }
   const told = new Set<string>();
   for (const { name, state, problems } of sources) {

@@ -1,7 +1,8 @@
-/** What keeps the head of a source from being accepted: a history that does not go on from what was accepted last. */
+/** What keeps the head of a source from being accepted: its history, or, of a strict source, any part that cannot be carried out. */
 import type { Hold } from '../../schemas/status.ts';
 import { holdId, shown } from './admit.ts';
 import type { Followed, SourceRecord } from './records.ts';
+import type { SourceSnapshot } from './snapshot.ts';
 
 /** A head, beside what was accepted before it. */
 export interface HeadQuestion {
@@ -49,6 +50,28 @@ export function isEmpty({ files }: Pick<SourceRecord, 'files'>): boolean {
 /** What the next head has to go on from. */
 export function anchorOf({ commit, anchor = commit }: Pick<SourceRecord, 'commit' | 'anchor'>): string {
   return anchor;
+}
+
+/**
+ * Of a strict source: a commit of which a file cannot be read, or any change is held, is not carried out at all. `held`: what a source
+ * that is not strict would hold of it.
+ */
+export function strictHold(
+  { source, commit, complete, problems }: Pick<SourceSnapshot, 'source' | 'commit' | 'complete' | 'problems'>,
+  held: readonly Hold[],
+): Hold | undefined {
+  if (complete && held.length === 0) return undefined;
+  const files = problems.flatMap(({ file, severity }) => (file && severity !== 'warning' ? [file] : []));
+  const names = [...new Set(files)].sort();
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  const codes = [...new Set(held.map(({ code }) => code))].join(', ');
+  const why = complete ? `${codes} waits` : `${names.slice(0, 3).join(', ') || 'a file'}${more} cannot be read`;
+  return {
+    code: 'SOURCE_STRICT',
+    subject: `source/${source}`,
+    message: `nothing of ${shown(commit)} is carried out: ${why}, and the source is strict`,
+    hint: complete ? (held.find(({ hint }) => hint)?.hint ?? 'push another commit') : 'fix the file and push',
+  };
 }
 
 /** What cluster.yaml says otherwise than when the last commit was accepted. */

@@ -52,7 +52,12 @@ export function planScheduled(view: View, desired: Desired, schedule: Schedule, 
   return {
     ...part,
     actions: [...actions, ...burial.map((seen) => drop(name, seen, 'it was deleted before'))],
-    holds: [...(held ? [held] : []), ...(current ? [] : [scheduledHold(name, schedule, followed)]), ...part.holds, ...suspended],
+    holds: [
+      ...(held ? [held] : []),
+      ...(current ? [] : [scheduledHold(name, schedule, followed)]),
+      ...part.holds,
+      ...suspended,
+    ],
     schedule: current
       ? { ...followed.state, current: { ...current, digest: part.digest ?? current.digest } }
       : followed.state,

@@ -241,8 +241,16 @@ beforeAll(async () => {
   apiTokenId = (await accounts.tokens.create(accounts.required('ann'), wish, owner)).view.id;
   api = await listenApi(
     {
-      status: () => ({ ...fakeControlPlane().status(), sources: [source], holds: [hold], suspended: [suspended], conditions: [wrong] }),
-      apps: () => [{ name: 'shop.default', source: 'git', services: 1, healthy: 1, instances: 1, outcome: 'settled', suspended }],
+      status: () => ({
+        ...fakeControlPlane().status(),
+        sources: [source],
+        holds: [hold],
+        suspended: [suspended],
+        conditions: [wrong],
+      }),
+      apps: () => [
+        { name: 'shop.default', source: 'git', services: 1, healthy: 1, instances: 1, outcome: 'settled', suspended },
+      ],
       services: () => [service],
       instances: () => [instance],
       nodes: () => [node],

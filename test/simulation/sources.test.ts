@@ -75,6 +75,51 @@ describe('sources', () => {
     expect(cluster.git.requests - failing).toBeLessThanOrEqual(18);
   });
 
+  describe('that are strict', () => {
+    const broken = { ...files('web'), 'api.yaml': 'sla_version: v2.0\napplications: nonsense\n' };
+    const state = () => cluster.reconciler.control.status().sources[0];
+
+    it('carry a commit out whole or not at all, over a restart, and take the one that mends it', async () => {
+      cluster = await createMemoryCluster({ strict: true });
+      await cluster.push(broken);
+      expect(holdOf('SOURCE_STRICT')?.message).toContain('api.yaml cannot be read');
+      expect(cluster.running()).toEqual([]);
+      await cluster.push(files('web', 'api'));
+      await settled('web', 'api');
+      expect(holds()).toEqual([]);
+      const before = cluster.handles();
+      const good = state()?.accepted;
+      await cluster.push({ ...broken, 'db.yaml': one('db'), 'web.yaml': one('web', { code: 'oakctl/test:2' }) });
+      await cluster.clock.advance(300_000);
+      expect(state()).toMatchObject({ accepted: good, state: 'invalid' });
+      await cluster.restartReconciler();
+      await cluster.clock.advance(120_000);
+      expect(cluster.handles()).toEqual(before);
+      expect(holdOf('SOURCE_STRICT')).toBeDefined();
+      expect(outcome('db')).toBeUndefined();
+      await cluster.push(files('web', 'api', 'db'));
+      await settled('web', 'api', 'db');
+      expect(holds()).toEqual([]);
+    });
+
+    it('wait as a whole for the approval of a part', async () => {
+      cluster = await createMemoryCluster({ strict: true });
+      await cluster.push(files('a', 'b', 'c', 'd', 'e'));
+      await settled('a', 'b', 'c', 'd', 'e');
+      await cluster.push(files('a', 'new'));
+      const id = holdOf('REMOVAL_GUARD')?.id ?? '';
+      await cluster.clock.advance(120_000);
+      expect(state()?.state).toBe('behind');
+      expect(outcome('new')).toBeUndefined();
+      expect(cluster.running()).toHaveLength(5);
+      await cluster.reconciler.control.approve(id, 'test');
+      await settled('a', 'new');
+      await cluster.clock.until(() => cluster.running().length === 2, 120_000, 'the others removed');
+      expect(holds()).toEqual([]);
+      expect(cluster.records.approvals).toEqual([]);
+    });
+  });
+
   it('hold a removal over a restart and further pushes, and approve it then', async () => {
     cluster = await createMemoryCluster({});
     await cluster.push(files('a', 'b', 'c', 'd', 'e'));

@@ -16,7 +16,9 @@ describe('suspend', () => {
   const image = (): string | undefined => control().service(web)?.image;
   const codes = (): string[] =>
     cluster.nodes.flatMap(({ runtime }) =>
-      [...runtime.copies.values()].flatMap((copy) => (copy.state === 'running' ? [runtime.runOf(copy)?.code ?? ''] : [])),
+      [...runtime.copies.values()].flatMap((copy) =>
+        copy.state === 'running' ? [runtime.runOf(copy)?.code ?? ''] : [],
+      ),
     );
 
   afterEach(async ({ task }) => {
@@ -25,33 +27,36 @@ describe('suspend', () => {
     await cluster.close();
   });
 
-  it.each(['cluster', 'shop.default', web])('%s: over a push, a loss and a restart, until its time is over', async (subject) => {
-    cluster = await createMemoryCluster({});
-    await push(1);
-    await settled('web');
-    const before = cluster.handles();
-    const answer = await control().suspend(subject, { actor: 'ann', reason: 'repair', for: 1_800_000 });
-    expect(answer).toMatchObject({ subject, changed: true, suspended: { subject, actor: 'ann', reason: 'repair' } });
-    const known = { subject, actor: 'ann', reason: 'repair', until: answer.suspended?.until };
-    await push(2);
-    await minutes(2);
-    expect(image()).toBe('oakctl/test:2');
-    expect(outcome('web')).toBe('held');
-    expect(cluster.handles()).toEqual(before);
-    expect(control().status().suspended).toMatchObject([known]);
-    expect(control().service(web)?.suspended).toMatchObject(known);
-    expect(control().why(web).because).toMatchObject([{ code: 'SUSPENDED', hint: `oakctl resume ${subject}` }]);
-    await cluster.restartReconciler();
-    node(0).kill(true);
-    await minutes(10);
-    expect(control().status().suspended).toMatchObject([known]);
-    expect(instancesOf('web').every((line) => before.has(line.split(' ')[1] ?? ''))).toBe(true);
-    await minutes(20);
-    await settled('web');
-    expect(control().status().suspended).toEqual([]);
-    expect(new Set(codes())).toEqual(new Set(['oakctl/test:2']));
-    expect(cluster.records.suspends).toEqual({});
-  });
+  it.each(['cluster', 'shop.default', web])(
+    '%s: over a push, a loss and a restart, until its time is over',
+    async (subject) => {
+      cluster = await createMemoryCluster({});
+      await push(1);
+      await settled('web');
+      const before = cluster.handles();
+      const answer = await control().suspend(subject, { actor: 'ann', reason: 'repair', for: 1_800_000 });
+      expect(answer).toMatchObject({ subject, changed: true, suspended: { subject, actor: 'ann', reason: 'repair' } });
+      const known = { subject, actor: 'ann', reason: 'repair', until: answer.suspended?.until };
+      await push(2);
+      await minutes(2);
+      expect(image()).toBe('oakctl/test:2');
+      expect(outcome('web')).toBe('held');
+      expect(cluster.handles()).toEqual(before);
+      expect(control().status().suspended).toMatchObject([known]);
+      expect(control().service(web)?.suspended).toMatchObject(known);
+      expect(control().why(web).because).toMatchObject([{ code: 'SUSPENDED', hint: `oakctl resume ${subject}` }]);
+      await cluster.restartReconciler();
+      node(0).kill(true);
+      await minutes(10);
+      expect(control().status().suspended).toMatchObject([known]);
+      expect(instancesOf('web').every((line) => before.has(line.split(' ')[1] ?? ''))).toBe(true);
+      await minutes(20);
+      await settled('web');
+      expect(control().status().suspended).toEqual([]);
+      expect(new Set(codes())).toEqual(new Set(['oakctl/test:2']));
+      expect(cluster.records.suspends).toEqual({});
+    },
+  );
 
   it('heals crashes in place, and refuses verbs that would wait unseen', async () => {
     cluster = await createMemoryCluster({ workers: 1 });

@@ -82,6 +82,8 @@ export async function createMemoryCluster(options: {
   readonly policies?: ReadonlyMap<string, NodePolicy>;
   /** Names of the git sources; default: `fleet`. */
   readonly sources?: readonly string[];
+  /** Its commits are carried out whole or not at all. */
+  readonly strict?: true;
   /** The broker is not the reconciler's own. */
   readonly shared?: boolean;
   readonly wiring?: Wiring;
@@ -106,7 +108,7 @@ export async function createMemoryCluster(options: {
   if (!settings) throw new Error(JSON.stringify(problems));
 
   const sources: readonly Source[] = [...gits].map(([name, one]) => {
-    return { name, url: 'memory:', branch: 'main', path: '', poll: 60_000, git: one };
+    return { name, url: 'memory:', branch: 'main', path: '', poll: 60_000, git: one, ...(options.strict && { strict: true }) };
   });
   const state = createMemoryFiles();
   let known = new Set<string>();

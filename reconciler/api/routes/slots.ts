@@ -83,7 +83,9 @@ function subjectOf(control: ControlPlane, text: string): string {
   if (service.kind !== 'found') return app.kind === 'found' ? app.item.name : found(service).name;
   if (app.kind !== 'found') return service.item.name;
   const hint = `one of: ${app.item.name}, ${service.item.name}`;
-  throw new ProblemError(problem('BAD_REQUEST', `\`${text}\` is an application and a service`, { subject: text, hint }));
+  throw new ProblemError(
+    problem('BAD_REQUEST', `\`${text}\` is an application and a service`, { subject: text, hint }),
+  );
 }
 
 function serviceOf(control: ControlPlane, name: string): string {

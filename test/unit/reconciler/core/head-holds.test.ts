@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type HeadQuestion, historyHold, isEmpty } from '../../../../reconciler/core/head-holds.ts';
+import { type HeadQuestion, historyHold, isEmpty, strictHold } from '../../../../reconciler/core/head-holds.ts';
+import { problem } from '../../../../schemas/problem.ts';
 
 const a = 'a'.repeat(40);
 const b = 'b'.repeat(40);
@@ -62,4 +63,31 @@ it('a record is empty while no service is in force', () => {
   expect(isEmpty({ files: {} })).toBe(true);
   expect(isEmpty({ files: nodes })).toBe(true);
   expect(isEmpty({ files: { ...nodes, 'app.yaml': { blob: a, services: ['x.default.web.default'] } } })).toBe(false);
+});
+
+describe('a strict source', () => {
+  const snapshot = { source: 'main', commit: 'a'.repeat(40), complete: true, problems: [] };
+  const bad = (file: string, severity?: 'warning') => ({
+    ...problem('YAML_INVALID', 'm', { file }),
+    ...(severity && { severity }),
+  });
+
+  it('lets a commit pass that is whole', () => {
+    expect(strictHold(snapshot, [])).toBeUndefined();
+    expect(strictHold({ ...snapshot, problems: [bad('a.yaml', 'warning')] }, [])).toBeUndefined();
+  });
+
+  it('holds it for any file that cannot be read, and names a few', () => {
+    const problems = ['d.yaml', 'a.yaml', 'b.yaml', 'c.yaml', 'a.yaml'].map((file) => bad(file));
+    expect(strictHold({ ...snapshot, complete: false, problems }, [])).toMatchObject({
+      code: 'SOURCE_STRICT',
+      subject: 'source/main',
+      message: `nothing of ${'a'.repeat(10)} is carried out: a.yaml, b.yaml, c.yaml and 1 more cannot be read, and the source is strict`,
+    });
+  });
+
+  it('holds it for any change that waits, with what frees that', () => {
+    const held = [{ code: 'REMOVAL_GUARD', subject: 'source/main', message: 'm', id: 'ab', hint: 'oakctl approve ab' }] as const;
+    expect(strictHold(snapshot, held)).toMatchObject({ hint: 'oakctl approve ab' });
+  });
 });

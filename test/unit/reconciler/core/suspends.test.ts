@@ -20,7 +20,11 @@ const suspend = (fleet: Fleet, subject: string): void =>
 const resume = (fleet: Fleet, subject: string): void =>
   void apply(fleet.world, { kind: 'suspend', subject, at: at(fleet.now()).mono });
 const want = (fleet: Fleet, version: number, replicas = 3, update: object = {}): void =>
-  fleet.want(wanted(aService({ replicas, run: aRun(version === 4 || version === 5 ? `bad:${version}` : `app:${version}`), update })));
+  fleet.want(
+    wanted(
+      aService({ replicas, run: aRun(version === 4 || version === 5 ? `bad:${version}` : `app:${version}`), update }),
+    ),
+  );
 const actions = (plans: readonly Plan[]) => plans.flatMap((plan) => plan.actions);
 const plan = (fleet: Fleet) => planAll(fleet.world, fleet.policy, at(fleet.now()));
 /** Node of each copy that is to run, by instance. */
