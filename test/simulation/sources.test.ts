@@ -75,6 +75,39 @@ describe('sources', () => {
     expect(cluster.git.requests - failing).toBeLessThanOrEqual(18);
   });
 
+  it('that move, rename, merge or split files remove, change and restart nothing; what left is counted alone', async () => {
+    cluster = await createMemoryCluster({});
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    await cluster.push(files(...names));
+    await settled(...names);
+    await cluster.reconciler.control.scale(service('a'), 2, { actor: 'ann', for: 3_600_000 });
+    await count('a', 2);
+    const before = cluster.handles();
+    const together = descriptor(['c', 'd', 'e'].map((name) => ({ microservice_name: name })));
+    const layouts: readonly Record<string, string>[] = [
+      Object.fromEntries(names.map((name) => [`deep/er/${name}-2.yaml`, one(name)])),
+      { 'deep/er/a-2.yaml': one('a'), 'b.yaml': one('b'), 'rest.yaml': together },
+      // Each file has the name that another one had.
+      { 'b.yaml': one('a'), 'deep/er/a-2.yaml': one('b'), 'more.yaml': together },
+    ];
+    for (const layout of layouts) {
+      await cluster.push(layout);
+      await cluster.clock.advance(30_000);
+      expect(holds()).toEqual([]);
+      expect(cluster.handles()).toEqual(before);
+      expect(cluster.reconciler.control.overrides()).toHaveLength(1);
+      expect(cluster.reconciler.control.history()[0]?.changes).toEqual({ added: 0, changed: 0, removed: 0 });
+    }
+    await cluster.restartReconciler();
+    await cluster.push({ 'moved/b.yaml': one('b'), 'moved/a.yaml': one('a') });
+    expect(holdOf('REMOVAL_GUARD')?.message).toContain('removes 3 of 5 services');
+    expect(cluster.handles()).toEqual(before);
+    await cluster.push({ 'last/a.yaml': one('a'), 'last/b.yaml': one('b'), 'last/c.yaml': one('c') });
+    await cluster.clock.until(() => cluster.running().length === 4, 60_000, 'd and e removed, and nothing else');
+    expect(holds()).toEqual([]);
+    expect([...cluster.handles()].every(([copy, handle]) => before.get(copy) === handle)).toBe(true);
+  });
+
   describe('that are strict', () => {
     const broken = { ...files('web'), 'api.yaml': 'sla_version: v2.0\napplications: nonsense\n' };
     const state = () => cluster.reconciler.control.status().sources[0];
