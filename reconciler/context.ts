@@ -6,6 +6,7 @@ import type { JoinAnswer } from '../schemas/joining.ts';
 import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import type { ClusterSettings } from '../schemas/settings.ts';
+import type { SignerSettings } from '../schemas/settings-source.ts';
 import type { ServicePlan } from './core/action.ts';
 import type { Policy, World } from './core/model.ts';
 import type { WorldEvent } from './core/world-event.ts';
@@ -25,6 +26,7 @@ export interface Source {
   /** ms between two looks at the remote. */
   readonly poll: number;
   readonly git: Git;
+  readonly signers?: SignerSettings;
   /** A commit is carried out whole, or not at all. */
   readonly strict?: true;
   /** The same for all sources that read one repository: they are polled together. Absent: it is alone. */

@@ -1,8 +1,8 @@
 /** Holds heads of sources that do not go on from what was accepted, or that failed before, until a human lets them pass. */
 import { ProblemError, problem } from '../schemas/problem.ts';
-import type { Hold } from '../schemas/status.ts';
+import type { Hold, HoldCode } from '../schemas/status.ts';
 import type { Context, Source } from './context.ts';
-import { anchorOf, historyHold, isEmpty } from './core/head-holds.ts';
+import { anchorOf, historyHold, isEmpty, signatureHold } from './core/head-holds.ts';
 import type { Followed } from './core/records.ts';
 import { rejectedHold } from './core/revisions.ts';
 
@@ -22,6 +22,8 @@ interface Judgement {
   readonly holds: readonly Hold[];
 }
 
+const unsigned: HoldCode = 'COMMIT_UNSIGNED';
+
 export function createHeadGuard({ deps, keeper, journal }: Context): HeadGuard {
   const judged = new Map<string, Judgement>();
   const isApproved = ({ id }: Hold): boolean => id !== undefined && keeper.now.approvals.includes(id);
@@ -37,6 +39,16 @@ export function createHeadGuard({ deps, keeper, journal }: Context): HeadGuard {
     return [...(history ? [history] : []), ...(rejected ? [rejected] : [])];
   };
 
+  /** Signatures count for each head: that somebody let an earlier one pass says nothing of who wrote this one. */
+  const judgeSignatures = async (source: Source, head: string, signal: AbortSignal): Promise<readonly Hold[]> => {
+    const accepted = keeper.now.sources[source.name];
+    if (!source.signers || accepted?.commit === head) return [];
+    const { file, commits } = source.signers;
+    const since = commits === 'all' && accepted ? anchorOf(accepted) : undefined;
+    const hold = signatureHold(source.name, head, await source.git.unsigned(file, head, since, signal));
+    return hold ? [hold] : [];
+  };
+
   /** Somebody let an earlier head pass, and this one goes on from that. */
   const follows = async (source: Source, head: string, signal: AbortSignal): Promise<boolean> => {
     const last = judged.get(source.name);
@@ -46,9 +58,13 @@ export function createHeadGuard({ deps, keeper, journal }: Context): HeadGuard {
 
   return {
     async admits(source, head, signal) {
-      if (await follows(source, head, signal)) return true;
       const before = judged.get(source.name)?.holds ?? [];
-      const holds = await judge(source, head, signal);
+      const isFollowing = await follows(source, head, signal);
+      // What let the earlier head pass goes on to do so.
+      const history = isFollowing ? before.filter(({ code }) => code !== unsigned) : await judge(source, head, signal);
+      const signatures = await judgeSignatures(source, head, signal);
+      if (isFollowing && signatures.every(isApproved)) return true;
+      const holds = [...history, ...signatures];
       judged.set(source.name, { head, holds });
       for (const hold of holds) {
         if (isApproved(hold) || before.some(({ id }) => id === hold.id)) continue;

@@ -39,6 +39,16 @@ export interface Git {
   describe(commit: string, signal: AbortSignal): Promise<{ readonly author: string; readonly subject: string }>;
   /** Values of a trailer in the messages of `commit` and of what leads to it from `since`, which is in its history as `isAncestor` said; the newest first. What is not in the mirror says nothing. */
   trailers(key: string, since: string, commit: string, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Commits that no key of the file `signers` signed, of `commit` alone, or with `since` of all that lead from there to it: the first few. undefined: that
+   * cannot be told. Throws what is wrong with the file.
+   */
+  unsigned(
+    signers: string,
+    commit: string,
+    since: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly string[] | undefined>;
   /** Calls back when a local remote changed. A no-op for remote URLs. Returns how to stop. */
   watch(changed: () => void): () => void;
 }

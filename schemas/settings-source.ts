@@ -36,6 +36,19 @@ export const SourceFile = Type.Object(
     branch: Type.Optional(Type.String({ pattern: branchPattern, description: 'Branch, tag or commit.' })),
     path: Type.Optional(Type.String({ maxLength: 1024, description: 'Folder inside the repository.' })),
     poll: Type.Optional(durationSchema('Time between two looks at the remote')),
+    signers: Type.Optional(
+      Type.Object(
+        {
+          file: file('File with the ssh keys whose signatures count, as `ssh-keygen` reads it (ALLOWED SIGNERS).'),
+          commits: Type.Optional(
+            Type.Union([Type.Literal('head'), Type.Literal('all')], {
+              description: 'Which commits have to be signed: the head (default), or all since the one that was accepted last.',
+            }),
+          ),
+        },
+        { ...closed, description: 'A head that is not signed by one of these waits for `oakctl approve`.' },
+      ),
+    ),
     strict: Type.Optional(
       Type.Boolean({ description: 'Carry a commit out whole or not at all; default false: what is wrong waits, the rest goes on.' }),
     ),
@@ -58,6 +71,12 @@ export interface SourceAccess {
   readonly knownHosts?: string;
 }
 
+/** Whose signatures commits have to have: a file of this machine. */
+export interface SignerSettings {
+  readonly file: string;
+  readonly commits: 'head' | 'all';
+}
+
 export interface SourceSettings {
   readonly name: string;
   readonly url: string;
@@ -67,6 +86,7 @@ export interface SourceSettings {
   /** ms between two looks at the remote. */
   readonly poll: number;
   readonly access: SourceAccess;
+  readonly signers?: SignerSettings;
   /** A commit is carried out whole, or not at all. */
   readonly strict?: true;
   /** Its status is pushed to a ref of its repository. */
@@ -116,6 +136,7 @@ function sourceOf(source: SourceFile, path: Path, findings: Findings): SourceSet
       ...(keyFile !== undefined && { keyFile }),
       ...(knownHosts !== undefined && { knownHosts }),
     },
+    ...(source.signers && { signers: { commits: 'head', ...source.signers } }),
     ...(source.strict && { strict: true }),
     ...(source.write_back && { writeBack: true }),
     ...(typeof commitStatus === 'object' && { commitStatus }),

@@ -75,6 +75,7 @@ export const holdCodes = {
   SOURCE_CONFLICT: 'two sources claim one service',
   HISTORY_REWRITTEN: 'the head of a source does not go on from the commit that was accepted last',
   REVISION_REJECTED: 'the head of a source failed, or somebody went back from it: the next commit is taken',
+  COMMIT_UNSIGNED: 'a commit is not signed by one of the allowed signers of its source',
   HISTORY_UNKNOWN: 'it cannot be told whether the head of a source goes on from the commit that was accepted last',
   ANCESTRY_UNKNOWN: 'it is not known yet whether the job came from an older commit of its source',
   ORPHANED: 'no record and no source explains the copy: it is kept',

@@ -52,6 +52,27 @@ export function anchorOf({ commit, anchor = commit }: Pick<SourceRecord, 'commit
   return anchor;
 }
 
+/** Undefined: whoever is to sign has signed. `unsigned`: commits that they did not; undefined where that cannot be told. */
+export function signatureHold(
+  source: string,
+  head: string,
+  unsigned: readonly string[] | undefined,
+): Hold | undefined {
+  if (unsigned?.length === 0) return undefined;
+  const which = unsigned?.map(shown).join(', ');
+  return {
+    id: holdId('SIGNATURE', source, [head]),
+    code: 'COMMIT_UNSIGNED',
+    subject: `source/${source}`,
+    message:
+      which === undefined
+        ? `it cannot be told whether all that leads to ${shown(head)} is signed by an allowed signer`
+        : `${which} ${unsigned?.length === 1 ? 'is' : 'are'} not signed by an allowed signer`,
+    commit: head,
+    hint: `what was accepted stays in force; to go on with ${shown(head)} all the same: oakctl approve ${shown(head)}`,
+  };
+}
+
 /**
  * Of a strict source: a commit of which a file cannot be read, or any change is held, is not carried out at all. `held`: what a source
  * that is not strict would hold of it.

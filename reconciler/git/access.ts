@@ -122,11 +122,12 @@ const rules = {
   token_file: { judge: mountedSecretFault, longest: longestSecret },
   key_file: { judge: mountedSecretFault, longest: longestSecret },
   known_hosts: { judge: trustedFault, longest: longestList },
+  signers: { judge: trustedFault, longest: longestList },
   ca: { judge: trustedFault, longest: longestList },
 } as const;
 
 /** Links are followed: container engines mount secrets as such. */
-async function guarded(source: string, setting: keyof typeof rules, file: string): Promise<string> {
+export async function guarded(source: string, setting: keyof typeof rules, file: string): Promise<string> {
   const { judge, longest } = rules[setting];
   const read = await readGuarded(file, longest, (info) => judge(file, info), { followLinks: true });
   if (read === undefined) throw unusable(source, setting, file, 'it is not there');

@@ -1,6 +1,6 @@
 /**
  * Runs git with fixed arguments, through simple-git. Whatever the machine, its users or a repository configure is shut out: one
- * configuration of ours, no hooks, no prompts, no other protocols.
+ * configuration of ours, no hooks, no prompts, no other protocols, and no keyring of whoever runs us.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -59,6 +59,10 @@ const configuration = `[core]
 	followRedirects = false
 	lowSpeedLimit = 100
 	lowSpeedTime = 20
+[gpg]
+	program = false
+[gpg "x509"]
+	program = false
 [fetch]
 	fsckObjects = true
 	recurseSubmodules = false

@@ -7,6 +7,7 @@ import { type Mirror, maxBlobBytes, type Reading, type Wanted } from './mirror.t
 import { isHostilePath, parseRefs } from './objects.ts';
 import { checkRef, isCommitId, type Remote, treePath } from './remote.ts';
 import type { GitRepository } from './repository.ts';
+import { unsignedCommits } from './signatures.ts';
 import { watchRefs } from './watch.ts';
 
 export interface GitSourceOptions {
@@ -99,6 +100,8 @@ export function createGitSource({ name, repository, branch }: GitSourceOptions):
         const lines = code === 0 ? stdout.toString('utf8').split('\n') : [];
         return lines.map(printable).filter((line) => line !== '');
       }),
+    unsigned: (signers, commit, since, signal) =>
+      inOrder(() => unsignedCommits({ name, mirror }, { signers, commit, since }, signal)),
     watch: (changed) =>
       remote.localPath === undefined ? () => undefined : watchRefs(remote.localPath, ref, changed, repository.log),
   };

@@ -108,6 +108,67 @@ describe('sources', () => {
     expect([...cluster.handles()].every(([copy, handle]) => before.get(copy) === handle)).toBe(true);
   });
 
+  describe('whose commits are to be signed', () => {
+    const state = () => cluster.reconciler.control.status().sources[0];
+    const push = (names: readonly string[], isForeign = false): string => {
+      const commit = cluster.git.push(files(...names), undefined, 'c');
+      if (isForeign) cluster.git.foreign.add(commit);
+      return commit;
+    };
+    const seen = (commit: string) =>
+      cluster.clock.until(() => state()?.head === commit, 120_000, 'it is seen');
+
+    it('take no head of strangers, not the first one either, until somebody approves just that one', async () => {
+      cluster = await createMemoryCluster({ signed: 'head' });
+      const first = push(['web'], true);
+      await cluster.clock.until(() => holds().includes('COMMIT_UNSIGNED'), 120_000, 'it waits');
+      expect(cluster.running()).toEqual([]);
+      await cluster.reconciler.control.approve(first, 'ann');
+      await settled('web');
+      expect(holds()).toEqual([]);
+      const good = push(['web', 'api']);
+      await settled('api');
+      const bad = push(['web', 'api', 'evil'], true);
+      await seen(bad);
+      await cluster.restartReconciler();
+      await cluster.clock.advance(120_000);
+      expect(state()).toMatchObject({ state: 'behind', accepted: good, head: bad });
+      expect(outcome('evil')).toBeUndefined();
+      // Who signs what goes on from there answers for it.
+      push(['web', 'api', 'evil', 'db']);
+      await settled('db');
+    });
+
+    it('all of them: what a signed head brings along waits, too', async () => {
+      cluster = await createMemoryCluster({ signed: 'all' });
+      const good = push(['web']);
+      await settled('web');
+      push(['web', 'evil'], true);
+      const head = push(['web', 'evil', 'more']);
+      await seen(head);
+      await cluster.clock.advance(120_000);
+      expect(state()).toMatchObject({ state: 'behind', accepted: good, head });
+      await cluster.reconciler.control.approve(head, 'ann');
+      await settled('more');
+    });
+
+    it('an approval of a rewritten history lets no unsigned commit in behind it', async () => {
+      cluster = await createMemoryCluster({ signed: 'head' });
+      push(['web']);
+      await settled('web');
+      const forced = cluster.git.push(files('web', 'api'), null, 'c');
+      await seen(forced);
+      expect(holdOf('HISTORY_REWRITTEN')?.commit).toBe(forced);
+      cluster.git.unreachable = true;
+      await cluster.reconciler.control.approve(forced, 'ann').catch(() => undefined);
+      cluster.git.unreachable = false;
+      const evil = push(['web', 'evil'], true);
+      await cluster.clock.advance(180_000);
+      expect(outcome('evil')).toBeUndefined();
+      expect(state()?.accepted).not.toBe(evil);
+    });
+  });
+
   describe('that are strict', () => {
     const broken = { ...files('web'), 'api.yaml': 'sla_version: v2.0\napplications: nonsense\n' };
     const state = () => cluster.reconciler.control.status().sources[0];

@@ -16,6 +16,8 @@ export interface FakeGit extends Git {
   wipeMirror(): void;
   /** Makes `commit` the head without a new one, as a forced push does. */
   reset(commit: string): void;
+  /** Commits that nobody signed who may. */
+  readonly foreign: Set<string>;
   /** Requests that reached the remote. */
   requests: number;
 }
@@ -58,6 +60,7 @@ export function createFakeGit(): FakeGit {
     unreachable: false,
     hanging: false,
     unknown: false,
+    foreign: new Set(),
     requests: 0,
     wipeMirror: () => mirror.clear(),
     reset(commit) {
@@ -105,6 +108,14 @@ export function createFakeGit(): FakeGit {
         for (const line of commits.get(at)?.message.split('\n') ?? [])
           if (line.startsWith(`${key}: `)) values.push(line.slice(key.length + 2));
       return values;
+    },
+    async unsigned(_signers, commit, since) {
+      const found: string[] = [];
+      for (let at: string | undefined | null = commit; at && at !== since; at = commits.get(at)?.parent) {
+        if (git.foreign.has(at)) found.push(at);
+        if (since === undefined) break;
+      }
+      return git.unknown ? undefined : found;
     },
     async describe() {
       return { author: 'test', subject: 'test commit' };

@@ -82,13 +82,15 @@ export async function createMemoryCluster(options: {
   readonly policies?: ReadonlyMap<string, NodePolicy>;
   /** Names of the git sources; default: `fleet`. */
   readonly sources?: readonly string[];
+  /** Which of its commits have to be signed. */
+  readonly signed?: 'head' | 'all';
   /** Its commits are carried out whole or not at all. */
   readonly strict?: true;
   /** The broker is not the reconciler's own. */
   readonly shared?: boolean;
   readonly wiring?: Wiring;
 }): Promise<MemoryCluster> {
-  const { wiring = {} } = options;
+  const { wiring = {}, signed } = options;
   const clock = wiring.clock ?? createVirtualClock();
   const random = createSeededRandom(options.seed ?? 1);
   const broker = createMemoryBroker(clock);
@@ -108,7 +110,7 @@ export async function createMemoryCluster(options: {
   if (!settings) throw new Error(JSON.stringify(problems));
 
   const sources: readonly Source[] = [...gits].map(([name, one]) => {
-    return { name, url: 'memory:', branch: 'main', path: '', poll: 60_000, git: one, ...(options.strict && { strict: true }) };
+    return { name, url: 'memory:', branch: 'main', path: '', poll: 60_000, git: one, ...(options.strict && { strict: true }), ...(signed && { signers: { file: '/s', commits: signed } }) };
   });
   const state = createMemoryFiles();
   let known = new Set<string>();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type HeadQuestion, historyHold, isEmpty, strictHold } from '../../../../reconciler/core/head-holds.ts';
+import { type HeadQuestion, historyHold, isEmpty, signatureHold, strictHold } from '../../../../reconciler/core/head-holds.ts';
 import { problem } from '../../../../schemas/problem.ts';
 
 const a = 'a'.repeat(40);
@@ -89,5 +89,23 @@ describe('a strict source', () => {
   it('holds it for any change that waits, with what frees that', () => {
     const held = [{ code: 'REMOVAL_GUARD', subject: 'source/main', message: 'm', id: 'ab', hint: 'oakctl approve ab' }] as const;
     expect(strictHold(snapshot, held)).toMatchObject({ hint: 'oakctl approve ab' });
+  });
+});
+
+describe('signatures', () => {
+  it('let a head pass that is signed, and nothing of which that cannot be told', () => {
+    expect(signatureHold('fleet', a, [])).toBeUndefined();
+    expect(signatureHold('fleet', a, [a])).toMatchObject({
+      code: 'COMMIT_UNSIGNED',
+      commit: a,
+      message: `${a.slice(0, 10)} is not signed by an allowed signer`,
+    });
+    expect(signatureHold('fleet', a, [a, b])?.message).toContain('are not signed');
+    expect(signatureHold('fleet', a, undefined)?.message).toContain('cannot be told');
+  });
+
+  it('are asked of each head anew', () => {
+    expect(signatureHold('fleet', a, [a])?.id).not.toBe(signatureHold('fleet', b, [a])?.id);
+    expect(signatureHold('fleet', a, [a])?.id).not.toBe(signatureHold('other', a, [a])?.id);
   });
 });

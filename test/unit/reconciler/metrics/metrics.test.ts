@@ -125,6 +125,7 @@ describe('what is counted as it happens', () => {
       blobs: async () => new Map(),
       isAncestor: async () => undefined,
       trailers: async () => [],
+      unsigned: async () => [],
       describe: async () => ({ author: '', subject: '' }),
       watch: () => () => {},
     });
