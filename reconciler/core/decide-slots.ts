@@ -25,6 +25,7 @@ import { createPlacer, type Placer } from './place.ts';
 import { presenceOf } from './presence.ts';
 import { massLoss } from './signs.ts';
 import { placeMissing, placeUpdate, targetOfMissing } from './start.ts';
+import { suspendedUnheard } from './suspended.ts';
 import { deadlineOf } from './timeout.ts';
 import { unfitHold } from './unfit.ts';
 import { atHome, elsewhereHold, lostHome, lostHomeHold } from './volumes.ts';
@@ -181,6 +182,8 @@ function startMissing(context: SlotsContext, missing: SlotState, placer: Placer)
   }
   const unheard = waitsForPlace(context, slot);
   if (unheard) return unheard;
+  const asleep = context.rollout.phase === 'progressing' ? undefined : suspendedUnheard(view, slot.instance);
+  if (asleep) return { actions: [], holds: [asleep] };
   if ((slot.lost.length > 0 || mayRunUnseen(context)) && massLoss(view, policy, now)) {
     return { actions: [], holds: [massLossHold(slot.instance, view, now)] };
   }

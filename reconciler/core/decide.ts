@@ -54,7 +54,8 @@ export function decideSlot(service: string, filed: Filed, rules: Rules): Decisio
  * back, does harm for as long as it goes on.
  */
 function leaveAlone(service: string, { slot, hold }: Frozen): Decision {
-  const { target, current } = slot;
+  const { target, current, done } = slot;
+  if (done && !current?.healthy) return { counts: 'settled', actions: [], holds: [] };
   const second = target?.healthy ? slot.extra.filter(({ job }) => job.want === 'run') : [];
   const actions = second.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
   if (!target?.healthy || current) return { counts: 'neither', actions, holds: [hold] };

@@ -72,7 +72,7 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
   const canary = canaryOf(view, desired, failed, slots, now);
   const rollout: Rollout = canary === 'passed' ? { ...failed, canary } : failed;
   const isOver = (one: Seen): boolean => goesOn(desired, rollout) && hasFailed(one);
-  const buckets = classify(surveyed, { isOver, freezes: freezesOn(view) });
+  const buckets = classify(surveyed, { isOver, freezes: freezesOn(view, spec.name) });
 
   const awaited = awaitedBy(view, desired, rollout, policy, now);
   const context: SlotsContext = {
@@ -168,6 +168,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'PLACEMENT_CHANGED',
   'LEDGER_UNREAD',
   'MASS_LOSS',
+  'SUSPENDED',
 ]);
 
 /** Must the service be planned again when something about the nodes changes? */

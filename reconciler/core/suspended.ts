@@ -1,16 +1,16 @@
 /** The plan of what is suspended: it stays as it is, whatever is wanted of it. A crash is healed by its node all the same. */
-import type { ServiceName } from '../../schemas/names.ts';
+import { compareCopyIds, type InstanceName, type ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action, ServicePlan } from './action.ts';
 import { bury } from './buried.ts';
-import { earliest, type Seen, type Sight, type SlotState, seeCopies, survey } from './classify.ts';
+import { earliest, type Sight, type SlotState, seeCopies, survey } from './classify.ts';
 import { drop } from './decide.ts';
 import type { Suspend } from './deviations.ts';
 import type { Copy, Desired, Policy, Rollout, View } from './model.ts';
 import { targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
-import { suspendedHold, suspendOfNode } from './suspends.ts';
+import { suspendedHold, suspendedNode, suspendOfNode } from './suspends.ts';
 import { wantedOf } from './wanted.ts';
 
 /**
@@ -64,14 +64,27 @@ function seconds(service: ServiceName, { target, extra }: SlotState): Action[] {
     .map((seen) => drop(service, seen, 'another copy of this instance is kept'));
 }
 
-/** What keeps an instance from any change: a copy of it is on a suspended node, or may be. */
-export function freezesOn(view: View): (slot: SlotState) => Hold | undefined {
-  if (view.suspends.size === 0) return () => undefined;
-  return ({ instance, target, current, extra, silent, lost, unread }) => {
-    const seen: readonly (Seen | undefined)[] = [target, current, ...extra, ...silent, ...lost];
-    const copies = [...seen.flatMap((one) => one?.copy ?? []), ...unread];
-    return copies.map((copy) => heldOn(view, copy)).find((hold) => hold?.subject === instance);
-  };
+/** What keeps an instance from any change: a copy of it is on a suspended node, as far as anybody ever heard. */
+export function freezesOn(view: View, service: ServiceName): (slot: Pick<SlotState, 'slot'>) => Hold | undefined {
+  const frozen = new Map<number, Hold>();
+  if (view.suspends.size > 0) {
+    const tombstone = view.tombstones.get(service);
+    for (const copy of view.copies.get(service)?.values() ?? []) {
+      const isBuried = tombstone !== undefined && compareCopyIds(copy.copy, tombstone) <= 0;
+      const hold = isBuried ? undefined : heldOn(view, copy);
+      if (hold) frozen.set(copy.slot, hold);
+    }
+  }
+  return ({ slot }) => frozen.get(slot);
+}
+
+/** After a start nobody knows what is on a suspended node that was not heard since: what seems to be missing may be there. */
+export function suspendedUnheard(view: View, instance: InstanceName): Hold | undefined {
+  for (const suspend of view.suspends.values()) {
+    const node = view.nodes.get(suspendedNode(suspend.subject) ?? '');
+    if (node && !node.adopted) return suspendedHold(view, instance, suspend);
+  }
+  return undefined;
 }
 
 /** Its node is suspended. */

@@ -103,6 +103,9 @@ describe('suspend', () => {
     await minutes(5);
     expect(control().node(name)).toMatchObject({ state: 'lost', suspended: { reason: 'new disk' } });
     expect(instancesOf('web')).toHaveLength(3);
+    await cluster.restartReconciler();
+    await minutes(5);
+    expect(instancesOf('web')).toHaveLength(3);
     expect(holds()).toContain('SUSPENDED');
     await node(0).start();
     await settled('web');
