@@ -10,6 +10,24 @@ const parse = (...lines: string[]) =>
 const https = 'url: https://example.org/a.git';
 const ssh = 'url: git@example.org:a.git';
 
+describe('what a source may do', () => {
+  it('is a part of a commit, unless it is strict', () => {
+    expect(parse(https).settings?.sources[0]).not.toHaveProperty('strict');
+    expect(parse(https, 'strict: false').settings?.sources[0]).not.toHaveProperty('strict');
+    expect(parse(https, 'strict: true').settings?.sources[0]).toMatchObject({ strict: true });
+    expect(parse(https, 'strict: yes please').problems[0]).toMatchObject({ code: 'SETTINGS_INVALID', line: 5 });
+  });
+
+  it('is what anybody commits, unless it names who has to sign', () => {
+    const file = '/etc/oakctl/allowed_signers';
+    expect(parse(https).settings?.sources[0]).not.toHaveProperty('signers');
+    expect(parse(https, `signers: { file: ${file} }`).settings?.sources[0]?.signers).toEqual({ file, commits: 'head' });
+    expect(parse(https, `signers: { file: ${file}, commits: all }`).settings?.sources[0]?.signers).toEqual({ file, commits: 'all' });
+    for (const wrong of ['{}', '{ file: here }', `{ file: ${file}, commits: some }`, "{ file: '/a b;c' }"])
+      expect(parse(https, `signers: ${wrong}`).settings).toBeUndefined();
+  });
+});
+
 describe('how a source is reached', () => {
   it('is a token, or a key with known hosts', () => {
     const token = parse(https, 'token_file: /etc/oakctl/token', 'username: robot', 'ca: /etc/ca.pem');

@@ -6,13 +6,14 @@ import { planService } from '../../../../reconciler/core/plan-service.ts';
 import { targetOf } from '../../../../reconciler/core/rollout.ts';
 import { wantedSlots } from '../../../../reconciler/core/slots.ts';
 import { wantedOf } from '../../../../reconciler/core/wanted.ts';
+import type { Hold } from '../../../../schemas/status.ts';
 import { aCluster, aPolicy, at } from '../../../support/builders.ts';
 import { plannedLife, take } from '../../../support/cluster-life.ts';
 
 const policy = aPolicy();
 
 /** What each bucket says, each for itself. */
-const meanings: Readonly<Record<Filed['bucket'], (slot: SlotState, isOver: (target: Seen) => boolean) => boolean>> = {
+const meanings: Readonly<Record<Exclude<Filed['bucket'], 'frozen'>, (slot: SlotState, isOver: (target: Seen) => boolean) => boolean>> = {
   settled: ({ target, current }) => target?.healthy === true && !current,
   relieved: ({ target, current }) => target?.healthy === true && current !== undefined,
   starting: ({ target }, isOver) => target?.healthy === false && target.job.want === 'run' && !isOver(target),
@@ -30,6 +31,10 @@ const meanings: Readonly<Record<Filed['bucket'], (slot: SlotState, isOver: (targ
     !target && !done && !current && silent.length + unread.length + lost.length === 0,
 };
 
+/** What is frozen is nothing else, whatever it would be. */
+const freezes = ({ slot }: Pick<SlotState, 'slot'>): Hold | undefined =>
+  slot === 3 ? { code: 'SUSPENDED', subject: '', message: '' } : undefined;
+
 it('every instance is in exactly one bucket, and what that says holds of it and no other', () => {
   const filled = new Map<Bucket, number>();
   const oneMore = (bucket: Bucket): void => void filled.set(bucket, (filled.get(bucket) ?? 0) + 1);
@@ -45,9 +50,11 @@ it('every instance is in exactly one bucket, and what that says holds of it and 
       const copies = seeCopies(made.world, service, policy, now, 0);
       const found = classify(survey(wanted, copies, targetOf(desired, rollout)), {
         isOver: () => over,
-        freezes: () => undefined,
+        freezes,
       });
       for (const { bucket, slot } of found.wanted) {
+        expect(bucket === 'frozen').toBe(freezes(slot) !== undefined);
+        if (bucket === 'frozen') continue;
         const holds = Object.entries(meanings).filter(([, means]) => means(slot, () => over));
         expect(holds.map(([name]) => name)).toEqual([bucket]);
         oneMore(bucket);
