@@ -34,11 +34,7 @@ import type { Revisions } from './revisions.ts';
 
 export interface Acceptance {
   /** Makes `commit` what the source wants, as far as the guards let it. ProblemErrors of the git port pass through. */
-  read(
-    source: Source,
-    commit: string,
-    signal: AbortSignal,
-  ): Promise<Read>;
+  read(source: Source, commit: string, signal: AbortSignal): Promise<Read>;
   /** May this head be read at all? What keeps it is among the holds. Problems of the git port pass through. */
   admits(source: Source, head: string, signal: AbortSignal): Promise<boolean>;
   /** All that a revision of the source is judged by, for a dry run. */

@@ -42,7 +42,8 @@ export const SourceFile = Type.Object(
           file: file('File with the ssh keys whose signatures count, as `ssh-keygen` reads it (ALLOWED SIGNERS).'),
           commits: Type.Optional(
             Type.Union([Type.Literal('head'), Type.Literal('all')], {
-              description: 'Which commits have to be signed: the head (default), or all since the one that was accepted last.',
+              description:
+                'Which commits have to be signed: the head (default), or all since the one that was accepted last.',
             }),
           ),
         },
@@ -50,7 +51,9 @@ export const SourceFile = Type.Object(
       ),
     ),
     strict: Type.Optional(
-      Type.Boolean({ description: 'Carry a commit out whole or not at all; default false: what is wrong waits, the rest goes on.' }),
+      Type.Boolean({
+        description: 'Carry a commit out whole or not at all; default false: what is wrong waits, the rest goes on.',
+      }),
     ),
     write_back: Type.Optional(
       Type.Boolean({ description: 'Push what became of the revision to refs/oakctl/status/<cluster>; default false.' }),

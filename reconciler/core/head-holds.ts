@@ -53,11 +53,7 @@ export function anchorOf({ commit, anchor = commit }: Pick<SourceRecord, 'commit
 }
 
 /** Undefined: whoever is to sign has signed. `unsigned`: commits that they did not; undefined where that cannot be told. */
-export function signatureHold(
-  source: string,
-  head: string,
-  unsigned: readonly string[] | undefined,
-): Hold | undefined {
+export function signatureHold(source: string, head: string, unsigned: readonly string[] | undefined): Hold | undefined {
   if (unsigned?.length === 0) return undefined;
   const which = unsigned?.map(shown).join(', ');
   return {

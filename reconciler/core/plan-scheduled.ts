@@ -111,7 +111,10 @@ function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copie
   const stays = slots.map((slot) => (present.some(({ copy }) => copy.slot === slot.slot) ? withoutSeat(slot) : slot));
   const unread = copies.unread.filter((copy) => isOf(current, copy) || isUp(copy));
   const found = survey(stays, { seen: [...own.seen, ...old.silent], unread }, target);
-  const decided = decideSlots(context, classify(found, { isOver: context.isOver, freezes: freezesOn(view, name) }).wanted);
+  const decided = decideSlots(
+    context,
+    classify(found, { isOver: context.isOver, freezes: freezesOn(view, name) }).wanted,
+  );
   const isWaiting = decided.holds.some(({ code }) => code === 'DEPENDENCY_WAITING');
   return {
     actions: [...old.actions, ...decided.actions, ...dropSurplus(name, present, wanted, open)],

@@ -35,6 +35,19 @@ export function resolveService<T extends Pick<ServiceView, 'name'>>(
   return resolve('service', services, text, ({ name }) => ({ full: [name], short: shortServiceNames(name) }));
 }
 
+/** An application or a service, by any of their names; nobody guesses where both have one. */
+export function resolveEither<T extends { readonly name: string }>(
+  apps: readonly T[],
+  services: readonly T[],
+  text: string,
+): Resolution<T> {
+  const all = new Set(apps);
+  return resolve('application or service', [...apps, ...services], text, (item) => {
+    const { name } = item;
+    return { full: [name], short: all.has(item) ? [name.split('.')[0] ?? name] : shortServiceNames(name) };
+  });
+}
+
 /** The full name, or any name of its service followed by `.<slot>`; or the service alone when it has one instance. */
 export function resolveInstance<T extends Pick<InstanceView, 'name'>>(
   instances: readonly T[],
@@ -128,7 +141,7 @@ function ambiguous<T extends { readonly name: string }>(
   const more = names.length > maxListed ? `, and ${names.length - maxListed} more` : '';
   return {
     kind: 'problem',
-    problem: problem('BAD_REQUEST', `\`${text}\` fits ${names.length} ${kind}s`, {
+    problem: problem('BAD_REQUEST', `\`${text}\` fits ${names.length} ${kind.split(' or ').join('s or ')}s`, {
       subject: text,
       hint: `one of: ${names.slice(0, maxListed).join(', ')}${more}`,
     }),

@@ -15,40 +15,48 @@ const mostVerified = 256;
 /** Enough to say what is wrong. */
 const mostTold = 3;
 
-/** Those that are not signed, or by nobody of these; undefined where a part of the history is not there, or too long. */
+/**
+ * Those that are not signed, or by nobody of these; undefined where a part of the history is not there, or too long. `deepened` looks
+ * again with more of the history, as long as there is more.
+ */
 export async function unsignedCommits(
   { name, mirror }: { readonly name: string; readonly mirror: Mirror },
   { signers, commit, since }: Asked,
+  deepened: (look: () => Promise<Between>) => Promise<Between>,
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
   await guarded(name, 'signers', signers);
-  const commits = since === undefined ? [commit] : await between(mirror, since, commit, signal);
+  const commits = since === undefined ? [commit] : await deepened(() => between(mirror, since, commit, signal));
+  if (typeof commits === 'string') return undefined;
   const found: string[] = [];
-  for (const one of commits ?? []) {
+  for (const one of commits) {
     if (found.length === mostTold) break;
     const args = ['-c', `gpg.ssh.allowedSignersFile=${signers}`, 'verify-commit', one];
     const { code } = await mirror.run(args, signal);
     // 0 only for a good signature by a key that the file names: an unknown key ends with 1.
     if (code !== 0) found.push(one);
   }
-  return commits && found;
+  return found;
 }
 
-/** What is in the history of `commit` and not in that of `since`, with nothing missing in between. */
-async function between(
-  mirror: Mirror,
-  since: string,
-  commit: string,
-  signal: AbortSignal,
-): Promise<readonly string[] | undefined> {
-  const range = [`--max-count=${mostVerified + 1}`, commit, `^${since}`, '--'];
-  const { code, stdout } = await mirror.run(['rev-list', ...range], signal);
-  const listed = stdout.toString('latin1').split('\n').filter(Boolean);
-  if (code !== 0 || listed.length > mostVerified) return undefined;
-  const inRange = new Set(listed);
-  // Where the mirror ends git sees no parents: what is behind would never be looked at.
+/** `missing`: the mirror does not have all that leads from one to the other. */
+export type Between = readonly string[] | 'missing' | 'endless';
+
+/** What is in the history of `commit` and not in that of `since`, with nothing left out. */
+async function between(mirror: Mirror, since: string, commit: string, signal: AbortSignal): Promise<Between> {
+  const list = async (most: number, from: readonly string[]): Promise<readonly string[] | 'missing'> => {
+    const { code, stdout } = await mirror.run(['rev-list', `--max-count=${most}`, ...from, `^${since}`, '--'], signal);
+    return code === 0 ? stdout.toString('latin1').split('\n').filter(Boolean) : 'missing';
+  };
+  const listed = await list(mostVerified + 1, [commit]);
+  if (listed === 'missing') return listed;
+  if (listed.length > mostVerified) return 'endless';
   const parents = await mirror.parents(listed, signal);
-  const beyond = new Set(listed.flatMap((one) => parents.get(one) ?? ['']).filter((one) => !inRange.has(one)));
-  for (const one of beyond) if (one === '' || !(await mirror.has(one, signal))) return undefined;
-  return listed;
+  if (listed.some((one) => !parents.has(one))) return 'missing';
+  // Where the mirror ends git sees no parents: what lies behind would never be looked at, were it there or not.
+  const beyond = new Set(listed.flatMap((one) => parents.get(one) ?? []));
+  for (const one of [...listed, since]) beyond.delete(one);
+  if (beyond.size === 0) return listed;
+  const strangers = await list(1, [...beyond]);
+  return strangers.length === 0 ? listed : 'missing';
 }

@@ -101,7 +101,9 @@ export function createGitSource({ name, repository, branch }: GitSourceOptions):
         return lines.map(printable).filter((line) => line !== '');
       }),
     unsigned: (signers, commit, since, signal) =>
-      inOrder(() => unsignedCommits({ name, mirror }, { signers, commit, since }, signal)),
+      inOrder(() =>
+        unsignedCommits(context, { signers, commit, since }, (look) => deepened(context, commit, signal, look), signal),
+      ),
     watch: (changed) =>
       remote.localPath === undefined ? () => undefined : watchRefs(remote.localPath, ref, changed, repository.log),
   };
@@ -173,24 +175,37 @@ function refuseHopeless(context: Context, commit: string, result: GitResult): vo
   }
 }
 
-/** undefined: the history is not there, or longer than is looked at. Problems of the remote pass. */
+/** undefined: the history is not there, or longer than is looked at. */
 async function descends(
   context: Context,
   commit: string,
   of: string,
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
-  const { mirror, repository, name, remote } = context;
-  const look = () => repository.history.descent(commit, of, (ids) => mirror.parents(ids, signal));
+  const { mirror, repository } = context;
+  const found = await deepened(context, of, signal, () =>
+    repository.history.descent(commit, of, (ids) => mirror.parents(ids, signal)),
+  );
+  return found === 'missing' ? undefined : found === 'descends';
+}
+
+/** Looks, and again with ever more of what is before `of`, until nothing is missing or there is no more. Problems of the remote pass. */
+async function deepened<T>(
+  context: Context,
+  of: string,
+  signal: AbortSignal,
+  look: () => Promise<T | 'missing'>,
+): Promise<T | 'missing'> {
+  const { name, remote, mirror } = context;
   let found = await look();
   for (const depth of depths) {
     if (found !== 'missing') break;
     const fetched = await mirror.fetch(wantedOf(context, of), signal, depth);
-    if (fetched.flooded || (fetched.code !== 0 && meaningOf(fetched.complaint) === 'unknown_commit')) return undefined;
+    if (fetched.flooded || (fetched.code !== 0 && meaningOf(fetched.complaint) === 'unknown_commit')) break;
     if (fetched.code !== 0) throw unreachable(name, remote, fetched);
     found = await look();
   }
-  return found === 'missing' ? undefined : found === 'descends';
+  return found;
 }
 
 /**

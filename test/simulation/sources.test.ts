@@ -115,8 +115,7 @@ describe('sources', () => {
       if (isForeign) cluster.git.foreign.add(commit);
       return commit;
     };
-    const seen = (commit: string) =>
-      cluster.clock.until(() => state()?.head === commit, 120_000, 'it is seen');
+    const seen = (commit: string) => cluster.clock.until(() => state()?.head === commit, 120_000, 'it is seen');
 
     it('take no head of strangers, not the first one either, until somebody approves just that one', async () => {
       cluster = await createMemoryCluster({ signed: 'head' });

@@ -110,7 +110,16 @@ export async function createMemoryCluster(options: {
   if (!settings) throw new Error(JSON.stringify(problems));
 
   const sources: readonly Source[] = [...gits].map(([name, one]) => {
-    return { name, url: 'memory:', branch: 'main', path: '', poll: 60_000, git: one, ...(options.strict && { strict: true }), ...(signed && { signers: { file: '/s', commits: signed } }) };
+    return {
+      name,
+      url: 'memory:',
+      branch: 'main',
+      path: '',
+      poll: 60_000,
+      git: one,
+      ...(options.strict && { strict: true }),
+      ...(signed && { signers: { file: '/s', commits: signed } }),
+    };
   });
   const state = createMemoryFiles();
   let known = new Set<string>();

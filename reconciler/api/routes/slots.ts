@@ -10,9 +10,8 @@ import {
   SuspendBody,
   VerbBody,
 } from '../../../schemas/api-bodies.ts';
-import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
-import { resolveApp, resolveInstance, resolveNode, resolveService } from '../../core/resolve.ts';
+import { resolveEither, resolveInstance, resolveNode, resolveService } from '../../core/resolve.ts';
 import { nodeSubject, wholeCluster } from '../../core/suspends.ts';
 import { needs } from '../access.ts';
 import { checkBody, type NamedRoute } from '../bodies.ts';
@@ -73,19 +72,12 @@ export function slotRoutes(app: FastifyInstance): void {
   );
 }
 
-/** What is meant, as it is kept. Where a service and an application have the name, nobody guesses. */
+/** What is meant, as it is kept. */
 function subjectOf(control: ControlPlane, text: string): string {
   const prefix = 'node/';
   if (text === wholeCluster) return text;
   if (text.startsWith(prefix)) return nodeSubject(nodeOf(control, text.slice(prefix.length)));
-  const service = resolveService(control.services(), text);
-  const app = resolveApp(control.apps(), text);
-  if (service.kind !== 'found') return app.kind === 'found' ? app.item.name : found(service).name;
-  if (app.kind !== 'found') return service.item.name;
-  const hint = `one of: ${app.item.name}, ${service.item.name}`;
-  throw new ProblemError(
-    problem('BAD_REQUEST', `\`${text}\` is an application and a service`, { subject: text, hint }),
-  );
+  return found(resolveEither<{ readonly name: string }>(control.apps(), control.services(), text)).name;
 }
 
 function serviceOf(control: ControlPlane, name: string): string {

@@ -83,6 +83,21 @@ describe('signatures', () => {
     expect(await unsigned(head, head)).toEqual([]);
   });
 
+  it('of a head that was refused are asked again when another one brings it along', async () => {
+    const first = await commit('1', 'ann');
+    await push();
+    expect(await unsigned(first)).toEqual([]);
+    const refused = await commit('2');
+    await push();
+    expect(await unsigned(refused, first)).toEqual([refused]);
+    await user.git('checkout', '--quiet', '-b', 'other', first);
+    const key = ['-c', 'gpg.format=ssh', '-c', `user.signingkey=${join(keys, 'ann')}.pub`];
+    await user.git(...key, 'merge', '--quiet', '--no-ff', '-S', '-m', 'merge', refused);
+    const head = await user.git('rev-parse', 'HEAD');
+    await push();
+    expect(await unsigned(head, first)).toEqual([refused]);
+  });
+
   it('of a history that is not there cannot be told, nor of one without an end', async () => {
     await commit('1', 'ann');
     await push();

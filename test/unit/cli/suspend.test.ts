@@ -1,10 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import { listenApi, type TestApi, testToken } from '../../support/api-server.ts';
 import { runCommand } from '../../support/commands.ts';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fakeNode, fakeService } from '../../support/fake-control-plane.ts';
 
 type Asked = Parameters<ControlPlane['suspend']>;

@@ -22,7 +22,10 @@ describe('what a source may do', () => {
     const file = '/etc/oakctl/allowed_signers';
     expect(parse(https).settings?.sources[0]).not.toHaveProperty('signers');
     expect(parse(https, `signers: { file: ${file} }`).settings?.sources[0]?.signers).toEqual({ file, commits: 'head' });
-    expect(parse(https, `signers: { file: ${file}, commits: all }`).settings?.sources[0]?.signers).toEqual({ file, commits: 'all' });
+    expect(parse(https, `signers: { file: ${file}, commits: all }`).settings?.sources[0]?.signers).toEqual({
+      file,
+      commits: 'all',
+    });
     for (const wrong of ['{}', '{ file: here }', `{ file: ${file}, commits: some }`, "{ file: '/a b;c' }"])
       expect(parse(https, `signers: ${wrong}`).settings).toBeUndefined();
   });

@@ -13,7 +13,9 @@ import { plannedLife, take } from '../../../support/cluster-life.ts';
 const policy = aPolicy();
 
 /** What each bucket says, each for itself. */
-const meanings: Readonly<Record<Exclude<Filed['bucket'], 'frozen'>, (slot: SlotState, isOver: (target: Seen) => boolean) => boolean>> = {
+const meanings: Readonly<
+  Record<Exclude<Filed['bucket'], 'frozen'>, (slot: SlotState, isOver: (target: Seen) => boolean) => boolean>
+> = {
   settled: ({ target, current }) => target?.healthy === true && !current,
   relieved: ({ target, current }) => target?.healthy === true && current !== undefined,
   starting: ({ target }, isOver) => target?.healthy === false && target.job.want === 'run' && !isOver(target),

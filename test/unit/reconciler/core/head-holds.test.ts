@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type HeadQuestion, historyHold, isEmpty, signatureHold, strictHold } from '../../../../reconciler/core/head-holds.ts';
+import {
+  type HeadQuestion,
+  historyHold,
+  isEmpty,
+  signatureHold,
+  strictHold,
+} from '../../../../reconciler/core/head-holds.ts';
 import { problem } from '../../../../schemas/problem.ts';
 
 const a = 'a'.repeat(40);
@@ -87,7 +93,9 @@ describe('a strict source', () => {
   });
 
   it('holds it for any change that waits, with what frees that', () => {
-    const held = [{ code: 'REMOVAL_GUARD', subject: 'source/main', message: 'm', id: 'ab', hint: 'oakctl approve ab' }] as const;
+    const held = [
+      { code: 'REMOVAL_GUARD', subject: 'source/main', message: 'm', id: 'ab', hint: 'oakctl approve ab' },
+    ] as const;
     expect(strictHold(snapshot, held)).toMatchObject({ hint: 'oakctl approve ab' });
   });
 });
