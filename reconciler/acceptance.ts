@@ -5,6 +5,7 @@
 import { canonicalJson } from '../schemas/digest.ts';
 import { copyId, type ServiceName } from '../schemas/names.ts';
 import type { Problem } from '../schemas/problem.ts';
+import { selectPaths } from '../schemas/selection.ts';
 import type { RepositorySettings } from '../schemas/settings.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
@@ -20,7 +21,6 @@ import {
   pathOfKey,
   type ReadFile,
   type SourceSnapshot,
-  selectPaths,
   type Where,
 } from './core/snapshot.ts';
 import { verdictEvents } from './core/verdict.ts';
@@ -85,6 +85,7 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
     cluster: world.cluster,
     path: source.path,
     limits: deps.settings.limits,
+    labels: deps.settings.labels,
   });
 
   /** The last good version of everything that the record of a source keeps. */

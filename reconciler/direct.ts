@@ -1,6 +1,6 @@
 /** Direct deployments: what CLI and API ask for. Recorded durably before anybody is told; the plan follows by itself. */
 import type { DeployAnswer, DeployRequest, DocumentText } from '../schemas/api.ts';
-import { checkServices, type DescriptorOptions, type ParsedService, parseDescriptor } from '../schemas/descriptor.ts';
+import { checkServices, type DescriptorOptions, type ParsedService, parseDescriptor, servicesInForce } from '../schemas/descriptor.ts';
 import { canonicalJson } from '../schemas/digest.ts';
 import { compareCopyIds, copyId, parseServiceName, type ServiceName } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
@@ -56,7 +56,7 @@ export function readDescriptors(
   const parsed = documents.map(({ file, text, files }) =>
     parseDescriptor(text, file, { ...options, ...(files && { files }) }),
   );
-  const services = parsed.flatMap((one) => one.services);
+  const services = servicesInForce(parsed.map((one, index) => ({ ...one, file: documents[index]?.file ?? '' })));
   const problems = [...parsed.flatMap((one) => one.problems), ...checkServices(services)];
   const errors = problems.filter((p) => p.severity !== 'warning');
   if (errors.length > 0) throw new ProblemError(errors);

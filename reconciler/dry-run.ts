@@ -3,6 +3,7 @@
 import type { PlanRequest } from '../schemas/api.ts';
 import { sha256 } from '../schemas/digest.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
+import { selectPaths } from '../schemas/selection.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { PlacementView, PlanChange, PlanView } from '../schemas/views.ts';
@@ -13,7 +14,7 @@ import type { Listing, World } from './core/model.ts';
 import { createPlacements } from './core/placements.ts';
 import { planAll } from './core/plan.ts';
 import { seatsFor } from './core/seats.ts';
-import { composeSnapshot, readFile, selectPaths } from './core/snapshot.ts';
+import { composeSnapshot, readFile } from './core/snapshot.ts';
 import { tokenOf } from './core/token.ts';
 import { verdictEvents } from './core/verdict.ts';
 import { ancestryKey, apply, cloneWorld } from './core/world.ts';
@@ -65,9 +66,10 @@ function distinct(holds: readonly Hold[]): Hold[] {
 
 type Told = Pick<PlanView, 'changes' | 'holds' | 'problems'>;
 
-function tellDirect({ limits, direct }: Planning, world: World, request: PlanRequest): Told {
+function tellDirect({ limits, labels, direct }: Planning, world: World, request: PlanRequest): Told {
   if (!request.documents) return { changes: [], holds: [], problems: [] };
-  const { services, warnings } = readDescriptors(request.documents, { limits });
+  const options = { limits, cluster: world.cluster, ...(labels && { labels }) };
+  const { services, warnings } = readDescriptors(request.documents, options);
   for (const { spec, sealed } of services) {
     const old = direct[spec.name];
     const owner = world.desired.get(spec.name)?.source.name;
@@ -83,13 +85,13 @@ function tellDirect({ limits, direct }: Planning, world: World, request: PlanReq
   return { changes: [], holds: [], problems: warnings };
 }
 
-function tellAsSource({ limits, policy, source }: Planning, world: World, request: PlanRequest): Told {
+function tellAsSource({ limits, labels, policy, source }: Planning, world: World, request: PlanRequest): Told {
   if (!source)
     throw new ProblemError(
       problem('BAD_REQUEST', 'the cluster has no git source', { hint: 'plan without --as-source' }),
     );
   const { name, previous, before } = source;
-  const where = { cluster: world.cluster, path: source.path, limits };
+  const where = { cluster: world.cluster, path: source.path, limits, ...(labels && { labels }) };
   const documents = request.documents ?? [];
   const files = documents.map(({ file, text, files: taken }) => ({
     path: file,

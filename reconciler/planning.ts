@@ -17,6 +17,8 @@ export interface Planning {
   readonly now: Now;
   /** What needs become where a descriptor states no limits. */
   readonly limits: 'request' | 'none';
+  /** Of the cluster. Absent in snapshots of earlier versions. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly direct: Readonly<Record<ServiceName, DirectSlots>>;
   /** The git source that a working copy stands for: the first one. */
   readonly source?: PlannedSource;
@@ -58,6 +60,7 @@ export function planningNow(context: Context, source?: PlannedSource): Planning 
     policy: context.policy(),
     now: deps.clock.now(),
     limits: deps.settings.limits,
+    labels: deps.settings.labels,
     direct: Object.fromEntries(direct),
     ...(source && { source }),
   };

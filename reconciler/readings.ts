@@ -1,10 +1,13 @@
 /**
  * Readings of files of git sources, each made once per version: source, path, blob, and the blobs of the files that a descriptor
- * takes in. Which those are, only its text says; so it is read twice when it takes any.
+ * takes in. Which those are, only its text says, and that of what it patches; so it is read again as long as it takes more.
  */
 import { maxFileBytes, referencedPath } from '../schemas/descriptor-files.ts';
 import { canonicalJson } from '../schemas/digest.ts';
+import { besideOf } from '../schemas/overlay.ts';
 import { maxSecretBytes, secretOf, secretPaths } from '../schemas/secret-file.ts';
+import { besideClusters } from '../schemas/selection.ts';
+import { yamlLimits } from '../schemas/yaml-scan.ts';
 import type { Source } from './context.ts';
 import { isRegular, pathOfKey, type ReadFile, type Reading, readFile, type Where } from './core/snapshot.ts';
 import type { TreeEntry } from './ports.ts';
@@ -42,6 +45,9 @@ interface Wish {
   readonly taken?: Taken;
 }
 
+/** A file alone, with what it patches, and with what the two of them take in. */
+const mostPasses = 3;
+
 export function createReadings(): Readings {
   const readings = new Map<string, Reading>();
 
@@ -77,21 +83,16 @@ export function createReadings(): Readings {
     takenBy: (file: FileVersion, references: readonly string[]) => Taken,
     signal: AbortSignal,
   ): Promise<Map<FileVersion, ReadFile>> => {
-    const plain = await load(
-      source,
-      where,
-      files.map((file) => ({ file })),
-      signal,
-    );
-    const takers: Wish[] = [];
     const answer = new Map<FileVersion, ReadFile>();
-    for (const [{ file }, reading] of plain) {
-      answer.set(file, { path: file.key, blob: file.blob, reading });
-      const taken = reading.references?.length ? takenBy(file, reading.references) : {};
-      if (Object.keys(taken).length > 0) takers.push({ file, taken });
-    }
-    for (const [{ file, taken = {} }, reading] of await load(source, where, takers, signal)) {
-      answer.set(file, { path: file.key, blob: file.blob, reading, with: taken });
+    let wishes: readonly Wish[] = files.map((file) => ({ file }));
+    for (let pass = 0; pass < mostPasses && wishes.length > 0; pass += 1) {
+      const more: Wish[] = [];
+      for (const [{ file, taken }, reading] of await load(source, where, wishes, signal)) {
+        answer.set(file, { path: file.key, blob: file.blob, reading, ...(taken && { with: taken }) });
+        const next = reading.references?.length ? takenBy(file, reading.references) : {};
+        if (Object.keys(next).length > Object.keys(taken ?? {}).length) more.push({ file, taken: next });
+      }
+      wishes = more;
     }
     return answer;
   };
@@ -103,8 +104,7 @@ export function createReadings(): Readings {
         Object.fromEntries(
           references.flatMap((from) => {
             const entry = placesOf(from, file.path, where).flatMap((path) => entries.get(path) ?? [])[0];
-            const most = secretOf(from) === undefined ? maxFileBytes : maxSecretBytes;
-            return entry && isRegular(entry) && entry.size <= most ? [[from, entry.blob]] : [];
+            return entry && isRegular(entry) && entry.size <= mostBytes(from) ? [[from, entry.blob]] : [];
           }),
         );
       const found = await readAll(source, where, files, takenBy, signal);
@@ -128,8 +128,15 @@ export function createReadings(): Readings {
   };
 }
 
+function mostBytes(from: string): number {
+  if (besideOf(from) !== undefined) return yamlLimits.bytes;
+  return secretOf(from) === undefined ? maxFileBytes : maxSecretBytes;
+}
+
 /** Where a reference may lead to, the first that is there counts. */
 function placesOf(from: string, descriptor: string, { path, cluster }: Where): readonly string[] {
+  const beside = besideOf(from);
+  if (beside !== undefined) return [besideClusters(beside, descriptor) ?? beside];
   const secret = secretOf(from);
   if (secret === undefined) return [referencedPath(from, descriptor)];
   return secretPaths(secret, cluster).map((one) => (path === '' ? one : `${path}/${one}`));

@@ -8,7 +8,7 @@ import type { ReadFile } from './core/snapshot.ts';
 import type { PlannedSource, Planning } from './planning.ts';
 
 /** A cluster snapshot with all its types. */
-export interface SavedPlanning extends ClusterSnapshot, Pick<Planning, 'limits' | 'direct'> {
+export interface SavedPlanning extends ClusterSnapshot, Pick<Planning, 'limits' | 'labels' | 'direct'> {
   /** `grace`: ms in which no node becomes lost. */
   readonly policy: Omit<Policy, 'graceUntil' | 'isDryRun'> & { readonly grace: number };
   readonly world: SavedWorld;
@@ -16,7 +16,7 @@ export interface SavedPlanning extends ClusterSnapshot, Pick<Planning, 'limits' 
 }
 
 export function savePlanning(planning: Planning, fingerprint: string): SavedPlanning {
-  const { world, policy, now, limits, direct, source } = planning;
+  const { world, policy, now, limits, labels, direct, source } = planning;
   const { graceUntil, isDryRun: _never, ...rules } = policy;
   return {
     format: snapshotFormat,
@@ -27,6 +27,7 @@ export function savePlanning(planning: Planning, fingerprint: string): SavedPlan
     taken: now.wall,
     by: oakctlVersion,
     limits,
+    ...(labels && { labels }),
     policy: { ...rules, grace: graceUntil - now.mono },
     direct,
     ...(source && { source: { ...source, before: source.before.map(withoutProblems) } }),
@@ -40,7 +41,7 @@ function withoutProblems(file: ReadFile): ReadFile {
 }
 
 /** The moment of the snapshot is `mono` 0: a plan of it is the plan of that moment, whenever it is made. */
-export function restorePlanning({ policy, taken, limits, direct, source, world }: SavedPlanning): Planning {
+export function restorePlanning({ policy, taken, limits, labels, direct, source, world }: SavedPlanning): Planning {
   const mono = 0 as Mono;
   const { grace, ...rules } = policy;
   return {
@@ -48,6 +49,7 @@ export function restorePlanning({ policy, taken, limits, direct, source, world }
     policy: { ...rules, graceUntil: grace as Mono },
     now: { mono, wall: taken as Wall },
     limits,
+    ...(labels && { labels }),
     direct,
     ...(source && { source }),
   };

@@ -1,5 +1,5 @@
 /** Which files of a source count, and as what. */
-import { looksLikeDescriptor } from './descriptor.ts';
+import { looksLikeDescriptor } from './descriptor-marks.ts';
 import type { Problem } from './problem.ts';
 import { looksLikeSops } from './sops.ts';
 import { parseYaml } from './yaml.ts';

@@ -153,6 +153,7 @@ export const ClusterSnapshotSchema = Type.Object(
     taken: Type.Number({ description: 'ms since 1970' }),
     by: Type.String({ description: 'version of oakctl that wrote it' }),
     limits: Type.Enum(['request', 'none']),
+    labels: optional(map(text)),
     policy: Type.Object({
       placement: Type.Enum(['spread', 'best_fit']),
       cpuOvercommit: Type.Number({ exclusiveMinimum: 0 }),

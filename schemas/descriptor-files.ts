@@ -3,6 +3,7 @@ import { mountOver } from './descriptor-host.ts';
 import type { Microservice } from './descriptor-schema.ts';
 import type { Findings } from './findings.ts';
 import { filePathFault } from './host-access.ts';
+import { besideOf } from './overlay.ts';
 import type { HostAccess, RunFile } from './spec.ts';
 import type { Path } from './yaml.ts';
 
@@ -65,7 +66,8 @@ function contentOf({ content, from }: Written, texts: FileTexts, path: Path, fin
   const text = Object.hasOwn(texts, from) ? texts[from] : undefined;
   if (text === undefined) {
     const hint = 'a path from the root of the repository, or ./path beside the descriptor';
-    findings.error('DESCRIPTOR_INVALID', at, `there is no file ${from} of at most 64 KiB in the repository`, hint);
+    const shown = besideOf(from) ?? from;
+    findings.error('DESCRIPTOR_INVALID', at, `there is no file ${shown} of at most 64 KiB in the repository`, hint);
   } else if (/[\0\ufffd]/.test(text)) {
     findings.error('DESCRIPTOR_INVALID', at, `${from} is no UTF-8 text`, 'build it into the image');
   }

@@ -15,6 +15,16 @@ export interface ParsedService {
   readonly line: number;
   /** The secrets that it names, for all who may read them. Absent: none. */
   readonly sealed?: readonly SealedSecret[];
+  /** Where each value was written, if that was asked for. */
+  readonly origins?: readonly Origin[];
+}
+
+/** A value of a service, as it was written, and where. */
+export interface Origin {
+  readonly field: string;
+  readonly value: string;
+  readonly file: string;
+  readonly line: number;
 }
 
 export interface DescriptorOptions {
@@ -22,6 +32,11 @@ export interface DescriptorOptions {
   readonly limits?: 'request' | 'none';
   /** What `from` of its files, and its secrets, stand for. */
   readonly files?: FileTexts;
+  /** What `${cluster.…}` stands for. Absent: it stays as it is. */
+  readonly cluster?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Say of each value where it was written. */
+  readonly origins?: boolean;
 }
 
 /** The values that hold where a descriptor says nothing. Times in ms. */

@@ -16,7 +16,7 @@ import { imageFault } from './image-name.ts';
 import { serviceName } from './names.ts';
 import { parsePorts } from './ports-syntax.ts';
 import type { Healthcheck, Needs, PortMapping, RunSpec, ServiceSpec, UpdatePolicy, Virtualization } from './spec.ts';
-import { labelOfVariable, variablesOf } from './variables.ts';
+import { hasClusterVariable, labelOfVariable, variablesOf } from './variables.ts';
 import type { Path } from './yaml.ts';
 
 /** Largest job, in bytes of its JSON: assignments have to carry it. */
@@ -150,6 +150,8 @@ function toPorts(
 }
 
 function checkCode(code: string, virtualization: Virtualization, path: Path, findings: Findings): void {
+  // What it is, only its cluster knows.
+  if (hasClusterVariable(code)) return;
   const fault =
     virtualization === 'container'
       ? imageFault(code)

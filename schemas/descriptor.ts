@@ -5,17 +5,20 @@
 
 import { checkCycles } from './descriptor-depends.ts';
 import { checkApplicationFields, checkDocumentFields, checkServiceFields } from './descriptor-fields.ts';
+import { looksLikeDescriptor } from './descriptor-marks.ts';
 import { checkNames, nameAt, namesIn } from './descriptor-names.ts';
+import { originsOf } from './descriptor-origins.ts';
+import { overlaid } from './descriptor-overlay.ts';
 import type { DescriptorOptions, ParsedService } from './descriptor-parsed.ts';
 import { Descriptor, type Microservice } from './descriptor-schema.ts';
 import { createSecretShelf, sealedOf } from './descriptor-secrets.ts';
 import { toServiceSpec } from './descriptor-service.ts';
+import { withValues } from './descriptor-values.ts';
 import { createFindings } from './findings.ts';
 import type { ServiceName } from './names.ts';
 import { type Violation, violations } from './parse.ts';
 import { type Problem, type ProblemCode, problem } from './problem.ts';
 import { secretReference } from './secret-file.ts';
-import { editDistance } from './spelling.ts';
 import { type Path, parseYaml, type YamlDocument } from './yaml.ts';
 
 export { checkNames } from './descriptor-names.ts';
@@ -31,7 +34,11 @@ export interface ParsedDescriptor {
   readonly names: readonly ServiceName[];
   /** What files are taken `from`, as written, each once. Known also when there is an error beyond the schema. */
   readonly references: readonly string[];
+  /** Files in whose place this one stands: it says how they differ in its cluster (overlay.ts). */
+  readonly patches: readonly string[];
 }
+
+const nothing: ParsedDescriptor = { services: [], problems: [], names: [], references: [], patches: [] };
 
 /**
  * Parses a descriptor file (YAML or JSON, one or several documents; documents that are no descriptors are passed over, but one
@@ -39,7 +46,7 @@ export interface ParsedDescriptor {
  */
 export function parseDescriptor(text: string, file: string, options: DescriptorOptions = {}): ParsedDescriptor {
   const { documents, problems } = parseYaml(text, file);
-  if (problems.length > 0) return { services: [], problems, names: [], references: [] };
+  if (problems.length > 0) return { ...nothing, problems };
   const descriptors = documents.filter(({ value }) => looksLikeDescriptor(value));
   if (descriptors.length === 0) {
     const none = problem('DESCRIPTOR_INVALID', 'no document in here is a descriptor', {
@@ -47,18 +54,28 @@ export function parseDescriptor(text: string, file: string, options: DescriptorO
       line: 1,
       hint: 'a descriptor has `applications`',
     });
-    return { services: [], problems: [none], names: [], references: [] };
+    return { ...nothing, problems: [none] };
   }
-  const parsed = descriptors.map((document) => parseDocument(document, file, options));
+  const laid = overlaid(descriptors, file, options.files ?? {});
+  const parsed = laid.documents.map((document) => parseDocument(document, file, options));
   const services = parsed.flatMap((one) => one.services);
-  const found = [...parsed.flatMap((one) => one.problems), ...checkServices(services)];
+  const found = [...laid.problems, ...parsed.flatMap((one) => one.problems), ...checkServices(services)];
   const failed = found.some((p) => p.severity !== 'warning');
   return {
     services: failed ? [] : services,
     problems: found,
     names: parsed.flatMap((one) => one.names),
-    references: [...new Set(parsed.flatMap((one) => one.references))],
+    references: [...new Set([...laid.references, ...parsed.flatMap((one) => one.references)])],
+    patches: laid.patches,
   };
+}
+
+/** The services of some files of a cluster: without those of files in whose place others of them stand. */
+export function servicesInForce(
+  files: readonly (Pick<ParsedDescriptor, 'services' | 'patches'> & { readonly file: string })[],
+): readonly ParsedService[] {
+  const replaced = new Set(files.flatMap(({ patches }) => patches));
+  return files.flatMap(({ file, services }) => (replaced.has(file) ? [] : services));
 }
 
 /** What is wrong with services together, over all files of a set: names that clash, circles of `depends_on`. */
@@ -66,14 +83,11 @@ export function checkServices(services: readonly ParsedService[]): readonly Prob
   return [...checkNames(services), ...checkCycles(services)];
 }
 
-/** True for a map with `sla_version` or `applications`, or a key so like them that it must have been meant. */
-export function looksLikeDescriptor(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const marks = ['sla_version', 'applications'];
-  return Object.keys(value).some((key) => marks.some((mark) => editDistance(key.toLowerCase(), mark, 2) <= 2));
-}
-
-function parseDocument(document: YamlDocument, file: string, options: DescriptorOptions): ParsedDescriptor {
+function parseDocument(
+  document: YamlDocument,
+  file: string,
+  options: DescriptorOptions,
+): Omit<ParsedDescriptor, 'patches'> {
   const { value } = document;
   const findings = createFindings(file, document, (path) => nameAt(value, path));
   const names = namesIn(value);
@@ -87,14 +101,22 @@ function parseDocument(document: YamlDocument, file: string, options: Descriptor
   descriptor.applications.forEach((application, index) => {
     const at: Path = ['applications', index];
     checkApplicationFields(application, at, findings);
-    application.microservices.forEach((service, position) => {
+    application.microservices.forEach((written, position) => {
       const path = [...at, 'microservices', position];
+      const service = withValues(written, path, findings, options);
       checkServiceFields(service, path, findings);
       const spec = toServiceSpec(application, service, path, findings, { ...options, secrets });
       const app = spec.name.split('.').slice(0, 2).join('.');
       const sealed = sealedOf(spec.run, secrets);
-      const { line } = document.locate(path);
-      services.push({ spec, app, file, line, ...(sealed.length > 0 && { sealed }) });
+      const place = { file, ...document.locate(path) };
+      services.push({
+        spec,
+        app,
+        file: place.file,
+        line: place.line,
+        ...(sealed.length > 0 && { sealed }),
+        ...(options.origins && { origins: originsOf(service, path, document, file) }),
+      });
     });
   });
   const references = descriptor.applications.flatMap((application) => application.microservices.flatMap(fromOf));

@@ -1,6 +1,7 @@
 /** Schemas of cluster.yaml and oakctl.yaml. What they mean is in settings.ts. */
 import { type Static, Type } from 'typebox';
 import { durationSchema } from './duration.ts';
+import { labelKeyPattern } from './names.ts';
 import { NotificationsFile } from './notifications.ts';
 import { BrokerFile, MqttFile } from './settings-broker.ts';
 import { EndpointsFile } from './settings-endpoints.ts';
@@ -80,6 +81,13 @@ export const ClusterFile = Type.Object(
     cluster: Type.String({ pattern: nodeName, description: 'Name of the cluster.' }),
     location: Type.Optional(
       Type.String({ maxLength: 255, description: 'Where it is: free text, or `latitude,longitude[,radius in m]`.' }),
+    ),
+    labels: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: labelKeyPattern.source }),
+        Type.Union([Type.String({ maxLength: 255 }), Type.Number(), Type.Boolean()]),
+        { ...closed, description: 'What descriptors read of it: `${cluster.label.<key>}`.' },
+      ),
     ),
     sources: Type.Optional(Type.Array(SourceFile, { maxItems: 64, description: 'Git repositories to follow.' })),
     api: Type.Optional(endpoint('The HTTP API.', 10_100)),

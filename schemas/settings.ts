@@ -40,6 +40,8 @@ export type TlsSettings =
 export interface ClusterSettings {
   readonly cluster: string;
   readonly location?: string;
+  /** What `${cluster.label.<key>}` stands for. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly sources: readonly SourceSettings[];
   readonly api: Endpoint;
   /** Where the embedded broker listens; it does not with `external`. */
@@ -113,6 +115,7 @@ export function parseClusterSettings(
   const settings: ClusterSettings = {
     cluster: value.cluster,
     ...(value.location !== undefined && { location: value.location }),
+    labels: Object.fromEntries(Object.entries(value.labels ?? {}).map(([key, label]) => [key, String(label)])),
     sources: sourcesOf(value.sources ?? [], findings),
     api: { ...settingsDefaults.api, ...value.api },
     mqtt: { host, port },

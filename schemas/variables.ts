@@ -1,6 +1,7 @@
 /**
- * `${node.label.<key>}` in the environment of a service: the label of the node that a copy was placed on. The digest is over the
- * text as written; the values travel beside it in the job, and are put in when the copy is created. Other text stays as it is.
+ * Variables in descriptors. `${node.label.<key>}` in the environment of a service: the label of the node that a copy was placed on. The digest is over the
+ * text as written; the values travel beside it in the job, and are put in when the copy is created. What is said of the cluster is put in before, when the descriptor is read: it is in the digest.
+ * Other text stays as it is.
  */
 import { labelKeyPattern } from './names.ts';
 import type { RunSpec } from './spec.ts';
@@ -38,4 +39,35 @@ export function withVariables(run: RunSpec, values: Readonly<Record<string, stri
 /** What is behind the first `=`. */
 function afterEquals(item: string): string {
   return item.slice(item.indexOf('=') + 1);
+}
+
+const clusterVariable = /\$\{cluster\.([^}]*)\}/g;
+const clusterLabel = 'label.';
+
+/** True for a text that says something of its cluster. */
+export function hasClusterVariable(text: string): boolean {
+  return text.includes('${cluster.');
+}
+
+/**
+ * The text with `${cluster.name}` and `${cluster.label.<key>}` as they are in a cluster; as written where none is known. What does not
+ * exist is told to `fault`: a text with a hole in it is never run.
+ */
+export function withClusterValues(
+  text: string,
+  { cluster, labels = {} }: { readonly cluster?: string; readonly labels?: Readonly<Record<string, string>> },
+  fault: (message: string, hint: string) => void,
+): string {
+  return text.replace(clusterVariable, (written, name: string) => {
+    if (name === 'name') return cluster ?? written;
+    const key = name.startsWith(clusterLabel) ? name.slice(clusterLabel.length) : '';
+    if (!labelKeyPattern.test(key)) {
+      fault(`there is no variable \`cluster.${name}\``, `\${cluster.name}, \${cluster.label.<key>}`);
+      return written;
+    }
+    if (cluster === undefined) return written;
+    if (Object.hasOwn(labels, key)) return labels[key] as string;
+    fault(`the cluster ${cluster} has no label \`${key}\``, `\`labels: {${key}: ...}\` in its cluster.yaml`);
+    return written;
+  });
 }

@@ -13,6 +13,8 @@ export type Path = readonly (string | number)[];
 export interface Place {
   readonly line: number;
   readonly column: number;
+  /** Absent: the file that the document is of. */
+  readonly file?: string;
 }
 
 export interface YamlDocument {

@@ -46,7 +46,8 @@ function placeIn(document: DocumentText, service: ServiceName): Place & { readon
   const { file, text } = document;
   const old = specsOf(document).find(({ spec }) => spec.name === service);
   const [place] = old ? placesOf(text, service) : [];
-  if (old && place) return { ...place, line: old.line };
+  // A patch that does not say how many leaves that to what it patches.
+  if (old && place) return { ...place, replicas: old.spec.replicas, line: old.line };
   throw new ProblemError(problem('NOT_FOUND', 'the file does not say it', { file, subject: service }));
 }
 

@@ -9,26 +9,40 @@ import type { DocumentText } from '../../schemas/api.ts';
  */
 export async function withReferences(document: DocumentText, folder: string): Promise<DocumentText> {
   // Without these words there is nothing to look for, and no parser to load.
-  if (!/from|secrets/.test(document.text)) return document;
+  if (!/from|secrets|patch/.test(document.text)) return document;
   const { parseDescriptor } = await import('../../schemas/descriptor.ts');
-  const { references } = parseDescriptor(document.text, document.file);
-  if (references.length === 0) return document;
   const root = await rootOf(resolve(folder));
-  const texts = await Promise.all(
-    references.map(async (from) => [from, await textOf(from, resolve(folder), root)] as const),
-  );
-  return {
-    ...document,
-    files: Object.fromEntries(texts.flatMap(([from, text]) => (text === undefined ? [] : [[from, text]]))),
-  };
+  const looked = new Set<string>();
+  const files: Record<string, string> = {};
+  // What a patch takes in is known once there is what it patches.
+  for (;;) {
+    const { references } = parseDescriptor(document.text, resolve(folder, basename(document.file)), { files });
+    const fresh = references.filter((from) => !looked.has(from));
+    if (fresh.length === 0) return looked.size === 0 ? document : { ...document, files };
+    for (const from of fresh) {
+      looked.add(from);
+      const text = await textOf(from, resolve(folder), root);
+      if (text !== undefined) files[from] = text;
+    }
+  }
 }
 
-/** Where a reference may lead to. A secret lies in the next folder `secrets` at or above the document. */
+/**
+ * Where a reference may lead to. A secret lies in the next folder `secrets` at or above the document; that of `common/` comes behind
+ * that of the cluster.
+ */
 async function pathsOf(from: string, folder: string, root: string): Promise<readonly string[]> {
   const { secretFile, secretOf } = await import('../../schemas/secret-file.ts');
+  const { besideOf } = await import('../../schemas/overlay.ts');
+  const { besideClusters } = await import('../../schemas/selection.ts');
+  const beside = besideOf(from);
+  if (beside !== undefined) return [besideClusters(beside, join(folder, 'file')) ?? join(root, beside)];
   const secret = secretOf(from);
   if (secret === undefined) return [from.startsWith('./') ? join(folder, from) : join(root, from)];
-  return foldersUp(folder, root).map((above) => join(above, secretFile(secret)));
+  const above = foldersUp(folder, root).flatMap((one) => {
+    return basename(one) === 'clusters' ? [join(dirname(one), 'common'), one] : [one];
+  });
+  return above.map((one) => join(one, secretFile(secret)));
 }
 
 /** A folder, and those above it down to the root. */
@@ -38,17 +52,20 @@ function foldersUp(folder: string, root: string): readonly string[] {
 }
 
 async function textOf(from: string, folder: string, root: string): Promise<string | undefined> {
+  const { besideOf } = await import('../../schemas/overlay.ts');
   for (const path of await pathsOf(from, folder, root)) {
-    const text = await readInside(path, root);
+    const text = await readInside(path, root, besideOf(from) !== undefined);
     if (text !== undefined) return text;
   }
   return undefined;
 }
 
-async function readInside(path: string, root: string): Promise<string | undefined> {
+async function readInside(path: string, root: string, isDescriptor: boolean): Promise<string | undefined> {
   const { maxFileBytes } = await import('../../schemas/descriptor-files.ts');
   const { secretFolder, maxSecretBytes } = await import('../../schemas/secret-file.ts');
-  const most = basename(dirname(path)) === secretFolder ? maxSecretBytes : maxFileBytes;
+  const { yamlLimits } = await import('../../schemas/yaml-scan.ts');
+  const longest = basename(dirname(path)) === secretFolder ? maxSecretBytes : maxFileBytes;
+  const most = isDescriptor ? yamlLimits.bytes : longest;
   try {
     const info = await lstat(path);
     const inside = relative(await realpath(root), await realpath(path));
@@ -59,11 +76,12 @@ async function readInside(path: string, root: string): Promise<string | undefine
   }
 }
 
-/** The folder that holds `.git`, at or above this one; else this one. */
+/** The folder that holds `.git`, at or above this one; else the one that holds `clusters/`; else this one. */
 async function rootOf(folder: string): Promise<string> {
+  const { besideClusters } = await import('../../schemas/selection.ts');
   for (let at = folder; ; at = dirname(at)) {
     const found = await lstat(join(at, '.git')).catch(() => undefined);
     if (found) return at;
-    if (dirname(at) === at) return folder;
+    if (dirname(at) === at) return resolve(besideClusters('.', join(folder, 'file')) ?? folder);
   }
 }

@@ -13,6 +13,7 @@ import type { FileTexts } from '../../schemas/descriptor-files.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
+import { belowRoot, type Selection } from '../../schemas/selection.ts';
 import { parseRepositorySettings, type RepositorySettings } from '../../schemas/settings.ts';
 import type { Listing } from './model.ts';
 import type { SourceRecord } from './records.ts';
@@ -40,6 +41,8 @@ export interface Reading {
   readonly problems: readonly Problem[];
   /** What a descriptor takes in, as it names it. */
   readonly references?: readonly string[];
+  /** Files in whose place it stands, because it says how they differ here. */
+  readonly patches?: readonly string[];
 }
 
 export interface SourceSnapshot {
@@ -81,42 +84,9 @@ export function isRegular({ mode }: { readonly mode: string }): boolean {
   return regularModes.has(mode);
 }
 
-/**
- * Which files a cluster reads: where a folder `clusters/` exists below `path`, only `clusters/<its name>/` and `common/`; else all.
- * Dot folders and dot files are ignored.
- */
-export function selectPaths<T extends { readonly path: string }>(
-  entries: readonly T[],
-  where: { readonly cluster: string; readonly path: string },
-): T[] {
-  const prefix = where.path === '' ? '' : `${where.path}/`;
-  const visible = entries.filter(
-    ({ path }) =>
-      path.startsWith(prefix) &&
-      !path
-        .slice(prefix.length)
-        .split('/')
-        .some((part) => part.startsWith('.')),
-  );
-  const manyClusters = visible.some(({ path }) => path.startsWith(`${prefix}clusters/`));
-  if (!manyClusters) return visible;
-  const roots = [`${prefix}clusters/${where.cluster}/`, `${prefix}common/`];
-  return visible.filter(({ path }) => roots.some((root) => path.startsWith(root)));
-}
-
 /** From where a cluster reads, and its policy for descriptors. */
-export interface Where extends DescriptorOptions {
+export interface Where extends DescriptorOptions, Selection {
   readonly cluster: string;
-  readonly path: string;
-}
-
-/** Path below the folder that a cluster reads: `nodes.yaml` counts by name only at the root of it. */
-function belowRoot(path: string, where: Where): string {
-  const prefix = where.path === '' ? '' : `${where.path}/`;
-  const below = path.startsWith(prefix) ? path.slice(prefix.length) : path;
-  for (const root of [`clusters/${where.cluster}/`, 'common/'])
-    if (below.startsWith(root)) return below.slice(root.length);
-  return below;
 }
 
 /** A file by whose place alone one can tell that it is a secret. */
@@ -159,9 +129,10 @@ function readText(path: string, text: string, found: FileClass, options: Descrip
       return { kind: 'settings', services: [], settings, problems };
     }
     case 'descriptor': {
-      const { services, problems, references } = parseDescriptor(text, path, options);
-      if (isBroken(problems)) return { kind: 'invalid', services: [], problems, references };
-      return { kind: 'descriptor', services, problems, references };
+      const { services, problems, references, patches } = parseDescriptor(text, path, options);
+      const said = { problems, references, ...(patches.length > 0 && { patches }) };
+      if (isBroken(problems)) return { ...said, kind: 'invalid', services: [] };
+      return { ...said, kind: 'descriptor', services };
     }
   }
 }
@@ -194,7 +165,14 @@ export function composeSnapshot(input: {
   const beforeByPath = new Map(input.before.map((file) => [file.path, file]));
   const problems: Problem[] = [];
   const files: Record<string, SourceRecord['files'][string]> = {};
-  const found: SnapshotService[] = [];
+  const found: Found[] = [];
+  const isTurned = ({ path, reading }: ReadFile): boolean =>
+    reading.kind === 'ignored' && previousFiles[path] !== undefined;
+  /** What counts of a file that cannot be read is what it said when it could. */
+  const isBrokenFile = (file: ReadFile): boolean => isTurned(file) || file.reading.kind === 'invalid';
+  const goodOf = (file: ReadFile): Reading | undefined =>
+    isBrokenFile(file) ? beforeByPath.get(file.path)?.reading : file.reading;
+  const patched = patchedIn(input.now, goodOf);
   let listings: readonly Listing[] | undefined;
   let settings: RepositorySettings | undefined;
   let complete = true;
@@ -202,14 +180,17 @@ export function composeSnapshot(input: {
 
   for (const file of [...input.now].sort((a, b) => (a.path < b.path ? -1 : 1))) {
     const old = previousFiles[file.path];
-    const turned = file.reading.kind === 'ignored' && old !== undefined;
+    const by = patched.get(file.path);
+    // What is wrong with it, the file says that stands in its place.
+    if (by === 'good') continue;
+    const turned = isTurned(file);
     if (file.reading.kind === 'ignored' && !turned) {
       ignored += 1;
       continue;
     }
     problems.push(...file.reading.problems);
     if (turned) problems.push(turnedProblem(file.path));
-    const broken = turned || file.reading.kind === 'invalid';
+    const broken = by === 'broken' || isBrokenFile(file);
     if (broken) complete = false;
     const good = broken ? beforeByPath.get(file.path)?.reading : file.reading;
     if (broken && old) files[file.path] = old;
@@ -217,13 +198,13 @@ export function composeSnapshot(input: {
       const names = good?.services.map((one) => one.spec.name) ?? [];
       files[file.path] = { blob: file.blob, services: names, ...(file.with && { with: file.with }) };
     }
-    found.push(...(good?.services ?? []));
+    found.push(...(good?.services ?? []).map((service) => ({ service, path: file.path })));
     if (good?.listings) listings = [...(listings ?? []), ...good.listings];
     if (good?.settings) settings = good.settings;
   }
 
   const services = firstOwners(found, previousFiles);
-  const clashes = checkServices(found);
+  const clashes = checkServices(found.map(({ service }) => service));
   if (clashes.length > 0) complete = false;
   return {
     source: input.source,
@@ -250,17 +231,38 @@ function turnedProblem(path: string): Problem {
   });
 }
 
+/**
+ * Files in whose place others stand. `broken`: the one that would cannot be read, and never could; then nobody knows what holds here,
+ * and the file is taken for as it was.
+ */
+function patchedIn(
+  now: readonly ReadFile[],
+  goodOf: (file: ReadFile) => Reading | undefined,
+): Map<string, 'good' | 'broken'> {
+  const patched = new Map<string, 'good' | 'broken'>();
+  for (const { reading } of now) for (const path of reading.patches ?? []) patched.set(path, 'broken');
+  for (const file of now) for (const path of goodOf(file)?.patches ?? []) patched.set(path, 'good');
+  return patched;
+}
+
+/** A service and the file that brings it: not always the one in which it is written. */
+interface Found {
+  readonly service: SnapshotService;
+  readonly path: string;
+}
+
 function firstOwners(
-  found: readonly SnapshotService[],
+  found: readonly Found[],
   previous: SourceRecord['files'],
 ): Map<ServiceName, SnapshotService> {
-  const services = new Map<ServiceName, SnapshotService>();
+  const services = new Map<ServiceName, Found>();
   for (const one of found) {
-    const known = services.get(one.spec.name);
-    const hadIt = previous[one.file]?.services.includes(one.spec.name) ?? false;
-    if (!known || (hadIt && known.file !== one.file)) services.set(one.spec.name, one);
+    const { name } = one.service.spec;
+    const known = services.get(name);
+    const hadIt = previous[one.path]?.services.includes(name) ?? false;
+    if (!known || (hadIt && known.path !== one.path)) services.set(name, one);
   }
-  return services;
+  return new Map([...services].map(([name, { service }]) => [name, service]));
 }
 
 function missingFrom(

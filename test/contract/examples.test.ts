@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readFile, selectPaths } from '../../reconciler/core/snapshot.ts';
+import { readFile } from '../../reconciler/core/snapshot.ts';
 import { classifyFile, mayCount } from '../../schemas/classify.ts';
 import { checkNames, parseDescriptor } from '../../schemas/descriptor.ts';
 import { editorSchemas } from '../../schemas/editor-schemas.ts';
@@ -12,6 +12,7 @@ import { type Grant, missingGrant } from '../../schemas/grants.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
 import { parseSecret, secretFile, secretOf } from '../../schemas/secret-file.ts';
+import { selectPaths } from '../../schemas/selection.ts';
 import { parseRepositorySettings } from '../../schemas/settings.ts';
 import { curlApplication } from '../support/descriptors.ts';
 

@@ -7,9 +7,9 @@ import {
   readFile,
   type SnapshotFile,
   type SourceSnapshot,
-  selectPaths,
 } from '../../../../reconciler/core/snapshot.ts';
 import { sha256 } from '../../../../schemas/digest.ts';
+import { selectPaths } from '../../../../schemas/selection.ts';
 import { descriptor, fullName } from '../../../support/descriptors.ts';
 
 const where = { cluster: 'home', path: '' };

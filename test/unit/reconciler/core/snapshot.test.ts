@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { composeSnapshot, readFile, type SnapshotFile, selectPaths } from '../../../../reconciler/core/snapshot.ts';
+import { composeSnapshot, readFile, type SnapshotFile } from '../../../../reconciler/core/snapshot.ts';
+import { selectPaths } from '../../../../schemas/selection.ts';
 import { descriptor, fullName } from '../../../support/descriptors.ts';
 
 const where = { cluster: 'home', path: '' };

@@ -1,0 +1,203 @@
+/**
+ * Overlays: a document in `clusters/<name>/` with `patch: common/app.yaml` says how that descriptor differs in one cluster. Maps are
+ * merged, applications, services and variables by their names; every other value is replaced, and `null` takes one away. The result
+ * stands in the place of both, and knows of each value in which file it was written.
+ */
+import { descriptorDefaults } from './descriptor-parsed.ts';
+import { besideClusters } from './selection.ts';
+import { nearest } from './spelling.ts';
+import type { Path, Place, YamlDocument } from './yaml.ts';
+
+/** The key that makes a document a patch. */
+export const patchKey = 'patch';
+
+/** How a descriptor's file texts name what lies beside the folder `clusters/`. */
+export function besideReference(path: string): string {
+  return `patch:${path}`;
+}
+
+/** The path in such a reference, below the folder that has `clusters/`; undefined for other references. */
+export function besideOf(reference: string): string | undefined {
+  return reference.startsWith('patch:') ? reference.slice('patch:'.length) : undefined;
+}
+
+/** What a document wants to patch; undefined for one that is no patch. */
+export function patchOf(value: unknown): unknown {
+  return isMap(value) && Object.hasOwn(value, patchKey) ? value[patchKey] : undefined;
+}
+
+/** The file that is patched, from the root of the repository, or why it cannot be. */
+export function patchedPath(
+  patch: unknown,
+  file: string,
+): { readonly path: string } | { readonly fault: string; readonly hint: string } {
+  const hint = '`patch: common/app.yaml`, in a file in clusters/<name>/';
+  if (typeof patch !== 'string') return { fault: 'a patch names a file', hint };
+  const levels = patch.split('/');
+  const isPlain = levels.every((level) => level !== '' && !level.startsWith('.')) && !/[\p{Cc}\p{Cf}\\]/u.test(patch);
+  if (!isPlain || levels[0] !== 'common' || !/\.(ya?ml|json)$/i.test(patch)) {
+    return { fault: `\`${patch}\` is no descriptor in common/`, hint };
+  }
+  const path = besideClusters(patch, file);
+  return path === undefined ? { fault: 'only a file in clusters/<name>/ can patch another one', hint } : { path };
+}
+
+/** Says what is wrong with a patch, at a place in one of its documents. */
+export type Report = (place: Place, message: string, hint?: string) => void;
+
+/** A value, and where it was written. Of a merged one `children` know that of themselves. */
+interface Piece {
+  readonly value: unknown;
+  readonly document: YamlDocument;
+  readonly path: Path;
+  readonly children?: ReadonlyMap<string | number, Piece>;
+}
+
+interface Merge {
+  readonly report: Report;
+  /** Pieces of the patch that something in the base answers to. */
+  readonly matched: Set<unknown>;
+}
+
+/**
+ * The documents of a base with a patch over them. What the patch names and none of them has is reported: nothing is added to a file
+ * by a patch but what belongs to a service.
+ */
+export function patched(
+  base: readonly YamlDocument[],
+  patch: YamlDocument,
+  from: string,
+  report: Report,
+): readonly YamlDocument[] {
+  const merge: Merge = { report, matched: new Set() };
+  const { [patchKey]: _patch, ...rest } = patch.value as Record<string, unknown>;
+  const over: Piece = { value: rest, document: patch, path: [] };
+  const documents = base.map((document) => {
+    const whole = merged({ value: document.value, document, path: [] }, over, '', merge);
+    return { value: whole.value, locate: (path: Path) => placeIn(whole, path) };
+  });
+  reportUnmatched(base, over, from, merge);
+  return documents;
+}
+
+function merged(base: Piece, over: Piece, key: string, merge: Merge): Piece {
+  if (isMap(base.value) && isMap(over.value)) return mergedMaps(base, over, merge);
+  const nameOf = names[key];
+  if (nameOf && Array.isArray(base.value) && Array.isArray(over.value)) return mergedLists(base, over, nameOf, merge);
+  return over;
+}
+
+function mergedMaps(base: Piece, over: Piece, merge: Merge): Piece {
+  const children = new Map<string, Piece>();
+  const others = membersOf(over);
+  for (const [key, piece] of membersOf(base)) {
+    const other = others.get(key);
+    if (other?.value === null) continue;
+    children.set(key, other ? merged(piece, other, key, merge) : piece);
+  }
+  for (const [key, piece] of others) if (!children.has(key) && piece.value !== null) children.set(key, piece);
+  const value: Record<string, unknown> = Object.create(null);
+  for (const [key, piece] of children) value[key] = piece.value;
+  return { ...over, value, children };
+}
+
+/** Of items with one name the one of the patch counts. Only variables may come in addition. */
+function mergedLists(base: Piece, over: Piece, nameOf: NameOf, merge: Merge): Piece {
+  const others = itemsOf(over);
+  const items = itemsOf(base).map((piece) => {
+    const name = nameOf(piece.value);
+    const [other, second] = name === undefined ? [] : others.filter(({ value }) => nameOf(value) === name);
+    if (!other) return piece;
+    if (second) merge.report(placeIn(second, []), `${name} is there twice`);
+    merge.matched.add(other.value);
+    return merged(piece, other, '', merge);
+  });
+  const known = new Set(items.map(({ value }) => nameOf(value)));
+  const more = nameOf === variableOf ? others.filter(({ value }) => !known.has(nameOf(value))) : [];
+  const all = [...items, ...more];
+  return { ...over, value: all.map(({ value }) => value), children: new Map(all.entries()) };
+}
+
+type NameOf = (item: unknown) => string | undefined;
+
+const applicationOf: NameOf = (item) => fullName(item, 'application_name', 'application_namespace');
+const serviceOf: NameOf = (item) => fullName(item, 'microservice_name', 'microservice_namespace');
+const variableOf: NameOf = (item) => (typeof item === 'string' ? item.split('=', 1)[0] : undefined);
+
+/** Lists whose items have names, by their keys. */
+const names: Readonly<Record<string, NameOf>> = Object.assign(Object.create(null), {
+  applications: applicationOf,
+  microservices: serviceOf,
+  environment: variableOf,
+});
+
+function fullName(item: unknown, name: string, namespace: string): string | undefined {
+  if (!isMap(item) || typeof item[name] !== 'string') return undefined;
+  return `${item[name]}.${item[namespace] ?? descriptorDefaults.namespace}`;
+}
+
+function reportUnmatched(base: readonly YamlDocument[], over: Piece, from: string, merge: Merge): void {
+  const applications = base.flatMap(({ value }) => listIn(value, 'applications'));
+  for (const application of listPieces(over, 'applications')) {
+    const name = applicationOf(application.value);
+    if (!merge.matched.has(application.value)) {
+      reportUnknown(application, 'application', name, applications.map(applicationOf), from, merge);
+      continue;
+    }
+    const services = applications
+      .filter((one) => applicationOf(one) === name)
+      .flatMap((one) => listIn(one, 'microservices'));
+    for (const service of listPieces(application, 'microservices')) {
+      if (merge.matched.has(service.value)) continue;
+      reportUnknown(service, 'microservice', serviceOf(service.value), services.map(serviceOf), from, merge);
+    }
+  }
+}
+
+function reportUnknown(
+  piece: Piece,
+  what: string,
+  name: string | undefined,
+  known: readonly (string | undefined)[],
+  from: string,
+  { report }: Merge,
+): void {
+  const place = placeIn(piece, []);
+  if (name === undefined) return report(place, `each ${what} of a patch needs its name`, `${what}_name: ...`);
+  const meant = nearest(
+    name,
+    known.filter((one) => one !== undefined),
+  );
+  const hint = meant ? `did you mean \`${meant}\`?` : 'what is new belongs in a descriptor of its own';
+  report(place, `${from} has no ${what} ${name}`, hint);
+}
+
+/** Of the deepest piece that is known, and from there in its own document. */
+function placeIn(piece: Piece, path: Path): Place {
+  const [step, ...rest] = path;
+  const child = step === undefined ? undefined : piece.children?.get(step);
+  return child ? placeIn(child, rest) : piece.document.locate([...piece.path, ...path]);
+}
+
+function membersOf({ value, document, path }: Piece): Map<string, Piece> {
+  const members = Object.entries(value as Record<string, unknown>);
+  return new Map(members.map(([key, member]) => [key, { value: member, document, path: [...path, key] }]));
+}
+
+function itemsOf({ value, document, path }: Piece): Piece[] {
+  return (value as readonly unknown[]).map((item, index) => ({ value: item, document, path: [...path, index] }));
+}
+
+function listPieces(piece: Piece, key: string): Piece[] {
+  const list = isMap(piece.value) ? membersOf(piece).get(key) : undefined;
+  return list && Array.isArray(list.value) ? itemsOf(list) : [];
+}
+
+function listIn(value: unknown, key: string): readonly unknown[] {
+  const list = isMap(value) ? value[key] : undefined;
+  return Array.isArray(list) ? list : [];
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
