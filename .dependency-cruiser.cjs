@@ -5,7 +5,7 @@
  */
 const code = '^(agent|cli|reconciler|schemas)/';
 /** The commands that run, or simulate, another part. */
-const doors = '^cli/commands/(agent|agent/(un)?install|reconciler|plan|backup|restore)\\.ts$';
+const doors = '^cli/commands/(agent|agent/(un)?install|reconciler|plan|render|backup|restore)\\.ts$';
 
 /** A part may know itself, schemas, node and npm. `allowed` is for the doors between processes. */
 const stranger = (part, others, allowed = {}) => ({
@@ -24,10 +24,10 @@ module.exports = {
     {
       name: 'the-doors-open-to-main-only',
       comment:
-        'oakctl agent, oakctl reconciler and oakctl plan --offline load one main each, and only by dynamic import',
+        'oakctl agent, oakctl reconciler, oakctl plan --offline and oakctl render load one main each, and only by dynamic import',
       severity: 'error',
       from: { path: doors },
-      to: { path: '^(agent|reconciler)/', pathNot: '^(agent/main|reconciler/((plan|backup)-)?main)\\.ts$' },
+      to: { path: '^(agent|reconciler)/', pathNot: '^(agent/main|reconciler/((plan|render|backup)-)?main)\\.ts$' },
     },
     {
       name: 'the-doors-are-dynamic',

@@ -8,9 +8,12 @@ import { besideOf } from '../schemas/overlay.ts';
 import { maxSecretBytes, secretOf, secretPaths } from '../schemas/secret-file.ts';
 import { besideClusters } from '../schemas/selection.ts';
 import { yamlLimits } from '../schemas/yaml-scan.ts';
-import type { Source } from './context.ts';
+import type { Source as AnySource } from './context.ts';
 import { isRegular, pathOfKey, type ReadFile, type Reading, readFile, type Where } from './core/snapshot.ts';
 import type { TreeEntry } from './ports.ts';
+
+/** What is read from. */
+type Source = Pick<AnySource, 'name' | 'git'>;
 
 /** A version of a file, under the key of a source record. */
 export interface FileVersion {

@@ -319,6 +319,7 @@ export const outputs = {
   'overrides rm': Type.Object({ removed: text }),
   plan: PlanSchema,
   ps: items(ProcessRow),
+  render: Descriptor,
   replicate: SlotSchema,
   restart: VerbSchema,
   restore: Type.Object({

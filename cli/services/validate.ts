@@ -2,9 +2,16 @@
 import { basename } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { classifyFile } from '../../schemas/classify.ts';
-import { checkServices, type ParsedService, parseDescriptor } from '../../schemas/descriptor.ts';
+import {
+  checkServices,
+  type ParsedDescriptor,
+  type ParsedService,
+  parseDescriptor,
+  servicesInForce,
+} from '../../schemas/descriptor.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
 import type { Problem } from '../../schemas/problem.ts';
+import { belowRoot, clustersIn, selectPaths } from '../../schemas/selection.ts';
 import { parseClusterSettings, parseRepositorySettings } from '../../schemas/settings.ts';
 
 export interface Validated {
@@ -22,14 +29,35 @@ export function validateFiles(documents: readonly DocumentText[]): Validated {
 
 /** Documents of one folder, with paths relative to it, as if it were a repository. */
 export function validateFolder(documents: readonly DocumentText[]): Validated {
-  return collect(
-    documents.map((document) => {
-      const found = classifyFile(document.file, document.text);
-      return found.kind === 'invalid'
-        ? { ...nothing(document), problems: found.problems }
-        : check(document, found.kind);
-    }),
-  );
+  const clusters = clustersIn(documents.map(({ file }) => file));
+  if (clusters.length === 0) return collect(documents.map((document) => inRepository(document, document.file)));
+  const byCluster = clusters.map((cluster) => {
+    const where = { cluster, path: '' };
+    const own = selectPaths(
+      documents.map((document) => ({ ...document, path: document.file })),
+      where,
+    );
+    return own.map((document) => inRepository(document, belowRoot(document.file, where)));
+  });
+  return together(documents, byCluster.map(collect));
+}
+
+/** `path`: where it lies below what its cluster reads. */
+function inRepository(document: DocumentText, path: string): Checked {
+  const found = classifyFile(path, document.text);
+  if (found.kind !== 'invalid') return check(document, found.kind);
+  return { ...nothing(document), problems: found.problems.map((one) => ({ ...one, file: document.file })) };
+}
+
+/** What several clusters read of one repository: what two of them have is told once, and what nobody reads is ignored. */
+function together(documents: readonly DocumentText[], all: readonly Validated[]): Validated {
+  const checked = new Set(all.flatMap((one) => one.checked));
+  return {
+    services: [...new Map(all.flatMap((one) => one.services).map((one) => [JSON.stringify(one.spec), one])).values()],
+    problems: [...new Map(all.flatMap((one) => one.problems).map((one) => [JSON.stringify(one), one])).values()],
+    checked: [...checked],
+    ignored: documents.map(({ file }) => file).filter((file) => !checked.has(file)),
+  };
 }
 
 type Kind = 'descriptor' | 'nodes' | 'settings' | 'cluster' | 'ignored';
@@ -44,11 +72,12 @@ interface Checked {
   readonly file: string;
   readonly ignored: boolean;
   readonly services: readonly ParsedService[];
+  readonly patches: readonly string[];
   readonly problems: readonly Problem[];
 }
 
 function nothing({ file }: DocumentText): Checked {
-  return { file, ignored: false, services: [], problems: [] };
+  return { file, ignored: false, services: [], patches: [], problems: [] };
 }
 
 function check(document: DocumentText, kind: Kind): Checked {
@@ -67,13 +96,13 @@ function check(document: DocumentText, kind: Kind): Checked {
   }
 }
 
-function pick({ services, problems }: { services: readonly ParsedService[]; problems: readonly Problem[] }) {
-  return { services, problems };
+function pick({ services, patches, problems }: ParsedDescriptor) {
+  return { services, patches, problems };
 }
 
 /** Names must be unique over all files together. A file's own clashes were told with the file. */
 function collect(checked: readonly Checked[]): Validated {
-  const services = checked.flatMap((one) => one.services);
+  const services = servicesInForce(checked);
   const own = checked.flatMap((one) => one.problems);
   const told = new Set(own.map((p) => `${p.code} ${p.subject}`));
   const across = checkServices(services).filter((p) => !told.has(`${p.code} ${p.subject}`));

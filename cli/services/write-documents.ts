@@ -5,7 +5,9 @@ import type { DocumentText } from '../../schemas/api.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
 import { referencedPath } from '../../schemas/descriptor-files.ts';
 import type { ServiceName } from '../../schemas/names.ts';
+import { besideOf } from '../../schemas/overlay.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
+import { besideClusters } from '../../schemas/selection.ts';
 import { filesOf, type Repository, requireClean, requireOwn, rootsOf } from './commit-edit.ts';
 import { putFile } from './working-copy.ts';
 
@@ -26,7 +28,8 @@ export async function writeDocuments(documents: readonly DocumentText[], reposit
     if (!isInside) await putFile(root, target, document.text);
     files.push(target);
     for (const [from, content] of Object.entries(taken)) {
-      const place = referencedPath(from, target);
+      const beside = besideOf(from);
+      const place = beside === undefined ? referencedPath(from, target) : (besideClusters(beside, target) ?? beside);
       if (isNew) await requireFree(root, place, content);
       if (!isInside) await putFile(root, place, content);
       files.push(place);

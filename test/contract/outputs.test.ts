@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Static } from 'typebox';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
@@ -413,6 +414,7 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['users token create', 'ann', '--app', 'shop.default', '--purpose', 'p'],
   ['users token ls'],
   ['users token revoke', 'APITOKEN'],
+  ['render', 'FLEET', '--cluster', 'shop', '--label', 'tier=small'],
   ['validate', 'APP'],
   ['version'],
   ['whoami'],
@@ -429,6 +431,7 @@ describe('the output of', () => {
       SNAPSHOT: join(home, 'snapshot.json'),
       ARCHIVE: join(home, 'images.tar'),
       APITOKEN: apiTokenId,
+      FLEET: fileURLToPath(new URL('../../examples/fleet', import.meta.url)),
     };
     expectFits(command, JSON.parse(await print(command, ...args.map((arg) => files[arg] ?? arg))));
   });
