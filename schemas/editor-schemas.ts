@@ -2,12 +2,14 @@
 import type { TSchema } from 'typebox';
 import { Descriptor } from './descriptor-schema.ts';
 import { NodesFile } from './nodes-schema.ts';
+import { Patch } from './overlay-schema.ts';
 import { PolicyFile } from './policy-schema.ts';
 import { RegistriesFile } from './registries.ts';
 import { ClusterFile, RepositoryFile } from './settings-schema.ts';
 
 const schemas: Readonly<Record<string, TSchema>> = {
   'descriptor.schema.json': Descriptor,
+  'patch.schema.json': Patch,
   'nodes.schema.json': NodesFile,
   'oakctl.schema.json': RepositoryFile,
   'cluster.schema.json': ClusterFile,

@@ -10,9 +10,10 @@ import { checkNames, parseDescriptor } from '../../schemas/descriptor.ts';
 import { editorSchemas } from '../../schemas/editor-schemas.ts';
 import { type Grant, missingGrant } from '../../schemas/grants.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
+import { besideOf, besideReference } from '../../schemas/overlay.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
 import { parseSecret, secretFile, secretOf } from '../../schemas/secret-file.ts';
-import { selectPaths } from '../../schemas/selection.ts';
+import { besideClusters, selectPaths } from '../../schemas/selection.ts';
 import { parseRepositorySettings } from '../../schemas/settings.ts';
 import { curlApplication } from '../support/descriptors.ts';
 
@@ -45,9 +46,13 @@ function check(path: string) {
   if (kind === 'settings') return { kind, ...parseRepositorySettings(text, path) };
   if (kind === 'ignored') return { kind: 'secret', ...parseSecret(text, path, basename(path, '.yaml')) };
   const { references } = parseDescriptor(text, path);
-  const placeOf = (from: string): string => secretPathOf(from) ?? from;
-  const taken = references.map((from) => [from, textOf(join(dirname(path), placeOf(from)))]);
-  return { kind, ...parseDescriptor(text, path, { files: Object.fromEntries(taken) }) };
+  const placeOf = (from: string): string => {
+    const beside = besideOf(from);
+    return (beside && besideClusters(beside, path)) ?? join(dirname(path), secretPathOf(from) ?? from);
+  };
+  const taken = references.map((from) => [from, textOf(placeOf(from))]);
+  const { patches, ...parsed } = parseDescriptor(text, path, { files: Object.fromEntries(taken) });
+  return { ...parsed, kind: patches.length > 0 ? 'patch' : kind };
 }
 
 describe('examples', () => {
@@ -55,7 +60,7 @@ describe('examples', () => {
 
   it.each(files)('%s is valid, without warnings', (path) => {
     const { kind, problems } = check(path);
-    expect(['descriptor', 'nodes', 'settings', 'policy', 'secret']).toContain(kind);
+    expect(['descriptor', 'patch', 'nodes', 'settings', 'policy', 'secret']).toContain(kind);
     const known: Record<string, string> = { clientsrvr: 'FIELD_NOT_SERVED', host: 'GRANT_NEEDED' };
     const expected = kind === 'policy' ? undefined : known[dirname(path)];
     expect(problems.map(({ code }) => code)).toEqual(expected ? [expected] : []);
@@ -63,7 +68,7 @@ describe('examples', () => {
 
   it.each(files.filter((path) => check(path).kind !== 'secret'))('%s pleases an editor', (path) => {
     const { kind } = check(path);
-    const name = { nodes: 'nodes', settings: 'oakctl', policy: 'policy' }[kind as string] ?? 'descriptor';
+    const name = { nodes: 'nodes', patch: 'patch', settings: 'oakctl', policy: 'policy' }[kind as string] ?? 'descriptor';
     const schema = JSON.parse(editorSchemas()[`${name}.schema.json`] ?? '');
     const validate = new Ajv2020({ strict: false }).compile(schema);
     validate(parse(textOf(path)));
@@ -140,14 +145,18 @@ describe('examples', () => {
     const entries = files
       .filter((path) => path.startsWith('fleet/'))
       .map((path) => ({ path: path.slice('fleet/'.length) }));
+    const metrics = 'common/agent-metrics.yaml';
     const shareOf = (cluster: string) =>
       selectPaths(entries, { cluster, path: '' })
         .map(({ path }) => ({ path, blob: '', mode: '100644', text: textOf(`fleet/${path}`) }))
-        .map((file) => readFile(file, { cluster, path: '' }));
+        .map((file) => ({ ...file, ...taken(file.path) }))
+        .map((file) => readFile(file, { cluster, path: '', labels: { tier: 'small' } }));
+    const taken = (path: string) =>
+      path.endsWith('metrics.yaml') && path.startsWith('clusters/')
+        ? { files: { [besideReference(metrics)]: textOf(`fleet/${metrics}`) } }
+        : {};
     const services = (cluster: string) =>
-      shareOf(cluster)
-        .flatMap((reading) => reading.services.map(({ spec }) => spec.name))
-        .sort();
+      [...new Set(shareOf(cluster).flatMap((reading) => reading.services.map(({ spec }) => spec.name)))].sort();
     expect(services('home')).toEqual([
       'cameras.default.recorder.default',
       'cameras.default.viewer.default',
@@ -161,6 +170,10 @@ describe('examples', () => {
         .map(({ name }) => name),
     ).toEqual(['pi-attic', 'pi-cellar', 'nuc']);
     expect(shareOf('home').every((reading) => reading.problems.length === 0)).toBe(true);
+    const [patch] = shareOf('shop').filter(({ patches }) => patches?.includes(metrics));
+    expect(patch?.services.map(({ spec }) => [spec.needs.memory, spec.run.environment])).toEqual([
+      [48, ['SITE=shop', 'TIER=small']],
+    ]);
   });
 
   it('do not share a name', () => {
