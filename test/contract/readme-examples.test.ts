@@ -4,6 +4,7 @@ import { parse, stringify } from 'yaml';
 import { parseAgentConfig } from '../../agent/config.ts';
 import { parseDescriptor } from '../../schemas/descriptor.ts';
 import { parseNodesFile } from '../../schemas/nodes-file.ts';
+import { besideReference } from '../../schemas/overlay.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
 import { parseRegistries } from '../../schemas/registries.ts';
 import { parseClusterSettings } from '../../schemas/settings.ts';
@@ -23,6 +24,7 @@ function faultsOf(text: string): readonly string[] {
   if (has('notifications') || has('sources'))
     return codes(parseClusterSettings(`cluster: home\n${text}`, 'cluster.yaml'));
   if (has('api')) return codes(parseAgentConfig(text, 'agent.yaml', 'edge-7'));
+  if (has('patch')) return codes(parseDescriptor(text, 'clusters/shop/metrics.yaml', { files: patchedBy(value) }));
   if (has('applications')) return codes(parseDescriptor(text, 'app.yaml'));
   const services = has('microservices')
     ? (value as { microservices: object[] }).microservices
@@ -30,6 +32,13 @@ function faultsOf(text: string): readonly string[] {
   const app = { applications: [{ application_name: 'shop', microservices: services }] };
   const files = { 'web/types.conf': 'types {}', ...secretsOf('db-password', 'db-users') };
   return codes(parseDescriptor(stringify(app), 'app.yaml', { files }));
+}
+
+/** What the patch of the README patches. */
+function patchedBy(value: unknown): Record<string, string> {
+  const exporter = { ...known('exporter'), healthcheck: { command: ['true'] } };
+  const base = { applications: [{ application_name: 'metrics', microservices: [exporter] }] };
+  return { [besideReference((value as { patch: string }).patch)]: stringify(base) };
 }
 
 function secretsOf(...names: readonly string[]): Record<string, string> {

@@ -9,6 +9,7 @@ describe('cluster.yaml', () => {
     expect(cluster('cluster: home')).toEqual({
       settings: {
         cluster: 'home',
+        labels: {},
         sources: [],
         api: { host: '127.0.0.1', port: 10_100 },
         mqtt: { host: '127.0.0.1', port: 10_003 },
@@ -43,6 +44,7 @@ cpu_overcommit: 16
 guard: {share: 0.5}
 nodes: {undeclared: cordon}
 limits: request
+labels: {tier: small, floor: 2}
 pools: {roof: {class: fast}}
 `);
     expect(problems).toEqual([]);
@@ -60,6 +62,7 @@ pools: {roof: {class: fast}}
       guard: { count: 2, share: 0.5 },
       nodes: { undeclared: 'cordon' },
       limits: 'request',
+      labels: { tier: 'small', floor: '2' },
       pools: { roof: { class: 'fast' } },
     });
   });

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { composeSnapshot, readFile, type SnapshotFile } from '../../../../reconciler/core/snapshot.ts';
+import {
+  composeSnapshot,
+  type ReadFile,
+  readFile,
+  type SnapshotFile,
+  type SnapshotService,
+} from '../../../../reconciler/core/snapshot.ts';
+import { besideReference } from '../../../../schemas/overlay.ts';
 import { selectPaths } from '../../../../schemas/selection.ts';
 import { descriptor, fullName } from '../../../support/descriptors.ts';
 
@@ -89,5 +96,96 @@ describe('a snapshot', () => {
     expect(snapshot.services.get(fullName('shop', 'web'))?.spec.run.code).toBe('app:1');
     expect(snapshot.problems.map((one) => one.code)).toEqual(['NAME_TAKEN']);
     expect(snapshot.complete).toBe(false);
+  });
+});
+
+describe('a patch in a snapshot', () => {
+  const base = 'common/shop.yaml';
+  const over = 'clusters/home/shop.yaml';
+  const web = fullName('shop', 'web');
+  const text = descriptor('shop', { web: { code: 'app:1' }, db: { code: 'db:1' } });
+  const patchOf = (more: object): string =>
+    JSON.stringify({
+      patch: base,
+      applications: [
+        {
+          application_name: 'shop',
+          application_namespace: 'test',
+          microservices: [{ microservice_name: 'web', microservice_namespace: 'test', ...more }],
+        },
+      ],
+    });
+  const good = patchOf({ code: 'app:2' });
+  /** Readings of a base and of a patch over it, as blobs `<path> <n>`. */
+  const filesOf = (patch: string | undefined, common = text, n = 1): readonly ReadFile[] => {
+    const blob = (path: string): string => `${path} ${n}`;
+    const one: SnapshotFile = { path: base, text: common, mode: '100644', blob: blob(base) };
+    const two: SnapshotFile = {
+      ...{ path: over, text: patch, mode: '100644', blob: blob(over) },
+      files: { [besideReference(base)]: common },
+    };
+    const taken = { [besideReference(base)]: blob(base) };
+    return [
+      { path: base, blob: one.blob, reading: readFile(one, where) },
+      ...(patch === undefined ? [] : [{ path: over, blob: two.blob, reading: readFile(two, where), with: taken }]),
+    ];
+  };
+  const first = (now: readonly ReadFile[]) =>
+    composeSnapshot({ source: 'main', commit: 'c1', previous: undefined, now, before: [] });
+  /** The next commit after one that was good. */
+  const after = (before: readonly ReadFile[], now: readonly ReadFile[]) =>
+    composeSnapshot({
+      ...{ source: 'main', commit: 'c2', now },
+      previous: { commit: 'c1', files: first(before).files, nodes: [] },
+      before: before.filter(({ path }) => first(before).files[path] !== undefined),
+    });
+  const codeOf = ({ services }: { services: ReadonlyMap<string, SnapshotService> }) => services.get(web)?.spec.run.code;
+
+  it('stands in the place of what it patches', () => {
+    const snapshot = first(filesOf(good));
+    expect(codeOf(snapshot)).toBe('app:2');
+    expect(snapshot).toMatchObject({ complete: true, problems: [], ignored: 0 });
+    expect(Object.keys(snapshot.files)).toEqual([over]);
+    expect(snapshot.files[over]).toMatchObject({ services: [web, fullName('shop', 'db')], with: expect.anything() });
+  });
+
+  it('that comes or goes removes nothing', () => {
+    for (const [before, now] of [
+      [undefined, good],
+      [good, undefined],
+    ] as const) {
+      const snapshot = after(filesOf(before), filesOf(now, text, 2));
+      expect(codeOf(snapshot)).toBe(now ? 'app:2' : 'app:1');
+      expect([snapshot.complete, snapshot.services.size, snapshot.lastGood.size]).toEqual([true, 2, 0]);
+    }
+  });
+
+  it.each([
+    ['a patch that is broken', 'applications: [', text],
+    ['a patch that is wrong', patchOf({ code: 7 }), text],
+    ['a patch that became something else', 'just: notes', text],
+    ['a base that is broken', good, 'applications: ['],
+    ['a base that became something else', good, 'just: notes'],
+  ])('%s keeps what was good of both', (_what, patch, common) => {
+    const snapshot = after(filesOf(good), filesOf(patch, common, 2));
+    expect(codeOf(snapshot)).toBe('app:2');
+    expect([snapshot.complete, snapshot.services.size]).toEqual([false, 2]);
+    expect(snapshot.files).toEqual(first(filesOf(good)).files);
+    expect(new Set(snapshot.problems.map(({ code }) => code))).not.toContain('NAME_TAKEN');
+  });
+
+  it('that is new and wrong keeps what it would patch as it was', () => {
+    const newer = text.replace('app:1', 'app:3');
+    const snapshot = after(filesOf(undefined), filesOf(patchOf({ code: 7 }), newer, 2));
+    expect(codeOf(snapshot)).toBe('app:1');
+    expect([snapshot.complete, snapshot.services.size]).toEqual([false, 2]);
+    // Nobody knows what was to hold here, and nothing held before.
+    expect(first(filesOf(patchOf({ code: 7 }))).services.size).toBe(0);
+  });
+
+  it('of another cluster changes nothing here', () => {
+    const elsewhere = { path: 'clusters/north/shop.yaml' };
+    const entries = [{ path: base }, { path: 'clusters/home/a.yaml' }];
+    expect(selectPaths([...entries, elsewhere], where)).toEqual(entries);
   });
 });
