@@ -37,6 +37,8 @@ export async function startFleetCluster(options: {
   readonly broker: BrokerName;
   readonly keep?: boolean;
   readonly profile?: boolean;
+  /** Further lines of cluster.yaml. */
+  readonly settings?: string;
 }): Promise<FleetCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'oakctl-fleet-'));
   const keys = await openKeys({ folder, cluster, random });
@@ -48,7 +50,7 @@ export async function startFleetCluster(options: {
     : '{host: 127.0.0.1, port: 0}';
   await writeFile(
     join(folder, 'cluster.yaml'),
-    `cluster: ${cluster}\napi: {host: 127.0.0.1, port: 0}\nmqtt: ${mqtt}\n`,
+    `cluster: ${cluster}\napi: {host: 127.0.0.1, port: 0}\nmqtt: ${mqtt}\n${options.settings ?? ''}`,
   );
   const { child, ended } = await startReconciler(folder, options.profile);
   const endpoints = await eventually(

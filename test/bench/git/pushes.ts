@@ -1,0 +1,102 @@
+/** A cluster that follows a repository by webhook: from a push to the control that somebody hears. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import mqtt from 'mqtt';
+import type { ClusterStatus } from '../../../schemas/views.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type FleetCluster, startFleetCluster } from '../fleet/cluster.ts';
+import { wait } from '../fleet/deliveries.ts';
+import { startFleet } from '../fleet/fleet.ts';
+import { descriptorOf, pathOf, pushFile } from './history.ts';
+
+export interface Pushes {
+  /** ms from the start of the reconciler's first look until it has accepted the repository. */
+  readonly accepted: number;
+  /** ms from the webhook to the first control; sorted. */
+  readonly controls: readonly number[];
+  /** MiB that the reconciler had at most. */
+  readonly memory: number;
+}
+
+const secret = 'webhook-of-the-bench';
+const agents = 20;
+const patience = 600_000;
+/** ms: webhooks of one source that come sooner are one. */
+const apart = 1_200;
+
+export async function measurePushes(options: {
+  readonly repository: string;
+  readonly url: string;
+  readonly folder: string;
+  readonly descriptors: number;
+  readonly rounds: number;
+}): Promise<Pushes> {
+  const file = join(options.folder, 'webhook');
+  await writeFile(file, `${secret}\n`, { mode: 0o600 });
+  const source = `sources: [{name: bench, url: "${options.url}", poll: 1h}]`;
+  const settings = `${source}\nwebhooks: {plain: {secret_file: ${file}}}\n`;
+  const began = performance.now();
+  const cluster = await startFleetCluster({ agents, broker: 'aedes', settings });
+  const fleet = startFleet(cluster.home, cluster.nodes);
+  try {
+    const status = () => cluster.get<ClusterStatus>('status');
+    const what = 'the repository to be accepted';
+    const isAccepted = async () => (await status()).sources[0]?.accepted !== undefined;
+    await eventually(isAccepted, { timeout: patience, interval: 100, what });
+    const accepted = performance.now() - began;
+    const settled = () =>
+      eventually(async () => (await status()).instances.healthy === options.descriptors, {
+        timeout: patience,
+        interval: 250,
+        what: `${options.descriptors} instances to be healthy`,
+      });
+    await settled();
+    const ears = await listen(cluster);
+    const controls: number[] = [];
+    for (let round = 1; round <= options.rounds; round += 1) {
+      const n = (round * 37) % options.descriptors;
+      pushFile(options.repository, pathOf(n), descriptorOf(n, round));
+      const heard = ears.next();
+      const sent = performance.now();
+      const headers = { authorization: `Bearer ${secret}` };
+      const answer = await fetch(`${cluster.api.url}/v1/webhooks/plain`, { method: 'POST', headers, body: '' });
+      if (answer.status !== 202) throw new Error(`the webhook answered ${answer.status}`);
+      controls.push((await heard) - sent);
+      await wait(apart);
+      await settled();
+    }
+    ears.close();
+    const memory = await peakOf(cluster.pids.reconciler);
+    return { accepted, controls: controls.sort((a, b) => a - b), memory };
+  } finally {
+    fleet.close();
+    await cluster.close();
+  }
+}
+
+/** Hears the controls of all nodes, each beside the node itself. */
+async function listen(cluster: FleetCluster): Promise<{ next(): Promise<number>; close(): void }> {
+  let tell: (at: number) => void = () => undefined;
+  const clients = await Promise.all(
+    cluster.nodes.map(async ({ id, password }) => {
+      const client = await mqtt.connectAsync(cluster.home.mqtt, { username: id, password, clientId: `${id}.bench` });
+      client.on('message', () => tell(performance.now()));
+      await client.subscribeAsync(`nodes/${id}/controls`, { qos: 1 });
+      return client;
+    }),
+  );
+  return {
+    next: () =>
+      new Promise((resolve) => {
+        tell = resolve;
+      }),
+    close() {
+      for (const client of clients) client.end(true);
+    },
+  };
+}
+
+async function peakOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s*(\d+)/m.exec(status)?.[1]) / 1024;
+}
