@@ -50,7 +50,7 @@ export function hasClusterVariable(text: string): boolean {
 }
 
 /**
- * The text with `${cluster.name}` and `${cluster.label.<key>}` as they are in a cluster; as written where none is known. What does not
+ * The text with `${cluster.name}` and `${cluster.label.<key>}` as they are in a cluster; as written where none is named. What does not
  * exist is told to `fault`: a text with a hole in it is never run.
  */
 export function withClusterValues(
@@ -59,13 +59,13 @@ export function withClusterValues(
   fault: (message: string, hint: string) => void,
 ): string {
   return text.replace(clusterVariable, (written, name: string) => {
-    if (name === 'name') return cluster ?? written;
+    if (name === 'name') return cluster || written;
     const key = name.startsWith(clusterLabel) ? name.slice(clusterLabel.length) : '';
     if (!labelKeyPattern.test(key)) {
       fault(`there is no variable \`cluster.${name}\``, `\${cluster.name}, \${cluster.label.<key>}`);
       return written;
     }
-    if (cluster === undefined) return written;
+    if (!cluster) return written;
     if (Object.hasOwn(labels, key)) return labels[key] as string;
     fault(`the cluster ${cluster} has no label \`${key}\``, `\`labels: {${key}: ...}\` in its cluster.yaml`);
     return written;

@@ -11,17 +11,24 @@ export async function withReferences(document: DocumentText, folder: string): Pr
   // Without these words there is nothing to look for, and no parser to load.
   if (!/from|secrets|patch/.test(document.text)) return document;
   const { parseDescriptor } = await import('../../schemas/descriptor.ts');
+  const { besideOf } = await import('../../schemas/overlay.ts');
+  const { besideClusters } = await import('../../schemas/selection.ts');
+  const isBeside = (from: string): boolean => besideOf(from) !== undefined;
   const root = await rootOf(resolve(folder));
   const looked = new Set<string>();
   const files: Record<string, string> = {};
   // What a patch takes in is known once there is what it patches.
   for (;;) {
-    const { references } = parseDescriptor(document.text, resolve(folder, basename(document.file)), { files });
+    const place = resolve(folder, basename(document.file));
+    const { references } = parseDescriptor(document.text, place, { files });
     const fresh = references.filter((from) => !looked.has(from));
-    if (fresh.length === 0) return looked.size === 0 ? document : { ...document, files };
+    if (fresh.length === 0 && looked.size === 0) return document;
+    // Of a patch its place says what it patches.
+    const isPlaced = besideClusters('', document.file) !== undefined || ![...looked].some(isBeside);
+    if (fresh.length === 0) return { ...document, file: isPlaced ? document.file : place, files };
     for (const from of fresh) {
       looked.add(from);
-      const text = await textOf(from, resolve(folder), root);
+      const text = await textOf(from, resolve(folder), root, isBeside(from));
       if (text !== undefined) files[from] = text;
     }
   }
@@ -51,10 +58,14 @@ function foldersUp(folder: string, root: string): readonly string[] {
   return folder === root || above === folder ? [folder] : [folder, ...foldersUp(above, root)];
 }
 
-async function textOf(from: string, folder: string, root: string): Promise<string | undefined> {
-  const { besideOf } = await import('../../schemas/overlay.ts');
+async function textOf(
+  from: string,
+  folder: string,
+  root: string,
+  isDescriptor: boolean,
+): Promise<string | undefined> {
   for (const path of await pathsOf(from, folder, root)) {
-    const text = await readInside(path, root, besideOf(from) !== undefined);
+    const text = await readInside(path, root, isDescriptor);
     if (text !== undefined) return text;
   }
   return undefined;

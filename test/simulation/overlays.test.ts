@@ -21,7 +21,7 @@ describe('an overlay', () => {
   let cluster: MemoryCluster;
   const { service, settled, instancesOf } = tell(() => cluster);
   const documentOf = (name: string) => cluster.reconciler.control.services().find((one) => one.name === service(name));
-  const imageOf = (name: string) => cluster.records.sources['fleet'] && documentOf(name)?.image;
+  const imageOf = (name: string) => documentOf(name)?.image;
 
   afterEach(async ({ task }) => {
     if (task.result?.state === 'fail') console.error(cluster.log.slice(-40).join('\n'));
