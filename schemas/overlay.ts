@@ -106,10 +106,11 @@ function mergedLists(base: Piece, over: Piece, nameOf: NameOf, merge: Merge): Pi
   const others = itemsOf(over);
   const items = itemsOf(base).map((piece) => {
     const name = nameOf(piece.value);
-    const [other, second] = name === undefined ? [] : others.filter(({ value }) => nameOf(value) === name);
+    const same = name === undefined ? [] : others.filter(({ value }) => nameOf(value) === name);
+    const [other, second] = same;
     if (!other) return piece;
     if (second) merge.report(placeIn(second, []), `${name} is there twice`);
-    merge.matched.add(other.value);
+    for (const { value } of same) merge.matched.add(value);
     return merged(piece, other, '', merge);
   });
   const known = new Set(items.map(({ value }) => nameOf(value)));

@@ -4,8 +4,8 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 
 /**
- * The document with the contents of the files that it names. The root is the next folder above it that holds `.git`, else its
- * own. What is not there, not a plain file, or outside, is left out: validation then says so with its place in the text.
+ * The document with the contents of the files that it names. The root is the next folder above it that holds `.git`, else the
+ * one with `clusters/`, else its own. What is not there, not a plain file, or outside, is left out: validation then says so with its place in the text.
  */
 export async function withReferences(document: DocumentText, folder: string): Promise<DocumentText> {
   // Without these words there is nothing to look for, and no parser to load.

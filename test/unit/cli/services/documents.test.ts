@@ -161,3 +161,43 @@ describe('files that a descriptor takes from its repository', () => {
     expect(validateFiles(document ? [document] : []).problems).toHaveLength(5);
   });
 });
+
+describe('a folder for several clusters', () => {
+  const patch = `patch: common/shop.yaml
+applications:
+  - application_name: shop
+    microservices:
+      - { microservice_name: web, memory: 40 }
+`;
+
+  it('is checked cluster by cluster', async () => {
+    await write({
+      'common/shop.yaml': app('shop'),
+      'clusters/north/shop.yaml': patch,
+      'clusters/north/till.yaml': app('till'),
+      'clusters/south/till.yaml': app('till'),
+      'clusters/south/nodes.yaml': '- node: { hostname: a, IP: nowhere }',
+      'stray.yaml': app('stray'),
+    });
+    const { services, problems, ignored } = validateFolder(await readFolder(folder));
+    expect(problems.map(({ code, file }) => [code, file])).toEqual([['NODES_INVALID', 'clusters/south/nodes.yaml']]);
+    expect(ignored).toEqual(['stray.yaml']);
+    const shops = services.filter(({ spec }) => spec.name.startsWith('shop.'));
+    expect(shops.map(({ spec, file }) => [file, spec.needs.memory]).sort()).toEqual([
+      ['clusters/north/shop.yaml', 40],
+      ['common/shop.yaml', 0],
+    ]);
+  });
+
+  it('has patches that are found from wherever they are named', async () => {
+    await write({ 'common/shop.yaml': app('shop'), 'clusters/north/shop.yaml': patch });
+    const before = process.cwd();
+    try {
+      process.chdir(join(folder, 'clusters/north'));
+      const { services, problems } = validateFiles(await readDocuments(['shop.yaml'], noInput));
+      expect([problems, services.map(({ spec }) => spec.needs.memory)]).toEqual([[], [40]]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+});
