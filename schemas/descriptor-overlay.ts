@@ -3,7 +3,7 @@ import type { FileTexts } from './descriptor-files.ts';
 import { looksLikeDescriptor } from './descriptor-marks.ts';
 import { besideReference, patched, patchedPath, patchKey, patchOf } from './overlay.ts';
 import { type Problem, problem } from './problem.ts';
-import { type Place, parseYaml, type YamlDocument } from './yaml.ts';
+import { type Path, type Place, parseYaml, type YamlDocument } from './yaml.ts';
 
 export interface Overlaid {
   /** What has to be read as a descriptor. Places in them name their file where it is another one. */
@@ -22,7 +22,7 @@ export function overlaid(documents: readonly YamlDocument[], file: string, texts
   const plain: YamlDocument[] = [];
   const references = new Set<string>();
   const report = (place: Place, message: string, hint?: string): void => {
-    problems.push(problem('DESCRIPTOR_INVALID', message, { file, ...place, ...(hint && { hint }) }));
+    problems.push(problem('DESCRIPTOR_INVALID', message, { file, ...place, ...(hint ? { hint } : {}) }));
   };
   for (const document of documents) {
     const patch = patchOf(document.value);
@@ -78,9 +78,9 @@ function baseOf(
     problems.push(problem('DESCRIPTOR_INVALID', 'no document in here is a descriptor', { file: path, line: 1 }));
   }
   const folder = named.slice(0, named.lastIndexOf('/') + 1);
-  return documents.map(({ value, locate }) => ({
-    value: anchored(value, folder),
-    locate: (at) => ({ ...locate(at), file: path }),
+  return documents.map((document) => ({
+    value: anchored(document.value, folder),
+    locate: (at: Path) => ({ ...document.locate(at), file: path }),
   }));
 }
 

@@ -9,8 +9,9 @@ const Application = Descriptor.properties.applications.items;
 function partOf(properties: Readonly<Record<string, TSchema>>, required: readonly string[]): Record<string, TSchema> {
   const parts = Object.entries(properties).map(([key, schema]): [string, TSchema] => {
     if (required.includes(key)) return [key, schema];
-    const part = Type.IsObject(schema) ? Type.Partial(schema, { ...closed, description: schema['description'] }) : schema;
-    return [key, Type.Optional(Type.Union([part, Type.Null()], { description: schema['description'] }))];
+    const { description = '' } = schema as { readonly description?: string };
+    const part = Type.IsObject(schema) ? Type.Partial(schema, closed) : schema;
+    return [key, Type.Optional(Type.Union([part, Type.Null()], { description }))];
   });
   return Object.fromEntries(parts);
 }

@@ -82,7 +82,7 @@ export function patched(
 
 function merged(base: Piece, over: Piece, key: string, merge: Merge): Piece {
   if (isMap(base.value) && isMap(over.value)) return mergedMaps(base, over, merge);
-  const nameOf = names[key];
+  const nameOf = names.get(key);
   if (nameOf && Array.isArray(base.value) && Array.isArray(over.value)) return mergedLists(base, over, nameOf, merge);
   return over;
 }
@@ -126,15 +126,17 @@ const serviceOf: NameOf = (item) => fullName(item, 'microservice_name', 'microse
 const variableOf: NameOf = (item) => (typeof item === 'string' ? item.split('=', 1)[0] : undefined);
 
 /** Lists whose items have names, by their keys. */
-const names: Readonly<Record<string, NameOf>> = Object.assign(Object.create(null), {
-  applications: applicationOf,
-  microservices: serviceOf,
-  environment: variableOf,
-});
+const names: ReadonlyMap<string, NameOf> = new Map([
+  ['applications', applicationOf],
+  ['microservices', serviceOf],
+  ['environment', variableOf],
+]);
 
 function fullName(item: unknown, name: string, namespace: string): string | undefined {
-  if (!isMap(item) || typeof item[name] !== 'string') return undefined;
-  return `${item[name]}.${item[namespace] ?? descriptorDefaults.namespace}`;
+  if (!isMap(item)) return undefined;
+  const own = item[name];
+  const space = item[namespace] ?? descriptorDefaults.namespace;
+  return typeof own === 'string' && typeof space === 'string' ? `${own}.${space}` : undefined;
 }
 
 function reportUnmatched(base: readonly YamlDocument[], over: Piece, from: string, merge: Merge): void {

@@ -86,7 +86,7 @@ export const ClusterFile = Type.Object(
       Type.Record(
         Type.String({ pattern: labelKeyPattern.source }),
         Type.Union([Type.String({ maxLength: 255 }), Type.Number(), Type.Boolean()]),
-        { ...closed, description: 'What descriptors read of it: `${cluster.label.<key>}`.' },
+        { ...closed, description: `What descriptors read as \${cluster.label.<key>}.` },
       ),
     ),
     sources: Type.Optional(Type.Array(SourceFile, { maxItems: 64, description: 'Git repositories to follow.' })),

@@ -58,14 +58,15 @@ export function withClusterValues(
   { cluster, labels = {} }: { readonly cluster?: string; readonly labels?: Readonly<Record<string, string>> },
   fault: (message: string, hint: string) => void,
 ): string {
+  const isNamed = cluster !== undefined && cluster !== '';
   return text.replace(clusterVariable, (written, name: string) => {
-    if (name === 'name') return cluster || written;
+    if (name === 'name') return isNamed ? cluster : written;
     const key = name.startsWith(clusterLabel) ? name.slice(clusterLabel.length) : '';
     if (!labelKeyPattern.test(key)) {
       fault(`there is no variable \`cluster.${name}\``, `\${cluster.name}, \${cluster.label.<key>}`);
       return written;
     }
-    if (!cluster) return written;
+    if (!isNamed) return written;
     if (Object.hasOwn(labels, key)) return labels[key] as string;
     fault(`the cluster ${cluster} has no label \`${key}\``, `\`labels: {${key}: ...}\` in its cluster.yaml`);
     return written;

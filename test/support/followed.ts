@@ -4,8 +4,7 @@ import type { SourceRecord } from '../../reconciler/core/records.ts';
 import { composeSnapshot, pathOfKey, type SourceSnapshot, type Where } from '../../reconciler/core/snapshot.ts';
 import type { Git, TreeEntry } from '../../reconciler/ports.ts';
 import { createReadings } from '../../reconciler/readings.ts';
-import type { Problem } from '../../schemas/problem.ts';
-import { isProblemError } from '../../schemas/problem.ts';
+import { isProblemError, type Problem } from '../../schemas/problem.ts';
 import { selectPaths } from '../../schemas/selection.ts';
 
 export interface Look {
@@ -21,8 +20,9 @@ export interface Look {
 export interface Followed {
   /** Looks once. Throws what is no problem: a bug. */
   look(signal: AbortSignal): Promise<Look>;
-  /** Forgets what came after a look, as if it had never been. */
+  /** What was accepted last. */
   readonly record: SourceRecord | undefined;
+  /** Forgets what came after that, as if it had never been. */
   back(to: SourceRecord | undefined): void;
 }
 
