@@ -16,13 +16,7 @@ import { anchorOf, strictHold } from './core/head-holds.ts';
 import type { Listing } from './core/model.ts';
 import { type SourceRecord, servicesOf } from './core/records.ts';
 import { changesBy } from './core/revisions.ts';
-import {
-  composeSnapshot,
-  pathOfKey,
-  type ReadFile,
-  type SourceSnapshot,
-  type Where,
-} from './core/snapshot.ts';
+import { composeSnapshot, pathOfKey, type ReadFile, type SourceSnapshot, type Where } from './core/snapshot.ts';
 import { verdictEvents } from './core/verdict.ts';
 import type { WorldEvent } from './core/world-event.ts';
 import type { Direct } from './direct.ts';

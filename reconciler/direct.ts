@@ -1,6 +1,12 @@
 /** Direct deployments: what CLI and API ask for. Recorded durably before anybody is told; the plan follows by itself. */
 import type { DeployAnswer, DeployRequest, DocumentText } from '../schemas/api.ts';
-import { checkServices, type DescriptorOptions, type ParsedService, parseDescriptor, servicesInForce } from '../schemas/descriptor.ts';
+import {
+  checkServices,
+  type DescriptorOptions,
+  type ParsedService,
+  parseDescriptor,
+  servicesInForce,
+} from '../schemas/descriptor.ts';
 import { canonicalJson } from '../schemas/digest.ts';
 import { compareCopyIds, copyId, parseServiceName, type ServiceName } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';

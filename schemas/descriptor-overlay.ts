@@ -38,9 +38,11 @@ export function overlaid(documents: readonly YamlDocument[], file: string, texts
     }
     const named = patch as string;
     references.add(besideReference(named));
-    const base = bases.get(found.path) ?? baseOf(named, found.path, texts, problems, () => {
-      report(place, `there is no file ${named} of at most 256 KiB`, 'it is looked for beside the folder clusters/');
-    });
+    const base =
+      bases.get(found.path) ??
+      baseOf(named, found.path, texts, problems, () => {
+        report(place, `there is no file ${named} of at most 256 KiB`, 'it is looked for beside the folder clusters/');
+      });
     bases.set(found.path, base.length > 0 ? patched(base, document, named, report) : base);
   }
   return {

@@ -166,7 +166,10 @@ function reportUnknown(
   { report }: Merge,
 ): void {
   const place = placeIn(piece, []);
-  if (name === undefined) return report(place, `each ${what} of a patch needs its name`, `${what}_name: ...`);
+  if (name === undefined) {
+    report(place, `each ${what} of a patch needs its name`, `${what}_name: ...`);
+    return;
+  }
   const meant = nearest(
     name,
     known.filter((one) => one !== undefined),

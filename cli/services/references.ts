@@ -58,12 +58,7 @@ function foldersUp(folder: string, root: string): readonly string[] {
   return folder === root || above === folder ? [folder] : [folder, ...foldersUp(above, root)];
 }
 
-async function textOf(
-  from: string,
-  folder: string,
-  root: string,
-  isDescriptor: boolean,
-): Promise<string | undefined> {
+async function textOf(from: string, folder: string, root: string, isDescriptor: boolean): Promise<string | undefined> {
   for (const path of await pathsOf(from, folder, root)) {
     const text = await readInside(path, root, isDescriptor);
     if (text !== undefined) return text;

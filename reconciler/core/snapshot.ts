@@ -251,10 +251,7 @@ interface Found {
   readonly path: string;
 }
 
-function firstOwners(
-  found: readonly Found[],
-  previous: SourceRecord['files'],
-): Map<ServiceName, SnapshotService> {
+function firstOwners(found: readonly Found[], previous: SourceRecord['files']): Map<ServiceName, SnapshotService> {
   const services = new Map<ServiceName, Found>();
   for (const one of found) {
     const { name } = one.service.spec;

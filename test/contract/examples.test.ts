@@ -68,7 +68,8 @@ describe('examples', () => {
 
   it.each(files.filter((path) => check(path).kind !== 'secret'))('%s pleases an editor', (path) => {
     const { kind } = check(path);
-    const name = { nodes: 'nodes', patch: 'patch', settings: 'oakctl', policy: 'policy' }[kind as string] ?? 'descriptor';
+    const name =
+      { nodes: 'nodes', patch: 'patch', settings: 'oakctl', policy: 'policy' }[kind as string] ?? 'descriptor';
     const schema = JSON.parse(editorSchemas()[`${name}.schema.json`] ?? '');
     const validate = new Ajv2020({ strict: false }).compile(schema);
     validate(parse(textOf(path)));

@@ -131,11 +131,17 @@ function added(draw: Draw, { git, outside }: Surroundings): [RawEntry, string] {
     case 1:
       return [{ mode: '160000', name, id: missing }, `a submodule ${shown}`];
     case 2:
-      return [{ mode: '40000', name, id: git.tree([{ mode: '100644', name: odd, id: git.blob('a: 1\n') }]) }, `a folder ${shown}`];
+      return [
+        { mode: '40000', name, id: git.tree([{ mode: '100644', name: odd, id: git.blob('a: 1\n') }]) },
+        `a folder ${shown}`,
+      ];
     case 3:
       return [{ mode: '100644', name, id: git.blob(Buffer.alloc(2 * 1024 * 1024, 'a: b\n')) }, `a huge file ${shown}`];
     case 4:
-      return [{ mode: ['100600', '100664', '000000', '140000'][draw(4)] as string, name, id: git.blob('a: 1\n') }, `a mode ${shown}`];
+      return [
+        { mode: ['100600', '100664', '000000', '140000'][draw(4)] as string, name, id: git.blob('a: 1\n') },
+        `a mode ${shown}`,
+      ];
     case 5:
       return [{ mode: '40000', name, id: git.blob('a: 1\n') }, `a folder that is a file ${shown}`];
     case 6: {
@@ -149,7 +155,15 @@ function added(draw: Draw, { git, outside }: Surroundings): [RawEntry, string] {
 
 /** Where a link, or a descriptor, would like to lead. */
 function targetOf(draw: Draw, outside: string): string {
-  const targets = [outside, `../../../../../../../..${outside}`, '..', '.', '/etc/passwd', '/proc/self/environ', 'a.yaml'];
+  const targets = [
+    outside,
+    `../../../../../../../..${outside}`,
+    '..',
+    '.',
+    '/etc/passwd',
+    '/proc/self/environ',
+    'a.yaml',
+  ];
   return targets[draw(targets.length)] as string;
 }
 
@@ -157,7 +171,9 @@ function targetOf(draw: Draw, outside: string): string {
 function greedy(draw: Draw, outside: string): string {
   const from = draw(4) === 0 ? `./${targetOf(draw, outside)}` : targetOf(draw, outside);
   if (draw(3) === 0) return JSON.stringify({ patch: from, applications: [] });
-  return descriptor(`greedy${draw(9)}`, { web: { code: 'app:1', files: [{ path: '/etc/taken', from }], secrets: ['../x'] } });
+  return descriptor(`greedy${draw(9)}`, {
+    web: { code: 'app:1', files: [{ path: '/etc/taken', from }], secrets: ['../x'] },
+  });
 }
 
 /** Folders of clusters, ours among them, with patches of what is not theirs. */

@@ -44,7 +44,12 @@ export function writeRawGit(folder: string): RawGit {
     },
     commit(tree, parents, message = 'change') {
       const who = 'Test <test@example.org> 1700000000 +0000';
-      const lines = [`tree ${tree}`, ...parents.map((parent) => `parent ${parent}`), `author ${who}`, `committer ${who}`];
+      const lines = [
+        `tree ${tree}`,
+        ...parents.map((parent) => `parent ${parent}`),
+        `author ${who}`,
+        `committer ${who}`,
+      ];
       return write('commit', Buffer.from(`${lines.join('\n')}\n\n${message}\n`));
     },
     setBranch(name, commit) {

@@ -41,7 +41,7 @@ describe('a repository on a forge', () => {
   });
   afterAll(async () => {
     await takeDown(cluster);
-    await server?.close();
+    await server.close();
   });
 
   const hook = (authorization: string) =>

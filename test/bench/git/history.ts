@@ -58,7 +58,9 @@ export async function writeHistory(folder: string, options: { bytes: number; des
 /** One more commit with one file changed, as a push leaves it in a bare repository. */
 export function pushFile(folder: string, path: string, content: string): string {
   const git = (args: readonly string[], input = ''): string =>
-    execFileSync('git', ['-C', folder, ...args], { input, env: { ...process.env, ...identity } }).toString().trim();
+    execFileSync('git', ['-C', folder, ...args], { input, env: { ...process.env, ...identity } })
+      .toString()
+      .trim();
   const env = `${folder}/bench-index`;
   const staged = (args: readonly string[]): string =>
     execFileSync('git', ['-C', folder, ...args], { env: { ...process.env, ...identity, GIT_INDEX_FILE: env } })

@@ -26,7 +26,8 @@ const rounds = Number(values.rounds);
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const ms = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
-const size = (bytes: number): string => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const size = (bytes: number): string =>
+  bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 const at = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 

@@ -39,7 +39,13 @@ export async function firstSync(server: GitServer, url: string, folder: string):
     signal,
   );
   const ms = performance.now() - began;
-  return { ms, requests: server.requests.length, bytes: server.sent, disk: await bytesOf(folder), memory: await peak() };
+  return {
+    ms,
+    requests: server.requests.length,
+    bytes: server.sent,
+    disk: await bytesOf(folder),
+    memory: await peak(),
+  };
 }
 
 export interface Poll {
@@ -92,7 +98,7 @@ async function bytesOf(folder: string): Promise<number> {
 /** Looks at the processes below this one that work in a folder; answers what the largest of them had. */
 function watchGit(folder: string): () => Promise<number> {
   let most = 0;
-  let isOver = false;
+  const over = new AbortController();
   const look = async (pid: number): Promise<void> => {
     const text = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
     const [line, status] = await Promise.all([text('cmdline'), text('status')]);
@@ -101,13 +107,13 @@ function watchGit(folder: string): () => Promise<number> {
     await Promise.all((await childrenOf(pid)).map(look));
   };
   const watching = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await Promise.all((await childrenOf(process.pid)).map(look));
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
   return async () => {
-    isOver = true;
+    over.abort();
     await watching;
     return most;
   };

@@ -157,7 +157,9 @@ describe('values of a cluster', () => {
     parseDescriptor(text(line), 'shop.yaml', options);
 
   it('are put in, and are in the digest', () => {
-    const filled = readText(`code: registry.\${cluster.label.tier}:1\n        environment: ["N=\${cluster.name}-\${node.label.x}"]`);
+    const filled = readText(
+      `code: registry.\${cluster.label.tier}:1\n        environment: ["N=\${cluster.name}-\${node.label.x}"]`,
+    );
     expect(filled.problems).toEqual([]);
     expect(filled.services[0]?.spec.run).toMatchObject({
       code: 'registry.small:1',

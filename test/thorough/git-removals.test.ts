@@ -2,14 +2,14 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createGitRepository } from '../../../reconciler/git/repository.ts';
-import { createGitSource } from '../../../reconciler/git/source.ts';
-import type { SourceAccess } from '../../../schemas/settings-source.ts';
-import { descriptor, fullName } from '../../support/descriptors.ts';
-import { type Followed, follow } from '../../support/followed.ts';
-import { cloneRepository, type GitRepo, git as runGit } from '../../support/git-repo.ts';
-import { type GitServer, serveGit } from '../../support/git-server.ts';
-import { serveSsh, sshAnswers } from '../../support/ssh-server.ts';
+import { createGitRepository } from '../../reconciler/git/repository.ts';
+import { createGitSource } from '../../reconciler/git/source.ts';
+import type { SourceAccess } from '../../schemas/settings-source.ts';
+import { descriptor, fullName } from '../support/descriptors.ts';
+import { type Followed, follow } from '../support/followed.ts';
+import { cloneRepository, type GitRepo, git as runGit } from '../support/git-repo.ts';
+import { type GitServer, serveGit } from '../support/git-server.ts';
+import { serveSsh, sshAnswers } from '../support/ssh-server.ts';
 
 const signal = new AbortController().signal;
 const apps = ['a', 'b', 'c', 'd'];
@@ -79,7 +79,7 @@ describe.each([
       const { url, access = {} } = way;
       const repository = createGitRepository({ name: 'main', url, access, folder: join(root, `mirror-${made}`) });
       const next = follow(createGitSource({ name: 'main', branch, repository }), { cluster: 'home', path });
-      next.back(followed?.record);
+      next.back(made === 1 ? undefined : followed.record);
       return next;
     };
 
@@ -94,7 +94,7 @@ describe.each([
       expect((await followed.look(signal)).names).toEqual(names);
     });
     afterAll(async () => {
-      await way?.close();
+      await way.close();
       await rm(root, { recursive: true, force: true });
       await rm(user.folder, { recursive: true, force: true });
     });
