@@ -21,6 +21,8 @@ export interface RenderOptions {
 export interface RenderedFiles {
   /** Absent: the repository is not divided. */
   readonly cluster?: string;
+  /** Those that have a folder of their own, sorted. */
+  readonly clusters: readonly string[];
   /** With the origin of each value, sorted by name. */
   readonly services: readonly ParsedService[];
   readonly problems: readonly Problem[];
@@ -33,11 +35,12 @@ export function renderDocuments(documents: readonly DocumentText[], options: Ren
   const entries = documents.map(({ file, text, files }) => {
     return { path: file, text, blob: sha256(text), mode: '100644', ...(files && { files }) };
   });
-  const where = whereOf(entries, '', options);
+  const clusters = clustersBelow(entries, '');
+  const where = whereOf(clusters, '', options);
   const now = selectPaths(entries, where).map((file) => {
     return { path: file.path, blob: file.blob, reading: readFile(file, where) };
   });
-  return rendered('working copy', now, options.cluster ?? where.cluster);
+  return rendered('working copy', now, clusters, where);
 }
 
 /**
@@ -56,23 +59,23 @@ export async function renderCommit(
     const commit = await git.head(signal);
     await git.fetch(commit, signal);
     const tree = await git.tree(commit, from.path, signal);
-    const where = whereOf(tree, from.path, options);
+    const clusters = clustersBelow(tree, from.path);
+    const where = whereOf(clusters, from.path, options);
     const files = selectPaths(tree, where).map(({ path, blob, mode }) => ({ key: path, path, blob, mode }));
     const now = await createReadings().read({ name: source, git }, where, files, tree, signal);
-    return rendered(commit, now, options.cluster ?? where.cluster);
+    return rendered(commit, now, clusters, where);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** With an empty name for a repository that is not divided. */
-function whereOf(
-  entries: readonly { readonly path: string }[],
-  path: string,
-  { cluster, labels }: RenderOptions,
-): Where {
+function clustersBelow(entries: readonly { readonly path: string }[], path: string): readonly string[] {
   const below = path === '' ? 0 : path.length + 1;
-  const known = clustersIn(entries.map((entry) => entry.path.slice(below)));
+  return clustersIn(entries.map((entry) => entry.path.slice(below)));
+}
+
+/** With an empty name for a repository that is not divided. */
+function whereOf(known: readonly string[], path: string, { cluster, labels }: RenderOptions): Where {
   const [only = '', another] = known;
   if (cluster === undefined && another !== undefined) {
     const hint = `--cluster ${known.slice(0, 5).join(', or --cluster ')}`;
@@ -81,8 +84,13 @@ function whereOf(
   return { cluster: cluster ?? only, path, labels, origins: true };
 }
 
-function rendered(commit: string, now: readonly ReadFile[], cluster: string): RenderedFiles {
+function rendered(
+  commit: string,
+  now: readonly ReadFile[],
+  clusters: readonly string[],
+  { cluster }: Where,
+): RenderedFiles {
   const { services, problems } = composeSnapshot({ source, commit, previous: undefined, now, before: [] });
   const sorted = [...services.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
-  return { services: sorted, problems, ...(cluster !== '' && { cluster }) };
+  return { services: sorted, problems, clusters, ...(cluster !== '' && { cluster }) };
 }

@@ -1,10 +1,11 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand } from '../base-command.ts';
+import { BaseCommand, usage } from '../base-command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { count } from '../render/counts.ts';
 import { renderData } from '../render/output.ts';
 import { renderProblems } from '../render/problems.ts';
 import { labelsOf } from '../services/agent-settings.ts';
+import { labelFlag } from '../services/node-flags.ts';
 
 /** Which cluster. */
 interface Wanted {
@@ -20,10 +21,7 @@ export default class Render extends BaseCommand {
   };
   static override flags = {
     cluster: Flags.string({ description: 'name of the cluster; default: the only one below clusters/' }),
-    label: Flags.string({
-      multiple: true,
-      description: 'label of the cluster, as `labels` in its cluster.yaml: key=value',
-    }),
+    label: labelFlag('label of the cluster, as `labels` in its cluster.yaml: key=value; may be repeated'),
     ref: Flags.string({ description: 'a branch, tag or commit instead of the files as they lie there' }),
   };
   static override examples = [
@@ -39,9 +37,12 @@ export default class Render extends BaseCommand {
     const found = await this.read(args.folder, ref, options);
     if (found.problems.length > 0) this.say(renderProblems(found.problems, this.paint('err')));
     if (found.problems.some(({ severity }) => severity !== 'warning')) this.exit(exitCodes.failed);
-    const { services, cluster } = found;
+    const { services, cluster, clusters } = found;
     const whose = cluster === undefined ? 'a cluster' : `the cluster ${cluster}`;
     this.say(`${count(services.length, 'service')}, as ${whose} reads them`);
+    if (cluster !== undefined && clusters.length > 0 && !clusters.includes(cluster)) {
+      this.say(`There is no folder clusters/${cluster}/: it reads common/ alone. There are ${clusters.join(', ')}.`);
+    }
     if (flags.output === 'name') return this.print(services.map(({ spec }) => spec.name).join('\n'));
     const { toDescriptor } = await import('../../schemas/descriptor.ts');
     if (flags.output === 'json') return this.print(await renderData('json', toDescriptor(services)));
@@ -50,11 +51,12 @@ export default class Render extends BaseCommand {
   }
 
   private async read(folder: string, ref: string | undefined, options: Wanted) {
-    const { renderCommit, renderDocuments } = await import('../../reconciler/render-main.ts');
-    if (ref === undefined) {
-      const { readFolder } = await import('../services/documents.ts');
-      return renderDocuments(await readFolder(folder), options);
-    }
+    const [{ renderCommit, renderDocuments }, { isFolder, readFolder }] = await Promise.all([
+      import('../../reconciler/render-main.ts'),
+      import('../services/documents.ts'),
+    ]);
+    if (!(await isFolder(folder))) usage(`${folder} is a file`, 'name the folder that the cluster follows');
+    if (ref === undefined) return renderDocuments(await readFolder(folder), options);
     const { findCommit } = await import('../services/render.ts');
     return renderCommit(await findCommit(folder, ref, this.signal), options, this.signal);
   }

@@ -86,6 +86,10 @@ describe('render', () => {
   it('asks which cluster, and says what it lacks with file and line', async () => {
     const several = await runCommand('render', [fleet]);
     expect(several.stderr).toContain('--cluster north, or --cluster south');
+    const unknown = await runCommand('render', [fleet, '--cluster', 'nroth', '-o', 'name']);
+    expect(unknown.stderr).toContain('no folder clusters/nroth/');
+    expect((await runCommand('render', [join(fleet, 'nowhere')])).stderr).toMatch(/^error NOT_FOUND/);
+    expect((await render('--label', 'tier')).stderr).toMatch(/^error USAGE/);
     const without = await runCommand('render', [fleet, '--cluster', 'north']);
     expect(without).toMatchObject({ code: 1, stdout: '' });
     expect(without.stderr).toMatch(/^clusters\/north\/shop\.yaml:7:\d+: error/m);
