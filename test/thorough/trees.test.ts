@@ -12,7 +12,7 @@ import { drawFrom, hostileTree } from '../support/hostile-trees.ts';
 import { writeRawGit } from '../support/raw-git.ts';
 
 /** `npm run chaos:trees` plays 5,000; OAKCTL_TREE plays one again. */
-const trees = Number(process.env['OAKCTL_TREES'] ?? 500);
+const trees = Number(process.env['OAKCTL_TREES'] ?? 100);
 const only = process.env['OAKCTL_TREE'];
 const signal = new AbortController().signal;
 const canary = 'canary-4711';
