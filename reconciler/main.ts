@@ -178,7 +178,7 @@ async function start(
     metrics,
     notifier,
     audit,
-    bind: settings.api,
+    bind: { ...settings.api, beside: settings.custom_orchestrator },
     ...(tls && { tls }),
   });
   url = api.url;

@@ -69,7 +69,9 @@
  *   POST /api/calculate/deploy                   seed 000: PlainJob -> CalculateAnswer (409 when no node takes it); changes nothing
  *   /api/auth, /user, /application, /service, /clusters  Oakestra's: the table in README.md
  *   /api/v1/service, /state, /stats              MyCluster's: mycluster.ts
+ *   GET  /, POST /api/v1/load_nodes, update_taints  FRACTAL's custom orchestrator: fractal.ts
  *   GET  /metrics                                text for Prometheus
+ *   GET  /api/openapi.json, /api/docs            all of this for programs, and as a page (no token)
  *   GET  /livez, /healthz, /readyz               {ok: true}, or 503 and what is missing: broker, store; readyz also: its turn, git (no token)
  *
  * Requests and answers are here, views in views.ts, events in cluster-events.ts, joining in joining.ts,

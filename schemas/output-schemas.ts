@@ -5,18 +5,32 @@
 
 import { type TSchema, Type } from 'typebox';
 import { roles } from './accounts.ts';
+import {
+  ApiTokenAnswerSchema,
+  ApiTokenSchema,
+  CallerSchema,
+  CordonAnswerSchema,
+  DeployAnswerSchema,
+  LoginAnswerSchema,
+  PackageSchema,
+  ReplacesSchema,
+  SlotAnswerSchema,
+  SuspendAnswerSchema,
+  SyncAnswerSchema,
+  TokenAnswerSchema,
+  UserAnswerSchema,
+  UserSchema,
+  VerbAnswerSchema,
+} from './answer-schemas.ts';
 import { AuditEntrySchema } from './audit.ts';
 import { ClusterSnapshotSchema } from './cluster-snapshot.ts';
 import { Descriptor } from './descriptor-schema.ts';
 import { KeyViewSchema, RotateAnswerSchema } from './keys.ts';
 import { ReceiverSchema } from './notifications.ts';
-import { packageArchitectures } from './packages.ts';
 import {
   AppSchema,
   AuthoritySchema,
   CauseSchema,
-  CordonView,
-  DeployedService,
   DrainSchema,
   EventSchema,
   InstanceSchema,
@@ -28,9 +42,7 @@ import {
   RegistrySchema,
   RevisionSchema,
   ServiceSchema,
-  SourceSchema,
   StatusSchema,
-  SuspendSchema,
   TlsSchema,
   TokenSchema,
   words,
@@ -54,45 +66,11 @@ const ContextRow = Type.Object({
 
 const time = Type.Number({ description: 'ms since 1970' });
 
-const caller = {
-  name: text,
-  role: words(roles),
-  by: words(['cluster', 'login', 'token']),
-  apps: Type.Optional(texts),
-  expires: Type.Optional(time),
-};
-
-const User = Type.Object({ name: text, role: words(roles), created: time, changed: time, tokens: count });
-
-const UserAnswer = Type.Object({
-  user: User,
-  password: Type.Optional(Type.String({ description: 'where one was made: it is shown once' })),
-});
-
-const ApiToken = Type.Object({
-  id: text,
-  user: text,
-  role: words(roles),
-  apps: Type.Optional(texts),
-  purpose: Type.Optional(text),
-  created: time,
-  expires: time,
-  state: words(['valid', 'expired', 'revoked']),
-});
-
 const Finding = Type.Object({
   check: text,
   state: words(['ok', 'warning', 'failed']),
   message: text,
   hint: Type.Optional(text),
-});
-
-/** The node whose place a machine takes. */
-const Replaces = Type.Object({
-  node: text,
-  state: words(['online', 'suspect', 'lost', 'expected', 'revoked']),
-  data: Type.Array(text, { description: 'instances that wait for their data, which is on the machine that goes' }),
-  cordoned: Type.Optional(CordonView),
 });
 
 const ProcessRow = Type.Object({
@@ -123,30 +101,14 @@ const CommitSchema = Type.Object(
   { description: 'with --commit' },
 );
 
-const SlotSchema = Type.Object({
-  instance: text,
-  node: Type.Optional(text),
-  override: Type.Optional(OverrideSchema),
-  outcomes: Type.Array(ServiceOutcome, { description: 'empty with --detach' }),
-});
+const outcomes = Type.Array(ServiceOutcome, { description: 'empty with --detach' });
+
+const SlotSchema = Type.Object({ ...SlotAnswerSchema.properties, outcomes });
 
 const VerbSchema = Type.Object({
-  service: text,
-  digest: text,
-  changed: Type.Boolean({ description: 'false: it was so already' }),
-  instances: texts,
-  after: Type.Optional(Type.String({ description: 'a restart: older copies, and this one, were to be replaced' })),
-  override: Type.Optional(OverrideSchema),
+  ...VerbAnswerSchema.properties,
   commit: Type.Optional(CommitSchema),
-  outcomes: Type.Array(ServiceOutcome, { description: 'empty with --detach' }),
-});
-
-const LoginSchema = Type.Object({
-  registry: text,
-  changed: Type.Boolean({ description: 'false: it was so already' }),
-  unchecked: Type.Optional(
-    Type.String({ description: 'why the registry could not be asked whether the login is good' }),
-  ),
+  outcomes,
 });
 
 const secretNote = {
@@ -164,28 +126,7 @@ const secretNote = {
 
 const stopped = { name: text, ended: texts, copies: count };
 
-const cordonAnswer = Type.Object({
-  node: text,
-  changed: Type.Boolean({ description: 'false: it was so already' }),
-  cordoned: Type.Optional(CordonView),
-  commit: Type.Optional(CommitSchema),
-});
-
-const SuspendAnswerSchema = Type.Object({
-  subject: text,
-  changed: Type.Boolean({ description: 'false: it was so already' }),
-  suspended: Type.Optional(SuspendSchema),
-});
-
-const PackageSchema = Type.Object({
-  arch: words(packageArchitectures),
-  file: text,
-  version: text,
-  node: text,
-  bytes: count,
-  unpacked: count,
-  sha256: text,
-});
+const cordonAnswer = Type.Object({ ...CordonAnswerSchema.properties, commit: Type.Optional(CommitSchema) });
 
 const backupSummary = {
   cluster: text,
@@ -245,11 +186,7 @@ export const outputs = {
   'contexts rm': Type.Object({ removed: text }),
   'contexts use': Type.Object({ current: text }),
   delete: Type.Object({ services: texts }),
-  deploy: Type.Object({
-    services: Type.Array(DeployedService),
-    warnings: Type.Array(ProblemView),
-    outcomes: Type.Array(ServiceOutcome, { description: 'empty with --detach' }),
-  }),
+  deploy: Type.Object({ ...DeployAnswerSchema.properties, outcomes }),
   doctor: items(Finding),
   down: Type.Object({ ...stopped, networks: count, volumes: texts, kept: texts }),
   events: items(EventSchema),
@@ -287,7 +224,7 @@ export const outputs = {
     expires: Type.Number({ description: 'ms since 1970' }),
     api: text,
     architectures: texts,
-    replaces: Type.Optional(Replaces),
+    replaces: Type.Optional(ReplacesSchema),
     secrets: Type.Array(text, { description: 'that services use, and the new node cannot read yet' }),
   }),
   'nodes cordon': cordonAnswer,
@@ -302,18 +239,13 @@ export const outputs = {
   'nodes revoke': Type.Object({ revoked: text }),
   'nodes rm': Type.Object({ removed: text }),
   'nodes uncordon': cordonAnswer,
-  'nodes token create': Type.Object({
-    token: text,
-    id: text,
-    expires: Type.Number({ description: 'ms since 1970' }),
-    replaces: Type.Optional(Replaces),
-  }),
+  'nodes token create': TokenAnswerSchema,
   'nodes token ls': items(TokenSchema),
   'nodes token revoke': Type.Object({ revoked: text }),
   'notifications ls': items(ReceiverSchema),
   'notifications test': items(ReceiverSchema),
-  'registries login': LoginSchema,
-  'registries logout': LoginSchema,
+  'registries login': LoginAnswerSchema,
+  'registries logout': LoginAnswerSchema,
   'registries ls': items(RegistrySchema),
   'overrides ls': items(OverrideSchema),
   'overrides rm': Type.Object({ removed: text }),
@@ -362,7 +294,7 @@ export const outputs = {
   start: VerbSchema,
   stop: Type.Union([Type.Object(stopped), VerbSchema]),
   suspend: SuspendAnswerSchema,
-  sync: Type.Object({ sources: Type.Array(SourceSchema) }),
+  sync: SyncAnswerSchema,
   up: Type.Object({
     name: text,
     folder: text,
@@ -375,13 +307,13 @@ export const outputs = {
     already: texts,
   }),
   unpin: PinSchema,
-  'users add': UserAnswer,
-  'users ls': items(User),
-  'users passwd': UserAnswer,
+  'users add': UserAnswerSchema,
+  'users ls': items(UserSchema),
+  'users passwd': UserAnswerSchema,
   'users rm': Type.Object({ removed: text }),
-  'users role': UserAnswer,
-  'users token create': Type.Object({ token: text, view: ApiToken }),
-  'users token ls': items(ApiToken),
+  'users role': UserAnswerSchema,
+  'users token create': ApiTokenAnswerSchema,
+  'users token ls': items(ApiTokenSchema),
   'users token revoke': Type.Object({ revoked: text }),
   validate: Descriptor,
   version: Type.Object({
@@ -391,7 +323,7 @@ export const outputs = {
     cluster: Type.Optional(text),
     skew: Type.Optional(text),
   }),
-  whoami: Type.Object({ ...caller, context: text, api: text }),
+  whoami: Type.Object({ ...CallerSchema.properties, context: text, api: text }),
   why: CauseSchema,
 } as const satisfies Readonly<Record<string, TSchema>>;
 

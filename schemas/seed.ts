@@ -24,7 +24,7 @@ const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
 /** POST /api/node/register: these four keys and no other. */
-const Registration = Type.Object(
+export const RegistrationBody = Type.Object(
   {
     id: Type.Union([Type.String({ maxLength: 255 }), count]),
     name: text(255),
@@ -52,7 +52,7 @@ export function isOakestraRegistration(body: unknown): boolean {
 
 /** The body of a registration, or BAD_REQUEST, UNKNOWN_FIELD, NAME_INVALID. */
 export function parseRegistration(body: unknown): Parsed<SeedRegistration> {
-  const checked = checkMessage<Static<typeof Registration>>(Registration, body);
+  const checked = checkMessage<Static<typeof RegistrationBody>>(RegistrationBody, body);
   if (!checked.ok) return checked;
   const { id, name, ip, port } = checked.value;
   if (!nodeNamePattern.test(name)) {

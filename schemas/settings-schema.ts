@@ -143,6 +143,19 @@ export const ClusterFile = Type.Object(
               },
             ),
           ),
+          custom_orchestrator: Type.Optional(
+            Type.Object(
+              {
+                port: Type.Optional(
+                  Type.Integer({ minimum: 1, maximum: 65_535, description: 'Where `api` listens; default 9999.' }),
+                ),
+              },
+              {
+                ...closed,
+                description: "The API on the port of FRACTAL's custom orchestrator, for its resource manager.",
+              },
+            ),
+          ),
         },
         { ...closed, description: 'Doors for clients of other systems.' },
       ),

@@ -7,6 +7,7 @@ import { isLoopback } from './addresses.ts';
 import { parseDuration } from './duration.ts';
 import { createFindings, type Findings } from './findings.ts';
 import { locationFault } from './names.ts';
+import { defaultPorts } from './nodes-schema.ts';
 import { type ReceiverSettings, receiversOf } from './notifications.ts';
 import { violations } from './parse.ts';
 import { type Problem, problem } from './problem.ts';
@@ -71,6 +72,8 @@ export interface ClusterSettings {
   readonly webhooks: WebhookSettings;
   /** Where MyCluster's API answers without a token: on loopback. Absent: nowhere. */
   readonly mycluster?: Endpoint;
+  /** Port of FRACTAL's custom orchestrator, where the API answers, too. Absent: none. */
+  readonly custom_orchestrator?: number;
 }
 
 /** oakctl.yaml: what is absent leaves the cluster's setting alone. */
@@ -134,6 +137,9 @@ export function parseClusterSettings(
     notifications: receiversOf(value.notifications, insecure, findings),
     webhooks: webhooksOf(value.webhooks),
     ...(value.compat?.mycluster && { mycluster: { ...settingsDefaults.mycluster, ...value.compat.mycluster } }),
+    ...(value.compat?.custom_orchestrator && {
+      custom_orchestrator: value.compat.custom_orchestrator.port ?? defaultPorts.customOrchestrator,
+    }),
   };
   checkCluster(settings, findings);
   return findings.failed() ? { problems: findings.problems } : { settings, problems: findings.problems };

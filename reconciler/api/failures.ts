@@ -39,7 +39,7 @@ export function statusOf(problems: readonly Problem[]): number {
 /** Answers every failure of `app` as problems. */
 export function answerFailures(app: FastifyInstance): void {
   app.setNotFoundHandler(async (request, reply) => {
-    const hint = 'the routes are listed in schemas/api.ts';
+    const hint = 'GET /api/docs shows all routes, /api/openapi.json tells programs';
     const what = `the API has no ${request.method} ${request.url.split('?')[0]}`;
     return reply.code(404).send({ problems: [problem('NOT_FOUND', what, { hint })] });
   });

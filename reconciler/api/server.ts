@@ -15,12 +15,14 @@ import { reachableHost } from '../tls/names.ts';
 import type { WebhookDesk } from '../webhooks/desk.ts';
 import { createGate, type Gate, guardRoutes } from './access.ts';
 import { type AuditDesk, auditRequests } from './audit.ts';
+import { customOrchestratorRoutes } from './custom-orchestrator.ts';
 import { answerFailures } from './failures.ts';
 import { myClusterRoutes } from './mycluster.ts';
 import { oakestraRoutes } from './oakestra/routes.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { changeRoutes } from './routes/change.ts';
+import { docsRoutes } from './routes/docs.ts';
 import { enrolmentRoutes, joinRoutes } from './routes/enrolment.ts';
 import { type FollowOptions, followRoutes } from './routes/follow.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -76,6 +78,8 @@ export interface ApiBind {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Another port with the same routes. */
+  readonly beside?: number | undefined;
 }
 
 /** Beside the usual port, the API answers on that of Oakestra's root orchestrator, where it is free. */
@@ -102,7 +106,8 @@ export async function createApi(given: ApiDeps & { readonly bind: ApiBind }): Pr
   try {
     await app.ready();
     const url = deps.tls ? await listenTls(app, deps, deps.tls, servers) : await app.listen({ host, port });
-    if (port === usualPort) await listenBeside(app, deps, servers);
+    if (deps.bind.beside !== undefined) await listenBeside(app, deps, servers, deps.bind.beside);
+    if (port === usualPort) await listenBeside(app, deps, servers, rootPort).catch(ignoreTaken(app));
     return { url, close };
   } catch (error) {
     await close();
@@ -142,6 +147,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   if (metrics) meterRequests(app, metrics.http);
   if (audit) auditRequests(app, audit);
   healthRoutes(app, control);
+  docsRoutes(app);
   joinRoutes(app, control);
   tlsRoutes(app, tls);
   packageRoutes(app, shelf);
@@ -164,6 +170,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   metricsRoutes(app, metrics);
   oakestraRoutes(app, accounts, oakestra);
   myClusterRoutes(app);
+  customOrchestratorRoutes(app);
   app.server.on('upgrade', streams.upgrade);
   app.addHook('preClose', async () => {
     stopping.abort();
@@ -174,15 +181,23 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
 
 type Bound = ApiDeps & { readonly bind: ApiBind };
 
-/** The same routes on a second port; a port that is taken is left alone. */
-async function listenBeside(app: FastifyInstance, { streams, tls, bind }: Bound, servers: NetServer[]): Promise<void> {
+/** The same routes on another port. */
+async function listenBeside(
+  app: FastifyInstance,
+  { streams, tls, bind: { host } }: Bound,
+  servers: NetServer[],
+  port: number,
+): Promise<void> {
   const server = tls ? tlsListener(app, streams, tls) : createServer(app.routing).on('upgrade', streams.upgrade);
-  try {
-    await listen(server, { host: bind.host, port: rootPort });
-    servers.push(server);
-  } catch (error) {
-    app.log.warn({ event: 'second_port_taken', port: rootPort, why: (error as NodeJS.ErrnoException).code });
-  }
+  await listen(server, { host, port }).catch((error: unknown) => {
+    throw asPortProblem(error, { host, port }, 'compat.custom_orchestrator.port');
+  });
+  servers.push(server);
+}
+
+/** A port that nobody asked for, and that is taken, is left alone. */
+function ignoreTaken({ log }: FastifyInstance): (error: unknown) => void {
+  return (error) => log.warn({ event: 'second_port_taken', port: rootPort, why: String(error) });
 }
 
 /** In place of fastify's own listening. */
@@ -217,7 +232,7 @@ function end(server: NetServer): Promise<void> {
   });
 }
 
-function asPortProblem(error: unknown, { host, port }: ApiBind): unknown {
+function asPortProblem(error: unknown, { host, port }: ApiBind, setting = 'api.port'): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') return error;
   const why = {
@@ -227,7 +242,7 @@ function asPortProblem(error: unknown, { host, port }: ApiBind): unknown {
   };
   return new ProblemError(
     problem('PORT_TAKEN', `the API cannot listen on ${host}:${port}: it ${why[code]}`, {
-      hint: 'set `api.port` in cluster.yaml to another port, or end what listens there',
+      hint: `set \`${setting}\` in cluster.yaml to another port, or end what listens there`,
     }),
     { cause: error },
   );

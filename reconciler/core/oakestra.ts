@@ -2,6 +2,7 @@
 import type { Role } from '../../schemas/accounts.ts';
 import { toDescriptor } from '../../schemas/descriptor.ts';
 import { parseServiceName, type ServiceName } from '../../schemas/names.ts';
+import type { OakestraApplication, OakestraCluster, OakestraInstance } from '../../schemas/oakestra.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
 import type { CopyStatus, HoldCode } from '../../schemas/status.ts';
 import type { ClusterStatus, InstanceView, NodeView, ServiceView } from '../../schemas/views.ts';
@@ -67,8 +68,8 @@ export function applicationOf(
   name: string,
   about: { readonly owner: string; readonly description: string; readonly services: readonly ServiceName[] },
   ids: OakestraIds,
-): object {
-  const [application_name, application_namespace] = name.split('.');
+): OakestraApplication {
+  const [application_name = '', application_namespace = ''] = name.split('.');
   const id = ids.app(name);
   return {
     _id: objectId(id),
@@ -128,7 +129,7 @@ function instanceOf(
   nodes: (name: string) => NodeView | undefined,
   cluster: string,
   location: string,
-) {
+): OakestraInstance {
   const node = instance.node === undefined ? undefined : nodes(instance.node);
   const hold = service.holds.find(({ subject }) => subject === instance.name || subject === service.name);
   const { status: found } = instance;
@@ -146,7 +147,11 @@ function instanceOf(
 }
 
 /** The one cluster that there is, with the sums of its nodes. */
-export function clusterOf({ cluster, location = '' }: ClusterStatus, nodes: readonly NodeView[], id: string): object {
+export function clusterOf(
+  { cluster, location = '' }: ClusterStatus,
+  nodes: readonly NodeView[],
+  id: string,
+): OakestraCluster {
   const online = nodes.filter(({ state }) => state === 'online');
   const sum = (of: (node: NodeView) => number | undefined): number =>
     online.reduce((total, node) => total + (of(node) ?? 0), 0);

@@ -26,9 +26,8 @@ import type { Versions } from '../../cli/services/versions.ts';
 import type { SecretNote } from '../../cli/services/write-secrets.ts';
 import type { VerbResult } from '../../cli/verb-command.ts';
 import type { BackupSummary, Restored } from '../../reconciler/backup-main.ts';
-import { savePlanning } from '../../reconciler/saved-planning.ts';
 import type { ApiTokenAnswer, ApiTokenView, UserAnswer, UserView } from '../../schemas/accounts.ts';
-import type { CordonAnswer, LoginAnswer, SuspendAnswer, SyncAnswer, VerbAnswer } from '../../schemas/api.ts';
+import type { CordonAnswer, LoginAnswer, SuspendAnswer, SyncAnswer } from '../../schemas/api.ts';
 import type { AuditEntry } from '../../schemas/audit.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import type { TlsAnswer } from '../../schemas/joining.ts';
@@ -44,22 +43,20 @@ import type {
   NodeView,
   OverrideView,
   PinView,
-  PlacementView,
   PlanView,
   RegistryView,
   RevisionView,
   ServiceView,
-  SuspendView,
   TokenView,
 } from '../../schemas/views.ts';
 import { listenApi, type TestApi, testToken } from '../support/api-server.ts';
-import { aPolicy, at } from '../support/builders.ts';
+import { closed } from '../support/closed-schema.ts';
 import { commandNames, runCommand } from '../support/commands.ts';
 import { curlApplication } from '../support/descriptors.ts';
-import { fakeControlPlane, fakeEvent, fakeInstance, fakeNode, fakeService } from '../support/fake-control-plane.ts';
-import { aFleet } from '../support/fleet.ts';
+import { fakeEvent } from '../support/fake-control-plane.ts';
 import { imageTar } from '../support/image-tar.ts';
 import { memoryAccounts, owner } from '../support/memory-accounts.ts';
+import { web, wholeAudit, wholeControl, wholeNotifier, wholeShelf } from '../support/whole-control-plane.ts';
 
 const folder = new URL('../../schemas/json/', import.meta.url);
 /** They run until they are ended, or print texts for other programs. */
@@ -71,15 +68,6 @@ const inGit = ['secret edit', 'secret ls', 'secret rekey', 'secret set'];
 /** Need a cluster that speaks TLS. */
 const overTls = ['ca export', 'ca show'];
 const passwordOfAnn = 'of ann 0123456789';
-const packed = {
-  arch: 'amd64',
-  file: 'f',
-  version: '0.1.0',
-  node: 'v20',
-  bytes: 1,
-  unpacked: 2,
-  sha256: 'ab',
-} as const;
 
 const schemas = Object.fromEntries(
   Object.values(outputSchemas()).map((text) => {
@@ -88,149 +76,12 @@ const schemas = Object.fromEntries(
   }),
 );
 
-/** As published, but nothing may be printed that it does not name. */
-function closed(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(closed);
-  if (typeof schema !== 'object' || schema === null) return schema;
-  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closed(value)]));
-  return 'properties' in inner && !('anyOf' in inner) ? { additionalProperties: false, ...inner } : inner;
-}
-
 function expectFits(command: string, value: unknown): void {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   const validate = ajv.compile(closed(schemas[command]) as object);
   validate(value);
   expect(validate.errors ?? [], `${command}: ${JSON.stringify(value)}`).toEqual([]);
 }
-
-const web = 'shop.default.web.default';
-const hold = {
-  id: 'ab12',
-  code: 'REMOVAL_GUARD',
-  subject: 'source/git',
-  message: 'm',
-  subjects: [web],
-  hint: 'h',
-} as const;
-const wrong = {
-  code: 'SOURCE_DAMAGED',
-  message: 'm',
-  file: 'a',
-  line: 1,
-  column: 2,
-  hint: 'h',
-  disposition: 'retry',
-} as const;
-const suspended: SuspendView = { subject: 'shop.default', actor: 'ann', reason: 'r', since: 1, until: 2 };
-const pin: PinView = { source: 'git', commit: 'a1', actor: 'ann', reason: 'r', since: 1, until: 2 };
-const source = {
-  name: 'git',
-  url: 'file:///r',
-  branch: 'main',
-  path: '',
-  accepted: 'a1',
-  head: 'b2',
-  state: 'synced',
-  pin,
-  checked: 10,
-  services: 1,
-  ignored: 0,
-  problems: [wrong],
-} as const;
-const instance: InstanceView = {
-  ...fakeInstance(`${web}.instance.0`),
-  copy: '3.4',
-  node: 'pi1',
-  want: 'run',
-  digest: `1:${'0'.repeat(64)}`,
-  age: 5,
-  seen: 6,
-  addresses: ['127.0.0.11:8080'],
-  handle: 'abc',
-  reason: { code: 'SETTLING', message: 'm' },
-};
-const key: KeyView = {
-  kind: 'cluster',
-  id: 'ab12',
-  state: 'used',
-  since: 1,
-  trusted: 'all nodes',
-  taken: 1,
-  nodes: 2,
-  waits: [],
-};
-const revision: RevisionView = {
-  source: 'git',
-  commit: 'a1',
-  author: 'Ann',
-  title: 't',
-  at: 1,
-  changes: { added: 1, changed: 2, removed: 0 },
-  services: [web],
-};
-const override: OverrideView = {
-  id: 'ab12',
-  subject: web,
-  kind: 'scale',
-  change: '3 instances',
-  actor: 'ann',
-  reason: 'r',
-  since: 1,
-  until: 2,
-};
-const service: ServiceView = {
-  ...fakeService(web),
-  source: 'git',
-  commit: 'a1',
-  file: 'shop.yaml',
-  line: 3,
-  holds: [hold],
-  overrides: [override],
-  suspended,
-  instances: [instance],
-};
-const verb: VerbAnswer = { service: web, digest: service.digest, changed: true, instances: [instance.name] };
-const node = fakeNode('pi1', {
-  id: 'aabbccddeeff0011',
-  aliases: ['10.0.0.1'],
-  cordoned: { cause: 'c', actor: 'ann', reason: 'r', since: 1 },
-  drain: { left: [{ instance: 'a', message: 'm', stuck: true }], apart: [{ instance: 'b', message: 'm' }] },
-  suspended: { ...suspended, subject: 'node/pi1' },
-  ip: '10.0.0.1',
-  labels: { zone: 'a' },
-  location: 'hall',
-  capacity: { cpu: 4, memory: 8000 },
-  used: { cpu: 0.5, memory: 100 },
-  usage: { cpu: 3.5, memory: 50.1 },
-  arch: 'arm64',
-  version: '0.1.0',
-  seen: 12,
-  problems: [{ code: 'X', message: 'm' }],
-});
-
-const receiver: ReceiverView = { name: 'ops', kind: 'ntfy', host: 'h', after: 1, remind: 0 };
-const score = { spread: [{ label: 'zone', value: 'a', instances: 1 }], instances: 1, promised: 12.5, free: 800 };
-const placement: PlacementView = {
-  score,
-  others: { fit: 2, next: { node: 'pi2', score }, unfit: [{ code: 'NODES_CORDONED', nodes: 1, message: 'm' }] },
-};
-const snapshot = savePlanning(
-  { world: aFleet(1).world, policy: aPolicy(), now: at(0), limits: 'none', direct: {} },
-  'ab'.repeat(32),
-);
-
-const deed: AuditEntry = {
-  at: 1,
-  who: 'ann',
-  by: 'login',
-  role: 'admin',
-  address: '::1',
-  action: 'POST /v1/sync',
-  subject: 's',
-  outcome: 'refused',
-  status: 409,
-  unwritten: 2,
-};
 
 let api: TestApi;
 let home: string;
@@ -240,85 +91,7 @@ beforeAll(async () => {
   await accounts.add({ name: 'ann', role: 'admin', password: passwordOfAnn }, owner);
   const wish = { apps: ['shop.default'], purpose: 'p' };
   apiTokenId = (await accounts.tokens.create(accounts.required('ann'), wish, owner)).view.id;
-  api = await listenApi(
-    {
-      status: () => ({
-        ...fakeControlPlane().status(),
-        sources: [source],
-        holds: [hold],
-        suspended: [suspended],
-        conditions: [wrong],
-      }),
-      apps: () => [
-        { name: 'shop.default', source: 'git', services: 1, healthy: 1, instances: 1, outcome: 'settled', suspended },
-      ],
-      services: () => [service],
-      instances: () => [instance],
-      nodes: () => [node],
-      deploy: async () => ({
-        services: [{ name: web, digest: service.digest, change: 'created' }],
-        warnings: [{ ...wrong, severity: 'warning' }],
-      }),
-      remove: async () => ({ services: ['blog.default.web.default'] }),
-      plan: async () => ({
-        changes: [{ action: 'start', subject: instance.name, node: 'pi1', detail: 'd', placement }],
-        holds: [hold],
-        settled: 2,
-        problems: [{ ...wrong, severity: 'warning' }],
-      }),
-      snapshot: async () => snapshot,
-      move: async (name) => ({ instance: name, node: 'pi1' }),
-      replicate: async (name) => ({ instance: name }),
-      approve: async (id) => ({ approved: id }),
-      sync: async () => ({ sources: [source] }),
-      history: () => [revision, { ...revision, outcome: 'failed', ended: 2, reason: 'r', actor: 'ann', current: true }],
-      rollback: async () => pin,
-      unpin: async () => pin,
-      suspend: async () => ({ subject: 'shop.default', changed: true, suspended }),
-      resume: async () => ({ subject: 'shop.default', changed: true }),
-      tokens: () => [
-        { id: 'a', state: 'valid', name: 'pi2', uses: 1, expires: 2, created: 1, by: 'ann@desk' },
-        { id: 'b', state: 'used', uses: 0, expires: 2 },
-      ],
-      revokeToken: async (id) => ({ revoked: id }),
-      keys: () => [key, { ...key, kind: 'node', node: 'pi1', id: '2', state: 'announced', ends: 3, waits: ['pi1'] }],
-      rotateKeys: async ({ kind, nodes = [] }) => ({
-        kind,
-        ...(kind === 'node' ? { nodes } : { id: 'ab', ends: 4, nodes: [] }),
-        skipped: [{ node: 'pi2', why: 'it cannot' }],
-        tokens: [{ node: 'pi1', token: 'oak1.a' }],
-        revoked: ['b'],
-      }),
-      overrides: () => [override],
-      registries: async () => [{ registry: 'r:5000', username: 'fleet', mirrors: ['m'], plain_http: true }],
-      login: async (registry) => ({ registry, changed: true, unchecked: 'no answer' }),
-      logout: async (registry) => ({ registry, changed: false }),
-      removeOverride: async (id) => ({ removed: id }),
-      scale: async () => ({ ...verb, override }),
-      start: async () => verb,
-      restart: async () => ({ ...verb, after: '1.2' }),
-      cordon: async (node) => ({ node, changed: true, cordoned: { cause: 'by ann', actor: 'ann', since: 1 } }),
-      drain: async () => ({ node: 'pi1', changed: true, cordoned: { cause: 'by ann' } }),
-      uncordon: async (node) => ({ node, changed: false }),
-      removeNode: async (name) => ({ removed: name }),
-      createToken: async () => ({ token: 'oak1.a.b.c', id: 'a', expires: 1 }),
-      revoke: async (name) => ({ revoked: name }),
-      async *logs() {
-        yield 'a\nb\n';
-      },
-      async *events() {
-        yield fakeEvent(1);
-      },
-    },
-    {},
-    {
-      stock: async () => ({ items: [packed], folder: '/p', installer: 'cd' }),
-      installer: async () => '',
-      open: () => undefined,
-    },
-    { views: () => [receiver], test: async () => [{ ...receiver, delivered: 1, problem: 'm' }] },
-    { accounts, audit: { record: () => {}, read: async () => [deed] } },
-  );
+  api = await listenApi(wholeControl, {}, wholeShelf, wholeNotifier, { accounts, audit: wholeAudit });
   home = await mkdtemp(join(tmpdir(), 'oakctl-outputs-'));
   process.env['OAKCTL_HOME'] = home;
   await writeFile(join(home, 'token'), testToken);

@@ -1,6 +1,6 @@
 /** A listening API with a fake control plane, and a client of it. */
 import { pino } from 'pino';
-import { type Api, type ApiDeps, createApi } from '../../reconciler/api/server.ts';
+import { type Api, type ApiBind, type ApiDeps, createApi } from '../../reconciler/api/server.ts';
 import { createStreams, type StreamDeps, type StreamServer } from '../../reconciler/api/streams.ts';
 import type { ControlPlane } from '../../reconciler/control-plane.ts';
 import type { Shelf } from '../../reconciler/packages/shelf.ts';
@@ -21,7 +21,7 @@ export async function listenApi(
   streamDeps: Partial<StreamDeps> = {},
   shelf?: Shelf,
   notifier?: ApiDeps['notifier'],
-  more: Partial<ApiDeps> = {},
+  more: Partial<ApiDeps> & { readonly bind?: ApiBind } = {},
 ): Promise<TestApi> {
   const control = fakeControlPlane(given);
   const { accounts } = memoryAccounts();

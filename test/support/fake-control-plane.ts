@@ -102,6 +102,20 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
   };
 }
 
+/** The same, and whoever wants to know is told what it is asked. */
+export function watchControl(control: ControlPlane, onCall: (name: string) => void): ControlPlane {
+  const entries = Object.entries(control).map(([name, member]) => {
+    if (typeof member !== 'function') return [name, member];
+    const call = member as (...args: readonly unknown[]) => unknown;
+    const watched = (...args: readonly unknown[]): unknown => {
+      onCall(name);
+      return call(...args);
+    };
+    return [name, watched];
+  });
+  return Object.fromEntries(entries) as ControlPlane;
+}
+
 /** The number in a position of events. */
 export function seqOf(position: EventPosition): number {
   return typeof position === 'object' ? position.seq : Number(position);

@@ -10,6 +10,9 @@ export const apiToken = 'a-token-of-this-test';
 
 export interface Answer {
   readonly status: number;
+  /** Of its content. */
+  readonly type: string | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
   readonly text: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it
   json(): any;
@@ -59,7 +62,8 @@ export function injectedApi(
       headers: { authorization: `Bearer ${apiToken}`, ...json, ...headers },
       ...(payload === undefined ? {} : { payload }),
     });
-    return { status: answer.statusCode, text: answer.body, json: () => answer.json() };
+    const { statusCode: status, headers: told, body: text } = answer;
+    return { status, type: told['content-type']?.toString(), headers: told, text, json: () => answer.json() };
   };
   return {
     request,

@@ -4,7 +4,7 @@ import { emptyRecords, type Records } from '../../reconciler/core/records.ts';
 import type { Caller } from '../../reconciler/core/rights.ts';
 import { createJournal } from '../../reconciler/journal.ts';
 import { createOakestraDesk, type OakestraDesk } from '../../reconciler/oakestra.ts';
-import { createOwnership } from '../../reconciler/ownership.ts';
+import { createOwnership, type Ownership } from '../../reconciler/ownership.ts';
 import type { RecordsKeeper } from '../../reconciler/records-keeper.ts';
 import type { ClusterEvent } from '../../schemas/cluster-events.ts';
 import { createMemoryKeys } from './memory-keys.ts';
@@ -39,9 +39,15 @@ export function memoryAccounts(
 
 /** Of Oakestra's API, in a cluster where nothing runs. */
 export function memoryDesk(): OakestraDesk {
+  return memoryApplications().desk;
+}
+
+/** The same, with whose applications are whose. */
+export function memoryApplications(): { readonly desk: OakestraDesk; readonly ownership: Ownership } {
   const keeper = memoryKeeper({ ...emptyRecords, epoch: 1 });
   const context = { keeper, deps: { keys: createMemoryKeys('test') }, world: { desired: new Map() } };
-  return createOakestraDesk(context, createOwnership(context));
+  const ownership = createOwnership(context);
+  return { desk: createOakestraDesk(context, ownership), ownership };
 }
 
 export function memoryKeeper(records: Records): RecordsKeeper {

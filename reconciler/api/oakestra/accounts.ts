@@ -1,7 +1,12 @@
 /** Oakestra's logins and users. */
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { CredentialsBody, type Role, type UserView } from '../../../schemas/accounts.ts';
+import {
+  OakestraPasswordsBody,
+  OakestraRegisterBody,
+  OakestraRolesBody,
+  type OakestraUser,
+} from '../../../schemas/oakestra.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import { refused } from '../../accounts/session-tokens.ts';
@@ -9,13 +14,6 @@ import { oakestraRoles } from '../../core/oakestra.ts';
 import { type Caller, hasRight } from '../../core/rights.ts';
 import { bearerOf, needs } from '../access.ts';
 import { checkBody } from '../bodies.ts';
-
-const text = Type.String({ minLength: 1, maxLength: 1024 });
-/** Names of roles, as texts or as `{name}`. */
-const roleList = Type.Array(Type.Union([text, Type.Object({ name: text })]), { maxItems: 10 });
-const RegisterBody = Type.Object({ name: text, password: text, roles: Type.Optional(roleList) });
-const PasswordsBody = Type.Object({ oldPassword: text, newPassword: text });
-const RolesBody = Type.Object({ roles: roleList });
 
 interface UserRoute {
   Params: { username: string };
@@ -38,7 +36,7 @@ export function oakestraAccountRoutes(app: FastifyInstance, accounts: Accounts):
     return { token, refresh_token };
   });
   app.post('/api/auth/register', needs('admin'), async ({ body, caller }) => {
-    const { name, password, roles = [] } = checkBody(RegisterBody, body);
+    const { name, password, roles = [] } = checkBody(OakestraRegisterBody, body);
     const { user } = await accounts.add({ name, password, role: roleIn(roles) }, caller);
     return userOf(user, accounts);
   });
@@ -51,13 +49,13 @@ export function oakestraAccountRoutes(app: FastifyInstance, accounts: Accounts):
   );
   app.get('/api/users', needs('admin'), async () => accounts.list().map((user) => userOf(user, accounts)));
   app.post<UserRoute>('/api/user/:username', needs('self'), async ({ params, body, caller, ip }) => {
-    const { oldPassword, newPassword } = checkBody(PasswordsBody, body);
+    const { oldPassword, newPassword } = checkBody(OakestraPasswordsBody, body);
     const { name } = seen(params.username, caller, accounts);
     await accounts.setPassword(name, newPassword, { password: oldPassword, address: ip }, caller);
     return { message: 'the password was changed' };
   });
   app.put<UserRoute>('/api/user/:username', needs('admin'), async ({ params, body, caller }) => {
-    const { roles } = checkBody(RolesBody, body);
+    const { roles } = checkBody(OakestraRolesBody, body);
     return userOf((await accounts.setRole(params.username, roleIn(roles), caller)).user, accounts);
   });
   app.delete<UserRoute>('/api/user/:username', needs('admin'), async ({ params, caller }) => {
@@ -75,7 +73,7 @@ function seen(name: string, caller: Caller, accounts: Accounts): UserView {
   throw new ProblemError(problem('FORBIDDEN', `${caller.name} may see only the own account`, { subject: name }));
 }
 
-function userOf({ name, role, created }: UserView, accounts: Accounts): object {
+function userOf({ name, role, created }: UserView, accounts: Accounts): OakestraUser {
   const { id } = accounts.required(name);
   return { _id: { $oid: id }, name, email: '', created_at: created / 1000, roles: [{ name: oakestraRoles[role] }] };
 }

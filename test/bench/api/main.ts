@@ -56,6 +56,7 @@ async function reads(target: Target): Promise<void> {
     '/v1/instances',
     '/v1/nodes',
     '/metrics',
+    '/api/services',
   ];
   for (const path of paths) {
     say(`reading ${path} ...`);
@@ -64,18 +65,21 @@ async function reads(target: Target): Promise<void> {
   }
 }
 
+/** As a client of Oakestra finds a service, and adds instances to it. */
 async function instances(target: Target): Promise<void> {
+  const answer = await fetch(`${target.url}/api/services/`, { headers: { authorization: `Bearer ${target.token}` } });
+  const known = (await answer.json()) as readonly { readonly job_name: string; readonly microserviceID: string }[];
+  const id = known.find(({ job_name }) => job_name === 'app0.default.s0.default')?.microserviceID;
   say(`${posts} instances, one after the other ...`);
   const agent = new Agent({ keepAlive: true });
   const times: number[] = [];
   const began = performance.now();
-  for (let n = 0; n < posts; n += 1)
-    times.push(await ask(target, agent, '/v1/instances/app0.default.s0.default.instance.0/replicate', {}));
+  for (let n = 0; n < posts; n += 1) times.push(await ask(target, agent, `/api/service/${id}/instance`, {}));
   const took = performance.now() - began;
   agent.destroy();
   times.sort((a, b) => a - b);
   rows.push([
-    `${posts} instances posted in a row`,
+    `POST /api/service/<id>/instance, ${posts} in a row`,
     `${((posts * 1000) / took).toFixed(0)}/s`,
     ms(at(times, 0.5)),
     ms(at(times, 0.99)),
