@@ -13,7 +13,7 @@ import { createSessions } from './sessions.ts';
 import { type AccountsContext, createUsers, type Users } from './users.ts';
 
 export interface Accounts extends Pick<Users, 'begin' | 'list' | 'add' | 'remove' | 'setRole' | 'required' | 'byId'> {
-  readonly tokens: Omit<ApiTokens, 'callerOf'>;
+  readonly tokens: Omit<ApiTokens, 'callerOf' | 'current'>;
   /** UNAUTHORIZED; TOO_MANY before anything is looked at. `address`: of who asks. */
   login(name: string, password: string, address: string): Promise<SessionAnswer>;
   /** Another pair of tokens for a refresh token. UNAUTHORIZED. */
@@ -22,6 +22,8 @@ export interface Accounts extends Pick<Users, 'begin' | 'list' | 'add' | 'remove
   logout(caller: Caller): Promise<void>;
   /** UNAUTHORIZED. */
   callerOf(bearer: string): Promise<Caller>;
+  /** The same caller as he is now; a login outlives its tokens. UNAUTHORIZED when login, token or account are over. */
+  current(caller: Caller): Caller;
   /** `old`: checked as a login is. Absent: an admin does it. A new password is made where none is given. */
   setPassword(
     name: string,
@@ -98,14 +100,14 @@ export function createAccounts(context: AccountsContext, { onFirstPassword, cost
     tokens,
     login: async (name, password, address) => sessions.begin(await proven(name, password, address)),
     refresh: sessions.refresh,
-    async logout({ session, user }) {
-      if (session !== undefined && user !== undefined) await sessions.end({ session, user });
+    async logout({ login, user }) {
+      if (login && user !== undefined) await sessions.end({ session: login.session, user });
     },
-    async callerOf(bearer) {
-      if (isApiToken(bearer)) return tokens.callerOf(bearer);
-      const { user, claims } = await sessions.owner(bearer);
-      const { session, expires } = claims;
-      return { name: user.name, user: user.id, role: user.role, by: 'login', session, expires };
+    callerOf: async (bearer) => (isApiToken(bearer) ? tokens.callerOf(bearer) : sessions.callerOf(bearer)),
+    current(caller) {
+      const { token, login, user } = caller;
+      if (token !== undefined) return tokens.current(token);
+      return login && user !== undefined ? { ...caller, ...sessions.owner(user, login) } : caller;
     },
     async setPassword(name, password, old, by) {
       if (old) await proven(name, old.password, old.address);

@@ -17,6 +17,8 @@ export interface ApiTokens {
   revoke(id: string, of: UserRecord | undefined, by: Caller): Promise<{ readonly revoked: string }>;
   /** UNAUTHORIZED. */
   callerOf(token: string): Caller;
+  /** By the id of the token. UNAUTHORIZED. */
+  current(id: string): Caller;
 }
 
 const pattern = /^oakt_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
@@ -31,6 +33,16 @@ export function isApiToken(text: string): boolean {
 export function createApiTokens({ deps, keeper, journal }: AccountsContext, users: Users): ApiTokens {
   const wall = (): Wall => deps.clock.now().wall;
   const all = (): Readonly<Record<string, ApiTokenRecord>> => keeper.now.apiTokens ?? {};
+  const current = (id: string): Caller => {
+    const record = Object.hasOwn(all(), id) ? all()[id] : undefined;
+    const user = record && users.byId(record.user);
+    if (!record || !user) throw unknown();
+    if (record.revoked !== undefined) throw refused('was revoked');
+    if (record.expires <= wall()) throw refused('has expired');
+    const { expires, apps } = record;
+    const role = leastRole(record.role, user.role);
+    return { name: user.name, user: user.id, role, by: 'token', token: id, expires, ...(apps && { apps }) };
+  };
   const view = ({ id, user, role, apps, purpose, created, expires, revoked }: ApiTokenRecord): ApiTokenView => ({
     id,
     user: users.byId(user)?.name ?? user,
@@ -89,15 +101,15 @@ export function createApiTokens({ deps, keeper, journal }: AccountsContext, user
       const [, id = '', secret = ''] = pattern.exec(text) ?? [];
       const record = Object.hasOwn(all(), id) ? all()[id] : undefined;
       const given = Buffer.from(hashOf(secret), 'hex');
-      const user = record && timingSafeEqual(Buffer.from(record.hash, 'hex'), given) && users.byId(record.user);
-      if (!record || !user) throw refused('is no token of this cluster');
-      if (record.revoked !== undefined) throw refused('was revoked');
-      if (record.expires <= wall()) throw refused('has expired');
-      const { expires, apps } = record;
-      const role = leastRole(record.role, user.role);
-      return { name: user.name, user: user.id, role, by: 'token', expires, ...(apps && { apps }) };
+      if (!record || !timingSafeEqual(Buffer.from(record.hash, 'hex'), given)) throw unknown();
+      return current(id);
     },
+    current,
   };
+}
+
+function unknown(): ProblemError {
+  return refused('is no token of this cluster');
 }
 
 function hashOf(secret: string): string {

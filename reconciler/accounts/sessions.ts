@@ -6,6 +6,7 @@ import type { SessionAnswer } from '../../schemas/accounts.ts';
 import type { Wall } from '../../schemas/ports.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { SessionRecord, UserRecord } from '../core/records.ts';
+import type { Caller, Login } from '../core/rights.ts';
 import { withEntry } from '../records-keeper.ts';
 import { accessTtl, type Claims, refused, type SessionTokens, sessionTtl } from './session-tokens.ts';
 import type { AccountsContext, Users } from './users.ts';
@@ -20,7 +21,9 @@ export interface Sessions {
   /** The next pair. UNAUTHORIZED. */
   refresh(token: string): Promise<SessionAnswer>;
   /** Whose access token it is. UNAUTHORIZED. */
-  owner(token: string): Promise<{ readonly user: UserRecord; readonly claims: Claims }>;
+  callerOf(token: string): Promise<Caller>;
+  /** Whose login it is. UNAUTHORIZED when it is over. */
+  owner(user: string, login: Login): Pick<Caller, 'name' | 'role'>;
   end(claims: Pick<Claims, 'session' | 'user'>): Promise<void>;
 }
 
@@ -35,7 +38,7 @@ export function createSessions(context: AccountsContext, users: Users, tokens: S
     const live = Object.entries(keeper.now.sessions ?? {}).filter(([, { until }]) => until > now);
     keeper.change({ sessions: withEntry(Object.fromEntries(live), session, record) });
   };
-  const ownerOf = (claims: Claims): UserRecord => {
+  const ownerOf = (claims: Pick<Claims, 'user' | 'session' | 'version'>): UserRecord => {
     const user = users.byId(claims.user);
     if (user?.version !== claims.version || known(claims.session)?.ended) throw refused('is of a session that ended');
     return user;
@@ -89,9 +92,17 @@ export function createSessions(context: AccountsContext, users: Users, tokens: S
       await keeper.saved();
       return answer(user, claims.session, turn + 1, claims.expires);
     },
-    async owner(token) {
+    async callerOf(token) {
       const claims = await tokens.read('access', token, wall());
-      return { user: ownerOf(claims), claims };
+      const { id, name, role } = ownerOf(claims);
+      const { session, version, expires } = claims;
+      // The first token of a login has no record: it begins with the login.
+      const until = known(session)?.until ?? ((expires - accessTtl + sessionTtl) as Wall);
+      return { name, user: id, role, by: 'login', expires, login: { session, version, until } };
+    },
+    owner(user, { session, version, until }) {
+      if (until <= wall()) throw refused('is of a session that ended');
+      return ownerOf({ user, session, version });
     },
     end,
   };

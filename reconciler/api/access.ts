@@ -6,6 +6,7 @@ import type { Accounts } from '../accounts/accounts.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { type Caller, hasRight, isLimited, type Right, rights } from '../core/rights.ts';
 import { unnamedActor } from './bodies.ts';
+import { createStanding, type Standing } from './standing.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -37,7 +38,7 @@ export function needs<R extends Right>(right: R): { readonly config: { readonly 
 /** Whoever has the token file of the cluster may do everything, and says himself who he is. */
 export const clusterCaller: Caller = { name: unnamedActor, role: 'admin', by: 'cluster' };
 
-export interface Gate {
+export interface Gate extends Standing {
   /** Who it is. UNAUTHORIZED. */
   callerOf(authorization: string | undefined): Promise<Caller>;
   /** The control plane as this caller has it. */
@@ -54,6 +55,7 @@ export interface GateDeps {
 
 export function createGate({ token, accounts, control, limit }: GateDeps): Gate {
   return {
+    ...createStanding(accounts),
     async callerOf(authorization) {
       const sent = bearerOf(authorization);
       if (sent === undefined) throw noToken();
@@ -73,9 +75,12 @@ export function requireRight(caller: Caller, right: Right): void {
   throw new ProblemError(problem('FORBIDDEN', what, { hint }));
 }
 
+/** ms after which an answer of which nothing was sent is a long one, too. What is shorter may be the very request that ends a login. */
+const long = 5_000;
+
 /**
- * No route comes into being without a right, and none is served before it was looked at. Who did something is who called: only the
- * owner of the token file may say another name.
+ * No route comes into being without a right, and none is served before it was looked at; an answer that lasts is cut when the caller
+ * has lost it. Who did something is who called: only the owner of the token file may say another name.
  */
 export function guardRoutes(app: FastifyInstance, gate: Gate): void {
   app.decorateRequest('caller');
@@ -86,13 +91,18 @@ export function guardRoutes(app: FastifyInstance, gate: Gate): void {
     if (config?.right === undefined) throw new Error(`the route ${String(method)} ${url} declares no right`);
     for (const one of [method].flat()) all.push({ method: one, url, right: config.right });
   });
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, { raw }) => {
     const { right } = request.routeOptions.config;
     if (request.is404 || right === 'open' || right === 'node') return;
     if (right === undefined) throw new Error('a route without a right');
     request.caller = await gate.callerOf(request.headers.authorization);
     requireRight(request.caller, right);
     request.control = gate.controlOf(request.caller);
+    const since = performance.now();
+    const stop = gate.watch(request.caller, () => {
+      if (raw.headersSent || performance.now() - since > long) raw.destroy();
+    });
+    raw.once('close', stop);
   });
   app.addHook('preValidation', async ({ caller, body, is404, routeOptions: { config } }) => {
     if (is404 || config.right === 'open' || config.right === 'node' || caller.by === 'cluster') return;

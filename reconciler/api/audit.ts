@@ -67,9 +67,9 @@ function entryOf({ caller, claimed, address, action, subject }: Deed): Omit<Audi
   };
 }
 
-/** Records the requests of a server, once they are answered. `everybody`: the name of all callers, where nobody is asked who he is. */
+/** Records the requests of a server with their answers, also of who left before he had his. `everybody`: the name of all callers, where nobody is asked who he is. */
 export function auditRequests(app: FastifyInstance, desk: Pick<AuditDesk, 'record'>, everybody?: string): void {
-  app.addHook('onResponse', async (request, { statusCode: status }) => {
+  app.addHook('onSend', async (request, { statusCode: status }) => {
     const { right } = request.routeOptions.config;
     const caller = everybody === undefined ? (request.caller as Caller | undefined) : undefined;
     const isKnown = (caller?.name ?? everybody) !== undefined;

@@ -31,6 +31,9 @@ export interface SessionDeps {
   readonly bug: (error: unknown) => void;
 }
 
+/** ms that a caller has to be told why a session ends. */
+const lastWord = 1_000;
+
 type Opener = (signal: AbortSignal) => Promise<ExecConnection>;
 
 /** A kind of session. */
@@ -49,9 +52,14 @@ export function createSessions({ gate, audit, bug }: SessionDeps): SessionServer
   const stopping = new AbortController();
   const running = new Map(routes.map((route) => [route, 0]));
 
-  const serve = async (socket: WebSocket, route: Route, open: Opener): Promise<void> => {
+  const serve = async (socket: WebSocket, route: Route, who: Caller, open: Opener): Promise<void> => {
     const caller = execConnection(socket, stopping.signal);
     keepWatch(socket);
+    const stop = gate.watch(who, (failed) => {
+      stop();
+      endNow(socket, caller, failed);
+    });
+    socket.once('close', stop);
     const count = (by: number) => running.set(route, (running.get(route) ?? 0) + by);
     count(1);
     socket.once('close', () => count(-1));
@@ -85,11 +93,12 @@ export function createSessions({ gate, audit, bug }: SessionDeps): SessionServer
     const isFull = (running.get(route) ?? 0) >= route.atOnce || stopping.signal.aborted;
     if (name === undefined) return refuse(socket, '400 Bad Request');
     if (isFull) return refuse(socket, '503 Service Unavailable');
-    const control = gate.controlOf(caller);
-    const actor = caller.by === 'cluster' ? actorOf(request) : caller.name;
+    const known = caller;
+    const control = gate.controlOf(known);
+    const actor = known.by === 'cluster' ? actorOf(request) : known.name;
     record(101, caller);
     const open: Opener = (signal) => route.open(control, name, actor, signal);
-    sockets.handleUpgrade(request, socket, head, (one) => void serve(one, route, open));
+    sockets.handleUpgrade(request, socket, head, (one) => void serve(one, route, known, open));
   };
 
   return {
@@ -129,6 +138,13 @@ const routes: readonly Route[] = [
 ];
 
 const unexpected: Problem = problem('UNAVAILABLE', 'the session failed; the log of the reconciler says why');
+
+/** Says why, and waits for no answer. */
+function endNow(socket: WebSocket, caller: ExecConnection, failed: Problem): void {
+  const cut = () => socket.terminate();
+  setTimeout(cut, lastWord).unref();
+  caller.send(controlFrame({ failed })).then(cut, cut);
+}
 
 function decoded(text: string): string | undefined {
   try {

@@ -1,5 +1,6 @@
 /** Who may do what: each route of the API declares one of these rights, and each role has some of them. */
 import type { CallerView, Role } from '../../schemas/accounts.ts';
+import type { Wall } from '../../schemas/ports.ts';
 
 /** Every right there is. A route without one cannot exist. */
 export const rights = {
@@ -14,12 +15,23 @@ export const rights = {
 } as const;
 export type Right = keyof typeof rights;
 
+/** What a token of a login stands on. */
+export interface Login {
+  readonly session: string;
+  /** Of the account: raised when its password changes. */
+  readonly version: number;
+  /** When it is over at the latest. */
+  readonly until: Wall;
+}
+
 /** Whoever calls. */
 export interface Caller extends CallerView {
   /** Of the account; the token file of the cluster belongs to none. */
   readonly user?: string;
   /** Of the login. */
-  readonly session?: string;
+  readonly login?: Login;
+  /** Id of the API token. */
+  readonly token?: string;
 }
 
 const ofRole: Readonly<Record<Role, readonly Right[]>> = {
