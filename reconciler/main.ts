@@ -169,6 +169,7 @@ async function start(
     control,
     accounts,
     oakestra,
+    jsonInStrings: settings.json_in_strings,
     limit,
     token,
     streams,

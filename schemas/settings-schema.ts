@@ -143,6 +143,19 @@ export const ClusterFile = Type.Object(
               },
             ),
           ),
+          oakestra: Type.Optional(
+            Type.Object(
+              {
+                json_in_strings: Type.Optional(
+                  Type.Boolean({
+                    description:
+                      'What is read there comes as a string that holds the JSON, for clients that parse twice; default false.',
+                  }),
+                ),
+              },
+              { ...closed, description: "How Oakestra's API answers." },
+            ),
+          ),
           custom_orchestrator: Type.Optional(
             Type.Object(
               {

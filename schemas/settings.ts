@@ -72,6 +72,8 @@ export interface ClusterSettings {
   readonly webhooks: WebhookSettings;
   /** Where MyCluster's API answers without a token: on loopback. Absent: nowhere. */
   readonly mycluster?: Endpoint;
+  /** Oakestra's API answers what is read with a string that holds the JSON. */
+  readonly json_in_strings: boolean;
   /** Port of FRACTAL's custom orchestrator, where the API answers, too. Absent: none. */
   readonly custom_orchestrator?: number;
 }
@@ -137,6 +139,7 @@ export function parseClusterSettings(
     notifications: receiversOf(value.notifications, insecure, findings),
     webhooks: webhooksOf(value.webhooks),
     ...(value.compat?.mycluster && { mycluster: { ...settingsDefaults.mycluster, ...value.compat.mycluster } }),
+    json_in_strings: value.compat?.oakestra?.json_in_strings ?? false,
     ...(value.compat?.custom_orchestrator && {
       custom_orchestrator: value.compat.custom_orchestrator.port ?? defaultPorts.customOrchestrator,
     }),

@@ -54,6 +54,8 @@ export interface ApiDeps {
   /** Everybody else. */
   readonly accounts: Accounts;
   readonly oakestra: OakestraDesk;
+  /** Oakestra's API answers what is read with a string that holds the JSON. */
+  readonly jsonInStrings?: boolean;
   /** The control plane as somebody has it who has only some applications. */
   readonly limit: (caller: Caller) => ControlPlane;
   readonly streams: StreamServer;
@@ -131,7 +133,8 @@ function withSessions({ streams, logger, audit }: ApiDeps, gate: Gate): StreamSe
 
 /** The server without a socket: what tests inject requests into. */
 export function buildApi(deps: ApiDeps): FastifyInstance {
-  const { control, accounts, oakestra, streams, logger, tls, shelf, webhooks, metrics, follow, notifier, audit } = deps;
+  const { control, accounts, oakestra, jsonInStrings = false, streams, logger, tls, shelf } = deps;
+  const { webhooks, metrics, follow, notifier, audit } = deps;
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -168,7 +171,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   notificationRoutes(app, notifier, stopping.signal);
   followRoutes(app, { ...(metrics && { meter: metrics.http }), ...follow });
   metricsRoutes(app, metrics);
-  oakestraRoutes(app, accounts, oakestra);
+  oakestraRoutes(app, { accounts, desk: oakestra, jsonInStrings });
   myClusterRoutes(app);
   customOrchestratorRoutes(app);
   app.server.on('upgrade', streams.upgrade);

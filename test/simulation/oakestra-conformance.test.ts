@@ -140,7 +140,7 @@ it.each(rows.map((row, index) => [index + 1, row.as, `${row.method} ${row.path}`
       });
       const { body: text, headers } = answer;
       expect(answer.statusCode, text).toBe(status);
-      requireLike(answer.json(), JSON.parse(row.answer), 'the answer');
+      if (row.answer !== '') requireLike(answer.json(), JSON.parse(row.answer), 'the answer');
       const type = headers['content-type']?.toString();
       if (row.path.startsWith('/api/'))
         expect(described.fault({ method: row.method, url, status, type, text })).toBe('');

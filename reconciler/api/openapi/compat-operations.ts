@@ -130,7 +130,8 @@ const fractal: Operations = {
 export const compatGroups: readonly OperationGroup[] = [
   {
     name: 'Oakestra',
-    description: "As Oakestra's root orchestrator has it; a slash at the end of a path changes nothing.",
+    description:
+      "As Oakestra's root orchestrator has it; a slash at the end of a path changes nothing. With `compat.oakestra.json_in_strings` what is read is a string that holds this JSON.",
     failure: OakestraFailure,
     operations: oakestra,
   },

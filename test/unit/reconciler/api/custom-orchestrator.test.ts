@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseClusterSettings } from '../../../../schemas/settings.ts';
 import type { NodeView } from '../../../../schemas/views.ts';
 import { fakeNode } from '../../../support/fake-control-plane.ts';
 import { type Answer, injectedApi } from '../../../support/injected-api.ts';
@@ -87,4 +88,12 @@ describe("the custom orchestrator's API", () => {
     const { api } = fleet();
     expect((await api.post('/api/v1/update_taints', body)).status).toBe(400);
   });
+});
+
+it('has a port that is a setting of the cluster', () => {
+  const of = (compat: string) => parseClusterSettings(`cluster: test\ncompat: ${compat}`, 'cluster.yaml').settings;
+  expect(of('{ mycluster: {} }')?.custom_orchestrator).toBeUndefined();
+  expect(of('{ custom_orchestrator: {} }')?.custom_orchestrator).toBe(9999);
+  expect(of('{ custom_orchestrator: { port: 9998 } }')?.custom_orchestrator).toBe(9998);
+  expect(of('{ custom_orchestrator: { port: 0 } }')).toBeUndefined();
 });

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { parseClusterSettings } from '../../../../schemas/settings.ts';
+import { curlApplication } from '../../../support/descriptors.ts';
+import { injectedApi } from '../../../support/injected-api.ts';
+import { wholeControl } from '../../../support/whole-control-plane.ts';
+
+const reads = ['/api/clusters/', '/api/applications/', '/api/aplications', '/api/services/', '/api/users'];
+
+it('what is read is plain JSON, or on demand a string that holds it', async () => {
+  const [plain, strings] = [false, true].map((jsonInStrings) => injectedApi(wholeControl, { jsonInStrings }));
+  for (const path of reads) {
+    const answer = await strings?.get(path);
+    expect(answer?.headers['content-type'], path).toMatch(/^application\/json/);
+    expect(answer?.json(), path).toBeTypeOf('string');
+    expect(JSON.parse(answer?.json()), path).toEqual((await plain?.get(path))?.json());
+  }
+});
+
+it('of changes only a new application is answered so, and no refusal is', async () => {
+  const api = injectedApi(wholeControl, { jsonInStrings: true });
+  const posted = await api.post('/api/application/', curlApplication({ curl: 'a', nginx: 'b' }));
+  expect([posted.status, typeof posted.json()]).toEqual([200, 'string']);
+  expect(JSON.parse(posted.json())).toMatchObject([{ application_name: 'clientsrvr' }]);
+  const [{ applicationID }] = JSON.parse(posted.json());
+  expect((await api.request('DELETE', `/api/application/${applicationID}`)).json()).toMatchObject({
+    message: expect.any(String),
+  });
+  expect((await api.get('/api/service/nowhere')).json()).toMatchObject({ code: 404 });
+  expect((await api.get('/api/organization')).json()).toMatchObject({ code: 501 });
+  expect((await api.get('/v1/status')).json()).toMatchObject({ cluster: expect.any(String) });
+});
+
+it('is a setting of the cluster', () => {
+  const of = (text: string) => parseClusterSettings(`cluster: test\n${text}`, 'cluster.yaml');
+  expect(of('').settings?.json_in_strings).toBe(false);
+  expect(of('compat: { oakestra: { json_in_strings: true } }').settings?.json_in_strings).toBe(true);
+  const [wrong] = of('compat:\n  oakestra: { strings: true }').problems;
+  expect(wrong).toMatchObject({ code: 'UNKNOWN_FIELD', line: 3 });
+});
