@@ -2,6 +2,7 @@
  * Readings of files of git sources, each made once per version: source, path, blob, and the blobs of the files that a descriptor
  * takes in. Which those are, only its text says, and that of what it patches; so it is read again as long as it takes more.
  */
+import { mayCount } from '../schemas/classify.ts';
 import { maxFileBytes, referencedPath } from '../schemas/descriptor-files.ts';
 import { canonicalJson } from '../schemas/digest.ts';
 import { besideOf } from '../schemas/overlay.ts';
@@ -62,7 +63,10 @@ export function createReadings(): Readings {
     signal: AbortSignal,
   ): Promise<Map<Wish, Reading>> => {
     const unread = wishes.filter((wish) => !readings.has(readingKey(source.name, wish.file, wish.taken)));
-    const blobs = unread.flatMap(({ file, taken }) => [file.blob, ...Object.values(taken ?? {})]);
+    const blobs = unread.flatMap(({ file, taken }) => [
+      ...(isRegular(file) && mayCount(file.path) ? [file.blob] : []),
+      ...Object.values(taken ?? {}),
+    ]);
     const texts = await source.git.blobs([...new Set(blobs)], signal);
     const found = new Map<Wish, Reading>();
     for (const wish of wishes) {

@@ -50,7 +50,8 @@ const unreadable: readonly (string | Buffer)[] = [
   'just: notes\n',
 ];
 
-const names: readonly (string | Buffer)[] = [
+/** Git itself refuses a tree with one of these. */
+const refusedNames: readonly (string | Buffer)[] = [
   '..',
   '.',
   '.git',
@@ -61,6 +62,9 @@ const names: readonly (string | Buffer)[] = [
   'a/b.yaml',
   '../up.yaml',
   '/etc/passwd.yaml',
+];
+
+const names: readonly (string | Buffer)[] = [
   'a\\b.yaml',
   'bell\u0007.yaml',
   'line\nbreak.yaml',
@@ -83,15 +87,18 @@ const names: readonly (string | Buffer)[] = [
   Buffer.from([0x62, 0xff, 0xfe, 0x2e, 0x79, 0x61, 0x6d, 0x6c]),
 ];
 
-/** A tree that has all of the good commit, or something unreadable in the place of some of it, and whatever else comes to mind. */
-export function hostileTree(draw: Draw, around: Surroundings): HostileTree {
+/**
+ * A tree that has all of the good commit, or something unreadable in the place of some of it, and whatever else comes to mind. `torn`:
+ * also what git would not carry: objects that are missing or of another kind, names and modes that it refuses.
+ */
+export function hostileTree(draw: Draw, around: Surroundings, torn: boolean): HostileTree {
   const { git, base, outside } = around;
   const story: string[] = [];
   const entries = new Map<string, RawEntry>();
   const put = (entry: RawEntry): void => void entries.set(Buffer.from(entry.name).toString('latin1'), entry);
   for (const [name, text] of Object.entries(base)) put({ mode: '100644', name, id: git.blob(text) });
   for (let changes = 1 + draw(4); changes > 0; changes -= 1) {
-    const [entry, said] = draw(3) === 0 ? spoilt(draw, around) : added(draw, around);
+    const [entry, said] = tornOrNot(draw, around, torn);
     story.push(said);
     put(entry);
   }
@@ -108,24 +115,54 @@ export function hostileTree(draw: Draw, around: Surroundings): HostileTree {
   return { id: git.tree([...entries.values()]), story };
 }
 
+function tornOrNot(draw: Draw, around: Surroundings, torn: boolean): Change {
+  if (torn && draw(2) === 0) return tornEntry(draw, around);
+  return draw(3) === 0 ? spoilt(draw, around) : added(draw, around);
+}
+
+/** An entry, and what it is. */
+type Change = [entry: RawEntry, said: string];
+
+/** What git does not carry, or not as it is. */
+function tornEntry(draw: Draw, { git, base }: Surroundings): Change {
+  const paths = Object.keys(base);
+  const good = paths[draw(paths.length)] as string;
+  const name = refusedNames[draw(refusedNames.length)] as string;
+  const shown = JSON.stringify(name);
+  switch (draw(5)) {
+    case 0:
+      return [{ mode: '100644', name: good, id: missing }, `${good} is not there`];
+    case 1:
+      return [{ mode: '40000', name: good, id: git.blob('a: 1\n') }, `${good} is a folder that is a file`];
+    case 2:
+      return [
+        { mode: ['100600', '100664', '000000', '140000'][draw(4)] as string, name: good, id: git.blob('a: 1\n') },
+        `${good} has a mode of its own`,
+      ];
+    case 3:
+      return [{ mode: '120000', name, id: git.blob('a.yaml') }, `a link ${shown}`];
+    default:
+      return [{ mode: '100644', name, id: git.blob('a: 1\n') }, `a file ${shown}`];
+  }
+}
+
 /** Something unreadable, or no file at all, where a good one was. */
-function spoilt(draw: Draw, { git, base, outside }: Surroundings): [RawEntry, string] {
+function spoilt(draw: Draw, { git, base, outside }: Surroundings): Change {
   const paths = Object.keys(base);
   const name = paths[draw(paths.length)] as string;
-  const kind = draw(5);
+  const kind = draw(4);
   if (kind === 0) return [{ mode: '120000', name, id: git.blob(targetOf(draw, outside)) }, `${name} is a link`];
   if (kind === 1) return [{ mode: '160000', name, id: missing }, `${name} is a submodule`];
-  if (kind === 2) return [{ mode: '100644', name, id: missing }, `${name} is not there`];
   const which = draw(unreadable.length);
   return [{ mode: '100644', name, id: git.blob(unreadable[which] as string) }, `${name} is unreadable (${which})`];
 }
 
-function added(draw: Draw, { git, outside }: Surroundings): [RawEntry, string] {
+function added(draw: Draw, { git, outside }: Surroundings): Change {
   const odd = names[draw(names.length)] as string;
   const plain = `x${draw(5)}.yaml`;
   const name = draw(2) === 0 ? odd : plain;
   const shown = JSON.stringify(Buffer.from(name).toString('latin1').slice(0, 30));
-  switch (draw(8)) {
+  switch (draw(6)) {
     case 0:
       return [{ mode: '120000', name, id: git.blob(targetOf(draw, outside)) }, `a link ${shown}`];
     case 1:
@@ -137,14 +174,7 @@ function added(draw: Draw, { git, outside }: Surroundings): [RawEntry, string] {
       ];
     case 3:
       return [{ mode: '100644', name, id: git.blob(Buffer.alloc(2 * 1024 * 1024, 'a: b\n')) }, `a huge file ${shown}`];
-    case 4:
-      return [
-        { mode: ['100600', '100664', '000000', '140000'][draw(4)] as string, name, id: git.blob('a: 1\n') },
-        `a mode ${shown}`,
-      ];
-    case 5:
-      return [{ mode: '40000', name, id: git.blob('a: 1\n') }, `a folder that is a file ${shown}`];
-    case 6: {
+    case 4: {
       const which = draw(unreadable.length);
       return [{ mode: '100644', name, id: git.blob(unreadable[which] as string) }, `unreadable (${which}) ${shown}`];
     }

@@ -62,11 +62,19 @@ async function overHttp(root: string): Promise<Way> {
   };
 }
 
+/** What is in a tree does not depend on how it came. */
+const trees = [
+  ['an empty tree', { 'fleet/README.md': 'nothing' }, undefined],
+  ['a path that is gone', { 'other/a.yaml': 'a: 1' }, 'SOURCE_REF_MISSING'],
+  ['a file that cannot be parsed', { ...good, 'fleet/a.yaml': 'applications: [' }, undefined],
+  ['only a file that cannot be parsed', { 'fleet/a.yaml': 'applications: [' }, undefined],
+] as const;
+
 /** G1: whatever cannot be read, reached or parsed removes nothing, however the remote is reached. */
 describe.each([
-  ['http', overHttp, true],
-  ['ssh', overSsh, await sshAnswers()],
-] as const)('over %s', (_name, open, isPossible) => {
+  ['http', overHttp, true, true],
+  ['ssh', overSsh, await sshAnswers(), false],
+] as const)('over %s', (_name, open, isPossible, isWhole) => {
   describe.skipIf(!isPossible)('a source', () => {
     let root: string;
     let way: Way;
@@ -105,12 +113,7 @@ describe.each([
       expect(await followed.look(signal)).toMatchObject({ names });
     };
 
-    it.each([
-      ['an empty tree', { 'fleet/README.md': 'nothing' }, undefined],
-      ['a path that is gone', { 'other/a.yaml': 'a: 1' }, 'SOURCE_REF_MISSING'],
-      ['a file that cannot be parsed', { ...good, 'fleet/a.yaml': 'applications: [' }, undefined],
-      ['only a file that cannot be parsed', { 'fleet/a.yaml': 'applications: [' }, undefined],
-    ])('with %s keeps everything', async (_what, files, code) => {
+    it.each(isWhole ? trees : trees.slice(-1))('with %s keeps everything', async (_what, files, code) => {
       await user.replace(files);
       const look = await followed.look(signal);
       expect(look.names).toEqual(names);

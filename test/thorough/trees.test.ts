@@ -12,8 +12,12 @@ import { drawFrom, hostileTree } from '../support/hostile-trees.ts';
 import { writeRawGit } from '../support/raw-git.ts';
 
 /** `npm run chaos:trees` plays 5,000; OAKCTL_TREE plays one again. */
-const trees = Number(process.env['OAKCTL_TREES'] ?? 100);
+const trees = Number(process.env['OAKCTL_TREES'] ?? 500);
 const only = process.env['OAKCTL_TREE'];
+/** One in so many is a tree that git itself does not carry. */
+const tornEvery = 16;
+/** The others come in folders of one commit. */
+const perCommit = 25;
 const signal = new AbortController().signal;
 const canary = 'canary-4711';
 const base = Object.fromEntries(
@@ -27,14 +31,36 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-/** Keeps which blobs were asked for. */
-function watched(git: Git): { readonly git: Git; readonly asked: Set<string> } {
-  const asked = new Set<string>();
-  const blobs: Git['blobs'] = (ids, stop) => {
-    for (const id of ids) asked.add(id);
-    return git.blobs(ids, stop);
+/** What a test looks at, and says to the source that it follows. */
+interface Stage {
+  readonly git: Git;
+  /** Blobs that were asked for. */
+  readonly asked: Set<string>;
+  head: string;
+  /** The folder that stands for the whole tree; empty: the root. */
+  folder: string;
+}
+
+function stageOf(git: Git): Stage {
+  const stage: Stage = {
+    asked: new Set(),
+    head: '',
+    folder: '',
+    git: {
+      ...git,
+      head: async () => stage.head,
+      blobs(ids, stop) {
+        for (const id of ids) stage.asked.add(id);
+        return git.blobs(ids, stop);
+      },
+      async tree(commit, _path, stop) {
+        const entries = await git.tree(commit, stage.folder, stop);
+        const below = stage.folder === '' ? 0 : stage.folder.length + 1;
+        return entries.map((entry) => ({ ...entry, path: entry.path.slice(below) }));
+      },
+    },
   };
-  return { git: { ...git, blobs }, asked };
+  return stage;
 }
 
 it(`${only ? `tree ${only}` : `${trees} hostile trees`}: nothing outside of a tree is read, and nothing is removed`, {
@@ -49,38 +75,56 @@ it(`${only ? `tree ${only}` : `${trees} hostile trees`}: nothing outside of a tr
   const first = raw.commit(good, []);
   raw.setBranch('main', first);
   const repository = createGitRepository({ name: 'main', url: remote, folder: join(root, 'mirror') });
-  const { git, asked } = watched(createGitSource({ name: 'main', branch: 'main', repository }));
-  const followed = follow(git, { cluster: 'home', path: '' });
+  const stage = stageOf(createGitSource({ name: 'main', branch: 'main', repository }));
+  stage.head = first;
+  const followed = follow(stage.git, { cluster: 'home', path: '' });
   expect((await followed.look(signal)).names).toEqual(wanted);
   const { record } = followed;
   const kept = new Set(Object.values(record?.files ?? {}).map(({ blob }) => blob));
-  let refused = 0;
+  const counts = { refused: 0, held: 0, read: 0 };
 
-  const seeds = only === undefined ? Array.from({ length: trees }, (_, n) => n + 1) : [Number(only)];
-  for (const seed of seeds) {
-    const tree = hostileTree(drawFrom(seed), { git: raw, outside, base });
-    const told = `tree ${seed}: ${tree.story.join('; ')}`;
-    raw.setBranch('main', raw.commit(tree.id, [first], `tree ${seed}`));
-    asked.clear();
+  const isTorn = (seed: number): boolean => seed % tornEvery === 0;
+  const treeOf = (seed: number) => hostileTree(drawFrom(seed), { git: raw, outside, base }, isTorn(seed));
+  /** A commit on top of the good one becomes the head. */
+  const commit = (tree: string): void => {
+    stage.head = raw.commit(tree, [first]);
+    raw.setBranch('main', stage.head);
+  };
+  const play = async (seed: number, story: readonly string[]): Promise<void> => {
+    const told = `tree ${seed}: ${story.join('; ')}`;
+    stage.asked.clear();
     const look = await followed.look(signal);
-    if (look.problem) {
-      expect(look.problem.code, told).toMatch(/^SOURCE_/);
-      refused += 1;
-    }
+    if (look.problem) expect(look.problem.code, told).toMatch(/^SOURCE_/);
     expect(look.names, told).toEqual(expect.arrayContaining(wanted));
     const said = JSON.stringify([[...(look.verdict?.services.values() ?? [])], look.snapshot?.problems]);
     expect(said.includes(`${canary}:1`) || said.includes('root:x:0'), told).toBe(false);
-    // A problem may end the look before its tree is known.
     const inside = new Set([...(look.tree ?? []).map(({ blob }) => blob), ...kept]);
-    if (look.tree)
-      expect(
-        [...asked].filter((id) => !inside.has(id)),
-        told,
-      ).toEqual([]);
+    const strange = [...stage.asked].filter((id) => !inside.has(id));
+    // A problem may end the look before its tree is known.
+    if (look.tree) expect(strange, told).toEqual([]);
+    counts[look.problem ? 'refused' : look.verdict?.holds.length ? 'held' : 'read'] += 1;
     followed.back(record);
+  };
+
+  const seeds = only === undefined ? Array.from({ length: trees }, (_, n) => n + 1) : [Number(only)];
+  for (const seed of seeds.filter(isTorn)) {
+    const { id, story } = treeOf(seed);
+    commit(id);
+    await play(seed, story);
   }
-  // Both ways were taken: refused whole, and read with the hostile part left out.
-  if (only === undefined) expect([refused > 0, refused < seeds.length]).toEqual([true, true]);
+  const whole = seeds.filter((seed) => !isTorn(seed));
+  for (let at = 0; at < whole.length; at += perCommit) {
+    const made = whole.slice(at, at + perCommit).map((seed) => ({ seed, ...treeOf(seed) }));
+    commit(raw.tree(made.map(({ seed, id }) => ({ mode: '40000', name: `t${seed}`, id }))));
+    for (const { seed, story } of made) {
+      stage.folder = `t${seed}`;
+      await play(seed, story);
+    }
+    stage.folder = '';
+  }
+  // Refused whole, held, and read with the hostile part left out: all of it happened.
+  if (only === undefined) for (const count of Object.values(counts)) expect(count).toBeGreaterThan(trees / 100);
+  stage.head = first;
   raw.setBranch('main', first);
   expect((await followed.look(signal)).names).toEqual(wanted);
 });
