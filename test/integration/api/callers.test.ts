@@ -7,6 +7,7 @@ import { createApiClient } from '../../../schemas/io/api-client.ts';
 import { listenApi, type TestApi } from '../../support/api-server.ts';
 import { eventually } from '../../support/eventually.ts';
 import { fakeEvent, fakeInstance } from '../../support/fake-control-plane.ts';
+import { attacked } from '../../support/forged-tokens.ts';
 import { type MemoryAccounts, memoryAccounts, owner } from '../../support/memory-accounts.ts';
 
 const name = 'shop.default.web.default.instance.0';
@@ -79,6 +80,31 @@ async function stream(path: string, token: string) {
     state.isOver = true;
   });
   return state;
+}
+
+describe('a session', () => {
+  it('is opened by none of the tokens that an attacker makes', async () => {
+    const { memory: others, bad } = await attacked();
+    const one = await listenApi({}, {}, undefined, undefined, { accounts: others.accounts });
+    for (const path of [`/v1/instances/${name}/exec`, '/v1/nodes/pi1/images']) {
+      const answers = Object.entries(bad).map(async ([why, token]) => [why, await upgrade(`${one.url}${path}`, token)]);
+      expect(await Promise.all(answers)).toEqual(Object.keys(bad).map((why) => [why, 401]));
+    }
+    await one.close();
+  });
+});
+
+/** Status of the answer to a request for a WebSocket. */
+function upgrade(url: string, token: string): Promise<number | undefined> {
+  const headers = {
+    authorization: `Bearer ${token}`,
+    ...{ connection: 'Upgrade', upgrade: 'websocket' },
+    ...{ 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' },
+  };
+  return new Promise((resolve, reject) => {
+    const request = get(url, { headers, agent: false }, (response) => resolve(response.resume().statusCode));
+    request.once('upgrade', () => resolve(101)).once('error', reject);
+  });
 }
 
 describe('who may not go on', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { emptyRecords } from '../../../../reconciler/core/records.ts';
 import { type ProblemCode, ProblemError } from '../../../../schemas/problem.ts';
 import { type MemoryAccounts, memoryAccounts, owner } from '../../../support/memory-accounts.ts';
+import { createVirtualClock } from '../../../support/virtual-clock.ts';
 
 const from = '192.0.2.1';
 const minute = 60_000;
@@ -194,6 +195,25 @@ describe('guesses', () => {
     await guess('198.51.100.7');
     expect(await codeOf(accounts.login('ann', 'of ann 0123456789', from))).toBe('none');
     expect(await codeOf(accounts.login('pat', 'of pat 0123456789', from))).toBe('none');
+  });
+
+  it('are looked at sixty times an hour, of twenty thousand in three hours and from everywhere', async () => {
+    const clock = createVirtualClock({ rounds: 0 });
+    const { accounts } = memoryAccounts(undefined, clock);
+    await accounts.add({ name: 'ann', role: 'admin', password: 'of ann 0123456789' }, owner);
+    const looked: number[] = [];
+    for (let second = 0; second < 10_000; second += 5) {
+      const asked = Array.from({ length: 10 }, (_, i) => accounts.login('ann', `${i}`, `10.${second % 256}.${i}.1`));
+      for (const answer of await Promise.allSettled(asked)) {
+        const { code } = (answer as { reason: ProblemError }).reason.problem;
+        if (code === 'UNAUTHORIZED') looked.push(second);
+        else expect(code).toBe('TOO_MANY');
+      }
+      await clock.advance(5_000);
+    }
+    const inHour = looked.map((begin) => looked.filter((at) => at >= begin && at < begin + 3_600).length);
+    expect(Math.max(...inHour)).toBeLessThanOrEqual(60);
+    expect(looked.length).toBeGreaterThan(130);
   });
 
   it('do not count when they are right', async () => {

@@ -1,9 +1,9 @@
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { createGate, guardRoutes, needs } from '../../../../reconciler/api/access.ts';
-import { fakeControlPlane } from '../../../support/fake-control-plane.ts';
+import { fakeControlPlane, watchControl } from '../../../support/fake-control-plane.ts';
 import { attacked } from '../../../support/forged-tokens.ts';
-import { injectedApi } from '../../../support/injected-api.ts';
+import { type Answer, injectedApi } from '../../../support/injected-api.ts';
 import { memoryAccounts, owner } from '../../../support/memory-accounts.ts';
 
 /** What is about an account is about one's own. */
@@ -27,6 +27,25 @@ describe('every route', () => {
       }
     }
     expect((await request('GET', '/v1/users', undefined, { authorization: `Bearer ${good}` })).status).toBe(200);
+  });
+
+  it('that looks at a credential by itself takes none of them either', async () => {
+    const { memory, bad } = await attacked();
+    const asked: string[] = [];
+    const control = watchControl(fakeControlPlane(), (name) => void asked.push(name));
+    const { request, routes } = injectedApi(control, { accounts: memory.accounts });
+    const doors = (await routes()).filter(({ right, url }) => right === 'node' || url.endsWith('/refresh'));
+    expect(doors.length).toBeGreaterThan(5);
+    const { 'a refresh token': _, ...forged } = bad;
+    for (const { method, url } of doors) {
+      for (const [why, token] of Object.entries(forged)) {
+        const headers = { authorization: `Bearer ${token}` };
+        const { status } = await request(method as 'GET', url.replace(/:\w+/g, 'x'), undefined, headers);
+        if (url.endsWith('/refresh')) expect(status, `${url}: ${why}`).toBe(401);
+        else expect([400, 401, 403], `${url}: ${why}`).toContain(status);
+      }
+    }
+    expect(asked).toEqual([]);
   });
 
   it('is open to the roles that have its right, and to nobody else', async () => {
@@ -123,5 +142,32 @@ describe('accounts over HTTP', () => {
     expect((await post('/v1/users/pat/remove')).json()).toEqual({ removed: 'pat' });
     expect((await get('/v1/users')).json()).toEqual({ items: [] });
     expect((await post('/v1/logout')).status).toBe(200);
+  });
+});
+
+describe('passwords', () => {
+  it('are guessed through all doors as through one', async () => {
+    const memory = memoryAccounts();
+    const { accounts } = memory;
+    await accounts.add({ name: 'ann', role: 'admin', password: 'of ann 0123456789' }, owner);
+    const { token } = await accounts.login('ann', 'of ann 0123456789', '192.0.2.1');
+    const { request } = injectedApi({}, { accounts });
+    const headers = { authorization: `Bearer ${token}` };
+    const doors: ((guess: string) => Promise<Answer>)[] = [
+      (guess) => request('POST', '/v1/login', { username: 'ann', password: guess }),
+      (guess) => request('POST', '/v1/login', { username: 'ANN', password: guess }),
+      (guess) => request('POST', '/api/auth/login', { username: 'ann', password: guess }),
+      (guess) => request('POST', '/v1/users/ann/password', { old: guess, password: 'of eve 0123456789' }, headers),
+      (guess) => request('POST', '/api/user/ann', { oldPassword: guess, newPassword: 'of eve 0123456789' }, headers),
+    ];
+    const looked = doors.map(() => 0);
+    for (let i = 0; i < 200; i += 1) {
+      for (const [door, guess] of doors.entries()) {
+        const { status } = await guess(`guess ${i}`);
+        expect([401, 429], `door ${door}`).toContain(status);
+        if (status === 401) looked[door] = (looked[door] ?? 0) + 1;
+      }
+    }
+    expect(looked).toEqual([2, 2, 2, 2, 2]);
   });
 });
