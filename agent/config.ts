@@ -58,6 +58,14 @@ const AgentFile = Type.Object(
     ),
     labels: Type.Optional(Labels),
     location: Type.Optional(Type.String({ maxLength: 255 })),
+    secrets: Type.Optional(
+      Type.String({
+        pattern: '^/.',
+        maxLength: 255,
+        description: 'Folder of files that are secrets of this node, for services that ask for `source: node`.',
+        errorMessage: 'must be an absolute path of a folder',
+      }),
+    ),
     beat: Type.Optional(durationSchema('Time between two signs of life; default 5s')),
     runtimes: Type.Optional(
       Type.Object(
@@ -102,6 +110,8 @@ export interface AgentConfig {
   readonly capacity: Partial<Usage['capacity']>;
   readonly labels: Readonly<Record<string, string>>;
   readonly location?: string;
+  /** Absolute path of the folder of the node's own secrets. Absent: it has none. */
+  readonly secrets?: string;
   /** ms. */
   readonly beat: number;
   /** Processes run only where they are allowed here. */
@@ -163,6 +173,7 @@ function configOf(file: AgentFile, hostName: string): AgentConfig {
     ...(file.ip !== undefined && { ip: file.ip }),
     ...(file.token !== undefined && { token: file.token }),
     ...(file.location !== undefined && { location: file.location }),
+    ...(file.secrets !== undefined && { secrets: file.secrets }),
   };
 }
 

@@ -24,6 +24,7 @@ import { createImageSources } from './image-sources.ts';
 import { type Agent, createAgent } from './loop.ts';
 import { createUptime } from './metrics/uptime.ts';
 import { createUsageMeter } from './metrics/usage.ts';
+import { type NodeSecrets, openNodeSecrets } from './node-secrets.ts';
 import { becomeNodeOf, type Place, type PlaceParts } from './place.ts';
 import { readPolicy } from './policy-file.ts';
 import type { AgentIdentity } from './ports.ts';
@@ -61,7 +62,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const parts = { clock: createSystemClock(), random: createSystemRandom(), files: openFiles(state, log), log };
     const age = config.authority === 'local' ? { problems: [] } : await ageOf(parts.files);
     const policy = await policyOf(folder);
-    const host = { ...age, ...policy, problems: [...policy.problems, ...age.problems], folder };
+    const own = config.secrets === undefined ? undefined : await openNodeSecrets(config.secrets);
+    const problems = [...policy.problems, ...age.problems, ...(own?.problem ? [own.problem] : [])];
+    const host = { ...age, ...policy, ...(own && { secrets: own.secrets }), problems, folder };
     const { towards, ...node } = await becomeNodeOf(config, parts, signal);
     const addresses = await settleAddresses(config, towards, parts.files);
     log('info', 'addresses', { ...addresses });
@@ -111,7 +114,7 @@ async function policyOf(folder: string): Promise<Pick<HostRules, 'policy' | 'pro
   return { policy, problems: [...read.problems, ...problems] };
 }
 
-/** Without it the node runs everything but secrets. */
+/** Without it the node runs everything but what needs secrets of the repository. */
 async function ageOf(files: Files): Promise<Pick<HostRules, 'age' | 'problems'>> {
   try {
     return { age: await loadOrMakeAge(files), problems: [] };
@@ -128,8 +131,10 @@ function openFiles(folder: string, log: Log): Files {
 /** What the node's owner allows, and the agent's own folder, which no copy sees. */
 interface HostRules {
   readonly policy: NodePolicy;
-  /** Absent: it reads no secrets. */
+  /** Absent: it reads no secrets of the repository. */
   readonly age?: AgeIdentity;
+  /** Those that are files here. Absent: none are. */
+  readonly secrets?: NodeSecrets;
   readonly problems: readonly Problem[];
   readonly folder: string;
 }
@@ -153,8 +158,8 @@ async function wire(
     ip: addresses.ip,
     folder,
     grants: policy.grants,
-    own: [host.folder],
-    secrets: createSecrets({ node: identity.id, age: host.age?.secret }),
+    own: [host.folder, ...(config.secrets === undefined ? [] : [config.secrets])],
+    secrets: createSecrets({ node: identity.id, age: host.age?.secret, own: host.secrets }),
     images: createImageSources({
       file: join(host.folder, registriesFile),
       ...(policy.accepts && { accepts: policy.accepts }),
@@ -191,6 +196,7 @@ async function wire(
     policy,
     files,
     usage: createUsageMeter(config.capacity),
+    ...(host.secrets && { ownSecrets: host.secrets.names }),
     uptime: createUptime(),
     ...hooks,
     trace(event) {

@@ -94,6 +94,8 @@ export interface AgentDeps {
   /** The newest keys of the cluster that are on disk. */
   trusts?(): Trusts;
   usage(): Usage;
+  /** Names of the node's own secrets, as they were found last. Default: it has none. */
+  ownSecrets?(): readonly string[];
   /** ms since the machine booted, its sleep included. Default: the clock, which may not count sleep. */
   uptime?(): number;
   readonly streams: Streams;

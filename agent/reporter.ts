@@ -36,6 +36,7 @@ export interface ReporterDeps {
   /** What the node's owner lets services do on it. */
   readonly policy: NodePolicy;
   usage(): Usage;
+  ownSecrets?(): readonly string[];
   trusts?(): Trusts;
   /** Which beats ask for an answer, and how often. */
   readonly contact: Pick<Contact, 'asks' | 'interval' | 'sent'>;
@@ -170,6 +171,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
   const { capacity } = usage;
   const { epoch, gen, by } = ledger.part().fence;
   const problems = [...state.problems.values()].slice(0, 16);
+  const secrets = deps.ownSecrets?.() ?? [];
   return {
     v: messageVersion,
     ...loadOf(usage),
@@ -186,6 +188,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     version: profile.version,
     beat: profile.beat,
     ...(profile.recipient !== undefined && { recipient: profile.recipient }),
+    ...(secrets.length > 0 && { secrets: [...secrets] }),
     session,
     seq,
     epoch,

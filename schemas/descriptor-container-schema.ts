@@ -32,35 +32,39 @@ export const Files = Type.Array(
 );
 
 export const Secrets = Type.Array(
-  Type.Union([
-    Type.String({ pattern: secretNamePattern.source, description: 'Name of a secret.' }),
-    Type.Object(
-      {
-        name: Type.String({ pattern: secretNamePattern.source, description: 'Name of a secret.' }),
-        ...optional({
-          key: Type.String({
-            pattern: secretKeyPattern.source,
-            description: 'Which of its values, if it has several.',
+  Type.Union(
+    [
+      Type.String({ pattern: secretNamePattern.source, description: 'Name of a secret.' }),
+      Type.Object(
+        {
+          name: Type.String({ pattern: secretNamePattern.source, description: 'Name of a secret.' }),
+          ...optional({
+            source: Type.Literal('node', { description: 'A file of the node, of this name; default the repository.' }),
+            key: Type.String({
+              pattern: secretKeyPattern.source,
+              description: 'Which of its values, if it has several.',
+            }),
+            path: Type.String({
+              minLength: 1,
+              maxLength: longestPath,
+              description: 'Absolute path of the file; default /run/secrets/<name>, or /run/secrets/<name>.<key>.',
+            }),
+            mode: Type.String({
+              pattern: '^0?[0-7]{3}$',
+              description: 'Permission bits as a quoted octal number; default "0444".',
+              errorMessage: 'must be a quoted octal number like "0400"',
+            }),
           }),
-          path: Type.String({
-            minLength: 1,
-            maxLength: longestPath,
-            description: 'Absolute path of the file; default /run/secrets/<name>, or /run/secrets/<name>.<key>.',
-          }),
-          mode: Type.String({
-            pattern: '^0?[0-7]{3}$',
-            description: 'Permission bits as a quoted octal number; default "0444".',
-            errorMessage: 'must be a quoted octal number like "0400"',
-          }),
-        }),
-      },
-      { ...closed, description: 'One file.' },
-    ),
-  ]),
+        },
+        { ...closed, description: 'One file.' },
+      ),
+    ],
+    { errorMessage: 'must be a name, or a name with source: node, key, path, mode' },
+  ),
   {
     maxItems: 32,
-    description: 'Secrets of the repository (secrets/<name>.yaml), as files in memory.',
-    errorMessage: 'must be a list of names, or of {name, key, path, mode}',
+    description: 'Secrets of the repository (secrets/<name>.yaml), or of the node, as files in memory.',
+    errorMessage: 'must be a list of names, or of {name, source, key, path, mode}',
   },
 );
 

@@ -56,19 +56,18 @@ export function toSecrets(
 }
 
 function toSecret(written: Written, shelf: SecretShelf, path: Path, findings: Findings): RunSecret {
-  const { name, key, path: place, mode } = typeof written === 'string' ? ({ name: written } as const) : written;
-  const found = shelf.get(name);
-  const secret = 'name' in found ? found : undefined;
-  if (!secret) for (const one of found as readonly Problem[]) say(one, path, findings);
-  const value = placeOfValue(name, key);
-  if (secret && !secret.leaves.some(([at]) => at === value)) {
-    const keys = secret.leaves.flatMap(([at]) => /^[^:]+:(.+):$/.exec(at)?.[1] ?? []);
-    const message =
-      key === undefined ? `the secret ${name} has several values` : `the secret ${name} has no key ${key}`;
-    findings.error('SECRET_INVALID', path, message, `key: ${keys[0] ?? 'left out'}`);
-  }
+  const { name, source, key, path: place, mode } = typeof written === 'string' ? ({ name: written } as const) : written;
+  const secret = source === undefined ? fromShelf(name, key, shelf, path, findings) : undefined;
+  if (source === 'node' && key !== undefined)
+    findings.error(
+      'DESCRIPTOR_INVALID',
+      [...path, 'key'],
+      `the file of a node is one value, without keys`,
+      'leave it out',
+    );
   const run: RunSecret = {
     name,
+    ...(source === undefined ? {} : { source }),
     ...(secret ? { version: secret.version } : {}),
     ...(key === undefined ? {} : { key }),
     path: place ?? `${usualFolder}/${name}${key === undefined ? '' : `.${key}`}`,
@@ -77,6 +76,29 @@ function toSecret(written: Written, shelf: SecretShelf, path: Path, findings: Fi
   const fault = filePathFault(run.path);
   if (fault) findings.error('DESCRIPTOR_INVALID', [...path, 'path'], fault);
   return run;
+}
+
+/** What the repository has, if it has this value. */
+function fromShelf(
+  name: string,
+  key: string | undefined,
+  shelf: SecretShelf,
+  path: Path,
+  findings: Findings,
+): SealedSecret | undefined {
+  const found = shelf.get(name);
+  if (!('name' in found)) {
+    for (const one of found) say(one, path, findings);
+    return undefined;
+  }
+  const value = placeOfValue(name, key);
+  if (!found.leaves.some(([at]) => at === value)) {
+    const keys = found.leaves.flatMap(([at]) => /^[^:]+:(.+):$/.exec(at)?.[1] ?? []);
+    const message =
+      key === undefined ? `the secret ${name} has several values` : `the secret ${name} has no key ${key}`;
+    findings.error('SECRET_INVALID', path, message, `key: ${keys[0] ?? 'left out'}`);
+  }
+  return found;
 }
 
 /** With the place in the file of the secret; the finding itself stands where the descriptor names it. */
@@ -99,9 +121,14 @@ export function checkSecrets(run: Omit<RunSpec, 'code'>, path: Path, findings: F
   }
 }
 
+/** Names of those that the repository has. */
+export function secretNames(secrets: readonly Pick<RunSecret, 'name' | 'source'>[]): readonly string[] {
+  return secrets.filter(({ source }) => source === undefined).map(({ name }) => name);
+}
+
 /** The secrets that a run spec names, as they lie in the repository. */
 export function sealedOf({ secrets = [] }: Pick<RunSpec, 'secrets'>, shelf: SecretShelf): readonly SealedSecret[] {
-  return [...new Set(secrets.map(({ name }) => name))].flatMap((name) => {
+  return [...new Set(secretNames(secrets))].flatMap((name) => {
     const found = shelf.get(name);
     return 'name' in found ? [found] : [];
   });

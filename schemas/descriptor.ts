@@ -124,7 +124,7 @@ function parseDocument(
 }
 
 function fromOf({ files = [], secrets = [] }: Microservice): readonly string[] {
-  const names = secrets.map((one) => (typeof one === 'string' ? one : one.name));
+  const names = secrets.flatMap((one) => (typeof one === 'string' ? one : one.source === 'node' ? [] : one.name));
   return [...files.flatMap(({ from }) => from ?? []), ...names.map(secretReference)];
 }
 

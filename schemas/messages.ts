@@ -8,6 +8,7 @@ import { EndpointList } from './endpoints.ts';
 import { Grant } from './grants.ts';
 import { ImageRules } from './image-rules.ts';
 import { labelKeyPattern } from './names.ts';
+import { mostNodeSecrets, secretNamePattern } from './secret-names.ts';
 import { TrustNews, Trusts } from './trust.ts';
 
 export const messageVersion = 1;
@@ -190,6 +191,8 @@ export const InformationMessage = Type.Object({
   lease: Type.Optional(Type.Literal(true)),
   /** For whom secrets are encrypted that it is to read. Absent: an agent that is older. */
   recipient: Type.Optional(Type.String({ pattern: recipientPattern.source })),
+  /** Names of its own secrets, which lie there as files. */
+  secrets: Type.Optional(Type.Array(Type.String({ pattern: secretNamePattern.source }), { maxItems: mostNodeSecrets })),
   /** The newest keys of the cluster that it knows. Absent: those with which it joined. */
   trusts: Type.Optional(Trusts),
 });

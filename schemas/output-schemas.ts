@@ -226,6 +226,7 @@ export const outputs = {
     architectures: texts,
     replaces: Type.Optional(ReplacesSchema),
     secrets: Type.Array(text, { description: 'that services use, and the new node cannot read yet' }),
+    node_secrets: Type.Array(text, { description: 'that services take from files of their nodes' }),
   }),
   'nodes cordon': cordonAnswer,
   'nodes drain': Type.Object({

@@ -65,6 +65,7 @@ export const RunSpecSchema = Type.Object(
         Type.Object(
           {
             name: Type.String({ pattern: secretNamePattern.source }),
+            source: Type.Optional(Type.Literal('node')),
             version: Type.Optional(Type.String({ pattern: '^[0-9]{0,15}(\\+[0-9a-f]{16})?$' })),
             key: Type.Optional(Type.String({ pattern: secretKeyPattern.source })),
             path,

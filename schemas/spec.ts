@@ -72,7 +72,9 @@ export interface RunFile {
 /** A file that holds a secret: from memory, never on a disk. */
 export interface RunSecret {
   readonly name: string;
-  /** Changes with the value. Absent: the value is the node's own. */
+  /** A file of the node: each has its own value. Absent: the repository has it, encrypted. */
+  readonly source?: 'node';
+  /** Changes with the value. Absent: it is the node's own. */
   readonly version?: string;
   /** Of a secret with several values. Absent: it is one value. */
   readonly key?: string;
@@ -110,7 +112,7 @@ export interface RunSpec {
   readonly stop_grace?: number;
   /** Sorted by path. In the digest by hash. */
   readonly files?: readonly RunFile[];
-  /** Sorted by path. What they hold travels beside, encrypted, and is in the digest by name and version. */
+  /** Sorted by path. What they hold travels beside, encrypted, or is the node's own; in the digest by name and version. */
   readonly secrets?: readonly RunSecret[];
   readonly host?: HostAccess;
   /** Sorted by name. */

@@ -170,8 +170,10 @@ export interface ServiceView {
   readonly content?: string;
   /** Why no registry said that: the tag counts as it is written. */
   readonly unresolved?: string;
-  /** Names of secrets that it uses. Absent: none. */
+  /** Names of secrets of the repository that it uses. Absent: none. */
   readonly secrets?: readonly string[];
+  /** Names of secrets that are files of its nodes. Absent: none. */
+  readonly node_secrets?: readonly string[];
   readonly digest: string;
   /** When it was deployed directly, or its digest began to be rolled out, whichever is later. ms since 1970. */
   readonly updated?: number;
@@ -268,6 +270,8 @@ export interface NodeView {
   readonly version?: string;
   /** Its age recipient: who encrypts a secret for it lets it read that. */
   readonly recipient?: string;
+  /** Names of secrets that it has as files of its own. Absent: none, or unknown. */
+  readonly secrets?: readonly string[];
   /** Its agent beside the reconciler. Absent: the same version, or unknown. */
   readonly skew?: 'older' | 'newer';
   readonly instances: number;

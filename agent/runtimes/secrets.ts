@@ -10,10 +10,11 @@ import { folderInMemory, secretFolders } from '../../schemas/io/secret-folders.t
 import { decryptLeaves } from '../../schemas/io/sops.ts';
 import type { Sealed } from '../../schemas/messages.ts';
 import { containerName } from '../../schemas/names.ts';
-import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import { placeOfValue, versionOf } from '../../schemas/secret-file.ts';
 import type { SopsLeaf } from '../../schemas/sops.ts';
 import type { RunSecret } from '../../schemas/spec.ts';
+import type { NodeSecrets } from '../node-secrets.ts';
 import type { Bind } from './access.ts';
 import type { CopyKey, CopyPlan } from './runtime.ts';
 
@@ -22,6 +23,8 @@ export interface SecretsDeps {
   readonly node: string;
   /** The secret half of its age identity. Absent: it reads nothing. */
   readonly age?: string | undefined;
+  /** Its own ones. Absent: it has none. */
+  readonly own?: Pick<NodeSecrets, 'read'> | undefined;
   /** Folders in memory, the best first; one that is missing is made. Default: {@link secretFolders}. */
   readonly folders?: readonly string[];
 }
@@ -29,7 +32,7 @@ export interface SecretsDeps {
 /** Secrets of this node's copies. */
 export interface Secrets {
   /**
-   * Places for the files of a copy, to be mounted: empty ones, once all could be decrypted. SECRET_UNREADABLE says which cannot be
+   * Places for the files of a copy, to be mounted: empty ones, once all could be read. SECRET_UNREADABLE says which cannot be
    * read here, SECRET_NO_MEMORY that there is no room for them.
    */
   prepare(plan: CopyPlan): Promise<readonly Bind[]>;
@@ -56,7 +59,7 @@ export function createSecrets(deps: SecretsDeps): Secrets {
     async prepare(plan) {
       const { secrets = [] } = plan.run;
       if (secrets.length === 0) return [];
-      await decryptAll(plan, deps.age);
+      await valuesOf(plan, deps);
       // Engines mount nothing that is not there.
       const binds = await placesFor(await folderOf(plan), secrets);
       for (const { source } of binds) await writeFile(source, '', { flag: 'a', mode: 0o600 });
@@ -65,7 +68,7 @@ export function createSecrets(deps: SecretsDeps): Secrets {
     async put(plan) {
       const { secrets = [] } = plan.run;
       if (secrets.length === 0) return [];
-      const values = await decryptAll(plan, deps.age);
+      const values = await valuesOf(plan, deps);
       const binds = await placesFor(await folderOf(plan), secrets);
       for (const [index, { source }] of binds.entries()) {
         // In place: what is mounted already stays what is mounted. Its mode may forbid its owner to write.
@@ -99,15 +102,19 @@ async function findRoot(folders: readonly string[], node: string): Promise<strin
 }
 
 /** The contents of all files of a copy, in the order of its run spec. */
-async function decryptAll(
+async function valuesOf(
   { run, sealed = [], instance }: CopyPlan,
-  age: string | undefined,
+  { age, own }: Pick<SecretsDeps, 'age' | 'own'>,
 ): Promise<readonly Buffer[]> {
   const opened = new Map<string, ReadonlyMap<string, Buffer>>();
   const files: Buffer[] = [];
   for (const secret of run.secrets ?? []) {
     const fault = filePathFault(secret.path);
     if (fault) throw unreadable(secret.name, instance, fault);
+    if (secret.source === 'node') {
+      files.push(await ownValue(secret.name, own, instance));
+      continue;
+    }
     const one = sealed.find(({ name }) => name === secret.name);
     if (!one) throw unreadable(secret.name, instance, 'nothing of it came with the assignment');
     const values = opened.get(secret.name) ?? (await open(one, age, instance));
@@ -115,6 +122,14 @@ async function decryptAll(
     files.push(wantedValue(secret, one, values, instance));
   }
   return files;
+}
+
+/** What is not there may come at any time: it is tried again. */
+async function ownValue(name: string, own: SecretsDeps['own'], instance: string): Promise<Buffer> {
+  const found = own ? await own.read(name) : { why: 'agent.yaml names no folder of `secrets`' };
+  if ('bytes' in found) return found.bytes;
+  const { why, hint } = found;
+  throw unreadable(name, instance, why, { disposition: 'retry', ...(hint && { hint }) });
 }
 
 async function open({ name, key, modified, mac, ...sealed }: Sealed, age: string | undefined, instance: string) {
@@ -145,8 +160,7 @@ function wantedValue(
   return value;
 }
 
-function unreadable(name: string, instance: string, why: string): ProblemError {
-  return new ProblemError(
-    problem('SECRET_UNREADABLE', `the secret ${name} cannot be read on this node: ${why}`, { subject: instance }),
-  );
+function unreadable(name: string, instance: string, why: string, more: Partial<Problem> = {}): ProblemError {
+  const message = `the secret ${name} cannot be read on this node: ${why}`;
+  return new ProblemError(problem('SECRET_UNREADABLE', message, { subject: instance, ...more }));
 }

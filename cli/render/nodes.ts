@@ -1,5 +1,6 @@
 /** What happened to a node, for people. */
 import type { CordonAnswer, TokenAnswer } from '../../schemas/api.ts';
+import type { AddedNode } from '../services/add-node.ts';
 import type { Drained } from '../services/drain.ts';
 import { count } from './counts.ts';
 import { type Paint, paintState } from './paint.ts';
@@ -48,7 +49,20 @@ export function replacementText({ node, state, data, cordoned }: NonNullable<Tok
 }
 
 /** What a new node cannot read, and what changes that. */
-export function unreadableText(secrets: readonly string[]): string {
-  const them = secrets.length === 1 ? 'the secret' : `${secrets.length} secrets`;
-  return `It cannot read ${them} ${secrets.join(', ')} yet: once it has joined, \`oakctl secret rekey --commit\`.`;
+export function unreadableText({
+  secrets,
+  node_secrets,
+}: Pick<AddedNode, 'secrets' | 'node_secrets'>): readonly string[] {
+  const them = (names: readonly string[]) =>
+    `${names.length === 1 ? 'the secret' : `${names.length} secrets`} ${names.join(', ')}`;
+  return [
+    ...(secrets.length > 0
+      ? [`It cannot read ${them(secrets)} yet: once it has joined, \`oakctl secret rekey --commit\`.`]
+      : []),
+    ...(node_secrets.length > 0
+      ? [
+          `It does not have ${them(node_secrets)}: services take them from files of their node (\`secrets\` in agent.yaml).`,
+        ]
+      : []),
+  ];
 }

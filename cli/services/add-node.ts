@@ -19,6 +19,8 @@ export interface AddedNode {
   readonly replaces?: NonNullable<TokenAnswer['replaces']>;
   /** Secrets that services use: the new machine makes its own age identity, and none is encrypted for it yet. */
   readonly secrets: readonly string[];
+  /** Secrets that services take from files of their nodes: somebody has to put them on the new machine. */
+  readonly node_secrets: readonly string[];
 }
 
 export interface AddWish {
@@ -44,7 +46,7 @@ export async function addNode(api: ApiClient, wish: AddWish, signal: AbortSignal
     wish.warn(stock.problem);
   }
   if (architectures.length === 0) throw new ProblemError(problem('UNAVAILABLE', 'there are no packages'));
-  const secrets = (await api.services([], signal)).flatMap((service) => service.secrets ?? []);
+  const services = await api.services([], signal);
   const { name } = wish.node;
   const { token, id, expires, replaces } = await api.createToken(
     { ...wish.token, ...(name !== undefined && { name }) },
@@ -57,8 +59,15 @@ export async function addNode(api: ApiClient, wish: AddWish, signal: AbortSignal
     installer: stock.installer,
     node: wish.node,
   });
-  const unreadable = [...new Set(secrets)].sort();
-  return { line, id, expires, api: url, architectures, ...(replaces && { replaces }), secrets: unreadable };
+  return {
+    ...{ line, id, expires, api: url, architectures, ...(replaces && { replaces }) },
+    secrets: sorted(services.flatMap((service) => service.secrets ?? [])),
+    node_secrets: sorted(services.flatMap((service) => service.node_secrets ?? [])),
+  };
+}
+
+function sorted(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].sort();
 }
 
 /** undefined: the cluster speaks no TLS. */

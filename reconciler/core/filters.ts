@@ -13,7 +13,7 @@ import type { Node } from './model.ts';
 import { isUnwritable } from './node-facts.ts';
 import { roomFilters } from './room.ts';
 import { spreadBlock } from './score.ts';
-import { unknownSecrets, unreadableOn } from './sealed.ts';
+import { absentOn, unknownSecrets, unreadableOn } from './sealed.ts';
 import { count, listed } from './sentence.ts';
 
 /** Decides by the node alone. */
@@ -98,12 +98,20 @@ const presentFilters: readonly Filter[] = [
   {
     name: 'secrets',
     code: 'SECRET_NOT_FOR_NODE',
-    admits: ({ node }, { run, sealed }) => !run.secrets || unreadableOn(node, run, sealed).length === 0,
+    admits: ({ node }, { run, sealed }) =>
+      !run.secrets || (unreadableOn(node, run, sealed).length === 0 && absentOn(node, run).length === 0),
     explain: (refused, { run, sealed }) => {
       const gone = unknownSecrets(run, sealed);
       if (gone.length > 0) return `${count(refused)}, and nobody has ${gone.join(', ')} any more`;
-      const names = new Set(refused.flatMap(({ node }) => unreadableOn(node, run, sealed)));
-      return `${count(refused)} that cannot read ${[...names].sort().join(', ')} (${listed(refused)}): oakctl secret rekey --commit`;
+      return [
+        ...lacking(
+          refused,
+          (node) => unreadableOn(node, run, sealed),
+          'that cannot read',
+          'oakctl secret rekey --commit',
+        ),
+        ...lacking(refused, (node) => absentOn(node, run), 'without the file', 'its agent.yaml names the folder'),
+      ].join('; ');
     },
   },
   {
@@ -190,6 +198,18 @@ export const momentFilters: readonly Filter[] = [...presentFilters, ...roomFilte
 export const filters: readonly Filter[] = [...standingFilters, ...momentFilters];
 
 /** What the node's policy would have to allow. */
+/** Which of these candidates lack something, and what. */
+function lacking(
+  refused: readonly Candidate[],
+  lacksOf: (node: Node) => readonly string[],
+  what: string,
+  hint: string,
+): readonly string[] {
+  const some = refused.filter(({ node }) => lacksOf(node).length > 0);
+  const names = [...new Set(some.flatMap(({ node }) => lacksOf(node)))].sort().join(', ');
+  return some.length > 0 ? [`${count(some)} ${what} ${names} (${listed(some)}): ${hint}`] : [];
+}
+
 function missingOn(node: Node, { service, run }: Wish): MissingGrant | undefined {
   return missingGrant(service, run, node.information?.grants ?? []);
 }

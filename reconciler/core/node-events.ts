@@ -240,7 +240,7 @@ function isOldWill(node: Node, session: string): boolean {
   return node.online?.online === true && node.online.session !== session && node.heard !== undefined;
 }
 
-const shared = ['capacity', 'runtimes', 'fields', 'labels', 'grants', 'accepts', 'advertise'] as const;
+const shared = ['capacity', 'runtimes', 'fields', 'labels', 'grants', 'accepts', 'advertise', 'secrets'] as const;
 
 /** The message, with the parts of the last one that it says again: of 10,000 nodes each is held once, and compared at a glance. */
 function sharing(old: InformationMessage, message: InformationMessage): InformationMessage {

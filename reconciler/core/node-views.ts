@@ -73,6 +73,7 @@ function joinedView(input: ViewInput, node: Node): NodeView {
     ...optional('arch', information?.arch),
     ...optional('version', information?.version),
     ...optional('recipient', record.recipient),
+    ...optional('secrets', information?.secrets),
     ...optional('skew', skewOf(node)),
     instances: instancesOn(node),
     ...optional('seen', node.heard === undefined ? undefined : Math.max(0, input.now.mono - node.heard)),

@@ -1,7 +1,7 @@
 /** Secrets on their way to nodes: encrypted, and for each node with its own data key alone. Nothing here can read them. */
 import type { Job, Sealed } from '../../schemas/messages.ts';
 import type { SealedSecret } from '../../schemas/secret-file.ts';
-import type { RunSpec } from '../../schemas/spec.ts';
+import type { RunSecret, RunSpec } from '../../schemas/spec.ts';
 import type { Node } from './model.ts';
 
 type Secrets = readonly SealedSecret[];
@@ -19,22 +19,36 @@ export function isSameSealed(a: Secrets = [], b: Secrets = []): boolean {
   return a.length === b.length && a.every(({ id }, index) => id === b[index]?.id);
 }
 
-/** Secrets of a run spec that a node cannot read, in the version that it names. */
+/** Secrets of the repository that a node cannot read, in the version that the run spec names. */
 export function unreadableOn(
   { record }: Pick<Node, 'record'>,
   { secrets = [] }: RunSpec,
   sealed: Secrets = [],
 ): string[] {
-  const names = secrets.filter((one) => {
+  const names = secrets.filter(isOfRepository).filter((one) => {
     const found = sealedFor(one, sealed);
     return found?.keys[record.recipient ?? ''] === undefined;
   });
   return [...new Set(names.map(({ name }) => name))];
 }
 
+/** Secrets that are to be files of the node, and that it does not have. Of a node that did not speak yet nothing is known. */
+export function absentOn({ information }: Pick<Node, 'information'>, { secrets = [] }: RunSpec): string[] {
+  if (!information) return [];
+  const names = secrets.filter((one) => !isOfRepository(one)).map(({ name }) => name);
+  return [...new Set(names)].filter((name) => !information.secrets?.includes(name));
+}
+
+function isOfRepository({ source }: RunSecret): boolean {
+  return source === undefined;
+}
+
 /** Those that nobody can have any more: the version that the run spec names is not known. */
 export function unknownSecrets({ secrets = [] }: RunSpec, sealed: Secrets = []): string[] {
-  return secrets.filter((one) => !sealedFor(one, sealed)).map(({ name, version }) => `${name} in version ${version}`);
+  return secrets
+    .filter(isOfRepository)
+    .filter((one) => !sealedFor(one, sealed))
+    .map(({ name, version }) => `${name} in version ${version}`);
 }
 
 /** What the job of a copy says of its secrets: for this recipient, and nobody else. */
@@ -56,7 +70,7 @@ export function secretsOf(
 
 /** Bytes that these secrets add to a job, about. */
 export function bytesOfSecrets({ secrets = [] }: RunSpec, sealed: Secrets = []): number {
-  const names = new Set(secrets.map(({ name }) => name));
+  const names = new Set(secrets.filter(isOfRepository).map(({ name }) => name));
   let bytes = 0;
   for (const name of names) {
     const secret = sealed.find((one) => one.name === name);

@@ -1,6 +1,7 @@
 /** Services and applications as people see them: how they do with what is wanted, and what that waits for. */
 
 import { compareCopyIds, parseServiceName, type ServiceName } from '../../schemas/names.ts';
+import type { RunSecret } from '../../schemas/spec.ts';
 import { type Hold, type HoldCode, holdCodes } from '../../schemas/status.ts';
 import type { AppView, Outcome, ServiceView } from '../../schemas/views.ts';
 import type { Override } from './deviations.ts';
@@ -149,18 +150,24 @@ function provenance(desired: Desired | undefined, slots: readonly Slot[]): Prove
 }
 
 /** What runs it: as wanted, else as the first copy has it. */
+/** Sorted, each once; of none nothing. */
+function namesOf(secrets: readonly RunSecret[] = []): readonly string[] | undefined {
+  return secrets.length > 0 ? [...new Set(secrets.map(({ name }) => name))].sort() : undefined;
+}
+
 function what(
   input: ViewInput,
   desired: Desired | undefined,
   slots: readonly Slot[],
-): Pick<ServiceView, 'image' | 'content' | 'unresolved' | 'secrets' | 'digest'> {
+): Pick<ServiceView, 'image' | 'content' | 'unresolved' | 'secrets' | 'node_secrets' | 'digest'> {
   if (desired) {
     const { name, run, digest } = desired.spec;
     return {
       image: run.code,
       ...optional('content', contentOf(input.view, name, digest)),
       ...optional('unresolved', input.view.tags.get(name)?.known[digest]?.why),
-      ...optional('secrets', run.secrets && [...new Set(run.secrets.map((one) => one.name))].sort()),
+      ...optional('secrets', namesOf(run.secrets?.filter(({ source }) => source === undefined))),
+      ...optional('node_secrets', namesOf(run.secrets?.filter(({ source }) => source === 'node'))),
       digest,
     };
   }

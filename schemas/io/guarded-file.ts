@@ -8,8 +8,12 @@ export interface FileFault {
   readonly hint?: string;
 }
 
-/** The text of a file, what is wrong with it, or nothing where no file is. */
+/** What is in a file, what is wrong with it, or nothing where no file is. */
+type GuardedBytes = { readonly bytes: Buffer } | FileFault | undefined;
+/** The same of a text. */
 export type Guarded = { readonly text: string } | FileFault | undefined;
+
+type Judge = (info: Stats) => FileFault | undefined | Promise<FileFault | undefined>;
 
 /**
  * Reads a file of at most `longest` bytes, if `judge` finds no fault with its owner and mode. No link is followed, unless asked for.
@@ -18,9 +22,20 @@ export type Guarded = { readonly text: string } | FileFault | undefined;
 export async function readGuarded(
   file: string,
   longest: number,
-  judge: (info: Stats) => FileFault | undefined | Promise<FileFault | undefined>,
-  { followLinks = false } = {},
+  judge: Judge,
+  options: { readonly followLinks?: boolean } = {},
 ): Promise<Guarded> {
+  const found = await readGuardedBytes(file, longest, judge, options);
+  return found && 'bytes' in found ? { text: found.bytes.toString('utf8') } : found;
+}
+
+/** As {@link readGuarded}, of what may be no text. */
+export async function readGuardedBytes(
+  file: string,
+  longest: number,
+  judge: Judge,
+  { followLinks = false } = {},
+): Promise<GuardedBytes> {
   try {
     const links = followLinks ? 0 : constants.O_NOFOLLOW;
     const handle = await open(file, constants.O_RDONLY | links | constants.O_NONBLOCK);
@@ -30,7 +45,7 @@ export async function readGuarded(
       const fault = await judge(info);
       if (fault) return fault;
       if (info.size > longest) return { why: `it is ${info.size} bytes long, at most ${longest} are read` };
-      return { text: await handle.readFile('utf8') };
+      return { bytes: await handle.readFile() };
     } finally {
       await handle.close();
     }

@@ -140,6 +140,37 @@ describe('secrets', () => {
     expect(cluster.handles()).not.toEqual(before);
   });
 
+  it('that are files of nodes go where the file is, wait for it, and stay when it goes', async () => {
+    const own = new Map<string, readonly string[]>([['worker-2', ['modem', 'other']]]);
+    cluster = await createMemoryCluster({
+      workers: 3,
+      wiring: { agent: (deps, { name }) => ({ ...deps, ownSecrets: () => own.get(name) ?? [] }) },
+    });
+    await cluster.push({ 'shop.yaml': shop([{ name: 'modem', source: 'node' }], { replicas: 2 }) });
+    await settled('web');
+    expect(instancesOf('web').map(nodeIn)).toEqual(['worker-2', 'worker-2']);
+    expect(cluster.reconciler.control.services()[0]).toMatchObject({ node_secrets: ['modem'] });
+    expect(cluster.reconciler.control.services()[0]).not.toHaveProperty('secrets');
+    expect(ledgers().every(({ secrets }) => secrets === undefined)).toBe(true);
+    const before = cluster.handles();
+    await cluster.push({ 'shop.yaml': shop([{ name: 'sim', source: 'node' }], { replicas: 2 }) });
+    await cluster.clock.advance(60_000);
+    expect(holds()).toEqual(['SECRET_NOT_FOR_NODE']);
+    const why = JSON.stringify(cluster.reconciler.control.holds());
+    expect(why).toContain(
+      '3 nodes without the file sim (worker-1, worker-2, worker-3): its agent.yaml names the folder',
+    );
+    expect(cluster.handles()).toEqual(before);
+    own.set('worker-3', ['sim']);
+    await settled('web');
+    expect(instancesOf('web').map(nodeIn)).toEqual(['worker-3', 'worker-3']);
+    const after = cluster.handles();
+    own.clear();
+    await cluster.clock.advance(120_000);
+    expect(cluster.handles()).toEqual(after);
+    expect(outcome('web')).toBe('settled');
+  });
+
   it('that are gone, damaged, or of another name leave the last good version', async () => {
     cluster = await start(1);
     const good = await sealedFile('db', 'one', [first]);

@@ -71,7 +71,7 @@ Node inside, as a systemd service that joins over TLS. It holds a join token: wh
       this.signal,
     );
     await this.printOne(flags.output, added, { name: added.id, text: ({ line }) => line });
-    const { architectures, expires, replaces, secrets } = added;
+    const { architectures, expires, replaces } = added;
     if (replaces) this.say(`\n${replacementText(replaces)}`);
     this.say(
       `\nPaste it on the new machine. Good until ${new Date(expires).toISOString()}, for ${architectures.join(', ')}.`,
@@ -79,6 +79,6 @@ Node inside, as a systemd service that joins over TLS. It holds a join token: wh
     this.say(
       '`oakctl nodes ls --watch` shows it coming; `oakctl nodes packages`, for which machines there are packages.',
     );
-    if (secrets.length > 0) this.say(unreadableText(secrets));
+    for (const text of unreadableText(added)) this.say(text);
   }
 }

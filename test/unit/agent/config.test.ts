@@ -37,6 +37,7 @@ capacity: { cpu: 2, memory: 512 }
 authority: local
 labels: { zone: attic }
 location: 52.5,13.4
+secrets: /etc/oakctl/secrets
 beat: 500ms
 runtimes:
   docker: { socket: /run/docker.sock }
@@ -49,6 +50,7 @@ runtimes:
       capacity: { cpu: 2, memory: 512 },
       labels: { zone: 'attic' },
       location: '52.5,13.4',
+      secrets: '/etc/oakctl/secrets',
       beat: 500,
       runtimes: { docker: { socket: '/run/docker.sock' }, process: { allow: true } },
     });
@@ -65,6 +67,7 @@ runtimes:
     ['no address', `${minimal}advertise: 0.0.0.0`, 'SETTINGS_INVALID', 3],
     ['no IP', 'api: http://h:1\nip: localhost\n', 'SETTINGS_INVALID', 2],
     ['no URL', 'api: h:1\nip: 10.0.0.1\n', 'SETTINGS_INVALID', 1],
+    ['a folder of secrets somewhere', `${minimal}secrets: secrets`, 'SETTINGS_INVALID', 3],
     ['a bad name', `${minimal}name: a b`, 'NAME_INVALID', 3],
     ['a beat that is too short', `${minimal}beat: 10ms`, 'SETTINGS_INVALID', 3],
     ['no capacity at all', `${minimal}capacity: { cpu: 0 }`, 'SETTINGS_INVALID', 3],

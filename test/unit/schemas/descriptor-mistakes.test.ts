@@ -44,6 +44,22 @@ describe('mistakes', () => {
     ['half a GPU', { vgpus: 0.5 }, { code: 'DESCRIPTOR_INVALID' }],
     ['depends_on itself', { depends_on: ['web'] }, { message: 'a service cannot wait for itself' }],
     ['depends_on a.b', { depends_on: ['a.b'] }, { message: '`a.b` is no name of a service' }],
+    [
+      'a secret of nowhere',
+      { secrets: [{ name: 'a', source: 'vault' }] },
+      { message: expect.stringContaining('with source: node') as never },
+    ],
+    [
+      'a secret of the node with keys',
+      { secrets: [{ name: 'a', source: 'node', key: 'b' }] },
+      { code: 'DESCRIPTOR_INVALID', hint: 'leave it out' },
+    ],
+    ['a secret that is a path', { secrets: [{ name: '../a', source: 'node' }] }, { code: 'DESCRIPTOR_INVALID' }],
+    [
+      'a secret of the node over a file',
+      { secrets: [{ name: 'a', source: 'node', path: '/a' }], files: [{ path: '/a', content: 'x' }] },
+      { message: '/a is there twice, or a file and a folder' },
+    ],
     ['a volume without a path', { volumes: [{ name: 'a' }] }, { code: 'DESCRIPTOR_INVALID' }],
     ['a volume at the root', { volumes: [{ name: 'a', mount_path: '/' }] }, { code: 'DESCRIPTOR_INVALID' }],
     [

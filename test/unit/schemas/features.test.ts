@@ -25,6 +25,12 @@ describe('what a run spec needs', () => {
     expect(featuresNeeded({ ...plain, cmd: [], memory: 0 })).toEqual(['code', 'virtualization']);
   });
 
+  it('is where a secret lies, if that is not the repository', () => {
+    const secret = { name: 'a', path: '/run/secrets/a', mode: 0o444 };
+    expect(featuresNeeded({ ...plain, secrets: [{ ...secret, version: '1' }] })).not.toContain('secrets.source=node');
+    expect(featuresNeeded({ ...plain, secrets: [{ ...secret, source: 'node' }] })).toContain('secrets.source=node');
+  });
+
   it('is that values are put into the environment, where there is a variable', () => {
     const run = { ...plain, environment: ['SHOP=$' + '{node.label.shop}'] };
     expect(featuresNeeded(run)).toEqual(['code', 'environment', 'variables', 'virtualization']);

@@ -24,7 +24,7 @@ describe('run specs on the wire', () => {
     stop_grace: 1s
     vgpus: 1
     files: [{path: /etc/a, content: x, mode: "0600"}]
-    secrets: [db-password]
+    secrets: [db-password, {name: modem-pin, source: node}]
     host: {devices: [/dev/zero], mounts: [{path: /srv/a}], network: host, caps: [NET_ADMIN]}
     privileged: true
     volumes: [{name: data, mount_path: /data}]
