@@ -1,5 +1,5 @@
 /** What lies where in a cluster that `oakctl up` made. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { clusterFolder } from '../home.ts';
 
 export interface LocalPaths {
@@ -23,6 +23,8 @@ export interface WorkerPaths {
   readonly folder: string;
   readonly settings: string;
   readonly state: string;
+  /** Its own secrets. Absolute. */
+  readonly secrets: string;
 }
 
 export function localPaths(home: string, name: string): LocalPaths {
@@ -41,7 +43,8 @@ export function localPaths(home: string, name: string): LocalPaths {
     token: join(folder, 'api-token'),
     worker(worker) {
       const own = join(folder, 'workers', worker);
-      return { folder: own, settings: join(own, 'agent.yaml'), state: join(own, 'state') };
+      const secrets = resolve(own, 'secrets');
+      return { folder: own, settings: join(own, 'agent.yaml'), state: join(own, 'state'), secrets };
     },
     pid: (process) => join(run, `${process}.pid`),
     log: (process) => join(logs, `${process}.log`),

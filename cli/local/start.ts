@@ -1,5 +1,5 @@
 /** Starting the processes of a cluster on this machine, and waiting until they are there. */
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { exchange } from '../../schemas/io/http.ts';
@@ -75,9 +75,11 @@ export async function startWorker(
   const own = paths.worker(name);
   const joined = (await readdir(own.state).catch(() => [])).some((file) => file.startsWith('identity'));
   const token = joined ? {} : { token: (await api.createToken({ name, ttl: tokenLife, uses: 1 }, signal)).token };
+  await mkdir(own.secrets, { recursive: true, mode: 0o700 });
+  const runtimes = runtimesOf(marker);
   await replaceFile(
     own.settings,
-    agentYaml({ name, api: api.url, ...token, ip, capacity, runtimes: runtimesOf(marker) }),
+    agentYaml({ name, api: api.url, ...token, ip, capacity, runtimes, secrets: own.secrets }),
   );
   const files = { pid: paths.pid(name), log: paths.log(name) };
   await startProcess([settings.program, 'agent', '--folder', own.folder], files);

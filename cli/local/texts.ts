@@ -31,6 +31,8 @@ export interface AgentSettings {
   readonly ip: string;
   readonly capacity: { readonly cpu: number; readonly memory: number };
   readonly runtimes: Readonly<Record<string, unknown>>;
+  /** Absolute path of the folder of its own secrets. */
+  readonly secrets: string;
 }
 
 /** The runtimes that a worker's own configuration allows. */
@@ -48,6 +50,7 @@ export function agentYaml(settings: AgentSettings): string {
     ip: settings.ip,
     capacity: settings.capacity,
     runtimes: settings.runtimes,
+    secrets: settings.secrets,
   })
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}: ${JSON.stringify(value)}`);

@@ -126,10 +126,11 @@ describe('files that `up` writes are read by those that they are for', () => {
       ip: '127.0.0.11',
       capacity: { cpu: 2, memory: 512 },
       runtimes: runtimesOf(given),
+      secrets: '/srv/secrets',
     });
     const { config, problems } = parseAgentConfig(text, 'agent.yaml', 'host');
     expect(problems).toEqual([]);
-    expect(config).toMatchObject({ name: 'worker-1', ip: '127.0.0.11', runtimes });
+    expect(config).toMatchObject({ name: 'worker-1', ip: '127.0.0.11', runtimes, secrets: '/srv/secrets' });
   });
 });
 
