@@ -1,9 +1,6 @@
 /** This process's own terminal, for sessions inside instances. */
 import { once } from 'node:events';
-import { Writable } from 'node:stream';
 import type { TerminalSize } from '../schemas/exec.ts';
-import { ProblemError, problem } from '../schemas/problem.ts';
-import type { Terminal } from './confirm.ts';
 import type { ExecTerminal } from './services/exec.ts';
 
 export function terminalSize(): TerminalSize | undefined {
@@ -39,24 +36,4 @@ export function ownTerminal(options: { readonly input: boolean; readonly tty: bo
       return () => process.stdout.off('resize', tell);
     },
   };
-}
-
-/** One line that is typed, or pasted, and not shown. REFUSED when the input ends instead. */
-export async function askHidden(question: string, signal: AbortSignal, { stdin, stderr }: Terminal): Promise<string> {
-  const { createInterface } = await import('node:readline/promises');
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: stdin, output: nowhere, terminal: true, historySize: 0 });
-  // The terminal is raw, so that Ctrl-C is a key like others.
-  lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-  stderr.write(question);
-  const ended = once(lines, 'close', { signal }).then(() => {
-    throw new ProblemError(problem('REFUSED', 'nothing was done'));
-  });
-  try {
-    return await Promise.race([lines.question('', { signal }), ended]);
-  } finally {
-    ended.catch(() => undefined);
-    lines.close();
-    stderr.write('\n');
-  }
 }

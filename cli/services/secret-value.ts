@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { longestSecret } from '../../schemas/secret-file.ts';
 import type { Terminal } from '../confirm.ts';
-import { askHidden } from '../terminal.ts';
+import { ask } from '../prompt.ts';
 
 /** USAGE for what is empty, no text, too long, or not written twice the same. */
 export async function readValue(
@@ -14,8 +14,8 @@ export async function readValue(
 ): Promise<string> {
   if (file !== undefined) return checked(await bytesOf(file));
   if (!terminal.stdin.isTTY) return withoutNewline(checked(await buffer(terminal.stdin)));
-  const value = await askHidden('Value: ', signal, terminal);
-  if (value !== (await askHidden('Again: ', signal, terminal)))
+  const value = await ask('Value: ', { hidden: true }, signal, terminal);
+  if (value !== (await ask('Again: ', { hidden: true }, signal, terminal)))
     throw new ProblemError(problem('USAGE', 'the two are not the same: nothing was changed'));
   return checked(Buffer.from(value));
 }
