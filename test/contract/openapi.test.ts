@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import type { Static, TSchema } from 'typebox';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { operationGroups } from '../../reconciler/api/openapi/document.ts';
@@ -213,6 +214,35 @@ describe('the page', () => {
       expect(status, path).toBe(200);
       expect(headers).toMatchObject(path.startsWith('/api/docs') ? pageHeaders : {});
     }
+  });
+
+  it('is logged in once a login was tried out, and by no other answer', async () => {
+    const { text } = await api.get('/api/docs/start.js');
+    let given: { responseInterceptor(answer: object): object } | undefined;
+    const shown: unknown[] = [];
+    const bundle = (options: NonNullable<typeof given>) => {
+      given = options;
+      return { preauthorizeApiKey: (...what: readonly string[]) => void shown.push(what) };
+    };
+    runInNewContext(text, { SwaggerUIBundle: bundle, URL, location: { href: 'http://localhost/api/docs' } });
+    const answer = (path: string, ok: boolean, body: unknown) =>
+      given?.responseInterceptor({ url: `http://localhost${path}`, ok, body });
+    for (const [path, ok, body] of [
+      ['/api/auth/login', false, { token: 'a' }],
+      ['/api/auth/login', true, undefined],
+      ['/v1/tokens', true, { token: 'oak1.a' }],
+      ['/api/openapi.json', true, {}],
+    ] as const)
+      answer(path, ok, body);
+    expect(shown).toEqual([]);
+    const told = { url: 'http://localhost/v1/login', ok: true, body: { token: 'b' } };
+    expect(given?.responseInterceptor(told)).toBe(told);
+    answer('/api/auth/login', true, { token: 'c' });
+    expect(shown).toEqual([
+      ['token', 'b'],
+      ['token', 'c'],
+    ]);
+    expect(Object.keys(document.components.securitySchemes)).toContain('token');
   });
 
   it.each(['package.json', '..%2fpackage.json', '%2e%2e%2fpackage.json', '__proto__', 'index.html', 'constructor'])(

@@ -161,7 +161,8 @@ function requireNoWayIn({ what, status, right, asked }: Asked, { caller }: Shown
 
 campaign({
   name: 'requests to every route',
-  share: 1,
+  share: 0.2,
+  least: 20_000,
   accepted: 0.15,
   async one(dice) {
     const { method, url: route, right } = dice.pick(routes);

@@ -21,15 +21,17 @@ export interface Campaign {
   readonly name: string;
   /** Part of all cases. */
   readonly share: number;
+  /** So many, where that part is less. */
+  readonly least?: number;
   /** At least this part must be accepted: a campaign that is refused at the door finds nothing. */
   readonly accepted: number;
   one(dice: Dice): Outcome | Promise<Outcome>;
 }
 
 /** Registers the campaign as a test. */
-export function campaign({ name, share, accepted: least, one }: Campaign): void {
+export function campaign({ name, share, least = 1, accepted, one }: Campaign): void {
   it(name, { timeout: 24 * 3_600_000 }, async () => {
-    const total = only === undefined ? Math.ceil(runs * share) : 1;
+    const total = only === undefined ? Math.max(least, Math.ceil(runs * share)) : 1;
     const outcomes = { accepted: 0, refused: 0 };
     const times = new Float64Array(total);
     const began = performance.now();
@@ -52,7 +54,7 @@ export function campaign({ name, share, accepted: least, one }: Campaign): void 
     }
     requireUnpolluted();
     tell(name, total, outcomes.accepted, times, performance.now() - began);
-    if (only === undefined) expect(outcomes.accepted / total).toBeGreaterThan(least);
+    if (only === undefined) expect(outcomes.accepted / total).toBeGreaterThan(accepted);
   });
 }
 
