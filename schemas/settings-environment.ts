@@ -5,10 +5,11 @@
 import { hostOf, isAddress, isLoopback, urlHost } from './addresses.ts';
 import type { Findings } from './findings.ts';
 import { parseJoinToken } from './join-token.ts';
-import { locationFault, nodeNamePattern, spelledAsName } from './names.ts';
+import { labelKeyPattern, locationFault, nodeNamePattern, spelledAsName } from './names.ts';
 import { isProblemError, type Problem, problem } from './problem.ts';
 import type { ClusterFile } from './settings-schema.ts';
 import { branchPattern, plainFilePattern, remotePattern, userPattern } from './settings-source.ts';
+import { webhookKinds } from './settings-webhooks.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -41,7 +42,9 @@ export function settingsOfEnvironment(env: Env): {
   const warnings = rootOf(read, wrong, problems);
   const values = {
     ...(location !== undefined && { location }),
+    ...labelsOf(read, wrong),
     ...sourcesOf(read, wrong),
+    ...webhooksOf(read, wrong),
     ...listeningOf(read, wrong),
   };
   if (cluster === undefined || problems.length > 0) return { problems };
@@ -115,6 +118,19 @@ export function rootUrl(written: string): string | undefined {
   return `${url.protocol}//${url.hostname}:${url.port || (named ?? rootPort)}`;
 }
 
+/** `key=value`, with commas between them. */
+function labelsOf(read: Reader, wrong: Complain): Pick<ClusterFile, 'labels'> {
+  const written = read('CLUSTER_LABELS');
+  if (written === undefined) return {};
+  const labels = written.split(',').map((text) => {
+    const [key = '', ...value] = text.trim().split('=');
+    const isLabel = labelKeyPattern.test(key) && value.length > 0 && text.length <= 255;
+    if (!isLabel) wrong('CLUSTER_LABELS', `\`${text.trim().slice(0, 100)}\` is no label`, 'tier=small,region=north');
+    return [key, value.join('=')] as const;
+  });
+  return { labels: Object.fromEntries(labels) };
+}
+
 /** Of the source: variable, member, what it must look like. */
 const accessVariables = [
   ['CLUSTER_REPOSITORY_USERNAME', 'username', userPattern],
@@ -151,6 +167,18 @@ function sourcesOf(read: Reader, wrong: Complain): Pick<ClusterFile, 'sources'> 
   return { sources: [{ name: 'main', url, ...(branch !== undefined && { branch }), ...members }] };
 }
 
+/** Who may have the repository looked at now: of each kind the file of its secret. */
+function webhooksOf(read: Reader, wrong: Complain): Pick<ClusterFile, 'webhooks'> {
+  const given = webhookKinds.flatMap((kind) => {
+    const name = `CLUSTER_WEBHOOK_${kind.toUpperCase()}_SECRET_FILE`;
+    const file = read(name);
+    if (file === undefined) return [];
+    if (!new RegExp(plainFilePattern).test(file)) wrong(name, 'it is no absolute path of plain characters');
+    return [[kind, { secret_file: file }] as const];
+  });
+  return given.length > 0 ? { webhooks: Object.fromEntries(given) } : {};
+}
+
 /** Where API and broker listen: outside loopback over TLS, with the addresses at which others find them in the certificate. */
 function listeningOf(read: Reader, wrong: Complain): Pick<ClusterFile, 'api' | 'mqtt' | 'tls'> {
   const host = read('OAKCTL_BIND');
@@ -185,7 +213,13 @@ function portOf(name: string, read: Reader, wrong: Complain): number | undefined
  * listen, which the environment of an image says for everybody, and a file for one cluster.
  */
 export function besideEnvironment(file: ClusterFile, given: ClusterFile, findings: Findings): ClusterFile {
-  const variables = { cluster: 'CLUSTER_NAME', location: 'CLUSTER_LOCATION', sources: 'CLUSTER_REPOSITORY' } as const;
+  const variables = {
+    cluster: 'CLUSTER_NAME',
+    location: 'CLUSTER_LOCATION',
+    labels: 'CLUSTER_LABELS',
+    sources: 'CLUSTER_REPOSITORY',
+    webhooks: 'CLUSTER_WEBHOOK_*_SECRET_FILE',
+  } as const;
   for (const [key, variable] of Object.entries(variables) as [keyof typeof variables, string][]) {
     const [written, exported] = [file[key], given[key]];
     if (written === undefined || exported === undefined || written === exported) continue;

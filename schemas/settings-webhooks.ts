@@ -3,8 +3,8 @@ import { type Static, Type } from 'typebox';
 import { plainFilePattern } from './settings-source.ts';
 
 const closed = { additionalProperties: false } as const;
-const kinds = ['github', 'gitlab', 'gitea', 'plain'] as const;
-export type WebhookKind = (typeof kinds)[number];
+export const webhookKinds = ['github', 'gitlab', 'gitea', 'plain'] as const;
+export type WebhookKind = (typeof webhookKinds)[number];
 
 const webhook = (description: string) =>
   Type.Optional(
@@ -33,6 +33,6 @@ export const WebhooksFile = Type.Object(
 export type WebhookSettings = Readonly<Partial<Record<WebhookKind, string>>>;
 
 export function webhooksOf(written: Static<typeof WebhooksFile> | undefined): WebhookSettings {
-  const given = kinds.flatMap((kind) => (written?.[kind] ? [[kind, written[kind].secret_file] as const] : []));
+  const given = webhookKinds.flatMap((kind) => (written?.[kind] ? [[kind, written[kind].secret_file] as const] : []));
   return Object.fromEntries(given);
 }

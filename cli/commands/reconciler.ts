@@ -11,8 +11,8 @@ export default class Reconciler extends BaseCommand {
   static override summary = 'run a reconciler in the foreground, with everything it has in one folder';
   static override description =
     `Without \`--folder\` the settings come from the environment, and the folder is clusters/<CLUSTER_NAME> of
-OAKCTL_HOME: CLUSTER_NAME, CLUSTER_LOCATION, CLUSTER_REPOSITORY, CLUSTER_BRANCH, CLUSTER_REPOSITORY_USERNAME, _TOKEN_FILE, _CA, _KEY_FILE
-and _KNOWN_HOSTS, CLUSTER_ADDRESS (for the certificate), SYSTEM_MANAGER_URL, CLUSTER_TOKEN, OAKCTL_BIND, OAKCTL_API_PORT, OAKCTL_MQTT_PORT. A cluster.yaml in that folder counts, too.`;
+OAKCTL_HOME: CLUSTER_NAME, CLUSTER_LOCATION, CLUSTER_LABELS, CLUSTER_REPOSITORY, CLUSTER_BRANCH, CLUSTER_REPOSITORY_USERNAME, _TOKEN_FILE, _CA, _KEY_FILE
+and _KNOWN_HOSTS, CLUSTER_WEBHOOK_GITHUB_SECRET_FILE, _GITLAB_, _GITEA_ and _PLAIN_, CLUSTER_ADDRESS (for the certificate), SYSTEM_MANAGER_URL, CLUSTER_TOKEN, OAKCTL_BIND, OAKCTL_API_PORT, OAKCTL_MQTT_PORT. A cluster.yaml in that folder counts, too.`;
   static override flags = {
     folder: Flags.directory({ exists: true, description: 'folder of the reconciler, with its cluster.yaml' }),
     check: Flags.boolean({

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDescriptor } from '../../../schemas/descriptor.ts';
 import { besideReference } from '../../../schemas/overlay.ts';
@@ -56,6 +57,48 @@ describe('a patch', () => {
     const { services } = read(patch('- microservice_name: web\n  memory: 20\n'));
     const alone = parseDescriptor(base, 'common/shop.yaml', { files: { './web.conf': 'root /' } });
     expect(services.map(({ spec }) => spec)).toEqual(alone.services.map(({ spec }) => spec));
+  });
+
+  it('makes the same of a text however it is split over the two files', () => {
+    const fields: Readonly<Record<string, unknown>> = {
+      code: 'web:1',
+      cmd: ['serve', '--all'],
+      memory: 40,
+      vcpus: 0.5,
+      replicas: 3,
+      port: '8080:80',
+      restart: 'always',
+      healthcheck: { command: ['check'], retries: 2, interval: '5s' },
+      update: { settle: '2s', max_unavailable: 2 },
+      environment: ['A=1', 'B=2', 'C=3'],
+    };
+    const names = Object.keys(fields);
+    const textOf = (more: object, service: object): string => {
+      const microservices = [{ microservice_name: 'web', ...service }];
+      return JSON.stringify({ ...more, applications: [{ application_name: 'shop', microservices }] });
+    };
+    const pick = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, fields[key]]));
+    const whole = parseDescriptor(textOf({}, fields), 'shop.yaml');
+    expect(whole.problems).toEqual([]);
+    const other = { memory: 1, environment: ['B=9'], healthcheck: { retries: 9 }, code: 'other:9' };
+    fc.assert(
+      fc.property(fc.subarray(names), fc.subarray(Object.keys(other)), (moved, overridden) => {
+        const stay = names.filter((name) => !moved.includes(name));
+        // What the patch says again may be anything below, as long as it says all of it again.
+        const below = Object.fromEntries(
+          overridden.filter((key) => moved.includes(key)).map((key) => [key, other[key as keyof typeof other]]),
+        );
+        const texts = { [besideReference('common/shop.yaml')]: textOf({}, { ...pick(stay), ...below }) };
+        const over = textOf({ patch: 'common/shop.yaml' }, pick(moved));
+        const { services, problems } = read(over, undefined, texts);
+        expect(problems).toEqual([]);
+        const [split, one] = [services[0]?.spec, whole.services[0]?.spec];
+        const sorted = (environment: readonly string[] = []) => [...environment].sort();
+        expect(sorted(split?.run.environment)).toEqual(sorted(one?.run.environment));
+        if (!('environment' in below)) expect(split).toEqual(one);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('finds variables by their names, replaces other lists, and takes away what is blank', () => {

@@ -15,6 +15,7 @@ describe('cluster.yaml', () => {
         mqtt: { host: '127.0.0.1', port: 10_003 },
         endpoints: [],
         insecure: false,
+        json_in_strings: false,
         node_class: 'edge',
         lost_after: { edge: 90_000, lan: 15_000, fast: 2_000 },
         cpu_overcommit: 1,
