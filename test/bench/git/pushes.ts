@@ -2,17 +2,18 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
+import type { ControlMessage } from '../../../schemas/messages.ts';
 import type { ClusterStatus } from '../../../schemas/views.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type FleetCluster, startFleetCluster } from '../fleet/cluster.ts';
 import { wait } from '../fleet/deliveries.ts';
 import { startFleet } from '../fleet/fleet.ts';
-import { descriptorOf, pathOf, pushFile } from './history.ts';
+import { descriptorOf, nameOf, pathOf, pushFile } from './history.ts';
 
 export interface Pushes {
   /** ms from the start of the reconciler's first look until it has accepted the repository. */
   readonly accepted: number;
-  /** ms from the webhook to the first control; sorted. */
+  /** ms from the webhook to the control of the changed service; sorted. */
   readonly controls: readonly number[];
   /** MiB that the reconciler had at most. */
   readonly memory: number;
@@ -56,7 +57,7 @@ export async function measurePushes(options: {
     for (let round = 1; round <= options.rounds; round += 1) {
       const n = (round * 37) % options.descriptors;
       pushFile(options.repository, pathOf(n), descriptorOf(n, round));
-      const heard = ears.next();
+      const heard = ears.deployed(nameOf(n));
       const sent = performance.now();
       const headers = { authorization: `Bearer ${secret}` };
       const answer = await fetch(`${cluster.api.url}/v1/webhooks/plain`, { method: 'POST', headers, body: '' });
@@ -75,20 +76,25 @@ export async function measurePushes(options: {
 }
 
 /** Hears the controls of all nodes, each beside the node itself. */
-async function listen(cluster: FleetCluster): Promise<{ next(): Promise<number>; close(): void }> {
-  let tell: (at: number) => void = () => undefined;
+async function listen(cluster: FleetCluster): Promise<{ deployed(app: string): Promise<number>; close(): void }> {
+  let wanted: { readonly app: string; tell(at: number): void } | undefined;
+  const hear = (payload: Buffer): void => {
+    const at = performance.now();
+    const { command, job } = JSON.parse(payload.toString()) as ControlMessage;
+    if (wanted && command === 'deploy' && job.name.startsWith(`${wanted.app}.`)) wanted.tell(at);
+  };
   const clients = await Promise.all(
     cluster.nodes.map(async ({ id, password }) => {
       const client = await mqtt.connectAsync(cluster.home.mqtt, { username: id, password, clientId: `${id}.bench` });
-      client.on('message', () => tell(performance.now()));
+      client.on('message', (_topic, payload) => hear(payload));
       await client.subscribeAsync(`nodes/${id}/controls`, { qos: 1 });
       return client;
     }),
   );
   return {
-    next: () =>
+    deployed: (app) =>
       new Promise((resolve) => {
-        tell = resolve;
+        wanted = { app, tell: resolve };
       }),
     close() {
       for (const client of clients) client.end(true);
