@@ -22,20 +22,42 @@ export interface LoggedOut {
   readonly untold?: { readonly message: string; readonly until: number };
 }
 
+interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
 /** Another login in the place of the one that is there, which ends. UNAUTHORIZED, TOO_MANY, TLS_REQUIRED. */
 export async function login(
   target: Target,
-  credentials: { readonly user: string; readonly password: string },
+  credentials: Credentials,
   home: string,
   signal: AbortSignal,
 ): Promise<LoggedIn> {
-  const { token: _, bearer: __, ...place } = target;
-  const before = await sessionOf(home, place).catch(() => undefined);
-  const endpoint = endpointOf(place);
-  const answer = await createAccountsClient(endpoint).login(credentials.user, credentials.password, signal);
+  const before = await sessionOf(home, target).catch(() => undefined);
+  const answer = await beginLogin(target, credentials, home, signal);
+  if (before) {
+    const endpoint = endpointOf({ ...withoutToken(target), token: before.token });
+    await ended(createAccountsClient(endpoint).logout(signal));
+  }
+  return answer;
+}
+
+/** As {@link login}, where the one before is over already. */
+export async function beginLogin(
+  target: Target,
+  { user, password }: Credentials,
+  home: string,
+  signal: AbortSignal,
+): Promise<LoggedIn> {
+  const place = withoutToken(target);
+  const answer = await createAccountsClient(endpointOf(place)).login(user, password, signal);
   await inTurn(home, () => keepSession(home, place, answer));
-  if (before) await ended(createAccountsClient({ ...endpoint, token: before.token }).logout(signal));
   return { context: place.name, api: place.api, user: answer.user, role: answer.role, until: answer.until };
+}
+
+function withoutToken({ token: _, bearer: __, ...place }: Target): Target {
+  return place;
 }
 
 /** Nobody is logged in there any more. A cluster that does not answer is no failure. */

@@ -98,6 +98,8 @@ export function guardRoutes(app: FastifyInstance, gate: Gate): void {
     request.caller = await gate.callerOf(request.headers.authorization);
     requireRight(request.caller, right);
     request.control = gate.controlOf(request.caller);
+    // Nobody is there any more, so nothing would end it.
+    if (raw.destroyed) return;
     const since = performance.now();
     const stop = gate.watch(request.caller, () => {
       if (raw.headersSent || performance.now() - since > long) raw.destroy();

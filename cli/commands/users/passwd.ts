@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../../base-command.ts';
 import { passwordStdinFlag, passwords } from '../../prompt.ts';
 import { accountMeant } from '../../services/account-meant.ts';
-import { login } from '../../services/login.ts';
+import { beginLogin } from '../../services/login.ts';
 
 export default class UsersPasswd extends BaseCommand {
   static override description =
@@ -38,7 +38,7 @@ export default class UsersPasswd extends BaseCommand {
     const password = chosen ?? answer.password;
     if (!isOwn || password === undefined) return;
     // The login ended with the old password.
-    await login(target, { user: name, password }, this.home, this.signal);
+    await beginLogin(target, { user: name, password }, this.home, this.signal);
     this.say('All other logins of this account are over.');
   }
 }

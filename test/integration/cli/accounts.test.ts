@@ -7,6 +7,7 @@ import { changeContexts, endpointOf, resolveTarget } from '../../../cli/contexts
 import { type Session, withLogin } from '../../../cli/sessions.ts';
 import { createAuditDesk } from '../../../reconciler/api/audit.ts';
 import { createAuditLog } from '../../../reconciler/store/audit-log.ts';
+import type { AuditEntry } from '../../../schemas/audit.ts';
 import { createAccountsClient } from '../../../schemas/io/accounts-client.ts';
 import { listenApi, type TestApi, testToken } from '../../support/api-server.ts';
 import { type CommandRun, runCommand } from '../../support/commands.ts';
@@ -203,6 +204,12 @@ describe('users', () => {
     expect(wrong).toMatchObject({ code: 4, stderr: expect.stringContaining('name or password is wrong') });
     expect((await run('users passwd --password-stdin', `${passwordOf('eve')}\nanother one 42\n`)).code).toBe(0);
     expect((await run('whoami -o name')).stdout).toBe('eve\n');
+    const { stdout } = await run(`audit --last 3 -o json --token-file ${await ownersFile()}`);
+    expect(JSON.parse(stdout).items.map(({ who, outcome }: AuditEntry) => [who, outcome])).toEqual([
+      ['eve', 'refused'],
+      ['eve', 'done'],
+      ['eve', 'done'],
+    ]);
     await expect(memory.accounts.callerOf(elsewhere.token)).rejects.toThrow('session that ended');
   });
 
