@@ -43,7 +43,7 @@ export async function openNodeSecrets(
       const file = join(folder, name);
       const found = await readGuardedBytes(file, longest, (info) => mountedSecretFault(file, info));
       return (
-        found ?? { why: `there is no ${file}`, hint: `put it there on this node, for its owner alone (chmod 600)` }
+        found ?? { why: `there is no ${file}`, hint: 'put it there on this node, for its owner alone (chmod 600)' }
       );
     },
   };
@@ -70,7 +70,7 @@ async function faultOf(folder: string): Promise<FileFault | undefined> {
   }
   if (!info.isDirectory()) return { why: `${folder} is no folder` };
   const fault = trustedFault(folder, info);
-  return fault && { why: `${folder}: ${fault.why}`, hint: `chmod 700 ${folder}` };
+  return fault && { why: `${folder}: ${fault.why}`, hint: `chown root ${folder} && chmod 700 ${folder}` };
 }
 
 function problemOf(folder: string, { why, hint }: FileFault): Problem {

@@ -221,6 +221,15 @@ describe('the output of', () => {
     expect(tested.filter((command) => !schemas[command])).toEqual([]);
   });
 
+  it('nodes add names the secrets that the new node cannot read, and those that somebody has to put there', async () => {
+    const target = ['--api', api.url, '--token-file', join(home, 'token')];
+    const { stderr } = await runCommand('nodes add', ['pi2', '--address', '10.0.0.1', ...target]);
+    expect(stderr).toContain(
+      'It cannot read 2 secrets db, tls yet: once it has joined, `oakctl secret rekey --commit`.',
+    );
+    expect(stderr).toContain('It does not have the secret modem: services take');
+  });
+
   it('watched events is one object per line', () => {
     expectFits('events watch', fakeEvent(1));
   });

@@ -112,6 +112,8 @@ const service: ServiceView = {
   commit: 'a1',
   file: 'shop.yaml',
   line: 3,
+  secrets: ['db', 'tls'],
+  node_secrets: ['modem'],
   holds: [hold],
   overrides: [override],
   suspended,
@@ -132,6 +134,8 @@ const node = fakeNode('pi1', {
   usage: { cpu: 3.5, memory: 50.1 },
   arch: 'arm64',
   version: '0.1.0',
+  recipient: `age1${'q'.repeat(58)}`,
+  secrets: ['modem'],
   seen: 12,
   problems: [{ code: 'X', message: 'm' }],
 });
