@@ -95,9 +95,9 @@ describe.skipIf(!(await engineAnswers()))('a secret from an operator to a contai
   /** What a command said, which is no value, once it succeeded. */
   const finish = async (child: ChildProcess, input = ''): Promise<void> => {
     child.stdin?.end(input);
-    const streams = Promise.all([child.stdout, child.stderr].map((stream) => (stream ? textOf(stream) : '')));
+    const streams = [child.stdout, child.stderr].flatMap((stream) => stream ?? []).map((stream) => textOf(stream));
     const [code] = (await once(child, 'close')) as [number | null];
-    const said = (await streams).join('');
+    const said = (await Promise.all(streams)).join('');
     expect(tells(said)).toBe(false);
     expect(code, said).toBe(0);
   };
