@@ -24,6 +24,7 @@ import { createHeadGuard, followedBy } from './head-guard.ts';
 import type { PlannedSource } from './planning.ts';
 import { createReadings } from './readings.ts';
 import { withEntry } from './records-keeper.ts';
+import type { Retirements } from './retirements.ts';
 import type { Revisions } from './revisions.ts';
 
 export interface Acceptance {
@@ -61,12 +62,22 @@ interface Said {
   readonly listings: readonly Listing[];
 }
 
+/** What reads and keeps beside it what sources want. */
+export interface SourceDesks {
+  readonly direct: Direct;
+  readonly revisions: Revisions;
+  readonly retirements: Retirements;
+}
+
 /** What the id of a hold would be if its source could be read whole. */
 function guardId(source: string, { subjects = [] }: Hold): string {
   return holdId('REMOVAL_GUARD', source, subjects);
 }
 
-export function createAcceptance(context: Context, direct: Direct, revisions: Revisions): Acceptance {
+export function createAcceptance(
+  context: Context,
+  { direct, revisions, retirements }: SourceDesks,
+): Acceptance {
   const { deps, world, keeper, journal } = context;
   const said = new Map<string, Said>();
   /** Commits of strict sources that are not carried out, and why. */
@@ -173,6 +184,7 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
     const events = verdictEvents(world, { source: source.name, commit }, verdict, {
       previouslyHeld: previous?.held ?? new Set(),
       listings: [...verdict.listings, ...listingsBeside(source.name)],
+      now: deps.clock.now().wall,
     });
     if (about && changed) {
       const pin = revisions.pinOf(source.name);
@@ -249,8 +261,10 @@ export function createAcceptance(context: Context, direct: Direct, revisions: Re
     for (const key of [...world.ancestry.keys()]) if (key.startsWith(`${source.name}@`)) world.ancestry.delete(key);
     for (const event of events) {
       context.apply(event);
-      if (event.kind === 'desired' && !event.desired) {
-        journal.add('service_deleted', event.service, `not in ${source.name} at ${commit.slice(0, 10)} any more`);
+      if (event.kind === 'desired') retirements.heard(event.service, event.desired);
+      if (event.kind === 'desired' && event.desired?.retired) {
+        const where = `not in ${source.name} at ${commit.slice(0, 10)} any more`;
+        journal.add('service_deleted', event.service, `${where}: stopped, and removed later; oakctl undelete brings it back`);
       }
     }
     recordNodes();

@@ -31,6 +31,7 @@ export function gateChanges({ requireTaken }: OfficeSeat, control: ControlPlane)
     scale: gated(control.scale),
     stop: gated(control.stop),
     start: gated(control.start),
+    undelete: gated(control.undelete),
     restart: gated(control.restart),
     cordon: gated(control.cordon),
     drain: gated(control.drain),

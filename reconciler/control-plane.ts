@@ -153,6 +153,8 @@ export interface ControlPlane {
   /** Nothing of it runs, until its time is over or it is started. NOT_FOUND. */
   stop(service: string, how: VerbOptions): Promise<VerbAnswer>;
   start(service: string, actor: string): Promise<VerbAnswer>;
+  /** What its source removed runs again, until a source says it again. REFUSED where nobody did, or where nothing of it is left. */
+  undelete(service: string, how: VerbOptions): Promise<VerbAnswer>;
   /**
    * New copies of the same digest by the rules of its updates; `instance`: only that one. NOT_FOUND, REFUSED while it is stopped. With
    * `pull` also what the registry says that does not tell what the tag stands for: then nothing restarts.

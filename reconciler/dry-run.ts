@@ -72,7 +72,8 @@ function tellDirect({ limits, labels, direct }: Planning, world: World, request:
   const { services, warnings } = readDescriptors(request.documents, options);
   for (const { spec, sealed } of services) {
     const old = direct[spec.name];
-    const owner = world.desired.get(spec.name)?.source.name;
+    const known = world.desired.get(spec.name);
+    const owner = known?.retired ? undefined : known?.source.name;
     if (owner !== undefined && owner !== directSource) {
       const hint = 'change it there and push, or: oakctl deploy --commit';
       throw new ProblemError(problem('OWNED_BY_GIT', `git owns it: source ${owner}`, { subject: spec.name, hint }));
@@ -85,7 +86,7 @@ function tellDirect({ limits, labels, direct }: Planning, world: World, request:
   return { changes: [], holds: [], problems: warnings };
 }
 
-function tellAsSource({ limits, labels, policy, source }: Planning, world: World, request: PlanRequest): Told {
+function tellAsSource({ limits, labels, policy, source, now: at }: Planning, world: World, request: PlanRequest): Told {
   if (!source)
     throw new ProblemError(
       problem('BAD_REQUEST', 'the cluster has no git source', { hint: 'plan without --as-source' }),
@@ -116,6 +117,7 @@ function tellAsSource({ limits, labels, policy, source }: Planning, world: World
   const events = verdictEvents(world, { source: name, commit: revision }, verdict, {
     previouslyHeld: new Set(source.held),
     listings,
+    now: at.wall,
   });
   for (const event of events) apply(world, event);
   // The working copy is taken for a child of what was accepted: what it leaves out may go.

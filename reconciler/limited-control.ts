@@ -128,6 +128,10 @@ export function limitControl(
       requireOwn(service);
       return control.start(service, actor);
     },
+    async undelete(service, how) {
+      requireOwn(service);
+      return control.undelete(service, how);
+    },
     async restart(service, ...how) {
       requireOwn(service);
       return control.restart(service, ...how);

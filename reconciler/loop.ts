@@ -42,6 +42,7 @@ import { answeredOnceSaved, openRecords, saveAgain } from './records-keeper.ts';
 import { createRegistries } from './registries.ts';
 import { createReplacement } from './replacement.ts';
 import { createResume } from './resume.ts';
+import { createRetirements } from './retirements.ts';
 import { createRevisions } from './revisions.ts';
 import { createRotation } from './rotation.ts';
 import { createSchedules } from './schedules.ts';
@@ -136,7 +137,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const verbs = createVerbs(context, { direct, overrides, schedules, tags });
   const operators = createOperatorDesk(context, direct, seating);
   const revisions = createRevisions(context);
-  const sync = createSync(context, direct, revisions);
+  const retirements = createRetirements(context, overrides);
+  const sync = createSync(context, { direct, revisions, retirements });
   const adoption = createAdoption(context, dispatcher, {
     isRead: sync.ready,
     onAdopted: () => {
@@ -206,6 +208,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       overrides.tick();
       suspends.tick();
       if (office.taken()) sync.tick();
+      if (office.taken() && retirements.tick()) sync.explain();
       schedules.tick();
       leases.tick();
       tally.tick();
@@ -239,6 +242,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     async remove(names, actor) {
       const removed = await direct.remove(names, actor);
       overrides.forget(removed.services);
+      retirements.forget(removed.services);
       ownership.tidy();
       sync.reclaim();
       return removed;
@@ -282,6 +286,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     cordon: answeredOnceSaved(keeper, cordons.cordon),
     drain: answeredOnceSaved(keeper, cordons.drain),
     uncordon: answeredOnceSaved(keeper, cordons.uncordon),
+    undelete: answeredOnceSaved(keeper, retirements.undelete),
     suspend: suspends.suspend,
     resume: suspends.resume,
     logs: createLogReader(context),
@@ -302,6 +307,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       recall(context);
       leases.load();
       direct.load();
+      retirements.load();
       overrides.load();
       suspends.load();
       schedules.load();

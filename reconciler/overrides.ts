@@ -87,8 +87,15 @@ export function createOverrides(context: Context): Overrides {
     const id = Buffer.from(deps.random.bytes(4)).toString('hex');
     return keeper.now.overrides[id] ? newId() : id;
   };
-  const untilOf = (desired: Desired, how: VerbOptions, now: Wall): { readonly until?: Wall } => {
-    const ms = how.for ?? (desired.source.name === directSource ? undefined : defaultFor);
+  const untilOf = (
+    desired: Desired,
+    { kind }: OverrideChange,
+    how: VerbOptions,
+    now: Wall,
+  ): { readonly until?: Wall } => {
+    // What is removed at the source has nothing there to go back to.
+    const isLasting = desired.source.name === directSource || kind === 'undelete';
+    const ms = how.for ?? (isLasting ? undefined : defaultFor);
     return ms === undefined ? {} : { until: (now + ms) as Wall };
   };
 
@@ -114,7 +121,7 @@ export function createOverrides(context: Context): Overrides {
         actor: how.actor,
         ...(how.reason === undefined ? {} : { reason: how.reason }),
         since: now,
-        ...untilOf(desired, how, now),
+        ...untilOf(desired, change, how, now),
         base: baseOf(desired),
         ...(desired.source.commit === undefined ? {} : { commit: desired.source.commit }),
       };
@@ -173,6 +180,9 @@ export function createOverrides(context: Context): Overrides {
       const base = baseOf(desired);
       const { commit } = desired.source;
       const isReadAnew = (one: Override): boolean => commit !== undefined && one.commit === commit;
+      const isSaidAgain = ({ change }: Override): boolean => change.kind === 'undelete' && !desired.retired;
+      const said = of(service).filter(isSaidAgain);
+      if (said.length > 0) drop(said, 'its source says it again');
       const ended = of(service).filter((one) => one.base !== base && !isReadAnew(one));
       if (ended.length > 0) drop(ended, 'its document changed');
       const moved = of(service).filter((one) => one.base !== base || one.commit !== commit);

@@ -6,18 +6,16 @@ import type { PlanRequest, SyncAnswer } from '../schemas/api.ts';
 import { isProblemError, type ProblemCode, problem } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
 import type { PlanView, SourceView } from '../schemas/views.ts';
-import { createAcceptance } from './acceptance.ts';
+import { createAcceptance, type SourceDesks } from './acceptance.ts';
 import type { Context, Source } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Policy } from './core/model.ts';
-import type { Direct } from './direct.ts';
 import { planOf } from './dry-run.ts';
 import { holdsNamed } from './head-guard.ts';
 import { planningNow, takePlanning } from './planning.ts';
 import { createPolls } from './polls.ts';
 import { RemoteRefusal } from './ports.ts';
 import { savedOr } from './records-keeper.ts';
-import type { Revisions } from './revisions.ts';
 import { type SavedPlanning, savePlanning } from './saved-planning.ts';
 import { policyOf } from './source-policy.ts';
 import { type Progress, sourceView } from './source-progress.ts';
@@ -59,9 +57,10 @@ const ofRemote: ReadonlySet<string> = new Set(['SOURCE_UNREACHABLE', 'SOURCE_DEN
 /** The mirror has what a dry run reads; only one that is damaged asks its remote. */
 const dryRunTimeout = 30_000;
 
-export function createSync(context: Context, direct: Direct, revisions: Revisions): Sync {
+export function createSync(context: Context, desks: SourceDesks): Sync {
   const { deps, keeper, journal } = context;
-  const acceptance = createAcceptance(context, direct, revisions);
+  const { revisions } = desks;
+  const acceptance = createAcceptance(context, desks);
   const progress = new Map<string, Progress>();
   const abort = new AbortController();
   const unwatch: (() => void)[] = [];

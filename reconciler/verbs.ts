@@ -10,6 +10,7 @@ import type { Desired } from './core/model.ts';
 import { overrideView } from './core/override-views.ts';
 import { seatsFor } from './core/seats.ts';
 import { wantedSlots } from './core/slots.ts';
+import { isRetired, stoppedText } from './core/stopped.ts';
 import { wantedOf } from './core/wanted.ts';
 import { type Direct, resize } from './direct.ts';
 import type { Overrides } from './overrides.ts';
@@ -67,8 +68,9 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
 
   const unstopped = (service: ServiceName): Desired => {
     const desired = desiredOf(service);
-    if (desired.stopped) refuse('REFUSED', service, 'it is stopped', `oakctl start ${service}`);
-    return desired;
+    if (!desired.stopped) return desired;
+    const verb = isRetired(desired.stopped) ? 'undelete' : 'start';
+    return refuse('REFUSED', service, stoppedText(desired.stopped), `oakctl ${verb} ${service}`);
   };
   /** True: the tag stands for something else by now. All instances are of one content, so one alone cannot have another. */
   const renewTag = async (service: ServiceName, instance: string | undefined): Promise<boolean> => {
@@ -121,6 +123,7 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
     async start(service, actor) {
       const desired = desiredOf(service);
       const stopped = overrides.ofKind(service, 'stop');
+      if (desired.stopped && isRetired(desired.stopped)) unstopped(service);
       if (stopped.length === 0) return desired.spec.schedule ? run(desired, actor, false) : answer(desired, false);
       await overrides.end(stopped, `started by ${actor}`);
       journal.add('service_started', service, `by ${actor}`);

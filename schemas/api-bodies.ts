@@ -89,6 +89,10 @@ export const ScaleBody = Type.Object({ replicas: Type.Integer({ minimum: 0, maxi
 /** POST /v1/services/:name/stop */
 export const VerbBody = Type.Object(verb, closed);
 
+/** POST /v1/services/:name/undelete */
+export const UndeleteBody = Type.Object({ reason: verb.reason, actor }, closed);
+export type UndeleteBody = Static<typeof UndeleteBody>;
+
 /** POST /v1/services/:name/restart */
 export const RestartBody = Type.Object({ pull: Type.Optional(Type.Boolean()), actor }, closed);
 

@@ -33,7 +33,7 @@
  *   GET  /v1/snapshot                            ClusterSnapshot: what a plan rests on, for plans without a reconciler
  *   POST /v1/approve                             {id, actor?} -> {approved: string}
  *   POST /v1/nodes/:name/cordon                  CordonBody -> CordonAnswer; so are uncordon and drain (which waits for nothing)
- *   POST /v1/services/:name/scale                ScaleRequest -> VerbAnswer; so are stop and start (VerbRequest)
+ *   POST /v1/services/:name/scale                ScaleRequest -> VerbAnswer; so are stop and start (VerbRequest), and undelete (UndeleteBody)
  *   POST /v1/services/:name/restart              RestartRequest -> VerbAnswer; and /v1/instances/:name/restart
  *   GET  /v1/overrides                           {items: OverrideView[]}
  *   POST /v1/overrides/:id/remove                {actor?} -> {removed}

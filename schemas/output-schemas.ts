@@ -307,6 +307,7 @@ export const outputs = {
     started: texts,
     already: texts,
   }),
+  undelete: VerbSchema,
   unpin: PinSchema,
   'users add': UserAnswerSchema,
   'users ls': items(UserSchema),

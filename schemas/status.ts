@@ -68,6 +68,7 @@ export const holdCodes = {
   // people
   SUSPENDED: 'somebody suspended it for a time: nothing about it changes by itself',
   STOPPED: 'somebody stopped the service, for a time or until it is started',
+  REMOVED_BY_GIT: 'its source removed the service: it is stopped for ten minutes, and then removed',
   // guards
   REMOVAL_GUARD: 'one change removes more than the guard allows',
   SOURCE_INCOMPLETE: 'a file of the source cannot be read, so nothing of it is removed',

@@ -91,7 +91,7 @@ export const outcomes = words([
 export const OverrideSchema = Type.Object({
   id: text('what `oakctl overrides rm` takes'),
   subject: text('service or instance'),
-  kind: words(['scale', 'move', 'stop']),
+  kind: words(['scale', 'move', 'stop', 'undelete']),
   change: text('what is different, in words'),
   actor: text(),
   reason: optional(text()),

@@ -103,7 +103,7 @@ export interface OverrideView {
   readonly id: string;
   /** Service or instance. */
   readonly subject: string;
-  readonly kind: 'scale' | 'move' | 'stop';
+  readonly kind: 'scale' | 'move' | 'stop' | 'undelete';
   /** What is different, in words. */
   readonly change: string;
   readonly actor: string;

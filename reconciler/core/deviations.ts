@@ -76,7 +76,16 @@ export type OverrideChange =
   | { readonly kind: 'scale'; readonly slots: readonly number[]; readonly counter: number; readonly seats?: Seats }
   | { readonly kind: 'move'; readonly slot: number; readonly seat: Seat }
   /** Nothing runs; everything stays where it is. */
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop' }
+  /** It runs although its source removed it. */
+  | { readonly kind: 'undelete' };
+
+/** Its source removed a service at this commit: it is stopped, and removed once its time is over. */
+export interface Retired {
+  readonly commit: string;
+  readonly since: Wall;
+  readonly until: Wall;
+}
 
 /** An override whose change is of this kind. */
 export type OverrideOf<K extends OverrideChange['kind']> = Override & {

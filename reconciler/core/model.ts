@@ -11,7 +11,7 @@ import type { SealedSecret } from '../../schemas/secret-file.ts';
 import type { Dialect } from '../../schemas/seed.ts';
 import type { JobSource, RunSpec, ServiceSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
-import type { Cordon, Deviation, Override, Renewals, Seats, Suspend } from './deviations.ts';
+import type { Cordon, Deviation, Override, Renewals, Retired, Seats, Suspend } from './deviations.ts';
 import type { Lease } from './leases.ts';
 import type { NodeIndex } from './node-index.ts';
 import type { ScheduleState } from './runs.ts';
@@ -30,8 +30,10 @@ export interface Desired {
   readonly sealed?: readonly SealedSecret[];
   /** Slots that somebody gave a place. */
   readonly seats?: Seats;
+  /** Its source does not say it any more. */
+  readonly retired?: Retired;
   /** Nothing of it shall run at the moment. */
-  readonly stopped?: Override;
+  readonly stopped?: Override | Retired;
   readonly renew?: Renewals;
 }
 

@@ -29,6 +29,7 @@ export function overrideView(view: Known, override: Override): OverrideView {
 
 function changeText(view: Known, { change }: Override): string {
   if (change.kind === 'stop') return 'stopped';
+  if (change.kind === 'undelete') return 'runs, though its source removed it';
   if (change.kind === 'scale') return `${change.slots.length} instances`;
   const { to } = change.seat;
   return `on ${to === undefined ? 'any node' : (view.nodes.get(to)?.record.name ?? to)}`;

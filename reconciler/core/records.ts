@@ -5,9 +5,9 @@ import type { CopyId, InstanceName, NodeId, ServiceName } from '../../schemas/na
 import type { Wall } from '../../schemas/ports.ts';
 import type { SealedSecret } from '../../schemas/secret-file.ts';
 import type { ServiceSpec } from '../../schemas/spec.ts';
-import type { Override, Renewals, Seats, Suspend } from './deviations.ts';
+import type { Override, Renewals, Retired, Seats, Suspend } from './deviations.ts';
 import type { Lease } from './leases.ts';
-import type { Listing, NodeRecord, Rollout } from './model.ts';
+import type { Desired, Listing, NodeRecord, Rollout } from './model.ts';
 import type { Pin, Revision } from './revisions.ts';
 import type { ScheduleState } from './runs.ts';
 import type { TagRecords } from './tags.ts';
@@ -164,6 +164,8 @@ export interface Records {
   readonly assumed: Readonly<Record<NodeId, AssumedRecord>>;
   /** By id. */
   readonly overrides: Readonly<Record<string, Override>>;
+  /** What sources removed, as it was wanted, until its time is over. */
+  readonly retired: Readonly<Record<ServiceName, Desired & { readonly retired: Retired }>>;
   /** By subject. */
   readonly suspends: Readonly<Record<string, Suspend>>;
   /** Restarts that are not done. */
@@ -214,6 +216,7 @@ export const emptyRecords: Records = {
   assumed: {},
   overrides: {},
   suspends: {},
+  retired: {},
   renewals: {},
   homes: {},
   schedules: {},

@@ -54,7 +54,7 @@ export function changesBy(
   for (const event of events) {
     if (event.kind !== 'desired') continue;
     const old = view.desired.get(event.service);
-    if (!event.desired) {
+    if (!event.desired || event.desired.retired) {
       changes.removed += old ? 1 : 0;
       continue;
     }

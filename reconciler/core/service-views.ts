@@ -4,7 +4,6 @@ import { compareCopyIds, parseServiceName, type ServiceName } from '../../schema
 import type { RunSecret } from '../../schemas/spec.ts';
 import { type Hold, type HoldCode, holdCodes } from '../../schemas/status.ts';
 import type { AppView, Outcome, ServiceView } from '../../schemas/views.ts';
-import type { Override } from './deviations.ts';
 import { isUndone, isUp } from './health.ts';
 import { documentOf, instanceView, type SeenCopy, type Slot, serviceNames, slotsOf } from './instance-views.ts';
 import type { Desired, Rollout } from './model.ts';
@@ -212,7 +211,7 @@ function isUndoneIn({ copies }: Slot, { spec }: Desired): boolean {
   return first?.node !== undefined && first.status !== 'completed' && isUndone(first.copy, spec.run, first.node);
 }
 
-function judgeStopped(stopped: Override, slots: readonly Slot[]): Pick<ServiceView, 'outcome' | 'message'> {
+function judgeStopped(stopped: NonNullable<Desired['stopped']>, slots: readonly Slot[]): Pick<ServiceView, 'outcome' | 'message'> {
   const message = stoppedText(stopped);
   const up = slots.flatMap(({ copies }) => copies).filter(({ copy, presence }) => presence !== 'lost' && isUp(copy));
   if (up.length === 0) return { outcome: 'stopped', message };

@@ -2,9 +2,10 @@
 import type { Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action, ServicePlan } from './action.ts';
+import { shown } from './admit.ts';
 import { earliest, type Seen, seeCopies } from './classify.ts';
 import { drop, want } from './decide.ts';
-import type { Override } from './deviations.ts';
+import type { Retired } from './deviations.ts';
 import type { Desired, Policy, View } from './model.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 import { wantedSlots } from './slots.ts';
@@ -44,13 +45,27 @@ function stopOf(service: string, seen: Seen, isWanted: boolean): Action[] {
   return [want(service, seen, 'stopped', 'the service is stopped')];
 }
 
-function stoppedHold(subject: string, stopped: Override): Hold {
-  return { code: 'STOPPED', subject, message: stoppedText(stopped), hint: `oakctl start ${subject}` };
+/** Its source removed it, and nobody stopped it. */
+export function isRetired(stopped: NonNullable<Desired['stopped']>): stopped is Retired {
+  return !('change' in stopped);
+}
+
+function stoppedHold(subject: string, stopped: NonNullable<Desired['stopped']>): Hold {
+  const message = stoppedText(stopped);
+  if (isRetired(stopped))
+    return { code: 'REMOVED_BY_GIT', subject, message, hint: `oakctl undelete ${subject}` };
+  return { code: 'STOPPED', subject, message, hint: `oakctl start ${subject}` };
 }
 
 /** By whom, until when, and why. */
-export function stoppedText({ actor, reason, until }: Pick<Override, 'actor' | 'reason' | 'until'>): string {
+export function stoppedText(stopped: NonNullable<Desired['stopped']>): string {
+  if (isRetired(stopped)) return `removed by git at ${shown(stopped.commit)}: stopped, and gone at ${moment(stopped.until)}`;
+  const { actor, reason, until } = stopped;
   const why = reason === undefined ? '' : `: ${reason}`;
-  const ends = until === undefined ? 'until it is started' : `until ${new Date(until).toISOString().slice(0, 19)}Z`;
+  const ends = until === undefined ? 'until it is started' : `until ${moment(until)}`;
   return `stopped by ${actor} ${ends}${why}`;
+}
+
+function moment(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19)}Z`;
 }

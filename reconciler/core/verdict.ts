@@ -1,11 +1,15 @@
 /** From a verdict on a revision to what the world is told. Only what changed is told: the cost follows the change. */
 import { canonicalJson } from '../../schemas/digest.ts';
 import type { ServiceName } from '../../schemas/names.ts';
+import type { Wall } from '../../schemas/ports.ts';
 import type { Admission } from './admit.ts';
 import type { Desired, Listing, View } from './model.ts';
 import { isSameSealed, withFormer } from './sealed.ts';
 import type { SnapshotService } from './snapshot.ts';
 import type { WorldEvent } from './world-event.ts';
+
+/** How long what a source removed is only stopped, ms: time to notice, and to bring it back without a pull. */
+export const retirement = 600_000;
 
 /**
  * Events that make the world want what `verdict` accepted. `previouslyHeld`: names that the last verdict of this source held.
@@ -15,7 +19,11 @@ export function verdictEvents(
   view: View,
   revision: { readonly source: string; readonly commit: string },
   verdict: Admission,
-  beside: { readonly previouslyHeld: ReadonlySet<ServiceName>; readonly listings: readonly Listing[] },
+  beside: {
+    readonly previouslyHeld: ReadonlySet<ServiceName>;
+    readonly listings: readonly Listing[];
+    readonly now: Wall;
+  },
 ): WorldEvent[] {
   const { source, commit } = revision;
   const events: WorldEvent[] = [{ kind: 'head', source, commit }];
@@ -26,12 +34,14 @@ export function verdictEvents(
     const isThere = old?.origin?.file === service.file && old.origin.line === service.line;
     const same = old?.source.name === source && isThere && canonicalJson(old.spec) === canonicalJson(service.spec);
     const sealed = withFormer(service.sealed, old?.sealed);
-    if (same && isSameSealed(old.sealed, sealed)) continue;
+    if (same && !old.retired && isSameSealed(old.sealed, sealed)) continue;
     events.push({ kind: 'desired', service: name, desired: desiredOf({ ...service, sealed }, revision) });
   }
   for (const [name, desired] of view.desired) {
     const gone = desired.source.name === source && !verdict.services.has(name) && !verdict.held.has(name);
-    if (gone) events.push({ kind: 'desired', service: name });
+    if (!gone || desired.retired) continue;
+    const retired = { commit, since: beside.now, until: (beside.now + retirement) as Wall };
+    events.push({ kind: 'desired', service: name, desired: { ...desired, retired } });
   }
   events.push({ kind: 'listings', listings: beside.listings, removed: verdict.removedListings });
   return events;

@@ -7,14 +7,16 @@ import type { Desired, View } from './model.ts';
 export function wantedOf(view: Pick<View, 'desired' | 'deviations'>, service: ServiceName): Desired | undefined {
   const desired = view.desired.get(service);
   const deviation = view.deviations.get(service);
-  if (!desired || !deviation) return desired;
+  if (!desired) return undefined;
+  if (!deviation) return desired.retired ? { ...desired, stopped: desired.retired } : desired;
   const { overrides, renew } = deviation;
   let { slots } = desired;
   let seats: Seats = { ...desired.seats };
-  let stopped: Desired['stopped'];
+  const isBack = overrides.some(({ change }) => change.kind === 'undelete');
+  let stopped: Desired['stopped'] = isBack ? undefined : desired.retired;
   for (const override of overrides) {
     const { change } = override;
-    if (change.kind === 'stop') stopped = override;
+    if (change.kind === 'stop') stopped ??= override;
     if (change.kind === 'move') seats = { ...seats, [change.slot]: change.seat };
     if (change.kind === 'scale' && desired.spec.replicas !== 'every') {
       slots = change.slots;

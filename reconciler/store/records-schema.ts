@@ -181,6 +181,16 @@ export const RecordsSchema = Type.Object({
   // Written since there are verbs.
   overrides: Type.Optional(map(override)),
   renewals: Type.Optional(map(map(text))),
+  retired: Type.Optional(
+    map(
+      Type.Object({
+        spec: document,
+        source: Type.Object({ name: text }),
+        slots: Type.Array(count),
+        retired: Type.Object({ commit: text, since: Type.Number(), until: Type.Number() }),
+      }),
+    ),
+  ),
   // Written since things are suspended.
   suspends: Type.Optional(map(suspend)),
   homes: Type.Optional(map(text)),

@@ -23,7 +23,7 @@ import type {
   VerbAnswer,
   VerbRequest,
 } from '../api.ts';
-import type { CordonBody, ResumeBody, RollbackBody, SuspendBody, UnpinBody } from '../api-bodies.ts';
+import type { CordonBody, ResumeBody, RollbackBody, SuspendBody, UndeleteBody, UnpinBody } from '../api-bodies.ts';
 import { type ClusterEvent, type EventPosition, eventId } from '../cluster-events.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { ExecConnection } from '../exec.ts';
@@ -118,6 +118,7 @@ export interface ApiClient {
   scale(service: string, request: ScaleRequest, signal: AbortSignal): Promise<VerbAnswer>;
   stop(service: string, request: VerbRequest, signal: AbortSignal): Promise<VerbAnswer>;
   start(service: string, actor: string, signal: AbortSignal): Promise<VerbAnswer>;
+  undelete(service: string, request: UndeleteBody, signal: AbortSignal): Promise<VerbAnswer>;
   /** A whole service, or one instance. `pull`: the registry is asked anew what the tag of the image stands for; it must answer. */
   restart(
     what: { readonly service: string } | { readonly instance: string },
@@ -253,6 +254,8 @@ export function createApiClient(endpoint: ApiClientOptions): ApiClient {
     scale: (service, request, signal) => post(`/v1/services/${encodeURIComponent(service)}/scale`, request, signal),
     stop: (service, request, signal) => post(`/v1/services/${encodeURIComponent(service)}/stop`, request, signal),
     start: (service, actor, signal) => post(`/v1/services/${encodeURIComponent(service)}/start`, { actor }, signal),
+    undelete: (service, request, signal) =>
+      post(`/v1/services/${encodeURIComponent(service)}/undelete`, request, signal),
     restart(what, request, signal) {
       const [kind, name] = 'service' in what ? ['services', what.service] : ['instances', what.instance];
       return post(`/v1/${kind}/${encodeURIComponent(name)}/restart`, request, signal);

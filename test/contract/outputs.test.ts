@@ -175,6 +175,7 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['start', 'shop'],
   ['status'],
   ['rollback', '--to', 'a1b2'],
+  ['undelete', 'shop'],
   ['unpin'],
   ['suspend', 'shop', '--reason', 'r'],
   ['resume', 'shop'],

@@ -66,6 +66,7 @@ export function fakeControlPlane(given: Partial<ControlPlane> = {}): ControlPlan
     history: () => [],
     rollback: refuse,
     unpin: refuse,
+    undelete: refuse,
     suspend: refuse,
     resume: refuse,
     createToken: refuse,

@@ -8,6 +8,7 @@ import {
   ResumeBody,
   ScaleBody,
   SuspendBody,
+  UndeleteBody,
   VerbBody,
 } from '../../../schemas/api-bodies.ts';
 import type { ControlPlane } from '../../control-plane.ts';
@@ -44,6 +45,10 @@ export function slotRoutes(app: FastifyInstance): void {
   app.post<NamedRoute>('/v1/services/:name/stop', needs('change'), async ({ body, params, control, caller }) => {
     const { actor = caller.name, ...how } = checkBody(VerbBody, body);
     return control.stop(serviceOf(control, params.name), { ...how, actor });
+  });
+  app.post<NamedRoute>('/v1/services/:name/undelete', needs('change'), async ({ body, params, control, caller }) => {
+    const { actor = caller.name, ...how } = checkBody(UndeleteBody, body);
+    return control.undelete(serviceOf(control, params.name), { ...how, actor });
   });
   app.post<NamedRoute>('/v1/services/:name/start', needs('change'), async ({ body, params, control, caller }) => {
     const { actor = caller.name } = checkBody(ActorBody, body);

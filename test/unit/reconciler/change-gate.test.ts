@@ -21,6 +21,7 @@ const answered: Readonly<Record<keyof ControlPlane, boolean>> = {
   history: true,
   rollback: false,
   unpin: false,
+  undelete: false,
   suspend: false,
   resume: false,
   tokens: true,

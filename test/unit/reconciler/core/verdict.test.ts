@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { Admission } from '../../../../reconciler/core/admit.ts';
 import type { SnapshotService } from '../../../../reconciler/core/snapshot.ts';
 import { verdictEvents } from '../../../../reconciler/core/verdict.ts';
+import { wantedOf } from '../../../../reconciler/core/wanted.ts';
 import { apply } from '../../../../reconciler/core/world.ts';
 import type { WorldEvent } from '../../../../reconciler/core/world-event.ts';
 import type { Hold } from '../../../../schemas/status.ts';
-import { aCluster, aRun, aService } from '../../../support/builders.ts';
+import { aCluster, aRun, aService, at } from '../../../support/builders.ts';
 
 const nameOf = (name: string): string => `shop.default.${name}.default`;
 const aSnapshotService = (name: string, code = 'app:1', line = 1): SnapshotService => ({
@@ -33,7 +34,9 @@ function told() {
   return {
     world,
     tell(commit: string, verdict: Admission, source = 'main'): WorldEvent[] {
-      const events = verdictEvents(world, { source, commit }, verdict, { previouslyHeld, listings: [] });
+      const events = verdictEvents(world, { source, commit }, verdict, {
+        ...{ previouslyHeld, listings: [], now: at(0).wall },
+      });
       previouslyHeld = new Set(verdict.held.keys());
       for (const event of events) apply(world, event);
       return events.filter(({ kind }) => kind === 'desired' || kind === 'held');
@@ -75,7 +78,15 @@ describe('what the world is told of a verdict', () => {
     tell('c1', aVerdict([aSnapshotService('web'), aSnapshotService('api')]));
     tell('d1', aVerdict([aSnapshotService('db')]), 'other');
     tell('c2', aVerdict([aSnapshotService('api')]));
-    expect([...world.desired.keys()].sort()).toEqual([nameOf('api'), nameOf('db')]);
+    const wanted = [...world.desired].flatMap(([name, { retired }]) => (retired ? [] : [name]));
+    expect(wanted.sort()).toEqual([nameOf('api'), nameOf('db')]);
+    const retired = { commit: 'c2', since: at(0).wall, until: at(600_000).wall };
+    expect(world.desired.get(nameOf('web'))).toMatchObject({ retired, source: { commit: 'c1' } });
+    expect(wantedOf(world, nameOf('web'))?.stopped).toEqual(retired);
+    // Its time does not begin anew with each commit, and it is wanted again once one says it.
+    expect(tell('c3', aVerdict([aSnapshotService('api')]))).toEqual([]);
+    tell('c4', aVerdict([aSnapshotService('api'), aSnapshotService('web')]));
+    expect(world.desired.get(nameOf('web'))?.retired).toBeUndefined();
   });
 
   it('does not end what is held, even if its last good version is gone, and ends the hold with its cause', () => {
