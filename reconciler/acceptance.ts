@@ -74,10 +74,7 @@ function guardId(source: string, { subjects = [] }: Hold): string {
   return holdId('REMOVAL_GUARD', source, subjects);
 }
 
-export function createAcceptance(
-  context: Context,
-  { direct, revisions, retirements }: SourceDesks,
-): Acceptance {
+export function createAcceptance(context: Context, { direct, revisions, retirements }: SourceDesks): Acceptance {
   const { deps, world, keeper, journal } = context;
   const said = new Map<string, Said>();
   /** Commits of strict sources that are not carried out, and why. */
@@ -264,7 +261,11 @@ export function createAcceptance(
       if (event.kind === 'desired') retirements.heard(event.service, event.desired);
       if (event.kind === 'desired' && event.desired?.retired) {
         const where = `not in ${source.name} at ${commit.slice(0, 10)} any more`;
-        journal.add('service_deleted', event.service, `${where}: stopped, and removed later; oakctl undelete brings it back`);
+        journal.add(
+          'service_deleted',
+          event.service,
+          `${where}: stopped, and removed later; oakctl undelete brings it back`,
+        );
       }
     }
     recordNodes();

@@ -62,9 +62,7 @@ export function createRetirements(context: Context, overrides: Overrides): Retir
       requireGoing(context, service);
       const [known] = overrides.ofKind(service, 'undelete');
       const how = { actor, ...(reason !== undefined && { reason }) };
-      const override = known
-        ? overrideView(world, known)
-        : await overrides.add(service, { kind: 'undelete' }, how, []);
+      const override = known ? overrideView(world, known) : await overrides.add(service, { kind: 'undelete' }, how, []);
       const instances = wantedSlots(world, desired).map(({ slot }) => instanceName(service, slot));
       return { service, digest: desired.spec.digest, changed: known === undefined, instances, override };
     },

@@ -211,7 +211,10 @@ function isUndoneIn({ copies }: Slot, { spec }: Desired): boolean {
   return first?.node !== undefined && first.status !== 'completed' && isUndone(first.copy, spec.run, first.node);
 }
 
-function judgeStopped(stopped: NonNullable<Desired['stopped']>, slots: readonly Slot[]): Pick<ServiceView, 'outcome' | 'message'> {
+function judgeStopped(
+  stopped: NonNullable<Desired['stopped']>,
+  slots: readonly Slot[],
+): Pick<ServiceView, 'outcome' | 'message'> {
   const message = stoppedText(stopped);
   const up = slots.flatMap(({ copies }) => copies).filter(({ copy, presence }) => presence !== 'lost' && isUp(copy));
   if (up.length === 0) return { outcome: 'stopped', message };

@@ -52,14 +52,14 @@ export function isRetired(stopped: NonNullable<Desired['stopped']>): stopped is 
 
 function stoppedHold(subject: string, stopped: NonNullable<Desired['stopped']>): Hold {
   const message = stoppedText(stopped);
-  if (isRetired(stopped))
-    return { code: 'REMOVED_BY_GIT', subject, message, hint: `oakctl undelete ${subject}` };
+  if (isRetired(stopped)) return { code: 'REMOVED_BY_GIT', subject, message, hint: `oakctl undelete ${subject}` };
   return { code: 'STOPPED', subject, message, hint: `oakctl start ${subject}` };
 }
 
 /** By whom, until when, and why. */
 export function stoppedText(stopped: NonNullable<Desired['stopped']>): string {
-  if (isRetired(stopped)) return `removed by git at ${shown(stopped.commit)}: stopped, and gone at ${moment(stopped.until)}`;
+  if (isRetired(stopped))
+    return `removed by git at ${shown(stopped.commit)}: stopped, and gone at ${moment(stopped.until)}`;
   const { actor, reason, until } = stopped;
   const why = reason === undefined ? '' : `: ${reason}`;
   const ends = until === undefined ? 'until it is started' : `until ${moment(until)}`;

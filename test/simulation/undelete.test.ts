@@ -14,7 +14,8 @@ describe('what git removed', () => {
   const minutes = (n: number): Promise<void> => cluster.clock.advance(n * 60_000);
   const kept = (name: string): number =>
     cluster.nodes.reduce(
-      (sum, { runtime }) => sum + [...runtime.copies.values()].filter(({ instance }) => instance.includes(service(name))).length,
+      (sum, { runtime }) =>
+        sum + [...runtime.copies.values()].filter(({ instance }) => instance.includes(service(name))).length,
       0,
     );
   const gone = () => cluster.clock.until(() => kept('web') === 0, 120_000, 'web is gone');
@@ -53,13 +54,17 @@ describe('what git removed', () => {
 
   it('runs again with undelete, from the copies that were kept, until git says it again', async () => {
     await removed();
-    const before = cluster.nodes.flatMap(({ runtime }) => [...runtime.copies.values()].map(({ handle }) => handle)).sort();
+    const before = cluster.nodes
+      .flatMap(({ runtime }) => [...runtime.copies.values()].map(({ handle }) => handle))
+      .sort();
     expect(await control().undelete(web, { ...ann, reason: 'still used' })).toMatchObject({
       changed: true,
       override: { kind: 'undelete', actor: 'ann', reason: 'still used' },
     });
     await settled('web');
-    expect(cluster.nodes.flatMap(({ runtime }) => [...runtime.copies.values()].map(({ handle }) => handle)).sort()).toEqual(before);
+    expect(
+      cluster.nodes.flatMap(({ runtime }) => [...runtime.copies.values()].map(({ handle }) => handle)).sort(),
+    ).toEqual(before);
     expect(await control().undelete(web, ann)).toMatchObject({ changed: false });
     await minutes(60);
     await cluster.restartReconciler();
