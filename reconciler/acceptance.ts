@@ -3,7 +3,7 @@
  * the verdict durably, and tells the world. The same way serves a first read, a push, an approval and a restart without a remote.
  */
 import { canonicalJson } from '../schemas/digest.ts';
-import { copyId, type ServiceName } from '../schemas/names.ts';
+import type { ServiceName } from '../schemas/names.ts';
 import type { Problem } from '../schemas/problem.ts';
 import { selectPaths } from '../schemas/selection.ts';
 import type { RepositorySettings } from '../schemas/settings.ts';
@@ -24,7 +24,7 @@ import { createHeadGuard, followedBy } from './head-guard.ts';
 import type { PlannedSource } from './planning.ts';
 import { createReadings } from './readings.ts';
 import { withEntry } from './records-keeper.ts';
-import type { Retirements } from './retirements.ts';
+import { buryCopies, type Retirements } from './retirements.ts';
 import type { Revisions } from './revisions.ts';
 
 export interface Acceptance {
@@ -189,7 +189,11 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
       const { author, subject: title } = about;
       revisions.add(source.name, { commit, author, title, ...changesBy(world, events), ...asked });
     }
-    for (const name of strangers) if (!verdict.held.has(name) && !world.held.has(name)) buryCopies(name);
+    // What the world knows as the source's own is retired.
+    for (const name of strangers) {
+      const isKept = verdict.held.has(name) || world.held.has(name);
+      if (!isKept && world.desired.get(name)?.source.name !== source.name) buryCopies(context, name);
+    }
     tell(source, commit, events);
     keepApprovals([...verdict.spent, ...heads.accepted(source.name)]);
     await keeper.saved();
@@ -221,13 +225,6 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
     const before = keeper.now.sources[source];
     if (!before || before.commit === commit) return before?.anchor;
     return revisions.pinOf(source)?.commit === commit ? anchorOf(before) : undefined;
-  };
-
-  const buryCopies = (service: ServiceName): void => {
-    const copy = copyId(world.fence);
-    const tombstone = { copy, at: deps.clock.now().wall };
-    keeper.change({ tombstones: withEntry(keeper.now.tombstones, service, tombstone) });
-    context.apply({ kind: 'tombstone', service, copy });
   };
 
   /** An approval ends with its use, and when the set that it was given for is not proposed any more. */

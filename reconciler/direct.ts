@@ -227,11 +227,12 @@ export function createDirect(context: Context): Direct {
       do {
         keeper.change({ tombstones: { ...keeper.now.tombstones, ...bury(services) } });
         await savedOr(keeper, () => {
-          const { direct, rollouts, schedules, tombstones } = keeper.now;
+          const { direct, rollouts, schedules, retired, tombstones } = keeper.now;
           keeper.change({
             direct: { ...pick(before.direct), ...direct },
             rollouts: { ...pick(before.rollouts), ...rollouts },
             schedules: { ...pick(before.schedules), ...schedules },
+            retired: { ...pick(before.retired), ...retired },
             tombstones: { ...without(tombstones, services), ...pick(before.tombstones) },
           });
         });
@@ -291,13 +292,14 @@ const gitHints = {
 } as const;
 
 function recordsWithout(
-  { direct, rollouts, schedules }: Records,
+  { direct, rollouts, schedules, retired }: Records,
   names: readonly string[],
-): Pick<Records, 'direct' | 'rollouts' | 'schedules'> {
+): Pick<Records, 'direct' | 'rollouts' | 'schedules' | 'retired'> {
   return {
     direct: without(direct, names),
     rollouts: without(rollouts, names),
     schedules: without(schedules, names),
+    retired: without(retired, names),
   };
 }
 

@@ -208,7 +208,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
       overrides.tick();
       suspends.tick();
       if (office.taken()) sync.tick();
-      if (office.taken() && retirements.tick()) sync.explain();
+      if (office.taken()) retirements.tick();
       schedules.tick();
       leases.tick();
       tally.tick();
@@ -242,7 +242,6 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     async remove(names, actor) {
       const removed = await direct.remove(names, actor);
       overrides.forget(removed.services);
-      retirements.forget(removed.services);
       ownership.tidy();
       sync.reclaim();
       return removed;

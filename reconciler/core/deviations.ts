@@ -80,11 +80,14 @@ export type OverrideChange =
   /** It runs although its source removed it. */
   | { readonly kind: 'undelete' };
 
-/** Its source removed a service at this commit: it is stopped, and removed once its time is over. */
+/**
+ * Its source removed a service at this commit: it is stopped, and removed once its time is over. Without `until` that time does not
+ * run: somebody brought it back, or suspended it.
+ */
 export interface Retired {
   readonly commit: string;
   readonly since: Wall;
-  readonly until: Wall;
+  readonly until?: Wall;
 }
 
 /** An override whose change is of this kind. */

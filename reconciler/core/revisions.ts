@@ -53,7 +53,8 @@ export function changesBy(
   const services: ServiceName[] = [];
   for (const event of events) {
     if (event.kind !== 'desired') continue;
-    const old = view.desired.get(event.service);
+    const known = view.desired.get(event.service);
+    const old = known?.retired ? undefined : known;
     if (!event.desired || event.desired.retired) {
       changes.removed += old ? 1 : 0;
       continue;

@@ -11,7 +11,7 @@ import { isSeed } from './node-facts.ts';
 import { overrideViews } from './override-views.ts';
 import { describe, type Progress } from './progress-text.ts';
 import { digestUnderWay, isUnderWay, judgeResting, scheduleView } from './schedule-views.ts';
-import { stoppedText } from './stopped.ts';
+import { isRetired, stoppedText } from './stopped.ts';
 import { suspendOf, suspendView } from './suspends.ts';
 import { contentOf } from './tags.ts';
 import { optional, rolloutOf, type ViewInput } from './view-input.ts';
@@ -68,7 +68,8 @@ export function serviceView(input: ViewInput, name: ServiceName): ServiceView | 
   if (!desired && slots.length === 0) return undefined;
   const holds = holdsOf(input, name);
   const isResting = desired?.spec.schedule !== undefined && !isUnderWay(input, desired);
-  const wanted = isResting ? [] : slots.filter((slot) => slot.wanted);
+  const isLeaving = desired?.stopped !== undefined && isRetired(desired.stopped);
+  const wanted = isResting || isLeaving ? [] : slots.filter((slot) => slot.wanted);
   const suspended = suspendOf(input.view, name);
   return {
     name,
@@ -217,6 +218,7 @@ function judgeStopped(
 ): Pick<ServiceView, 'outcome' | 'message'> {
   const message = stoppedText(stopped);
   const up = slots.flatMap(({ copies }) => copies).filter(({ copy, presence }) => presence !== 'lost' && isUp(copy));
+  if (isRetired(stopped)) return { outcome: 'removing', message };
   if (up.length === 0) return { outcome: 'stopped', message };
   return { outcome: 'progressing', message: `${up.length} still to stop; ${message}` };
 }

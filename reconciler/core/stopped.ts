@@ -59,7 +59,7 @@ function stoppedHold(subject: string, stopped: NonNullable<Desired['stopped']>):
 /** By whom, until when, and why. */
 export function stoppedText(stopped: NonNullable<Desired['stopped']>): string {
   if (isRetired(stopped))
-    return `removed by git at ${shown(stopped.commit)}: stopped, and gone at ${moment(stopped.until)}`;
+    return `removed by git at ${shown(stopped.commit)}: stopped, and gone ${stopped.until === undefined ? 'later' : `at ${moment(stopped.until)}`}`;
   const { actor, reason, until } = stopped;
   const why = reason === undefined ? '' : `: ${reason}`;
   const ends = until === undefined ? 'until it is started' : `until ${moment(until)}`;

@@ -187,7 +187,7 @@ export const RecordsSchema = Type.Object({
         spec: document,
         source: Type.Object({ name: text }),
         slots: Type.Array(count),
-        retired: Type.Object({ commit: text, since: Type.Number(), until: Type.Number() }),
+        retired: Type.Object({ commit: text, since: Type.Number(), until: Type.Optional(Type.Number()) }),
       }),
     ),
   ),

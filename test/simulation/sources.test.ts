@@ -104,7 +104,7 @@ describe('sources', () => {
     expect(cluster.handles()).toEqual(before);
     await cluster.push({ 'last/a.yaml': one('a'), 'last/b.yaml': one('b'), 'last/c.yaml': one('c') });
     await cluster.clock.until(() => cluster.running().length === 4, 60_000, 'd and e removed, and nothing else');
-    expect(holds()).toEqual([]);
+    expect(holds()).toEqual(['REMOVED_BY_GIT']);
     expect([...cluster.handles()].every(([copy, handle]) => before.get(copy) === handle)).toBe(true);
   });
 
@@ -208,7 +208,7 @@ describe('sources', () => {
       await cluster.reconciler.control.approve(id, 'test');
       await settled('a', 'new');
       await cluster.clock.until(() => cluster.running().length === 2, 120_000, 'the others removed');
-      expect(holds()).toEqual([]);
+      expect(holds()).toEqual(['REMOVED_BY_GIT']);
       expect(cluster.records.approvals).toEqual([]);
     });
   });
@@ -306,7 +306,7 @@ describe('sources', () => {
     // What was deployed directly once goes with the file, too.
     await cluster.push(files('api'));
     await count('web', 0);
-    expect(holds()).toEqual([]);
+    expect(holds()).toEqual(['REMOVED_BY_GIT']);
   });
 
   it('take a name at once when its direct deployment is deleted', async () => {

@@ -35,14 +35,14 @@ describe('what git removed', () => {
 
   it('is stopped, shown, over restarts, and gone ten minutes later', async () => {
     await removed();
-    expect(outcome('web')).toBe('stopped');
+    expect(outcome('web')).toBe('removing');
     expect(control().service(web)?.holds).toMatchObject([{ code: 'REMOVED_BY_GIT', hint: `oakctl undelete ${web}` }]);
     expect(control().history()[0]?.changes).toEqual({ added: 0, changed: 0, removed: 1 });
     await minutes(5);
     await cluster.restartReconciler();
     await cluster.push({ 'api.yaml': one('api'), 'README.md': 'more' });
     expect(kept('web')).toBe(2);
-    expect(outcome('web')).toBe('stopped');
+    expect(outcome('web')).toBe('removing');
     for (const verb of [control().start(web, 'bob'), control().restart(web, undefined, 'bob')])
       await expect(verb).rejects.toThrow(/removed by git/);
     await minutes(5);
@@ -105,6 +105,87 @@ describe('what git removed', () => {
     await minutes(15);
     expect(instancesOf('web')).toHaveLength(1);
     expect(holds()).toEqual([]);
+  });
+
+  it('blocks no successor: not its port, not its room, and comes back only where there is some', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const more = { port: '8080:80', memory: 700 };
+    await cluster.push({ 'web.yaml': one('web', more), 'api.yaml': one('api') });
+    await settled('web', 'api');
+    await cluster.push({ 'web.yaml': one('shop', more), 'api.yaml': one('api') });
+    await settled('shop');
+    expect(kept('web')).toBe(1);
+    const before = cluster.handles();
+    await control().undelete(web, ann);
+    await minutes(2);
+    expect(outcome('web')).not.toBe('settled');
+    expect(
+      control()
+        .why(web)
+        .because.map(({ code }) => code),
+    ).not.toEqual([]);
+    expect(outcome('shop')).toBe('settled');
+    expect(instancesOf('shop')).toHaveLength(1);
+    expect(
+      [...cluster.handles()]
+        .filter(([copy]) => before.has(copy))
+        .every(([copy, handle]) => before.get(copy) === handle),
+    ).toBe(true);
+    await cluster.push({ 'web.yaml': one('shop', { memory: 10 }), 'api.yaml': one('api') });
+    await settled('shop', 'web');
+  });
+
+  it('is what a rollback left out, too: unpinned in time it is the same copies', async () => {
+    cluster = await createMemoryCluster({});
+    const first = cluster.git.push({ 'api.yaml': one('api') });
+    await settled('api');
+    await cluster.push({ 'api.yaml': one('api'), 'web.yaml': one('web', { replicas: 2 }) });
+    await settled('web');
+    const before = cluster.handles();
+    await control().rollback({ to: first, actor: 'ann', for: 3_600_000 }, AbortSignal.timeout(10_000));
+    await count('web', 0);
+    expect(kept('web')).toBe(2);
+    await minutes(5);
+    await control().unpin(undefined, 'ann');
+    await settled('web');
+    expect(cluster.handles()).toEqual(before);
+    await control().rollback({ to: first, actor: 'ann', for: 3_600_000 }, AbortSignal.timeout(10_000));
+    await minutes(11);
+    await gone();
+  });
+
+  it('goes although git does not answer, or begins anew, meanwhile; on a node that was away as soon as that is back', async () => {
+    await removed();
+    const away = cluster.nodes.find(({ runtime }) =>
+      [...runtime.copies.values()].some(({ instance }) => instance.includes(web)),
+    );
+    away?.kill();
+    const other = cluster.git.push({ 'api.yaml': one('api') }, null, 'c');
+    await cluster.clock.until(() => holds().includes('HISTORY_REWRITTEN'), 120_000, 'the rewritten head is seen');
+    await control().approve(other, 'ann');
+    cluster.git.unreachable = true;
+    await minutes(15);
+    expect(kept('web')).toBe(1);
+    expect(outcome('web')).not.toBe('orphaned');
+    await away?.start();
+    await gone();
+  });
+
+  it('has its ten minutes after it was left alone', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push({ 'web.yaml': one('web', { replicas: 2 }), 'api.yaml': one('api') });
+    await settled('web', 'api');
+    await control().suspend('shop.default', { ...ann, for: 1_800_000 });
+    await cluster.push({ 'api.yaml': one('api') });
+    await minutes(20);
+    expect(instancesOf('web')).toHaveLength(2);
+    await control().resume('shop.default', 'ann');
+    await count('web', 0);
+    await minutes(5);
+    await cluster.restartReconciler();
+    expect(kept('web')).toBe(2);
+    await minutes(6);
+    await gone();
   });
 
   it('is nobody else that comes back in a commit before its time is over', async () => {
