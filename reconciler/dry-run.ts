@@ -23,6 +23,8 @@ import type { Planning } from './planning.ts';
 
 /** Will happen, one after the other: for a plan that is a change, not a hold. */
 const queued = 'UPDATE_QUEUED';
+/** Was decided before: nothing of it is new. */
+const retired = 'REMOVED_BY_GIT';
 /** What a plan calls the revision that a working copy would be. */
 const revision = 'working copy';
 
@@ -44,7 +46,10 @@ export function planOf(planning: Planning, request: PlanRequest): PlanView {
     planning.world.schedules.get(name)?.rule === plan.services.get(name)?.schedule?.rule;
   const held = plan.holds.filter(
     ({ code, subject }) =>
-      code !== queued && !(code === 'IN_PROGRESS' && begun.has(subject)) && !(code === 'SCHEDULED' && isKnown(subject)),
+      code !== queued &&
+      code !== retired &&
+      !(code === 'IN_PROGRESS' && begun.has(subject)) &&
+      !(code === 'SCHEDULED' && isKnown(subject)),
   );
   return {
     changes: [
@@ -119,7 +124,11 @@ function tellAsSource({ limits, labels, policy, source, now: at }: Planning, wor
     listings,
     now: at.wall,
   });
-  for (const event of events) apply(world, event);
+  for (const event of events) {
+    // Of what leaves, a plan says what becomes of it in the end.
+    const isLeaving = event.kind === 'desired' && event.desired?.retired !== undefined;
+    apply(world, isLeaving ? { kind: 'desired', service: event.service } : event);
+  }
   // The working copy is taken for a child of what was accepted: what it leaves out may go.
   for (const copies of world.copies.values()) {
     for (const { job } of copies.values())

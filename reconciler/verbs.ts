@@ -69,8 +69,9 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
   const unstopped = (service: ServiceName): Desired => {
     const desired = desiredOf(service);
     if (!desired.stopped) return desired;
-    const verb = isRetired(desired.stopped) ? 'undelete' : 'start';
-    return refuse('REFUSED', service, stoppedText(desired.stopped), `oakctl ${verb} ${service}`);
+    if (isRetired(desired.stopped))
+      refuse('REFUSED', service, stoppedText(desired.stopped), `oakctl undelete ${service}`);
+    return refuse('REFUSED', service, 'it is stopped', `oakctl start ${service}`);
   };
   /** True: the tag stands for something else by now. All instances are of one content, so one alone cannot have another. */
   const renewTag = async (service: ServiceName, instance: string | undefined): Promise<boolean> => {

@@ -76,9 +76,13 @@ async function ask(cluster: MemoryCluster, request: (control: ControlPlane) => P
 const actions: readonly { readonly weight: number; readonly run: (run: Run) => Promise<string> }[] = [
   {
     weight: 5,
-    async run({ cluster, git, pick }) {
+    async run({ cluster, git, pick, excused }) {
       const name = `g${pick(3)}`;
       const service = { replicas: 1 + pick(4), code: `oakctl/test:${pick(2)}` };
+      // What was removed a moment ago is stopped, and starts again.
+      if (!git.has(name))
+        for (const { runtime } of cluster.nodes)
+          for (const key of runtime.copies.keys()) if (key.startsWith(`${fullName('git', name)}.`)) excused.add(key);
       git.set(name, service);
       cluster.git.push(documents('git', git));
       return `push ${name} ${JSON.stringify(service)}`;

@@ -47,7 +47,7 @@ describe('a history that was rewritten', () => {
     await count('c', 0);
     expect(source()).toMatchObject({ state: 'synced', accepted: other });
     expect(cluster.records.approvals).toEqual([]);
-    expect(cluster.reconciler.control.holds()).toEqual([]);
+    expect(cluster.reconciler.control.holds()).toMatchObject([{ code: 'REMOVED_BY_GIT', subject: service('c') }]);
     for (const [copy, handle] of before) {
       if (!copy.includes(`${service('c')}.`)) expect(cluster.handles().get(copy)).toBe(handle);
     }
