@@ -184,6 +184,7 @@ export const wholeControl: Partial<ControlPlane> = {
   history: () => [revision, { ...revision, outcome: 'failed', ended: 2, reason: 'r', actor: 'ann', current: true }],
   rollback: async () => pin,
   unpin: async () => pin,
+  undelete: async () => ({ ...verb, override: { ...override, kind: 'undelete' } }),
   suspend: async () => ({ subject: 'shop.default', changed: true, suspended }),
   resume: async () => ({ subject: 'shop.default', changed: true }),
   tokens: () => [

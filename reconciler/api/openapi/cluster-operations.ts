@@ -32,6 +32,7 @@ import {
   ScaleBody,
   SuspendBody,
   TokenBody,
+  UndeleteBody,
   UnpinBody,
   VerbBody,
 } from '../../../schemas/api-bodies.ts';
@@ -148,6 +149,11 @@ const changes: Operations = {
   'POST /v1/services/:name/start': {
     summary: 'it runs again',
     body: ActorBody,
+    answers: { 200: VerbAnswerSchema },
+  },
+  'POST /v1/services/:name/undelete': {
+    summary: 'it runs on although its source removed it',
+    body: UndeleteBody,
     answers: { 200: VerbAnswerSchema },
   },
   'POST /v1/services/:name/restart': {
