@@ -170,7 +170,7 @@ describe.each([
     const { control, asked } = limited(caller);
     const named = [
       'services instances apps nodes node holds overrides tally vitals service why deploy plan remove move replicate',
-      'registered addInstance dropInstance removeOverride suspend resume scale stop start restart logs exec events status cluster',
+      'registered addInstance dropInstance removeOverride suspend resume undelete scale stop start restart logs exec events status cluster',
     ];
     const others = Object.keys(control).filter((name) => !named.join(' ').split(' ').includes(name));
     expect(others.length).toBeGreaterThan(20);
