@@ -7,6 +7,7 @@ import { emptyPolicy } from '../schemas/policy.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import { agentFilters, parseTopic, topic } from '../schemas/topics.ts';
+import { createComparison } from './comparison.ts';
 import { createContact } from './contact.ts';
 import { converge } from './core/converge.ts';
 import { forgiven, imagesCame, keyText, wakeAt } from './core/memory.ts';
@@ -46,7 +47,8 @@ export function createAgent(deps: AgentDeps): Agent {
   const life = new AbortController();
   const session = Buffer.from(random.bytes(8)).toString('hex');
   const runtimes = new Map(deps.runtimes.map((runtime) => [runtime.name, runtime]));
-  const state = createState([...runtimes.keys()]);
+  const { policy = emptyPolicy } = deps;
+  const state = createState([...runtimes.keys()], policy.drift === 'keep');
   const ledger = createLedger(deps.files);
   let cancelWake = (): void => undefined;
 
@@ -54,14 +56,17 @@ export function createAgent(deps: AgentDeps): Agent {
     pump();
     reporter.soon();
   };
+  const comparison = createComparison({ runtimes, ledger, state, clock, changed: () => changed() }, life.signal);
   const observers = new Map(
     deps.runtimes.map((runtime) => [
       runtime.name,
-      createObserver({ runtime, state, clock, trace, changed }, life.signal),
+      createObserver(
+        { runtime, state, clock, trace, changed, suspected: (key) => comparison.suspect(key) },
+        life.signal,
+      ),
     ]),
   );
   const ready = (): boolean => [...observers.values()].every((observer) => observer.settled());
-  const { policy = emptyPolicy } = deps;
   const executor = createExecutor({ runtimes, observers, state, clock, random, policy, trace, changed }, life.signal);
   const onImages = (names: readonly string[]): void => {
     for (const key of state.copies.keys()) remember(state, key, imagesCame);

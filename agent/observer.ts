@@ -5,7 +5,8 @@
 import type { InstanceName } from '../schemas/names.ts';
 import type { Clock } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
-import type { ActualCopy } from './core/copy.ts';
+import type { ActualCopy, CopyKey } from './core/copy.ts';
+import { looked } from './core/drift.ts';
 import { afterEnd } from './core/members.ts';
 import { forgiven, keyText, lostSight, observed } from './core/memory.ts';
 import { withDeadline } from './deadline.ts';
@@ -45,9 +46,12 @@ export interface ObserverDeps {
   trace(event: AgentEvent): void;
   /** The picture is a newer one. */
   changed(): void;
+  /** Somebody may have changed the options of this copy. */
+  suspected(key: CopyKey): void;
 }
 
-export function createObserver({ runtime, state, clock, trace, changed }: ObserverDeps, signal: AbortSignal): Observer {
+export function createObserver(deps: ObserverDeps, signal: AbortSignal): Observer {
+  const { runtime, state, clock, trace, changed } = deps;
   const { name } = runtime;
   /** Counts touches; a list compares with its value at the time it began. */
   let touches = 0;
@@ -117,11 +121,12 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
     const behind = [...believed].filter((key) => view.get(key)?.state === 'running' && ours.has(key));
     for (const key of behind) newer.add(key);
     if (before !== 'unknown') for (const key of newer) keepOurs(view, ours, key);
-    const now = clock.now().mono;
     for (const key of new Set([...ours.keys(), ...view.keys()])) {
-      if (!newer.has(key)) remember(state, key, (memory) => observed(memory, view.get(key), now));
+      if (!newer.has(key)) note(key, ours.get(key), view.get(key));
     }
     state.actual.set(name, view);
+    // Nobody saw what happened to them before.
+    if (before === 'unknown') for (const copy of found) if (copy.state === 'running') deps.suspected(copy);
     settleDoubts(newer);
     for (const [key, times] of ended) {
       const isOpen = behind.includes(key) || (view.get(key)?.state === 'running' && !newer.has(key));
@@ -129,9 +134,18 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
       else forgetEnd(key);
     }
   };
+  const note = (key: string, before: ActualCopy | undefined, found: ActualCopy | undefined): void => {
+    const now = clock.now().mono;
+    remember(state, key, (memory) => observed(looked(memory, before, found, now), found, now));
+  };
   const forgetEnd = (key: string): void => {
     ended.delete(key);
     believed.delete(key);
+  };
+  /** Soon after a step of ours, or during one, it was we. */
+  const signalled = (key: string): void => {
+    if (state.busy.has(key) || touchedAt.has(key)) return;
+    remember(state, key, (memory) => ({ ...memory, signalled: clock.now().mono }));
   };
   /** The engine says how it ended: there is no need to wait until its list shows it. */
   const believeEnd = (key: string, exitCode: number): void => {
@@ -142,7 +156,7 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
     const end = afterEnd(found, exitCode);
     believed.add(key);
     copies?.set(key, end);
-    remember(state, key, (memory) => observed(memory, end, clock.now().mono));
+    note(key, found, end);
     changed();
   };
   /** Copies that this list says nothing about: steps ended since it began, or are under way. */
@@ -190,6 +204,8 @@ export function createObserver({ runtime, state, clock, trace, changed }: Observ
       list();
       runtime.watch((event) => {
         const key = keyText(event);
+        if (event.kind === 'signalled') return signalled(key);
+        if (event.kind === 'changed') return deps.suspected(event);
         if (event.kind === 'started') forgetEnd(key);
         if (event.kind === 'ended') {
           ended.set(key, -1);

@@ -214,5 +214,11 @@ function problemsText(state: AgentState): string {
 /** What a report says, without the ages that change all the time. */
 function bodyText(copies: readonly CopyReport[], ledger: Ledger): string {
   const { epoch, gen, by } = ledger.part().fence;
-  return JSON.stringify([epoch, gen, by, ledger.hash(), copies.map(({ age: _age, ...rest }) => rest)]);
+  return JSON.stringify([
+    epoch,
+    gen,
+    by,
+    ledger.hash(),
+    copies.map(({ age: _age, drift, ...rest }) => [rest, drift && { ...drift, age: 0 }]),
+  ]);
 }

@@ -15,13 +15,14 @@ export interface AgentState {
   readonly stale: Set<InstanceName>;
   readonly images: Map<string, Mono>;
   limits: ReadonlyMap<string, Limit>;
+  readonly keepsDrift: boolean;
   /** Runtimes that answered at least once. */
   readonly runtimes: Map<RuntimeName, RuntimeInfo>;
   /** What keeps the agent from its work, by subject. */
   readonly problems: Map<string, { readonly code: string; readonly message: string }>;
 }
 
-export function createState(runtimes: readonly RuntimeName[]): AgentState {
+export function createState(runtimes: readonly RuntimeName[], keepsDrift = false): AgentState {
   return {
     actual: new Map(runtimes.map((name) => [name, 'unknown'])),
     copies: new Map(),
@@ -29,6 +30,7 @@ export function createState(runtimes: readonly RuntimeName[]): AgentState {
     stale: new Set(),
     images: new Map(),
     limits: new Map(),
+    keepsDrift,
     runtimes: new Map(),
     problems: new Map(),
   };

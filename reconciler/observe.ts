@@ -3,7 +3,7 @@
  * Presence changes with time alone: every node has one timer that looks again when its state could change.
  */
 
-import { InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
+import { type CopyReport, InformationMessage, InstancesMessage, OnlineMessage } from '../schemas/messages.ts';
 import { compareFence, type NodeId } from '../schemas/names.ts';
 import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage, Mono } from '../schemas/ports.ts';
@@ -12,6 +12,7 @@ import { isKept, parseTopic, type Row } from '../schemas/topics.ts';
 import type { NodeState } from '../schemas/views.ts';
 import type { Adoption } from './adoption.ts';
 import type { Context } from './context.ts';
+import { copyKey } from './core/copy-index.ts';
 import { presenceOf } from './core/presence.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Leases } from './leases.ts';
@@ -48,7 +49,7 @@ export function createObserver(context: Context, listeners: Listeners): Observer
   const timers = new Map<NodeId, { readonly at: number; cancel(): void }>();
   const complained = new Map<string, number>();
   const repeated = new Map<NodeId, number>();
-  const statuses = new Map<NodeId, ReadonlyMap<string, string>>();
+  const reports = new Map<NodeId, ReadonlyMap<string, CopyReport>>();
   let stopped = false;
 
   const complain = (who: string, why: string): void => {
@@ -122,13 +123,15 @@ export function createObserver(context: Context, listeners: Listeners): Observer
 
   /** What changed since the last report of the node. What was found at the start is no news. */
   const journalStatuses = (id: NodeId, message: InstancesMessage): void => {
-    const before = statuses.get(id);
-    const now = new Map(message.copies.map((copy) => [`${copy.instance}/${copy.copy}`, copy.status]));
-    statuses.set(id, now);
+    const before = reports.get(id);
+    reports.set(id, new Map(message.copies.map((copy) => [copyKey(copy.instance, copy.copy), copy])));
     if (!before) return;
     const name = world.nodes.get(id)?.record.name ?? id;
-    for (const { instance, copy, status, reason } of message.copies) {
-      if (before.get(`${instance}/${copy}`) === status) continue;
+    for (const report of message.copies) {
+      const { instance, copy, status, reason, drift } = report;
+      const known = before.get(copyKey(instance, copy));
+      if (drift && !isSameDrift(drift, known?.drift)) journal.add('instance_drift', instance, driftText(drift, name));
+      if (known?.status === status) continue;
       journal.add(
         'instance_status',
         instance,
@@ -229,4 +232,15 @@ export function createObserver(context: Context, listeners: Listeners): Observer
       for (const { cancel } of timers.values()) cancel();
     },
   };
+}
+
+type Drift = NonNullable<CopyReport['drift']>;
+
+function isSameDrift(a: Drift, b: Drift | undefined): boolean {
+  return a.kind === b?.kind && a.what === b.what && a.healed === b.healed;
+}
+
+function driftText({ kind, what, healed }: Drift, node: string): string {
+  const done = `${kind} by hand on ${node}${what === undefined ? '' : `: ${what}`}`;
+  return healed ? `as wanted again, after it was ${done}` : done;
 }

@@ -44,6 +44,7 @@ export const eventKinds = [
   'instance_stopped',
   'instance_status',
   'instance_exec',
+  'instance_drift',
   'images_loaded',
   'lease_taken',
   'slot_added',

@@ -217,6 +217,17 @@ export const LeaseMessage = Type.Object({
 });
 export type LeaseMessage = Static<typeof LeaseMessage>;
 
+const Drift = Type.Object({
+  /** `stopped`, `removed` or `changed`. */
+  kind: text(16),
+  /** What changed, for people. */
+  what: Type.Optional(text(512)),
+  /** ms since it was seen. */
+  age: count,
+  /** It is as wanted again. */
+  healed: Type.Optional(Type.Literal(true)),
+});
+
 /** One copy as its agent sees it. */
 export const CopyReport = Type.Object({
   instance: text(160),
@@ -234,6 +245,8 @@ export const CopyReport = Type.Object({
   addresses: Type.Optional(Type.Array(text(64), { maxItems: 64 })),
   /** Id that the runtime gives the copy (container id, pid). */
   handle: Type.Optional(text(128)),
+  /** What somebody did to it last past its agent. */
+  drift: Type.Optional(Drift),
 });
 export type CopyReport = Static<typeof CopyReport>;
 

@@ -32,6 +32,7 @@ import {
   AuthoritySchema,
   CauseSchema,
   DrainSchema,
+  DriftSchema,
   EventSchema,
   InstanceSchema,
   NodeSchema,
@@ -189,6 +190,7 @@ export const outputs = {
   deploy: Type.Object({ ...DeployAnswerSchema.properties, outcomes }),
   doctor: items(Finding),
   down: Type.Object({ ...stopped, networks: count, volumes: texts, kept: texts }),
+  drift: items(DriftSchema),
   events: items(EventSchema),
   'events watch': EventSchema,
   'images load': items(

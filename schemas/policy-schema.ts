@@ -50,6 +50,12 @@ export const PolicyFile = Type.Object(
         'New containers take these images only, in every version. Absent: any.',
       ),
     ),
+    drift: Type.Optional(
+      Type.Enum(['heal', 'keep'], {
+        description:
+          'What becomes of copies that somebody stops, removes or changes on this node by hand. heal (default): they are made as they were; keep: they are left as they are, until the agent or the engine starts anew or another version comes.',
+      }),
+    ),
   },
   { ...closed, title: 'oakctl policy.yaml', description: "What a node's owner lets services do on it." },
 );

@@ -17,6 +17,8 @@ export interface NodePolicy {
   readonly grants: readonly Grant[];
   /** Absent: containers are made of any image. */
   readonly accepts?: ImageRules;
+  /** What becomes of what people do to copies on the node by hand; default `heal`. */
+  readonly drift?: 'heal' | 'keep';
 }
 
 /** Nothing is granted, and any image is taken. */
@@ -41,11 +43,11 @@ export function parsePolicy(
   const findings = createFindings(file, document);
   findings.violations('POLICY_INVALID', violations(PolicyFile, document.value));
   if (findings.failed()) return { problems: findings.problems };
-  const { grants: written = [], ...images } = document.value as PolicyFile;
+  const { grants: written = [], drift, ...images } = document.value as PolicyFile;
   const grants = written.map((grant, index) => toGrant(grant, ['grants', index], findings));
   const accepts = toImageRules(images, findings);
   if (findings.failed()) return { problems: findings.problems };
-  return { policy: { grants, ...(accepts && { accepts }) }, problems: findings.problems };
+  return { policy: { grants, ...(accepts && { accepts }), ...(drift && { drift }) }, problems: findings.problems };
 }
 
 /**

@@ -18,6 +18,10 @@ export const copyStatuses = {
 } as const;
 export type CopyStatus = keyof typeof copyStatuses;
 
+/** What people do to a copy on its node, past its agent. */
+export const driftKinds = ['stopped', 'removed', 'changed'] as const;
+export type DriftKind = (typeof driftKinds)[number];
+
 /** What a job wants of a copy. */
 export type Want = 'run' | 'prepared' | 'stopped';
 
@@ -52,6 +56,7 @@ export const holdCodes = {
   PLACEMENT_CHANGED: 'the copy runs on a node that does not fit what the descriptor asks for now',
   VOLUME_ELSEWHERE: 'the data of the instance is on another node than the one that it belongs to now',
   LEASE_WAITING: 'the service is exclusive, and another copy of it may still run',
+  DRIFT_KEPT: 'somebody stopped or removed the copy by hand on its node, whose policy keeps that',
   // life of a copy
   SILENT_NODE: 'the copy is on a silent node that is not lost yet',
   IN_PROGRESS: 'a copy is being prepared or started',

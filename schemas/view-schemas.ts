@@ -6,7 +6,7 @@ import { type TSchema, Type } from 'typebox';
 import type { EventKind } from './cluster-events.ts';
 import type { ProblemCode } from './problem.ts';
 import { ScheduleSchema } from './run-view-schemas.ts';
-import { copyStatuses, type HoldCode } from './status.ts';
+import { copyStatuses, driftKinds, type HoldCode } from './status.ts';
 import { DisconnectView, ExclusiveView } from './view-disconnect-schema.ts';
 import type { Cause } from './views.ts';
 
@@ -46,6 +46,21 @@ export const HoldView = Type.Object({
 
 const Reason = Type.Object({ code: text(), message: text() });
 
+const driftMembers = {
+  kind: words(driftKinds),
+  what: optional(text('what changed')),
+  age: Type.Number({ description: 'ms since it was seen' }),
+  healed: Type.Boolean({ description: 'it is as wanted again' }),
+};
+
+/** The drift of a copy, where it stands alone. */
+export const DriftSchema = Type.Object({
+  instance: text(),
+  copy: optional(text('`<epoch>.<gen>`')),
+  node: optional(text()),
+  ...driftMembers,
+});
+
 const copyMembers = {
   copy: optional(text('`<epoch>.<gen>`')),
   node: optional(text()),
@@ -57,6 +72,7 @@ const copyMembers = {
   addresses: texts('where published ports answer: `ip:port`'),
   handle: optional(text('container id, or pid')),
   restarts: count(),
+  drift: optional(Type.Object(driftMembers, { description: 'what somebody did to it last by hand on its node' })),
   reason: optional(Reason),
   leaving: optional(Type.Literal(true, { description: 'it is about to be stopped' })),
 };

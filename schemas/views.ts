@@ -2,7 +2,7 @@
 import type { Problem } from './problem.ts';
 import type { Dialect } from './seed.ts';
 import type { OnReturn } from './spec.ts';
-import type { CopyStatus, Hold, HoldCode, Want } from './status.ts';
+import type { CopyStatus, DriftKind, Hold, HoldCode, Want } from './status.ts';
 
 /** One line of a plan. */
 export interface PlanChange {
@@ -66,6 +66,17 @@ export type Outcome =
   | 'stopped'
   | 'orphaned';
 
+/** What somebody did to a copy on its node by hand. */
+export interface DriftView {
+  readonly kind: DriftKind;
+  /** What changed, for people. */
+  readonly what?: string;
+  /** ms since it was seen. */
+  readonly age: number;
+  /** It is as wanted again. */
+  readonly healed: boolean;
+}
+
 /** One copy of an instance. */
 export interface CopyView {
   readonly copy?: string;
@@ -80,6 +91,8 @@ export interface CopyView {
   readonly addresses: readonly string[];
   readonly handle?: string;
   readonly restarts: number;
+  /** The last one. */
+  readonly drift?: DriftView;
   readonly reason?: { readonly code: string; readonly message: string };
   /** It goes on for a moment, and then is stopped. */
   readonly leaving?: true;

@@ -8,6 +8,7 @@ import type { Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { withVariables } from '../../schemas/variables.ts';
 import type { ActualCopy } from './copy.ts';
+import { drifted } from './drift.ts';
 import { type Actual, type Member, membersOf } from './members.ts';
 import { blankMemory, imageKey, keyText, type Memory } from './memory.ts';
 import { endingOf, runsOnce } from './restart.ts';
@@ -71,7 +72,7 @@ function nextStep(members: readonly Member[], memory: Memory, now: Now): Step | 
     const step = forward(member, blocked, memory, now);
     if (step) return step;
   }
-  const surplus = ready.find((member) => member.found && isWrong(member) && !isRunning(member));
+  const surplus = ready.find((member) => member.found && isWrong(member, memory) && !isRunning(member));
   return surplus && { kind: 'remove', ...aimOf(surplus) };
 }
 
@@ -92,21 +93,34 @@ function mayRun(member: Member): boolean {
   return isRunning(member) || member.engine === 'unknown';
 }
 
-/** There is a copy of this key that the ledger does not explain: not in it, or of another digest. */
-function isWrong(member: Member): boolean {
-  return !member.ahead && (!member.job || (member.found !== undefined && member.found.digest !== member.job.digest));
+/** There is a copy of this key that the ledger does not explain: not in it, of another digest, or changed by hand since. */
+function isWrong(member: Member, memory: Pick<Memory, 'copies' | 'keepsDrift'>): boolean {
+  return !member.ahead && (!member.job || (member.found !== undefined && isOther(member, member.found, memory)));
 }
 
-function mayNotRun(member: Member, { limits }: Pick<Memory, 'limits'>): boolean {
+function isOther({ job }: Member, found: ActualCopy, { copies, keepsDrift }: Pick<Memory, 'copies' | 'keepsDrift'>) {
+  if (found.digest !== job?.digest) return true;
+  return !keepsDrift && drifted(copies.get(keyText(found)) ?? blankMemory)?.kind === 'changed';
+}
+
+/** People stopped or removed it, and the node's owner wants that left alone. */
+export function isLeft(member: Member, { copies, keepsDrift }: Pick<Memory, 'copies' | 'keepsDrift'>): boolean {
+  if (!keepsDrift || isRunning(member)) return false;
+  const drift = drifted(copies.get(keyText(member)) ?? blankMemory);
+  return drift !== undefined && drift.kind !== 'changed';
+}
+
+function mayNotRun(member: Member, memory: Memory): boolean {
   const isUnwanted = member.job !== undefined && member.job.want !== 'run';
-  return isWrong(member) || isUnwanted || limits.get(keyText(member)) === 'stop';
+  return isWrong(member, memory) || isUnwanted || memory.limits.get(keyText(member)) === 'stop';
 }
 
 /** The step that brings a wanted copy nearer to `prepared` or `run`. */
 function forward(member: Member, blocked: boolean, memory: Memory, now: Now): Step | undefined {
   const { job, run, found } = member;
   if (!job || !run || job.want === 'stopped') return undefined;
-  if (found && found.digest !== job.digest) {
+  if (isLeft(member, memory)) return undefined;
+  if (found && isOther(member, found, memory)) {
     return isRunning(member) ? undefined : { kind: 'remove', ...aimOf(member) };
   }
   // The values of variables are those of the day the copy was placed: a label that changes later restarts nothing.
@@ -124,9 +138,12 @@ function forward(member: Member, blocked: boolean, memory: Memory, now: Now): St
 
 function isStartable(found: ActualCopy, run: RunSpec, memory: Memory): boolean {
   if (found.state !== 'exited') return found.state === 'created';
-  const { stopAsked, outOfReach } = memory.copies.get(keyText(found)) ?? blankMemory;
+  const copy = memory.copies.get(keyText(found)) ?? blankMemory;
+  const { stopAsked, outOfReach } = copy;
   // What we stopped ourselves did not end by itself, whatever its exit code says.
   if (stopAsked) return !(outOfReach && runsOnce(run));
+  // Nor did what somebody else stopped.
+  if (drifted(copy)?.kind === 'stopped' && !run.one_shot) return true;
   return endingOf(run, found.exitCode) === 'restart';
 }
 
@@ -134,7 +151,7 @@ function isStartable(found: ActualCopy, run: RunSpec, memory: Memory): boolean {
 function endOf(member: Member, memory: Memory): Step {
   const grace = member.run?.stop_grace ?? memory.copies.get(keyText(member))?.grace ?? defaultGrace;
   if (grace === 0 && !member.job) return { kind: 'remove', ...aimOf(member), force: true };
-  const outOfReach = member.job?.want === 'run' && !isWrong(member);
+  const outOfReach = member.job?.want === 'run' && !isWrong(member, memory);
   return { kind: 'stop', ...aimOf(member), grace, ...(outOfReach && { outOfReach }) };
 }
 

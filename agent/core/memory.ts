@@ -7,6 +7,7 @@ import type { Mono } from '../../schemas/ports.ts';
 import type { Problem } from '../../schemas/problem.ts';
 import type { CopyStatus } from '../../schemas/status.ts';
 import type { ActualCopy, CopyKey, Runnable } from './copy.ts';
+import { type Drift, drifted, mended } from './drift.ts';
 import { provenAfter, restartDelay, retryDelay } from './restart.ts';
 import type { Step } from './step.ts';
 
@@ -28,6 +29,10 @@ export interface CopyMemory {
   readonly lastExit?: number;
   /** Status last reported, and when it was reached. */
   readonly status?: { readonly value: CopyStatus; readonly since: Mono };
+  /** When somebody else sent it a signal; forgotten when it starts or ends. */
+  readonly signalled?: Mono;
+  /** What people did to it last, past this agent. */
+  readonly drift?: Drift;
   /** Stop grace in ms, for copies that left the ledger. */
   readonly grace?: number;
 }
@@ -46,6 +51,8 @@ export interface Memory {
   readonly images: ReadonlyMap<string, Mono>;
   /** Copies that may not do what their job says, for lack of contact with the reconciler, by {@link keyText}. */
   readonly limits: ReadonlyMap<string, Limit>;
+  /** The node's owner wants what people do to copies there left as it is. Absent: it is healed. */
+  readonly keepsDrift?: boolean;
 }
 
 /** What the agent knows about a copy that it never touched. */
@@ -71,6 +78,8 @@ export function observed(memory: CopyMemory, found: ActualCopy | undefined, now:
   const { runningSince, stopAsked, lastExit: _exit, ...rest } = memory;
   const exit = found?.exitCode === undefined ? {} : { lastExit: found.exitCode };
   if (stopAsked) return { ...rest, ...exit, stopAsked };
+  // Somebody wanted it to end: that is no crash.
+  if (drifted(rest)) return { ...rest, ...exit };
   const crashes = (now - runningSince >= provenAfter ? 0 : memory.crashes) + 1;
   return { ...rest, ...exit, crashes, notBefore: (now + restartDelay(crashes)) as Mono };
 }
@@ -92,9 +101,11 @@ export function stepDone(memory: CopyMemory, step: Step, now: Mono): CopyMemory 
   if (step.kind === 'prepare') return memory;
   const { failure: _failure, notBefore: _notBefore, runningSince: _since, stopAsked, ...rest } = memory;
   if (step.kind === 'create') return { ...memory, crashes: 0 };
+  // What was changed by hand goes with the container that has it.
+  if (step.kind === 'remove' && rest.drift?.kind === 'changed') return { ...mended(rest), stopAsked: true };
   if (step.kind !== 'start') return stopAsked ? { ...rest, stopAsked } : rest;
   const again = memory.crashes > 0 && !stopAsked ? 1 : 0;
-  const { outOfReach: _stopped, ...started } = rest;
+  const { outOfReach: _stopped, signalled: _signal, ...started } = mended(rest);
   return { ...started, restarts: memory.restarts + again, runningSince: now };
 }
 

@@ -3,7 +3,9 @@ import type { Part } from '../../schemas/assignment.ts';
 import type { CopyReport } from '../../schemas/messages.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { CopyStatus } from '../../schemas/status.ts';
+import { isLeft } from './converge.ts';
 import type { ActualCopy } from './copy.ts';
+import type { Drift } from './drift.ts';
 import { type Actual, type Member, membersOf } from './members.ts';
 import { blankMemory, type CopyMemory, keyText, type Memory } from './memory.ts';
 import { crashLoopFrom, endingOf, runsOnce } from './restart.ts';
@@ -26,7 +28,7 @@ export function report(ledger: Part, actual: Actual, memory: Memory, now: Now): 
 }
 
 function reportOf(member: Member, digest: string, copy: CopyMemory, memory: Memory, now: Now): CopyReport {
-  const limited = memory.limits.has(keyText(member)) ? lackOf(member) : undefined;
+  const limited = memory.limits.has(keyText(member)) ? lackOf(member) : leftOf(member, copy, memory);
   const { status, reason } = judge(member, copy, memory.busy.get(keyText(member)), limited);
   const { found } = member;
   const exitCode = found?.state === 'exited' ? found.exitCode : undefined;
@@ -38,11 +40,24 @@ function reportOf(member: Member, digest: string, copy: CopyMemory, memory: Memo
     want: member.job?.want ?? (member.ahead ? 'run' : 'stopped'),
     age: ageOf(status, member, copy, now),
     restarts: copy.restarts,
+    ...(member.job?.want === 'run' && copy.drift && { drift: driftOf(copy.drift, now) }),
     ...(reason && { reason: { code: reason.code, message: reason.message.slice(0, 2048) } }),
     ...(exitCode !== undefined && { exit_code: exitCode }),
     ...(found?.state === 'running' && found.addresses.length > 0 && { addresses: found.addresses.slice(0, 64) }),
     ...(found?.handle && { handle: found.handle.slice(0, 128) }),
   };
+}
+
+function driftOf({ kind, what, at, healed }: Drift, now: Now): NonNullable<CopyReport['drift']> {
+  const age = Math.max(0, Math.round(now.mono - at));
+  return { kind, ...(what !== undefined && { what: what.slice(0, 512) }), age, ...(healed && { healed }) };
+}
+
+/** Why a copy that somebody stopped or removed by hand is left so. */
+function leftOf(member: Member, { drift }: CopyMemory, memory: Memory): Reason | undefined {
+  if (member.job?.want !== 'run' || !isLeft(member, memory)) return undefined;
+  const message = `somebody else ${drift?.kind} it on its node, whose policy keeps that`;
+  return { code: 'DRIFT_KEPT', message };
 }
 
 /** ms since the status was reached. A copy that was adopted while running is as old as its runtime says. */
@@ -75,6 +90,7 @@ export function judge(member: Member, copy: CopyMemory, step: Step | undefined, 
   if (isInterrupted(member, copy)) return { status: 'failed', reason: interrupted };
   const isReady = member.found?.digest === member.job.digest && member.found.state !== 'running';
   if (limited && isReady && step?.kind !== 'start') return { status: 'prepared', reason: limited };
+  if (limited?.code === 'DRIFT_KEPT') return { status: 'waiting', reason: limited };
   if (member.job.want === 'run') return wantedRunning(member, copy, step);
   // What is being started will run for a moment, whatever is wanted by now: others wait for the end of that.
   if (member.found?.state === 'running' || step?.kind === 'start') return { status: 'stopping', ...reasonOf(copy) };

@@ -31,7 +31,8 @@ export interface LogLine {
 
 /** Something happened to a copy; look again. Only a hint, streams of engines stop silently. */
 export interface RuntimeEvent extends CopyKey {
-  readonly kind: 'started' | 'ended' | 'health' | 'removed';
+  /** `signalled`: somebody sent it a signal, maybe we; `changed`: its options are others, or it was paused or goes on. */
+  readonly kind: 'started' | 'ended' | 'health' | 'removed' | 'signalled' | 'changed';
   /**
    * How it ended, where the runtime says so. Such an end is acted upon before `list` shows it: a `start` that comes right then has
    * to wait until the runtime is done with the end.
@@ -75,6 +76,16 @@ export interface ImageLoader {
 
 export function canLoad(runtime: Runtime): runtime is Runtime & ImageLoader {
   return typeof (runtime as Partial<ImageLoader>).loadImages === 'function';
+}
+
+/** A power of engines whose copies others can change. */
+export interface Comparer {
+  /** What of a copy is not as this run spec has it, for people; none: nothing, or it is not there. */
+  differences(key: CopyKey, run: Runnable, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+export function canCompare(runtime: Runtime): runtime is Runtime & Comparer {
+  return typeof (runtime as Partial<Comparer>).differences === 'function';
 }
 
 export interface Runtime {

@@ -81,7 +81,7 @@ export function failsAt({ report, since }: Copy): Mono | undefined {
 export function holdOf(copy: Copy, nodeName: string, settlesIn?: number): Hold {
   const { report } = copy;
   const status = report?.status ?? 'waiting';
-  const code = codes[status] ?? 'IN_PROGRESS';
+  const code = report?.reason?.code === 'DRIFT_KEPT' ? 'DRIFT_KEPT' : (codes[status] ?? 'IN_PROGRESS');
   const why = report?.reason ? `: ${report.reason.message}` : '';
   const say = (message: string): Hold => ({ code, subject: copy.instance, message: `${message} on ${nodeName}${why}` });
   if (!report) return say('sent, not reported yet');

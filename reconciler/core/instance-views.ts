@@ -2,8 +2,8 @@
 
 import { type CopyId, compareCopyIds, instanceName, type NodeId, type ServiceName } from '../../schemas/names.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
-import { type CopyStatus, copyStatuses, type Want } from '../../schemas/status.ts';
-import type { CopyView, InstanceView } from '../../schemas/views.ts';
+import { type CopyStatus, copyStatuses, driftKinds, type Want } from '../../schemas/status.ts';
+import type { CopyView, DriftView, InstanceView } from '../../schemas/views.ts';
 import { healthOf } from './health.ts';
 import type { Copy, Desired, Node } from './model.ts';
 import { isSeed } from './node-facts.ts';
@@ -123,8 +123,17 @@ function copyView(seen: SeenCopy): CopyView {
     ...optional('handle', copy.report?.handle),
     restarts: copy.report?.restarts ?? 0,
     ...optional('reason', copy.report?.reason),
+    ...optional('drift', driftOf(seen)),
     ...(copy.notice === undefined ? {} : { leaving: true as const }),
   };
+}
+
+function driftOf({ copy: { report }, age: now = 0 }: SeenCopy): DriftView | undefined {
+  const kind = driftKinds.find((one) => one === report?.drift?.kind);
+  if (!report?.drift || !kind) return undefined;
+  const { what, age, healed } = report.drift;
+  // It has aged since the report as its status has.
+  return { kind, ...optional('what', what), age: age + Math.max(0, now - report.age), healed: healed === true };
 }
 
 function missingReason(input: ViewInput, service: ServiceName, instance: string): Pick<InstanceView, 'reason'> {

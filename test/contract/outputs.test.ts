@@ -12,6 +12,7 @@ import type { ProcessRow } from '../../cli/local/ps.ts';
 import type { DownReport, StopReport } from '../../cli/local/stop.ts';
 import type { UpReport } from '../../cli/local/up.ts';
 import type { Identity } from '../../cli/render/accounts.ts';
+import type { DriftRow } from '../../cli/render/drift.ts';
 import type { AddedNode } from '../../cli/services/add-node.ts';
 import type { CommitNote } from '../../cli/services/commit-edit.ts';
 import type { ContextRow } from '../../cli/services/contexts.ts';
@@ -158,6 +159,7 @@ const runs: readonly (readonly [command: string, ...args: string[]])[] = [
   ['nodes token ls'],
   ['nodes token revoke', 'a'],
   ['history'],
+  ['drift', '--all'],
   ['overrides ls'],
   ['overrides rm', 'ab12'],
   ['plan'],
@@ -271,6 +273,7 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'events'>>().toEqualTypeOf<Items<ClusterEvent>>();
   expectTypeOf<Output<'images load'>>().toEqualTypeOf<Items<LoadResult>>();
 
+  expectTypeOf<Output<'drift'>>().toEqualTypeOf<Items<DriftRow>>();
   expectTypeOf<Output<'history'>>().toEqualTypeOf<Items<RevisionView>>();
   expectTypeOf<Output<'resume'>>().toEqualTypeOf<Frozen<SuspendAnswer>>();
   expectTypeOf<Output<'suspend'>>().toEqualTypeOf<Frozen<SuspendAnswer>>();

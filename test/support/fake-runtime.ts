@@ -2,7 +2,7 @@
  * A runtime in memory: fast, on virtual time, and scriptable. It keeps its copies when the agent dies, as an engine does.
  * It also checks what every engine would refuse: two running copies that publish the same port on the same address.
  */
-import type { ActualCopy, CopyKey, LogLine, Runtime, RuntimeEvent } from '../../agent/runtimes/runtime.ts';
+import type { ActualCopy, Comparer, CopyKey, LogLine, Runtime, RuntimeEvent } from '../../agent/runtimes/runtime.ts';
 import type { Clock } from '../../schemas/ports.ts';
 import { type ProblemCode, ProblemError, problem } from '../../schemas/problem.ts';
 import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
@@ -27,7 +27,7 @@ export interface FakeRuntimeOptions {
   readonly endedLag?: number;
 }
 
-export interface FakeRuntime extends Runtime {
+export interface FakeRuntime extends Runtime, Comparer {
   /** Everything that was called, `create app...0/1.2`, oldest first. */
   readonly calls: string[];
   /** What is there now, by `<instance>/<copy>`. */
@@ -49,6 +49,12 @@ export interface FakeRuntime extends Runtime {
   plant(copy: ActualCopy): void;
   /** Somebody removed the copy by hand. */
   vanish(key: CopyKey): void;
+  /** Somebody stopped the copy by hand. */
+  kill(key: CopyKey): void;
+  /** Somebody started the copy by hand. */
+  revive(key: CopyKey): void;
+  /** Somebody changed its options by hand, until it is made anew; none: changed them back. */
+  alter(key: CopyKey, differences: readonly string[]): void;
   /** What `logs` gives, by `<instance>/<copy>`. */
   readonly logText: Map<string, readonly LogLine[]>;
 }
@@ -57,6 +63,7 @@ interface Entry {
   copy: ActualCopy;
   run: RunSpec;
   changed: number;
+  differences?: readonly string[];
 }
 
 const keyOf = ({ instance, copy }: CopyKey): string => `${instance}/${copy}`;
@@ -208,6 +215,22 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       drop(keyOf(key));
       emit('removed', key);
     },
+    kill(key) {
+      emit('signalled', key);
+      change(key, { state: 'exited', exitCode: 143, addresses: [] }, ['health']);
+      emit('ended', key, 143);
+    },
+    revive(key) {
+      change(key, { state: 'running' }, ['exitCode']);
+      emit('started', key);
+    },
+    alter(key, differences) {
+      const entry = entries.get(keyOf(key));
+      if (!entry) return;
+      entry.differences = differences;
+      emit('changed', key);
+    },
+    differences: async (key) => entries.get(keyOf(key))?.differences ?? [],
     probe: (signal) => call('probe', '', signal, () => ({ name, version: '1.0.0-fake' })),
     list(signal) {
       // As it was when it was asked: an answer is old when it arrives.

@@ -75,6 +75,7 @@ const instance: InstanceView = {
   seen: 6,
   addresses: ['127.0.0.11:8080'],
   handle: 'abc',
+  drift: { kind: 'changed', what: 'paused', age: 3, healed: true },
   reason: { code: 'SETTLING', message: 'm' },
 };
 const key: KeyView = {

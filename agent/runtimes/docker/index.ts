@@ -2,9 +2,10 @@
 import type { Grant } from '../../../schemas/grants.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import { createAccess } from '../access.ts';
-import type { ActualCopy, CopyKey, Executor, ImageLoader, LogLine, Runtime } from '../runtime.ts';
+import type { ActualCopy, Comparer, CopyKey, Executor, ImageLoader, LogLine, Runnable, Runtime } from '../runtime.ts';
 import { createSecrets, type Secrets } from '../secrets.ts';
 import { type Containers, createContainers, type FindImage } from './containers.ts';
+import { differencesOf } from './differences.ts';
 import { createEngine, defaultSocket, type Engine, limits, messageOf, statusOf, unavailable } from './engine.ts';
 import { openSession } from './exec.ts';
 import { ensureImage, findImage, type ImageSources, plainSources } from './image.ts';
@@ -37,7 +38,7 @@ export interface DockerRuntimeDeps extends Owner {
 }
 
 /** A runtime for one node of one cluster. Opens nothing before its first call. */
-export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor & ImageLoader {
+export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor & ImageLoader & Comparer {
   const socket = deps.socket ?? defaultSocket;
   const owner: Owner = { cluster: deps.cluster, node: deps.node };
   const engine = createEngine(socket);
@@ -81,6 +82,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor
     remove: (key, signal) => guarded(containers.remove(key, signal)),
     exec: (key, start, signal) => guarded(openSession(engine, containers, key, start, signal)),
     ownImages: (wanted, signal) => guarded(ownImages(engine, wanted, signal)),
+    differences: (key, run, signal) => guarded(compare(engine, containers, key, run, signal)),
     loadImages: (archive, signal) => guarded(loadArchive(engine, archive, limits.loadStall, signal)),
     logs: (key, options, signal) => readLogs(engine, containers, key, options, signal),
     watch(onEvent, signal) {
@@ -130,6 +132,26 @@ async function inspected(engine: Engine, copy: ActualCopy, signal: AbortSignal):
     return withInspected(copy, found.State, Date.now());
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+async function compare(
+  engine: Engine,
+  containers: Containers,
+  key: CopyKey,
+  run: Runnable,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const id = await containers.find(key, signal);
+  if (!id) return [];
+  try {
+    const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
+      docker.getContainer(id).inspect({ abortSignal }),
+    );
+    return differencesOf(run, found);
+  } catch (error) {
+    if (statusOf(error) === 404) return [];
     throw error;
   }
 }

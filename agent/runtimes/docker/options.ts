@@ -94,6 +94,8 @@ export interface EngineVolume {
   readonly ReadOnly: boolean;
 }
 
+/** Restarts belong to the agent alone: two owners of a restart would fight. */
+export const restartsByEngine = 'no';
 /** Processes and threads: room for a server with a thread per connection, an end for a fork bomb. */
 export const pidsLimit = 1024;
 /** Grace of the engine when the run spec names none, ms. */
@@ -127,18 +129,15 @@ function hostOptions(plan: CopyPlan, ports: readonly PortMapping[], place: Place
     NetworkMode: granted.hostNetwork ? 'host' : place.network,
     IpcMode: 'private',
     PortBindings: portBindings(ports, place.ip),
-    // Restarts belong to the agent alone: two owners of a restart would fight.
-    RestartPolicy: { Name: 'no' },
+    RestartPolicy: { Name: restartsByEngine },
     CapDrop: ['ALL'],
     CapAdd: [...usualCapabilities, ...granted.caps],
     SecurityOpt: ['no-new-privileges'],
-    PidsLimit: pidsLimit,
     Init: true,
     LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
     ...fromHost(granted, volumesOf(plan, place)),
     ...(run.vgpus ? { DeviceRequests: [{ Driver: 'nvidia', Count: run.vgpus, Capabilities: [['gpu']] }] } : {}),
-    ...needs(run),
-    ...caps(run.limits ?? {}),
+    ...limitsOf(run),
   };
 }
 
@@ -168,6 +167,16 @@ function mountOf({ source, target, readOnly }: Bind): EngineBind {
   const BindOptions = { Propagation: 'rprivate', NonRecursive: readOnly } as const;
   return { Type: 'bind', Source: source, Target: target, ReadOnly: readOnly, BindOptions };
 }
+
+/** What it may use. All that an engine lets people change later is in here. */
+export function limitsOf(run: RunSpec): Limits {
+  return { PidsLimit: pidsLimit, ...needs(run), ...caps(run.limits ?? {}) };
+}
+
+type Limits = Pick<
+  HostOptions,
+  'PidsLimit' | 'MemoryReservation' | 'CpuShares' | 'Memory' | 'MemorySwap' | 'CpuPeriod' | 'CpuQuota'
+>;
 
 /** What is needed: soft, so that an idle machine gives more. */
 function needs(run: RunSpec): Pick<HostOptions, 'MemoryReservation' | 'CpuShares'> {

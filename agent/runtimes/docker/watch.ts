@@ -14,7 +14,14 @@ const kinds: Readonly<Record<string, RuntimeEvent['kind']>> = {
   die: 'ended',
   destroy: 'removed',
   health_status: 'health',
+  kill: 'signalled',
+  update: 'changed',
+  pause: 'changed',
+  unpause: 'changed',
 };
+
+/** HUP, USR1, USR2: what programs take for other wishes than to end. */
+const asksForNoEnd: ReadonlySet<string> = new Set(['1', '10', '12']);
 
 /** Calls `onEvent` until `signal` aborts. After a gap it says for every copy, also those that vanished, that it should be looked at. */
 export async function watchEngine(
@@ -90,6 +97,7 @@ export function readEvent(owner: Owner, line: string): RuntimeEvent | undefined 
   const owned = ownership(owner, [attributes['name']], attributes);
   if (owned.kind !== 'ours') return undefined;
   const { instance, copy } = owned;
+  if (kind === 'signalled' && asksForNoEnd.has(attributes['signal'] ?? '')) return undefined;
   const code = Number(attributes['exitCode'] || Number.NaN);
   return { kind, instance, copy, ...(kind === 'ended' && Number.isInteger(code) && { exitCode: code }) };
 }

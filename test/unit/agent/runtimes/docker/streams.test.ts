@@ -115,6 +115,13 @@ describe('events of the engine', () => {
     expect(readEvent(owner, line('start', { exitCode: '137' }))).toEqual({ kind: 'started', ...at });
   });
 
+  it('of a signal counts if it may be meant to end it', () => {
+    const at = { instance: key.instance, copy: key.copy };
+    for (const signal of ['15', '9', '2', '3', '28'])
+      expect(readEvent(owner, line('kill', { signal }))).toEqual({ kind: 'signalled', ...at });
+    for (const signal of ['1', '10', '12']) expect(readEvent(owner, line('kill', { signal }))).toBeUndefined();
+  });
+
   it.each([
     ['of another action', line('exec_start')],
     ['of another name', line('start', { name: 'copied' })],

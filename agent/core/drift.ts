@@ -1,0 +1,55 @@
+/** What people do to a copy on its node, past its agent. Pure. */
+import type { Mono } from '../../schemas/ports.ts';
+import type { DriftKind } from '../../schemas/status.ts';
+import type { ActualCopy } from './copy.ts';
+import type { CopyMemory } from './memory.ts';
+
+/** The last one of a copy. `stopped`: by a signal that was not ours; `changed`: it is not as it was created. */
+export interface Drift {
+  readonly kind: DriftKind;
+  /** What changed, for people. */
+  readonly what?: string;
+  readonly at: Mono;
+  /** The copy is as wanted again, whoever made it so. */
+  readonly healed?: true;
+}
+
+/** ms after which an end has nothing to do any more with a signal: many are no request to stop. */
+const signalCounts = 60_000;
+
+/** Is there a drift that nobody mended yet? */
+export function drifted({ drift }: CopyMemory): Drift | undefined {
+  return drift && !drift.healed ? drift : undefined;
+}
+
+/**
+ * The memory after a look at the engine that shows `found` where `before` was: it is gone and we did not remove it, or it ended after
+ * somebody's signal. What we stopped or removed ourselves is no drift.
+ */
+export function looked(
+  memory: CopyMemory,
+  before: ActualCopy | undefined,
+  found: ActualCopy | undefined,
+  now: Mono,
+): CopyMemory {
+  if (memory.stopAsked || !before) return memory;
+  if (!found) return { ...memory, drift: { kind: 'removed', at: now } };
+  if (before.state !== 'running' && found.state === 'running') return mended(memory);
+  const { signalled, ...rest } = memory;
+  if (signalled === undefined || before.state !== 'running' || found.state !== 'exited') return memory;
+  return now - signalled > signalCounts ? rest : { ...rest, drift: { kind: 'stopped', at: now } };
+}
+
+/** The memory after its options were compared with what it was created with. `differences`: for people; none: it is as it was. */
+export function compared(memory: CopyMemory, differences: readonly string[], now: Mono): CopyMemory {
+  const known = drifted(memory);
+  if (differences.length === 0) return known?.kind === 'changed' ? mended(memory) : memory;
+  const what = differences.join(', ');
+  if (known?.kind === 'changed' && known.what === what) return memory;
+  return { ...memory, drift: { kind: 'changed', what, at: now } };
+}
+
+/** It is as wanted again. */
+export function mended(memory: CopyMemory): CopyMemory {
+  return memory.drift ? { ...memory, drift: { ...memory.drift, healed: true } } : memory;
+}
