@@ -6,7 +6,7 @@ import type { InstanceName } from '../schemas/names.ts';
 import type { Clock } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
 import type { ActualCopy, CopyKey } from './core/copy.ts';
-import { looked } from './core/drift.ts';
+import { looked, restarted } from './core/drift.ts';
 import { afterEnd } from './core/members.ts';
 import { forgiven, keyText, lostSight, observed } from './core/memory.ts';
 import { withDeadline } from './deadline.ts';
@@ -183,7 +183,8 @@ export function createObserver(deps: ObserverDeps, signal: AbortSignal): Observe
     state.problems.delete(`runtime/${name}`);
     trace({ kind: 'engine_up', runtime: name, version: state.runtimes.get(name)?.version ?? '' });
     for (const [key, memory] of state.copies) {
-      if (memory.failure?.problem.code === 'RUNTIME_UNAVAILABLE') state.copies.set(key, forgiven(memory));
+      const isExcused = memory.failure?.problem.code === 'RUNTIME_UNAVAILABLE';
+      state.copies.set(key, restarted(isExcused ? forgiven(memory) : memory));
     }
   };
   const failed = (error: unknown): void => {

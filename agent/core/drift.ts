@@ -49,6 +49,12 @@ export function compared(memory: CopyMemory, differences: readonly string[], now
   return { ...memory, drift: { kind: 'changed', what, at: now } };
 }
 
+/** An engine that goes down stops what it has by the same signals as people: when it is back, nobody is taken to have stopped anything. */
+export function restarted(memory: CopyMemory): CopyMemory {
+  const { signalled: _signal, drift, ...rest } = memory;
+  return drift === undefined || (!drift.healed && drift.kind === 'stopped') ? rest : { ...rest, drift };
+}
+
 /** It is as wanted again. */
 export function mended(memory: CopyMemory): CopyMemory {
   return memory.drift ? { ...memory, drift: { ...memory.drift, healed: true } } : memory;

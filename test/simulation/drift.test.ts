@@ -127,6 +127,30 @@ describe('on a node whose policy says keep', () => {
     expect(control().holds()).toMatchObject([{ code: 'DRIFT_KEPT', subject: instance }]);
   });
 
+  it('an engine that comes back ends that: it stops what it has by the same signals', async () => {
+    const at = await begin({}, 'keep');
+    at.node.runtime.kill(at.key);
+    await seen('stopped');
+    at.node.runtime.engine('down');
+    await cluster.clock.advance(60_000);
+    at.node.runtime.engine('up');
+    await settled('web');
+    expect(cluster.running()).toHaveLength(1);
+  });
+
+  it('a restart of the reconciler changes nothing; one of the instance ends it', async () => {
+    const at = await begin({}, 'keep');
+    at.node.runtime.kill(at.key);
+    await seen('stopped');
+    await cluster.restartReconciler();
+    await cluster.clock.advance(60_000);
+    expect(cluster.running()).toEqual([]);
+    expect(rows()).toMatchObject([{ kind: 'stopped', healed: false }]);
+    await control().restart(service('web'), undefined, 'ann');
+    await settled('web');
+    expect(cluster.running()).toHaveLength(1);
+  });
+
   it('goes on when it is started by hand, or another version comes', async () => {
     const at = await begin({}, 'keep');
     at.node.runtime.kill(at.key);
