@@ -3,6 +3,7 @@
  * which its clients call things. An id is a hash of a name; only what was renamed has it on record.
  */
 import { createHash } from 'node:crypto';
+import type { ServiceName } from '../schemas/names.ts';
 import type { OakestraIds } from './core/oakestra.ts';
 import type { Caller } from './core/rights.ts';
 import { appOf, type Ownership, type OwnershipContext } from './ownership.ts';
@@ -10,6 +11,10 @@ import type { Keys } from './ports.ts';
 import { withEntry } from './records-keeper.ts';
 
 export interface OakestraDesk extends OakestraIds {
+  /** Of the cluster. */
+  readonly location: string;
+  /** The service with this id, of all that are wanted. */
+  serviceWith(id: string): ServiceName | undefined;
   /** Registered applications that this caller may see, with their descriptions. */
   applications(caller: Caller): ReadonlyMap<string, string>;
   /** Id of the account that has an application to itself. */
@@ -23,7 +28,7 @@ export interface OakestraDesk extends OakestraIds {
 
 /** What it needs of the loop. */
 export interface DeskContext extends OwnershipContext {
-  readonly deps: { readonly keys: Pick<Keys, 'fingerprint'> };
+  readonly deps: { readonly keys: Pick<Keys, 'fingerprint'>; readonly settings: { readonly location?: string } };
 }
 
 export function createOakestraDesk({ keeper, deps, world }: DeskContext, ownership: Ownership): OakestraDesk {
@@ -45,6 +50,8 @@ export function createOakestraDesk({ keeper, deps, world }: DeskContext, ownersh
     app: (name) => idOf('app', name),
     service: (name) => idOf('service', name),
     cluster: digest('cluster'),
+    location: deps.settings.location ?? '',
+    serviceWith: (id) => [...world.desired.keys()].find((name) => idOf('service', name) === id),
     applications: (caller) => new Map(Object.entries(known()).filter(([app]) => ownership.owns(caller, app))),
     ownerOf: (app) => (Object.hasOwn(keeper.now.owners ?? {}, app) ? keeper.now.owners?.[app] : undefined),
     async register(caller, app, description) {

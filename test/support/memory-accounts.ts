@@ -45,7 +45,7 @@ export function memoryDesk(): OakestraDesk {
 /** The same, with whose applications are whose. */
 export function memoryApplications(): { readonly desk: OakestraDesk; readonly ownership: Ownership } {
   const keeper = memoryKeeper({ ...emptyRecords, epoch: 1 });
-  const context = { keeper, deps: { keys: createMemoryKeys('test') }, world: { desired: new Map() } };
+  const context = { keeper, deps: { keys: createMemoryKeys('test'), settings: {} }, world: { desired: new Map() } };
   const ownership = createOwnership(context);
   return { desk: createOakestraDesk(context, ownership), ownership };
 }

@@ -20,10 +20,14 @@ interface IdRoute {
 }
 
 export function oakestraApplicationRoutes(app: FastifyInstance, accounts: Accounts, desk: OakestraDesk): void {
-  const show = (seen: Seen, of: (owner: string | undefined) => boolean = () => true): object[] =>
-    appNames(seen, desk)
-      .filter((name) => of(desk.ownerOf(name)))
-      .map((name) => view(name, seen, accounts, desk));
+  const show = (seen: Seen, of: (owner: string | undefined) => boolean = () => true): object[] => {
+    const services = visible(seen);
+    const byApp = new Map<string, ServiceView[]>(appNames(services, seen, desk).map((name) => [name, []]));
+    for (const service of services) byApp.get(appOf(service.name) ?? '')?.push(service);
+    return [...byApp]
+      .filter(([name]) => of(desk.ownerOf(name)))
+      .map(([name, own]) => view(name, own, seen, { accounts, desk }));
+  };
   app.post('/api/application', needs('change'), async (request) => {
     await applySla(request.body, request, desk, 'register');
     return show(request);
@@ -37,9 +41,10 @@ export function oakestraApplicationRoutes(app: FastifyInstance, accounts: Accoun
       return show(request, (owner) => owner === id || (owner === undefined && user.role === 'admin'));
     });
   }
-  app.get<IdRoute>('/api/application/:id', needs('read'), async (request) =>
-    view(appOfId(request.params.id, request, desk), request, accounts, desk),
-  );
+  app.get<IdRoute>('/api/application/:id', needs('read'), async (request) => {
+    const name = appOfId(request.params.id, request, desk);
+    return view(name, servicesOf(name, visible(request)), request, { accounts, desk });
+  });
   app.put<IdRoute>('/api/application/:id', needs('change'), async (request) => {
     const name = appOfId(request.params.id, request, desk);
     await rewrite(name, request, desk);
@@ -48,7 +53,7 @@ export function oakestraApplicationRoutes(app: FastifyInstance, accounts: Accoun
   app.delete<IdRoute>('/api/application/:id', needs('change'), async (request) => {
     const { control, caller, params } = request;
     const name = appOfId(params.id, request, desk);
-    const services = servicesOf(name, request);
+    const services = servicesOf(name, visible(request));
     for (const service of services) refuseGit(service);
     if (services.length > 0) await control.remove({ services: services.map((service) => service.name) }, caller.name);
     await desk.forget(name);
@@ -67,7 +72,7 @@ export async function applySla(
 ): Promise<readonly ServiceName[]> {
   const { control, caller } = seen;
   const services = visible(seen);
-  const apps = appNames(seen, desk);
+  const apps = appNames(services, seen, desk);
   const replicas = (name: string): number | 'every' => {
     const asked = control.registered(name)?.spec.replicas;
     return asked === 'every' ? asked : (services.find((one) => one.name === name)?.slots ?? 0);
@@ -75,7 +80,7 @@ export async function applySla(
   const change = readSla(body, { desk, apps, services: services.map(({ name }) => name), replicas });
   for (const { name, from } of change.apps) {
     requireAppName(name);
-    for (const service of servicesOf(from ?? name, seen)) refuseGit(service);
+    for (const service of servicesOf(from ?? name, services)) refuseGit(service);
     const isNew = how === 'register' && from === undefined;
     if ((isNew || (from !== undefined && from !== name)) && apps.includes(name))
       throw failure('NAME_TAKEN', name, `there is an application ${name} already`, 'its applicationID edits it');
@@ -136,7 +141,7 @@ function requireMovable(name: ServiceName, from: ServiceName, { control }: Seen)
 
 /** PUT of an application: its name and description; `microservices` is what it has. */
 async function rewrite(name: string, request: FastifyRequest, desk: OakestraDesk): Promise<void> {
-  const services = servicesOf(name, request);
+  const services = servicesOf(name, visible(request));
   for (const service of services) refuseGit(service);
   const given = (request.body ?? {}) as Readonly<Record<string, unknown>>;
   const [application_name, application_namespace] = name.split('.');
@@ -157,29 +162,39 @@ async function rewrite(name: string, request: FastifyRequest, desk: OakestraDesk
   await applySla({ sla_version: 'v2.0', applications: [application] }, request, desk, 'edit');
 }
 
-/** Services that are to be: what is being removed, or what nobody asks for, is gone for these clients. */
-export function visible({ control }: Pick<Seen, 'control'>): readonly ServiceView[] {
-  return control.services().filter(({ name, outcome }) => outcome !== 'removing' && control.registered(name));
+/** Services that are to be; at a cost that grows with the cluster. */
+export function visible(seen: Pick<Seen, 'control'>): readonly ServiceView[] {
+  return seen.control.services().filter((service) => isVisible(service, seen));
 }
 
-export function servicesOf(app: string, seen: Pick<Seen, 'control'>): readonly ServiceView[] {
-  return visible(seen).filter(({ name }) => appOf(name) === app);
+/** What is being removed, or what nobody asks for, is gone for these clients. */
+export function isVisible({ name, outcome }: ServiceView, { control }: Pick<Seen, 'control'>): boolean {
+  return outcome !== 'removing' && control.registered(name) !== undefined;
 }
 
-function appNames(seen: Seen, desk: OakestraDesk): readonly string[] {
-  const deployed = visible(seen).flatMap(({ name }) => appOf(name) ?? []);
-  return [...new Set([...desk.applications(seen.caller).keys(), ...deployed])].sort();
+export function servicesOf(app: string, services: readonly ServiceView[]): readonly ServiceView[] {
+  return services.filter(({ name }) => appOf(name) === app);
+}
+
+function appNames(services: readonly ServiceView[], { caller }: Seen, desk: OakestraDesk): readonly string[] {
+  const deployed = services.flatMap(({ name }) => appOf(name) ?? []);
+  return [...new Set([...desk.applications(caller).keys(), ...deployed])].sort();
 }
 
 /** NOT_FOUND. */
 export function appOfId(id: string, seen: Seen, desk: OakestraDesk): string {
-  const name = appNames(seen, desk).find((one) => desk.app(one) === id);
+  const name = appNames(visible(seen), seen, desk).find((one) => desk.app(one) === id);
   if (name !== undefined) return name;
   throw failure('NOT_FOUND', id, `there is no application with the id ${id}`);
 }
 
-function view(name: string, seen: Seen, accounts: Accounts, desk: OakestraDesk): object {
-  const services = servicesOf(name, seen).map((service) => service.name);
+function view(
+  name: string,
+  own: readonly ServiceView[],
+  seen: Seen,
+  { accounts, desk }: { readonly accounts: Accounts; readonly desk: OakestraDesk },
+): object {
+  const services = own.map((service) => service.name);
   const [first] = services;
   const described = first === undefined ? undefined : seen.control.registered(first)?.spec.description;
   const description = described ?? desk.applications(seen.caller).get(name) ?? '';

@@ -5,7 +5,7 @@ import type { ServiceView } from '../../../schemas/views.ts';
 import { jobOf } from '../../core/oakestra.ts';
 import type { OakestraDesk } from '../../oakestra.ts';
 import { needs } from '../access.ts';
-import { applySla, appOfId, failure, servicesOf, visible } from './applications.ts';
+import { applySla, appOfId, failure, isVisible, servicesOf, visible } from './applications.ts';
 import { refuseGit } from './failures.ts';
 
 interface IdRoute {
@@ -17,19 +17,19 @@ type Json = Readonly<Record<string, unknown>>;
 export function oakestraServiceRoutes(app: FastifyInstance, desk: OakestraDesk): void {
   const serviceOf = (request: FastifyRequest<IdRoute>): ServiceView => {
     const { id } = request.params;
-    const service = visible(request).find(({ name }) => desk.service(name) === id);
-    if (service) return service;
+    const name = desk.serviceWith(id);
+    const service = name === undefined ? undefined : request.control.service(name);
+    if (service && isVisible(service, request)) return service;
     throw failure('NOT_FOUND', id, `there is no service with the id ${id}`);
   };
   const show = (service: ServiceView, { control }: Pick<FastifyRequest, 'control'>): object[] => {
     const registered = control.registered(service.name);
-    const { location = '' } = control.status();
-    return registered ? [jobOf(service, registered, control.node, { ids: desk, location })] : [];
+    return registered ? [jobOf(service, registered, control.node, { ids: desk, location: desk.location })] : [];
   };
 
   app.get('/api/services', needs('read'), async (request) => visible(request).flatMap((one) => show(one, request)));
   app.get<IdRoute>('/api/services/:id', needs('read'), async (request) =>
-    servicesOf(appOfId(request.params.id, request, desk), request).flatMap((one) => show(one, request)),
+    servicesOf(appOfId(request.params.id, request, desk), visible(request)).flatMap((one) => show(one, request)),
   );
   app.get<IdRoute>('/api/service/:id', needs('read'), async (request) => show(serviceOf(request), request)[0]);
   app.post('/api/service', needs('change'), async (request) => {

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { parseClusterSettings } from '../../../../schemas/settings.ts';
+import { aService } from '../../../support/builders.ts';
 import { curlApplication } from '../../../support/descriptors.ts';
+import { fakeControlPlane, fakeService, watchControl } from '../../../support/fake-control-plane.ts';
 import { injectedApi } from '../../../support/injected-api.ts';
 import { wholeControl } from '../../../support/whole-control-plane.ts';
 
@@ -14,6 +16,22 @@ it('what is read is plain JSON, or on demand a string that holds it', async () =
     expect(answer?.json(), path).toBeTypeOf('string');
     expect(JSON.parse(answer?.json()), path).toEqual((await plain?.get(path))?.json());
   }
+});
+
+it.each([
+  ...['/api/services', '/api/applications', '/api/aplications'].map((path) => [path, 1] as const),
+  ['/api/service/0123456789ab', 0] as const,
+])('%s looks at all services %i times, however many there are', async (path, times) => {
+  const asked: string[] = [];
+  const service = (n: number) => fakeService(`app${n}.default.web.default`);
+  const control = fakeControlPlane({
+    services: () => Array.from({ length: 20 }, (_, n) => service(n)),
+    registered: () => ({ spec: aService(), counter: 0 }),
+  });
+  const api = injectedApi(watchControl(control, (name) => void asked.push(name)));
+  const { status } = await api.get(path);
+  expect(status).toBe(times === 0 ? 404 : 200);
+  expect(asked.filter((name) => ['services', 'status', 'nodes', 'instances'].includes(name))).toHaveLength(times);
 });
 
 it('of changes only a new application is answered so, and no refusal is', async () => {
