@@ -106,6 +106,8 @@ export async function openRecords(store: RecordsStore): Promise<RecordsKeeper> {
 
 /** A copy of a record map with one entry set, or removed when `value` is undefined. */
 export function withEntry<T>(map: Readonly<Record<string, T>>, key: string, value: T | undefined): Record<string, T> {
+  // Leaving one out while a thousand are copied takes ten times as long as copying them all.
+  if (value !== undefined) return { ...map, [key]: value };
   const { [key]: _old, ...rest } = map;
-  return value === undefined ? rest : { ...rest, [key]: value };
+  return rest;
 }

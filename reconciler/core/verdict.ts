@@ -2,6 +2,7 @@
 import { canonicalJson } from '../../schemas/digest.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import type { Wall } from '../../schemas/ports.ts';
+import type { ServiceSpec } from '../../schemas/spec.ts';
 import type { Admission } from './admit.ts';
 import type { Desired, Listing, View } from './model.ts';
 import { isSameSealed, withFormer } from './sealed.ts';
@@ -32,7 +33,7 @@ export function verdictEvents(
   for (const [name, service] of verdict.services) {
     const old = view.desired.get(name);
     const isThere = old?.origin?.file === service.file && old.origin.line === service.line;
-    const same = old?.source.name === source && isThere && canonicalJson(old.spec) === canonicalJson(service.spec);
+    const same = old?.source.name === source && isThere && isSame(old.spec, service.spec);
     const sealed = withFormer(service.sealed, old?.sealed);
     if (same && !old.retired && isSameSealed(old.sealed, sealed)) continue;
     events.push({ kind: 'desired', service: name, desired: desiredOf({ ...service, sealed }, revision) });
@@ -58,4 +59,9 @@ function desiredOf(
     ...(sealed.length > 0 && { sealed }),
     slots: spec.replicas === 'every' ? [] : Array.from({ length: spec.replicas }, (_, slot) => slot),
   };
+}
+
+/** Of a file that did not change it is the very same. */
+function isSame(old: ServiceSpec, now: ServiceSpec): boolean {
+  return old === now || canonicalJson(old) === canonicalJson(now);
 }

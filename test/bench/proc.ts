@@ -6,13 +6,15 @@ export interface Sample {
   /** ms, on the clock of this process. */
   readonly at: number;
   readonly ticks: number;
+  /** Of its children that ended. */
+  readonly childTicks: number;
   readonly written: number;
   readonly read: number;
   /** Resident memory, MiB. */
   readonly rss: number;
 }
 
-const ticksPerSecond = 100;
+export const ticksPerSecond = 100;
 
 export async function sample(pid: number): Promise<Sample> {
   const [stat, io, status] = await Promise.all(
@@ -24,6 +26,7 @@ export async function sample(pid: number): Promise<Sample> {
   return {
     at: performance.now(),
     ticks: Number(fields[11]) + Number(fields[12]),
+    childTicks: Number(fields[13]) + Number(fields[14]),
     written: number(io, 'write_bytes'),
     read: number(io, 'rchar'),
     rss: number(status, 'VmRSS') / 1024,

@@ -72,6 +72,7 @@ try {
       `${ms(at(controls, 0.5))} [${ms(controls[0] ?? Number.NaN)} to ${ms(controls.at(-1) ?? Number.NaN)}]`,
       '150 ms',
     ],
+    ['CPU of the reconciler, and of its git, for that', `${ms(pushes.cpu.own)}, ${ms(pushes.cpu.git)}`, ''],
     ['peak memory of the reconciler', `${pushes.memory.toFixed(0)} MiB`, ''],
   );
 } finally {

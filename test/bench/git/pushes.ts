@@ -8,6 +8,8 @@ import { eventually } from '../../support/eventually.ts';
 import { type FleetCluster, startFleetCluster } from '../fleet/cluster.ts';
 import { wait } from '../fleet/deliveries.ts';
 import { startFleet } from '../fleet/fleet.ts';
+import { sample, ticksPerSecond } from '../proc.ts';
+import { median } from '../table.ts';
 import { descriptorOf, nameOf, pathOf, pushFile } from './history.ts';
 
 export interface Pushes {
@@ -15,6 +17,8 @@ export interface Pushes {
   readonly accepted: number;
   /** ms from the webhook to the control of the changed service; sorted. */
   readonly controls: readonly number[];
+  /** Median ms of CPU of a push until then: of the reconciler, and of the git that it ran. */
+  readonly cpu: { readonly own: number; readonly git: number };
   /** MiB that the reconciler had at most. */
   readonly memory: number;
 }
@@ -54,21 +58,33 @@ export async function measurePushes(options: {
     await settled();
     const ears = await listen(cluster);
     const controls: number[] = [];
+    const own: number[] = [];
+    const git: number[] = [];
     for (let round = 1; round <= options.rounds; round += 1) {
       const n = (round * 37) % options.descriptors;
       pushFile(options.repository, pathOf(n), descriptorOf(n, round));
       const heard = ears.deployed(nameOf(n));
+      const before = await sample(cluster.pids.reconciler);
       const sent = performance.now();
       const headers = { authorization: `Bearer ${secret}` };
       const answer = await fetch(`${cluster.api.url}/v1/webhooks/plain`, { method: 'POST', headers, body: '' });
       if (answer.status !== 202) throw new Error(`the webhook answered ${answer.status}`);
       controls.push((await heard) - sent);
+      const after = await sample(cluster.pids.reconciler);
+      own.push(after.ticks - before.ticks);
+      git.push(after.childTicks - before.childTicks);
       await wait(apart);
       await settled();
     }
     ears.close();
     const memory = await peakOf(cluster.pids.reconciler);
-    return { accepted, controls: controls.sort((a, b) => a - b), memory };
+    const perPush = (ticks: readonly number[]): number => (median(ticks) / ticksPerSecond) * 1000;
+    return {
+      accepted,
+      controls: controls.sort((a, b) => a - b),
+      cpu: { own: perPush(own), git: perPush(git) },
+      memory,
+    };
   } finally {
     fleet.close();
     await cluster.close();
