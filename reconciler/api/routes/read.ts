@@ -33,9 +33,9 @@ export function readRoutes(app: FastifyInstance): void {
     if (problems.length > 0) throw new ProblemError(problems);
     return { items };
   });
-  app.get<NamedRoute>('/v1/services/:name', needs('read'), async ({ params, control }) =>
-    found(resolveService(control.services(), params.name)),
-  );
+  app.get<NamedRoute>('/v1/services/:name', needs('read'), async ({ params, control }) => {
+    return control.service(params.name) ?? found(resolveService(control.services(), params.name));
+  });
   app.get<NamedRoute>('/v1/nodes/:name', needs('survey'), async ({ params, control }) => {
     return control.node(params.name) ?? found(resolveNode(control.nodes(), params.name));
   });
