@@ -80,7 +80,8 @@ export async function openRecords(store: RecordsStore): Promise<RecordsKeeper> {
       return records;
     },
     get trouble() {
-      return trouble;
+      // Of two saves under way the later one may bring everything to disk, and the earlier one fail after it.
+      return durable === changes ? undefined : trouble;
     },
     change(members) {
       records = { ...records, ...members };

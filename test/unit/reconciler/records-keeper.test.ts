@@ -50,6 +50,24 @@ describe('records in memory', () => {
     expect(disk.records.approvals).toEqual(['another request']);
   });
 
+  it('are in no trouble once everything is on disk, though an earlier save fails after that', async () => {
+    const disk = aDisk();
+    const keeper = await openRecords(disk);
+    const write = disk.save;
+    let refuse = (): void => undefined;
+    disk.save = () =>
+      new Promise((_, reject) => {
+        refuse = () => reject(new ProblemError(problem('FILE_UNWRITABLE', 'no space left')));
+      });
+    keeper.change({ approvals: ['a'] });
+    const first = keeper.saved();
+    disk.save = write;
+    await keeper.saved();
+    refuse();
+    await expect(first).rejects.toThrow(/no space/);
+    expect(keeper.trouble).toBeUndefined();
+  });
+
   it('are written once for all changes so far, and not at all without one', async () => {
     const disk = aDisk();
     const keeper = await openRecords(disk);
