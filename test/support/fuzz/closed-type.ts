@@ -13,7 +13,7 @@ const forbidden = [
 const inEvery = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'NET_BIND_SERVICE', 'SETGID', 'SETUID'];
 const specKeys = [
   ...['virtualization', 'code', 'cmd', 'environment', 'ports', 'memory', 'vcpus', 'vgpus', 'limits', 'healthcheck'],
-  ...['restart', 'one_shot', 'stop_grace', 'files', 'host', 'privileged', 'volumes'],
+  ...['restart', 'one_shot', 'stop_grace', 'files', 'host', 'privileged', 'volumes', 'secrets'],
 ];
 
 const isBelow = (path: string, folder: string): boolean => folder === '/' || `${path}/`.startsWith(`${folder}/`);
@@ -45,6 +45,12 @@ export function requireLawfulSpec(run: RunSpec): void {
   requireThat(['host', undefined].includes(network), `network ${network}`);
   for (const cap of caps) requireThat(/^[A-Z_]+$/.test(cap) && cap !== 'ALL', `capability ${cap}`);
   for (const { name, mount_path } of run.volumes ?? []) requireVolume(name, mount_path);
+  for (const { name, path, source } of run.secrets ?? []) {
+    requireThat(/^[a-z0-9](?:[-_a-z0-9]{0,61}[a-z0-9])?$/.test(name), `secret ${name}`);
+    requireThat(posix.normalize(path) === path && path.startsWith('/') && !path.endsWith('/'), `secret at ${path}`);
+    requireThat(!['/dev', '/proc', '/sys'].some((one) => isBelow(path, one)), `secret at ${path}`);
+    requireThat(source === undefined || source === 'node', `secret from ${source}`);
+  }
   for (const { path, mode, content } of run.files ?? []) {
     requireThat(posix.normalize(path) === path && path.startsWith('/') && !path.endsWith('/'), `file ${path}`);
     requireThat(Number.isInteger(mode) && mode >= 0 && mode <= 0o777, `mode ${mode}`);
