@@ -49,7 +49,7 @@ export function requireLawfulSpec(run: RunSpec): void {
     requireThat(/^[a-z0-9](?:[-_a-z0-9]{0,61}[a-z0-9])?$/.test(name), `secret ${name}`);
     requireThat(posix.normalize(path) === path && path.startsWith('/') && !path.endsWith('/'), `secret at ${path}`);
     requireThat(!['/dev', '/proc', '/sys'].some((one) => isBelow(path, one)), `secret at ${path}`);
-    requireThat(source === undefined || source === 'node', `secret from ${source}`);
+    requireThat(['node', undefined].includes(source), `secret from ${source}`);
   }
   for (const { path, mode, content } of run.files ?? []) {
     requireThat(posix.normalize(path) === path && path.startsWith('/') && !path.endsWith('/'), `file ${path}`);
