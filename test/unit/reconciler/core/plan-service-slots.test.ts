@@ -237,6 +237,26 @@ describe('a one-shot service', () => {
     expect(actions).toMatchObject([{ kind: 'drop', copy: copy?.copy }]);
     expect(cluster.world.rollouts.get(web)?.phase).toBe('rolled_back');
   });
+
+  it('that completed is done, also when another version still runs and it is asked for again', () => {
+    const cluster = aCluster();
+    for (const n of [1, 2]) cluster.join(n, 0);
+    const first = wanted(aService({ run: aRun('job:1', { one_shot: true }) }));
+    cluster.want(first);
+    foldPlans(cluster.world, policy, at(0));
+    cluster.obey(1, 100, 'completed');
+    foldPlans(cluster.world, policy, at(100));
+    cluster.beat(50_000, 2);
+    cluster.want(wanted(aService({ run: aRun('job:2', { one_shot: true }) })));
+    foldPlans(cluster.world, policy, at(50_000));
+    cluster.obey(2, 50_100, 'running');
+    cluster.beat(70_000, 2);
+    foldPlans(cluster.world, policy, at(70_000));
+    cluster.want(first);
+    const { actions } = foldPlans(cluster.world, policy, at(70_000));
+    expect(actions).toMatchObject([{ kind: 'drop', node: 'node2', why: 'what is wanted is done already' }]);
+  });
+
   it('that completed is done, also when its node was lost before its ledger was read', () => {
     const cluster = aCluster();
     cluster.join(1, 0);
