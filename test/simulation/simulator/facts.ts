@@ -56,8 +56,8 @@ export interface Facts {
   mendedAt: number;
   /** When something last went wrong, anywhere. */
   troubledAt: number;
-  /** Instance -> when the reconciler decided to start a copy of it: it may be said later, when its disk takes it. */
-  readonly decided: Map<string, number>;
+  /** When services that their source removed go for good, by the wall clock. */
+  retirements: readonly number[];
   /** When the reconciler's disk last refused what was decided: it is said later. */
   refusedAt: number;
   /** When there last was a clone: for a while its original is not trusted with new things. */
@@ -87,7 +87,7 @@ export function createFacts(): Facts {
     setBacks: 0,
     mendedAt: 0,
     troubledAt: 0,
-    decided: new Map(),
+    retirements: [],
     refusedAt: Number.NEGATIVE_INFINITY,
     clonedAt: Number.NEGATIVE_INFINITY,
     isReady: false,

@@ -13,6 +13,8 @@ type Jobs = AssignmentMessage['jobs'];
 export interface WireRules {
   published(topic: string, payload: string): void;
   reported(machine: Machine, topic: string, payload: string): void;
+  begun(): void;
+  planned(ms: number): void;
   /** The last assignment of each node that this process of the reconciler published. */
   readonly promised: ReadonlyMap<string, Jobs>;
 }
@@ -40,6 +42,8 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
   const lastJobs = new Map<string, Jobs>();
   let by = '';
   let promised = new Map<string, Jobs>();
+  /** What is wrong if what was said since the last pass of the planner was decided when it was said. */
+  let suspicions: (readonly [rule: string, what: string])[] = [];
 
   const checkPair = (message: AssignmentMessage | ControlMessage): void => {
     const owner = owners.get(message.epoch);
@@ -84,8 +88,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
     const cluster = deps.cluster();
     // A run has ended, whatever its node was told to do afterwards.
     if (runs.isJob(job.name)) return;
-    // What was decided before a save was right then.
-    if (!cluster || now() !== facts.decided.get(job.name) || now() - facts.refusedAt < 2_000) return;
+    if (!cluster || now() - facts.refusedAt < 2_000) return;
     const nodes = cluster.reconciler.control.nodes();
     // What runs on a node that was only just adopted was not said by this process.
     if (nodes.some(({ id = '', state }) => state === 'online' && !promised.has(id))) return;
@@ -98,18 +101,18 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
     const held = holders.map(([id]) => states.get(id));
     const none = held.length > 0 && !held.includes('online');
     if (none && held.includes('suspect'))
-      witness.broken('a silent node is not lost', `${job.name} is started anew while its node is suspect`);
+      suspicions.push(['a silent node is not lost', `${job.name} is started anew while its node is suspect`]);
     const silent = nodes.filter(({ state }) => state === 'suspect' || state === 'lost').length;
     if (none && nodes.length >= 3 && silent > nodes.length / 2)
-      witness.broken(
+      suspicions.push([
         'I7 mass loss replaces nothing',
         `${job.name} is replaced while ${silent} of ${nodes.length} are silent`,
-      );
+      ]);
     if (anchors.has(serviceOf(job.name)) && held.includes('online') && isCalm())
-      witness.broken(
+      suspicions.push([
         'P4 unchanged is not replaced',
         `${job.name} gets another copy, and nothing was wrong for a minute`,
-      );
+      ]);
   };
   const isCalm = (): boolean =>
     facts.troubles.size === 0 &&
@@ -142,6 +145,14 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
   return {
     get promised() {
       return promised;
+    },
+    begun() {
+      suspicions = [];
+    },
+    // What was decided before a save was right then.
+    planned(ms) {
+      if (ms === 0) for (const [rule, what] of suspicions) witness.broken(rule, what);
+      suspicions = [];
     },
     published(topic, payload) {
       const row = topic.split('/')[2];

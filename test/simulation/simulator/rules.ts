@@ -40,6 +40,8 @@ export interface Rules {
   ended(machine: Machine, key: CopyKey, code: number): void;
   /** A process of the reconciler begins. */
   begun(): void;
+  /** What the reconciler said last was decided so many ms ago. */
+  planned(ms: number): void;
   /** These records are on disk, as far as whoever saved them knows. */
   saved(records: Records): void;
   /** Now and then: compares what the reconciler shows with what is. */
@@ -75,7 +77,11 @@ export function createRules(deps: RuleDeps): Rules {
       data.started(machine, key, run);
     },
     ended: runs.ended,
-    begun: runs.begun,
+    begun() {
+      wire.begun();
+      runs.begun();
+    },
+    planned: wire.planned,
     saved(records) {
       disk.saved(records);
       runs.saved(records);

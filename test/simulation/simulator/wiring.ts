@@ -92,16 +92,17 @@ export function createWires(deps: WiringDeps): Wires {
         load: store.load,
         async save(records) {
           await store.save(records);
+          facts.retirements = Object.values(records.retired).flatMap(({ retired: { until } }) => until ?? []);
           rules.saved(records);
         },
       },
+      meter: { reconciled: ({ ms }) => rules.planned(ms), happened: () => undefined },
       state: createDurableFiles({ folder: '/state', fs: disk.fs(onDisk) }),
       bus: brainBus(plain.bus, () => process.alive),
       sources: plain.sources.map((source) => ({ ...source, git: slowGit(source.git, latency, () => process.alive) })),
       log: (level, event, fields) => {
         if (!process.alive) return;
         if (event === 'records_unwritable') facts.refusedAt = clock.now().mono;
-        if (event === 'instance_started') facts.decided.set(String(fields?.['subject']), clock.now().mono);
         witness.saw(`reconciler ${level} ${event} ${JSON.stringify(fields ?? {}).slice(0, 160)}`);
       },
     };
