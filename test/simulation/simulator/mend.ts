@@ -10,9 +10,6 @@ const actor = 'person';
 /** ms after which a node that had a clone counts as one again, and a beat or two. */
 const unique = 135_000;
 
-/** ms for which nothing is to happen at the end, and some. */
-const atRest = 120_000;
-
 /** Ends all faults; nothing new happens. */
 export function mend(world: World): void {
   const { cluster, facts, hands, disk, person } = world;
@@ -82,8 +79,6 @@ export function differences(world: World): string[] {
   if (nodes.some(({ problems }) => problems.some(({ code }) => code === 'DUPLICATE_NODE')))
     return ['a node is not unique'];
   const wrong = person.open.map((key) => `${key} has no answer`);
-  const soon = cluster.clock.now().wall + atRest;
-  if (facts.retirements.some((until) => until <= soon)) wrong.push('what a source removed goes in a moment');
   const running = new Map<string, string[]>();
   for (const { runtime } of facts.machines.values()) {
     for (const copy of runtime.copies.values()) {

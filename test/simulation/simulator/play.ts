@@ -36,6 +36,8 @@ export interface PlayOptions {
 const healingLimit = 900_000;
 /** And for so long nothing may happen then. */
 const quiet = 60_000;
+/** Longer than all of the rest at the end. */
+const atRest = 120_000;
 const happenings = [...faults, ...wishes];
 const pauses = [10, 10, 200, 200, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 /** Once in a while, so that what takes its time comes to its end, and calm can be told from trouble. */
@@ -147,12 +149,18 @@ async function heal(run: Run): Promise<number> {
     const passed = clock.now().mono - start;
     if (run.isOver()) return passed;
     tidy(world);
-    const wrong = differences(world);
+    const wrong = [...differences(world), ...goesSoon(world)];
     if (wrong.length === 0) return passed;
     if (passed < healingLimit) continue;
     witness.broken('I10 everything comes as wanted', `${passed / 1000} s after the last fault: ${wrong.join('; ')}`);
     return passed;
   }
+}
+
+/** What a source removed is not to go for good while nothing is to happen. */
+function goesSoon({ cluster, facts }: World): string[] {
+  const soon = cluster.clock.now().wall + atRest;
+  return facts.retirements.some((until) => until <= soon) ? ['what a source removed goes in a moment'] : [];
 }
 
 /** Everything is as wanted: nothing is done any more. */
