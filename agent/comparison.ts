@@ -53,7 +53,7 @@ export function createComparison(deps: ComparisonDeps, signal: AbortSignal): Com
     const { mono } = deps.clock.now();
     // A step that came between has made another one of it.
     if (state.busy.has(keyText(key))) return;
-    remember(state, keyText(key), (memory) => compared(memory, differences, mono));
+    remember(state, keyText(key), (memory) => compared(memory, differences, mono, state.keepsDrift));
     deps.changed();
   };
 

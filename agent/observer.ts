@@ -6,9 +6,9 @@ import type { InstanceName } from '../schemas/names.ts';
 import type { Clock } from '../schemas/ports.ts';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
 import type { ActualCopy, CopyKey } from './core/copy.ts';
-import { looked, restarted } from './core/drift.ts';
+import { drifted, looked, restarted } from './core/drift.ts';
 import { afterEnd } from './core/members.ts';
-import { forgiven, keyText, lostSight, observed } from './core/memory.ts';
+import { blankMemory, forgiven, keyText, lostSight, observed } from './core/memory.ts';
 import { withDeadline } from './deadline.ts';
 import type { AgentEvent } from './ports.ts';
 import type { Runtime } from './runtimes/runtime.ts';
@@ -125,8 +125,7 @@ export function createObserver(deps: ObserverDeps, signal: AbortSignal): Observe
       if (!newer.has(key)) note(key, ours.get(key), view.get(key));
     }
     state.actual.set(name, view);
-    // Nobody saw what happened to them before.
-    if (before === 'unknown') for (const copy of found) if (copy.state === 'running') deps.suspected(copy);
+    for (const [key, copy] of view) if (mayBeOther(key, copy, ours.get(key))) deps.suspected(copy);
     settleDoubts(newer);
     for (const [key, times] of ended) {
       const isOpen = behind.includes(key) || (view.get(key)?.state === 'running' && !newer.has(key));
@@ -137,6 +136,11 @@ export function createObserver(deps: ObserverDeps, signal: AbortSignal): Observe
   const note = (key: string, before: ActualCopy | undefined, found: ActualCopy | undefined): void => {
     const now = clock.now().mono;
     remember(state, key, (memory) => observed(looked(memory, before, found, now), found, now));
+  };
+  /** Nobody saw what became of it before it ran, as we did not start it; or it is not as it was, and may be so again. */
+  const mayBeOther = (key: string, found: ActualCopy, before: ActualCopy | undefined): boolean => {
+    if (found.state !== 'running') return false;
+    return before?.state !== 'running' || drifted(state.copies.get(key) ?? blankMemory)?.kind === 'changed';
   };
   const forgetEnd = (key: string): void => {
     ended.delete(key);

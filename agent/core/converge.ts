@@ -8,7 +8,7 @@ import type { Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import { withVariables } from '../../schemas/variables.ts';
 import type { ActualCopy } from './copy.ts';
-import { drifted } from './drift.ts';
+import { drifted, takenDown } from './drift.ts';
 import { type Actual, type Member, membersOf } from './members.ts';
 import { blankMemory, imageKey, keyText, type Memory } from './memory.ts';
 import { endingOf, runsOnce } from './restart.ts';
@@ -106,8 +106,7 @@ function isOther({ job }: Member, found: ActualCopy, { copies, keepsDrift }: Pic
 /** People stopped or removed it, and the node's owner wants that left alone. */
 export function isLeft(member: Member, { copies, keepsDrift }: Pick<Memory, 'copies' | 'keepsDrift'>): boolean {
   if (!keepsDrift || isRunning(member)) return false;
-  const drift = drifted(copies.get(keyText(member)) ?? blankMemory);
-  return drift !== undefined && drift.kind !== 'changed';
+  return takenDown(copies.get(keyText(member)) ?? blankMemory) !== undefined;
 }
 
 function mayNotRun(member: Member, memory: Memory): boolean {

@@ -22,6 +22,12 @@ export function drifted({ drift }: CopyMemory): Drift | undefined {
   return drift && !drift.healed ? drift : undefined;
 }
 
+/** Did somebody stop or remove it, and nobody mended that yet? */
+export function takenDown(memory: CopyMemory): Drift | undefined {
+  const drift = drifted(memory);
+  return drift?.kind === 'changed' ? undefined : drift;
+}
+
 /**
  * The memory after a look at the engine that shows `found` where `before` was: it is gone and we did not remove it, or it ended after
  * somebody's signal. What we stopped or removed ourselves is no drift.
@@ -34,14 +40,18 @@ export function looked(
 ): CopyMemory {
   if (memory.stopAsked || !before) return memory;
   if (!found) return { ...memory, drift: { kind: 'removed', at: now } };
-  if (before.state !== 'running' && found.state === 'running') return mended(memory);
+  if (before.state !== 'running' && found.state === 'running') return runsAgain(memory);
   const { signalled, ...rest } = memory;
   if (signalled === undefined || before.state !== 'running' || found.state !== 'exited') return memory;
   return now - signalled > signalCounts ? rest : { ...rest, drift: { kind: 'stopped', at: now } };
 }
 
-/** The memory after its options were compared with what it was created with. `differences`: for people; none: it is as it was. */
-export function compared(memory: CopyMemory, differences: readonly string[], now: Mono): CopyMemory {
+/**
+ * The memory after its options were compared with what it was created with. `differences`: for people; none: it is as it was. `keeps`:
+ * what is down stays so, and is not taken for a copy that runs with other options.
+ */
+export function compared(memory: CopyMemory, differences: readonly string[], now: Mono, keeps: boolean): CopyMemory {
+  if (keeps && takenDown(memory)) return memory;
   const known = drifted(memory);
   if (differences.length === 0) return known?.kind === 'changed' ? mended(memory) : memory;
   const what = differences.join(', ');
@@ -53,6 +63,11 @@ export function compared(memory: CopyMemory, differences: readonly string[], now
 export function restarted(memory: CopyMemory): CopyMemory {
   const { signalled: _signal, drift, ...rest } = memory;
   return drift === undefined || (!drift.healed && drift.kind === 'stopped') ? rest : { ...rest, drift };
+}
+
+/** It was started, by whomever: what was changed by hand is so all the same. */
+export function runsAgain(memory: CopyMemory): CopyMemory {
+  return takenDown(memory) ? mended(memory) : memory;
 }
 
 /** It is as wanted again. */

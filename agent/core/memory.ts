@@ -7,7 +7,7 @@ import type { Mono } from '../../schemas/ports.ts';
 import type { Problem } from '../../schemas/problem.ts';
 import type { CopyStatus } from '../../schemas/status.ts';
 import type { ActualCopy, CopyKey, Runnable } from './copy.ts';
-import { type Drift, drifted, mended } from './drift.ts';
+import { type Drift, mended, runsAgain, takenDown } from './drift.ts';
 import { provenAfter, restartDelay, retryDelay } from './restart.ts';
 import type { Step } from './step.ts';
 
@@ -79,7 +79,7 @@ export function observed(memory: CopyMemory, found: ActualCopy | undefined, now:
   const exit = found?.exitCode === undefined ? {} : { lastExit: found.exitCode };
   if (stopAsked) return { ...rest, ...exit, stopAsked };
   // Somebody wanted it to end: that is no crash.
-  if (drifted(rest)) return { ...rest, ...exit };
+  if (takenDown(rest)) return { ...rest, ...exit };
   const crashes = (now - runningSince >= provenAfter ? 0 : memory.crashes) + 1;
   return { ...rest, ...exit, crashes, notBefore: (now + restartDelay(crashes)) as Mono };
 }
@@ -105,7 +105,7 @@ export function stepDone(memory: CopyMemory, step: Step, now: Mono): CopyMemory 
   if (step.kind === 'remove' && rest.drift?.kind === 'changed') return { ...mended(rest), stopAsked: true };
   if (step.kind !== 'start') return stopAsked ? { ...rest, stopAsked } : rest;
   const again = memory.crashes > 0 && !stopAsked ? 1 : 0;
-  const { outOfReach: _stopped, signalled: _signal, ...started } = mended(rest);
+  const { outOfReach: _stopped, signalled: _signal, ...started } = runsAgain(rest);
   return { ...started, restarts: memory.restarts + again, runningSince: now };
 }
 

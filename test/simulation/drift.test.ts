@@ -175,4 +175,33 @@ describe('on a node whose policy says keep', () => {
     at.node.runtime.alter(at.key, []);
     await healed('changed');
   });
+
+  it('what is changed and crashes is restarted as usual, and is changed all the same', async () => {
+    const at = await begin({}, 'keep');
+    at.node.runtime.alter(at.key, ['memory limit 8 MB instead of none']);
+    await seen('changed');
+    at.node.runtime.exit(at.key, 137);
+    await cluster.clock.until(() => control().instances()[0]?.restarts === 1, 60_000, 'restarted');
+    await cluster.clock.advance(60_000);
+    expect(rows()).toMatchObject([{ what: 'memory limit 8 MB instead of none', healed: false }]);
+    // An engine that starts anew forgets a pause, for one.
+    at.node.runtime.engine('down');
+    await cluster.clock.advance(60_000);
+    at.node.runtime.alter(at.key, []);
+    at.node.runtime.engine('up');
+    await healed('changed');
+  });
+
+  it('what is stopped stays so when its limits are changed, which is listed once it is started', async () => {
+    const at = await begin({}, 'keep');
+    at.node.runtime.kill(at.key);
+    await seen('stopped');
+    at.node.runtime.alter(at.key, ['memory limit 8 MB instead of none']);
+    await cluster.clock.advance(60_000);
+    expect(stateOf(at)?.state).toBe('exited');
+    expect(rows()).toMatchObject([{ kind: 'stopped', healed: false }]);
+    at.node.runtime.revive(at.key);
+    await seen('changed');
+    expect(stateOf(at)?.state).toBe('running');
+  });
 });
