@@ -116,6 +116,8 @@ describe('files in a descriptor', () => {
     ['what every object has', { path: '/a', from: 'toString' }, 'there is no file toString'],
     ['a path out of the repository', { path: '/a', from: '../a' }, 'no plain path'],
     ['an absolute path of the repository', { path: '/a', from: '/etc/passwd' }, 'no plain path'],
+    ['what git keeps in a working copy', { path: '/a', from: './.Git/config' }, 'no plain path'],
+    ['a path out of it, as patches name files', { path: '/a', from: 'patch:../a' }, 'no plain path'],
     ['bytes', { path: '/a', from: 'bytes' }, 'no UTF-8 text'],
     ['a relative path', { path: 'a', content: '' }, 'is not an absolute path'],
     ['steps', { path: '/a/../b', content: '' }, 'is not plain'],
