@@ -6,7 +6,7 @@
 import { descriptorDefaults } from './descriptor-parsed.ts';
 import { besideClusters } from './selection.ts';
 import { nearest } from './spelling.ts';
-import type { Path, Place, YamlDocument } from './yaml.ts';
+import { maxProblems, type Path, type Place, type YamlDocument } from './yaml.ts';
 
 /** The key that makes a document a patch. */
 export const patchKey = 'patch';
@@ -57,6 +57,12 @@ interface Merge {
   readonly report: Report;
   /** Pieces of the patch that something in the base answers to. */
   readonly matched: Set<unknown>;
+  readonly budget: Budget;
+}
+
+/** How many values may still be looked at. Below 0 it is spent, and what is merged is not to be used. */
+export interface Budget {
+  left: number;
 }
 
 /**
@@ -68,23 +74,30 @@ export function patched(
   patch: YamlDocument,
   from: string,
   report: Report,
+  budget: Budget,
 ): readonly YamlDocument[] {
-  const merge: Merge = { report, matched: new Set() };
+  const merge: Merge = { report, matched: new Set(), budget };
   const { [patchKey]: _patch, ...rest } = patch.value as Record<string, unknown>;
   const over: Piece = { value: rest, document: patch, path: [] };
   const documents = base.map((document) => {
     const whole = merged({ value: document.value, document, path: [] }, over, '', merge);
     return { value: whole.value, locate: (path: Path) => placeIn(whole, path) };
   });
-  reportUnmatched(base, over, from, merge);
+  if (budget.left >= 0) reportUnmatched(base, over, from, merge);
   return documents;
 }
 
 function merged(base: Piece, over: Piece, key: string, merge: Merge): Piece {
+  merge.budget.left -= membersIn(base.value) + membersIn(over.value);
+  if (merge.budget.left < 0) return base;
   if (isMap(base.value) && isMap(over.value)) return mergedMaps(base, over, merge);
   const nameOf = names.get(key);
   if (nameOf && Array.isArray(base.value) && Array.isArray(over.value)) return mergedLists(base, over, nameOf, merge);
   return over;
+}
+
+function membersIn(value: unknown): number {
+  return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
 }
 
 function mergedMaps(base: Piece, over: Piece, merge: Merge): Piece {
@@ -104,19 +117,36 @@ function mergedMaps(base: Piece, over: Piece, merge: Merge): Piece {
 /** Of items with one name the one of the patch counts. Only variables may come in addition. */
 function mergedLists(base: Piece, over: Piece, nameOf: NameOf, merge: Merge): Piece {
   const others = itemsOf(over);
+  const named = byName(others, nameOf);
+  const used = new Set<string>();
   const items = itemsOf(base).map((piece) => {
     const name = nameOf(piece.value);
-    const same = name === undefined ? [] : others.filter(({ value }) => nameOf(value) === name);
+    const same = name === undefined ? [] : (named.get(name) ?? []);
     const [other, second] = same;
-    if (!other) return piece;
-    if (second) merge.report(placeIn(second, []), `${name} is there twice`);
-    for (const { value } of same) merge.matched.add(value);
+    if (name === undefined || !other) return piece;
+    if (!used.has(name)) {
+      used.add(name);
+      if (second) merge.report(placeIn(second, []), `${name} is there twice`);
+      for (const { value } of same) merge.matched.add(value);
+    }
     return merged(piece, other, '', merge);
   });
   const known = new Set(items.map(({ value }) => nameOf(value)));
   const more = nameOf === variableOf ? others.filter(({ value }) => !known.has(nameOf(value))) : [];
   const all = [...items, ...more];
   return { ...over, value: all.map(({ value }) => value), children: new Map(all.entries()) };
+}
+
+function byName(pieces: readonly Piece[], nameOf: NameOf): ReadonlyMap<string, readonly Piece[]> {
+  const found = new Map<string, Piece[]>();
+  for (const piece of pieces) {
+    const name = nameOf(piece.value);
+    if (name === undefined) continue;
+    const same = found.get(name);
+    if (same) same.push(piece);
+    else found.set(name, [piece]);
+  }
+  return found;
 }
 
 type NameOf = (item: unknown) => string | undefined;
@@ -139,32 +169,32 @@ function fullName(item: unknown, name: string, namespace: string): string | unde
   return typeof own === 'string' && typeof space === 'string' ? `${own}.${space}` : undefined;
 }
 
-function reportUnmatched(base: readonly YamlDocument[], over: Piece, from: string, merge: Merge): void {
-  const applications = base.flatMap(({ value }) => listIn(value, 'applications'));
-  for (const application of listPieces(over, 'applications')) {
-    const name = applicationOf(application.value);
-    if (!merge.matched.has(application.value)) {
-      reportUnknown(application, 'application', name, applications.map(applicationOf), from, merge);
-      continue;
-    }
-    const services = applications
-      .filter((one) => applicationOf(one) === name)
-      .flatMap((one) => listIn(one, 'microservices'));
-    for (const service of listPieces(application, 'microservices')) {
-      if (merge.matched.has(service.value)) continue;
-      reportUnknown(service, 'microservice', serviceOf(service.value), services.map(serviceOf), from, merge);
-    }
-  }
+/** What the patch names and nothing in the base is called. */
+interface Unmatched {
+  readonly piece: Piece;
+  readonly what: 'application' | 'microservice';
+  readonly name: string | undefined;
+  /** What may be meant. */
+  readonly known: () => readonly (string | undefined)[];
 }
 
-function reportUnknown(
-  piece: Piece,
-  what: string,
-  name: string | undefined,
-  known: readonly (string | undefined)[],
-  from: string,
-  { report }: Merge,
-): void {
+function reportUnmatched(base: readonly YamlDocument[], over: Piece, from: string, { report, matched }: Merge): void {
+  const applications = base.flatMap(({ value }) => listIn(value, 'applications'));
+  const servicesOf = (name: string | undefined): readonly unknown[] =>
+    applications.filter((one) => applicationOf(one) === name).flatMap((one) => listIn(one, 'microservices'));
+  const unmatched = listPieces(over, 'applications').flatMap((piece): readonly Unmatched[] => {
+    const name = applicationOf(piece.value);
+    if (!matched.has(piece.value))
+      return [{ piece, what: 'application', name, known: () => applications.map(applicationOf) }];
+    const services = listPieces(piece, 'microservices').filter(({ value }) => !matched.has(value));
+    const known = () => servicesOf(name).map(serviceOf);
+    return services.map((service) => ({ piece: service, what: 'microservice', name: serviceOf(service.value), known }));
+  });
+  // What may be meant takes a look at all names.
+  for (const one of unmatched.slice(0, maxProblems)) reportUnknown(one, from, report);
+}
+
+function reportUnknown({ piece, what, name, known }: Unmatched, from: string, report: Report): void {
   const place = placeIn(piece, []);
   if (name === undefined) {
     report(place, `each ${what} of a patch needs its name`, `${what}_name: ...`);
@@ -172,7 +202,7 @@ function reportUnknown(
   }
   const meant = nearest(
     name,
-    known.filter((one) => one !== undefined),
+    known().filter((one) => one !== undefined),
   );
   const hint = meant ? `did you mean \`${meant}\`?` : 'what is new belongs in a descriptor of its own';
   report(place, `${from} has no ${what} ${name}`, hint);

@@ -189,6 +189,50 @@ describe('a patch', () => {
   });
 });
 
+describe('a patch that is to keep its reader busy', () => {
+  const many = <T>(length: number, item: (at: number) => T): T[] => Array.from({ length }, (_, at) => item(at));
+  /** The problems of one patch over one file, each with one application that is there so often. */
+  const problemsOf = (below: object, often: number, over: object) => {
+    const application = { application_name: 'a' };
+    const texts = {
+      [besideReference('common/a.yaml')]: JSON.stringify({
+        applications: many(often, () => ({ ...application, ...below })),
+      }),
+    };
+    const text = JSON.stringify({ patch: 'common/a.yaml', applications: [{ ...application, ...over }] });
+    const { services, problems } = read(text, undefined, texts);
+    expect(services).toEqual([]);
+    return problems.map(({ message }) => message);
+  };
+  const names = (count: number, prefix: string) => many(count, (at) => ({ microservice_name: `${prefix}${at}` }));
+  const tooMuch = 'with its patch there is too much in common/a.yaml';
+
+  it.each<[string, object, number, object]>([
+    ['variables for each', { environment: [] }, 3_000, { environment: many(9_000, (at) => `A${at}=1`) }],
+    ['services for each, by name', { microservices: [] }, 3_000, { microservices: names(5_000, 's') }],
+  ])('has no room for %s of what has one name', (_, below, often, over) => {
+    expect(problemsOf(below, often, over)).toContain(tooMuch);
+  });
+
+  it('adds no services to what has none, however often that is there', () => {
+    expect(problemsOf({}, 3_000, { microservices: names(5_000, 's') })).toHaveLength(20);
+  });
+
+  it('is told of as many names as of other mistakes', () => {
+    const messages = problemsOf({ microservices: names(5_000, 's') }, 1, { microservices: names(5_000, 't') });
+    expect(messages.slice(0, 20)).toEqual(many(20, (at) => `common/a.yaml has no microservice t${at}.default`));
+    // Those of the file itself come behind.
+    expect(messages.length).toBeLessThanOrEqual(40);
+  });
+
+  it('is one of a hundred in its file', () => {
+    const one = patch('- microservice_name: web\n  memory: 40\n');
+    const patches = (count: number) => many(count, () => one).join('---\n');
+    expect(specOf(patches(100))?.spec.run.memory).toBe(40);
+    expect(read(patches(101)).problems[0]?.message).toBe('there are more than 100 patches in one file');
+  });
+});
+
 describe('values of a cluster', () => {
   const text = (line: string) => `applications:
   - application_name: shop
