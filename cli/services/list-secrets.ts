@@ -4,7 +4,7 @@ import { isOpen } from '../../schemas/secret-file.ts';
 import { type Readers, readersOf } from '../../schemas/secret-readers.ts';
 import { type CopyChoice, inRepository } from './commit-edit.ts';
 import { readSecret } from './sealed-secret.ts';
-import { isReader, namesOf, type ReaderNode, strangersIn } from './secret-access.ts';
+import { isReader, type ReaderNode, readersAmong } from './secret-access.ts';
 import { type ShelvedSecret, secretsNamed } from './secret-shelf.ts';
 import type { SecretApi } from './write-secrets.ts';
 
@@ -45,7 +45,6 @@ function rowOf(found: ShelvedSecret, nodes: readonly ReaderNode[]): SecretRow {
   try {
     const { version, leaves, keys } = readSecret(found);
     const present = Object.keys(keys);
-    const others = strangersIn(present, nodes);
     const readers = readersOf(leaves);
     const isNarrow = readers.nodes.length > 0 || readers.labels.length > 0;
     const paths = leaves.filter(([path]) => !isOpen(path)).map(([path]) => path.slice(name.length + 1, -1));
@@ -54,11 +53,7 @@ function rowOf(found: ShelvedSecret, nodes: readonly ReaderNode[]): SecretRow {
       file,
       version,
       keys: paths.filter((key) => key !== ''),
-      nodes: namesOf(
-        present.filter((one) => !others.includes(one)),
-        nodes,
-      ),
-      others,
+      ...readersAmong(present, nodes),
       lack: nodes
         .filter((node) => isReader(node, readers) && !present.includes(node.recipient ?? ''))
         .map((node) => node.name)

@@ -63,6 +63,16 @@ export function namesOf(recipients: readonly string[], nodes: readonly ReaderNod
   return recipients.map((recipient) => names.get(recipient) ?? recipient).sort();
 }
 
+/** Who these are: nodes by name, and recipients that are no nodes. */
+export function readersAmong(
+  recipients: readonly string[],
+  nodes: readonly ReaderNode[],
+): { readonly nodes: readonly string[]; readonly others: readonly string[] } {
+  const others = strangersIn(recipients, nodes);
+  const known = recipients.filter((one) => !others.includes(one));
+  return { nodes: namesOf(known, nodes), others };
+}
+
 function unique(recipients: readonly string[]): readonly string[] {
   return [...new Set(recipients)].sort();
 }

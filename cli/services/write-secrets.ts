@@ -14,7 +14,7 @@ import {
 } from './commit-edit.ts';
 import type { OwnIdentity } from './own-identity.ts';
 import { addRecipients, nextVersion, type OpenedSecret, sealSecret } from './sealed-secret.ts';
-import { namesOf, type ReaderNode, strangersIn } from './secret-access.ts';
+import { namesOf, type ReaderNode, readersAmong } from './secret-access.ts';
 import { planSecret, type ReaderWish, type SecretPlan } from './secret-plan.ts';
 import type { ShelvedSecret } from './secret-shelf.ts';
 import { putFile } from './working-copy.ts';
@@ -188,17 +188,12 @@ async function textOf(
 
 function noteOf({ name, file, plan }: Drawn, version: string, nodes: readonly ReaderNode[]): SecretNote {
   const { wanted, added, removed, mute } = plan.access;
-  const others = strangersIn(wanted, nodes);
   return {
     name,
     file,
     version,
     changed: plan.work !== 'none',
-    nodes: namesOf(
-      wanted.filter((one) => !others.includes(one)),
-      nodes,
-    ),
-    others,
+    ...readersAmong(wanted, nodes),
     added: namesOf(added, nodes),
     removed: namesOf(removed, nodes),
     lack: mute,
