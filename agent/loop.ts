@@ -56,7 +56,7 @@ export function createAgent(deps: AgentDeps): Agent {
     pump();
     reporter.soon();
   };
-  const comparison = createComparison({ runtimes, ledger, state, clock, changed: () => changed() }, life.signal);
+  const comparison = createComparison({ runtimes, ledger, state, clock, changed }, life.signal);
   const observers = new Map(
     deps.runtimes.map((runtime) => [
       runtime.name,

@@ -118,18 +118,19 @@ async function completed(engine: Engine, listed: readonly Listed[], signal: Abor
   const copies: ActualCopy[] = [];
   for (const item of listed) {
     if (item.kind !== 'copy') continue;
-    const copy = item.complete ? item.copy : await inspected(engine, item.copy, signal);
-    if (copy) copies.push(copy);
+    const found = item.complete ? undefined : await inspect(engine, item.copy.handle, signal);
+    if (item.complete) copies.push(item.copy);
+    else if (found) copies.push(withInspected(item.copy, found.State, Date.now()));
   }
   return copies;
 }
 
-async function inspected(engine: Engine, copy: ActualCopy, signal: AbortSignal): Promise<ActualCopy | undefined> {
+/** Undefined when it is not there any more. */
+async function inspect(engine: Engine, id: string, signal: AbortSignal) {
   try {
-    const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
-      docker.getContainer(copy.handle).inspect({ abortSignal }),
+    return await engine.call(limits.read, signal, (docker, abortSignal) =>
+      docker.getContainer(id).inspect({ abortSignal }),
     );
-    return withInspected(copy, found.State, Date.now());
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw error;
@@ -144,16 +145,8 @@ async function compare(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const id = await containers.find(key, signal);
-  if (!id) return [];
-  try {
-    const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
-      docker.getContainer(id).inspect({ abortSignal }),
-    );
-    return differencesOf(run, found);
-  } catch (error) {
-    if (statusOf(error) === 404) return [];
-    throw error;
-  }
+  const found = id === undefined ? undefined : await inspect(engine, id, signal);
+  return found ? differencesOf(run, found) : [];
 }
 
 async function* readLogs(
