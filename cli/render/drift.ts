@@ -24,7 +24,7 @@ function rowOf(instance: string, { copy, node, drift }: CopyView): DriftRow[] {
 
 export const driftListing: Listing<DriftRow> = {
   nameOf: ({ instance }) => instance,
-  empty: 'No drift: nobody changed anything by hand on a node.',
+  empty: 'No drift: what runs on nodes is as oakctl made it.',
   columns: () => [
     { title: 'INSTANCE', value: ({ instance }) => instance },
     { title: 'NODE', value: ({ node }) => node },
