@@ -10,6 +10,7 @@ import { agentFilters, parseTopic, topic } from '../schemas/topics.ts';
 import { createComparison } from './comparison.ts';
 import { createContact } from './contact.ts';
 import { converge } from './core/converge.ts';
+import { overtaken } from './core/drift.ts';
 import { forgiven, imagesCame, keyText, wakeAt } from './core/memory.ts';
 import { createExecutor } from './executor.ts';
 import { createInbox } from './inbox.ts';
@@ -182,14 +183,14 @@ export function createAgent(deps: AgentDeps): Agent {
   };
 }
 
-/** A newer ledger: where the wish for a copy changed, its old failures and waits are forgotten. */
+/** A newer ledger: where the wish for a copy changed, its old failures and waits, and what people did to it, are forgotten. */
 function follow(state: AgentState, previous: Part, next: Part): void {
   const wants = new Map(next.jobs.map((job) => [keyText(job), job.want]));
   for (const job of previous.jobs) {
     const key = keyText(job);
     if (wants.get(key) === job.want) continue;
     const grace = previous.documents[job.digest]?.stop_grace;
-    remember(state, key, (memory) => ({ ...forgiven(memory), ...(grace !== undefined && { grace }) }));
+    remember(state, key, (memory) => ({ ...overtaken(forgiven(memory)), ...(grace !== undefined && { grace }) }));
   }
 }
 

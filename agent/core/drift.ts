@@ -70,6 +70,11 @@ export function runsAgain(memory: CopyMemory): CopyMemory {
   return takenDown(memory) ? mended(memory) : memory;
 }
 
+/** Something else is wanted of it than before: that people ended it, or took it away, is as if we had. */
+export function overtaken(memory: CopyMemory): CopyMemory {
+  return takenDown(memory) ? { ...mended(memory), stopAsked: true } : memory;
+}
+
 /** It is as wanted again. */
 export function mended(memory: CopyMemory): CopyMemory {
   return memory.drift ? { ...memory, drift: { ...memory.drift, healed: true } } : memory;

@@ -151,6 +151,18 @@ describe('on a node whose policy says keep', () => {
     expect(cluster.running()).toHaveLength(1);
   });
 
+  it('ends when the service is stopped, and started again', async () => {
+    const at = await begin({ restart: 'never' }, 'keep');
+    at.node.runtime.kill(at.key);
+    await seen('stopped');
+    await control().stop(service('web'), { actor: 'ann' });
+    await cluster.clock.advance(60_000);
+    expect(cluster.running()).toEqual([]);
+    await control().start(service('web'), 'ann');
+    await settled('web');
+    expect(cluster.running()).toHaveLength(1);
+  });
+
   it('goes on when it is started by hand, or another version comes', async () => {
     const at = await begin({}, 'keep');
     at.node.runtime.kill(at.key);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ActualCopy } from '../../../../agent/core/copy.ts';
-import { compared, type Drift, drifted, looked, runsAgain } from '../../../../agent/core/drift.ts';
+import { compared, type Drift, drifted, looked, overtaken, runsAgain } from '../../../../agent/core/drift.ts';
 import { blankMemory, type CopyMemory, observed, stepDone } from '../../../../agent/core/memory.ts';
 import type { Mono } from '../../../../schemas/ports.ts';
 import { container } from '../support.ts';
@@ -45,6 +45,14 @@ describe('what people did to a copy', () => {
       what: 'paused',
       at: 2_000,
     });
+  });
+
+  it('is over when something else is wanted of it, but for what was changed', () => {
+    for (const kind of ['stopped', 'removed'] as const) {
+      expect(overtaken(after(kind))).toMatchObject({ stopAsked: true, drift: { kind, healed: true } });
+    }
+    expect(overtaken(after('changed'))).toEqual(after('changed'));
+    expect(overtaken(blankMemory)).toEqual(blankMemory);
   });
 
   it('is mended when nothing is other than it was, and as old as it is when nothing else is', () => {
