@@ -1,7 +1,7 @@
 /** Secrets as an operator opens and writes them: with an own identity, for nodes and for other operators. */
 import { decryptWith, encryptFor } from '../../schemas/io/age.ts';
 import { decryptLeaves, encryptLeaves, makeDataKey } from '../../schemas/io/sops.ts';
-import { ProblemError, problem } from '../../schemas/problem.ts';
+import { type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import {
   isOpen,
   maxSecretBytes,
@@ -22,6 +22,8 @@ export interface SecretText {
   /** From the root of the repository. */
   readonly file: string;
   readonly text: string;
+  /** Why it was not read: then there is no text. */
+  readonly fault?: Problem;
 }
 
 export interface OpenedSecret {
@@ -39,18 +41,25 @@ interface SecretContents extends Pick<OpenedSecret, 'values' | 'beside'> {
   readonly readers: Readers;
 }
 
-/** Reads what is written, for whoever does not decrypt. SECRET_INVALID. */
-export function readSecret({ name, file, text }: SecretText): SealedSecret {
-  const { secret, problems } = parseSecret(text, file, name);
-  if (!secret) throw new ProblemError(problems);
-  return secret;
+/** What is written, for whoever does not decrypt. SECRET_INVALID, or what kept it from being read. */
+export function readSecret(found: SecretText): SealedSecret {
+  return parsed(found).secret;
 }
 
-/** Decrypts it, MAC included. SECRET_INVALID, SECRET_UNREADABLE; REFUSED for what oakctl could not write again. */
+function parsed({ name, file, text, fault }: SecretText): {
+  readonly secret: SealedSecret;
+  readonly more: readonly string[];
+} {
+  if (fault) throw new ProblemError(fault);
+  const { secret, more = [], problems } = parseSecret(text, file, name);
+  if (!secret) throw new ProblemError(problems);
+  return { secret, more };
+}
+
+/** Decrypts it, MAC included. As {@link readSecret}; SECRET_UNREADABLE; REFUSED for what oakctl could not write again. */
 export async function openSecret(found: SecretText, own: OwnIdentity): Promise<OpenedSecret> {
-  const { name, file, text } = found;
-  const { secret: sealed, more = [], problems } = parseSecret(text, file, name);
-  if (!sealed) throw new ProblemError(problems);
+  const { name, file } = found;
+  const { secret: sealed, more } = parsed(found);
   if (more.length > 0) {
     const message = `it has \`${more.join('`, `')}\`, which oakctl does not write`;
     throw new ProblemError(problem('REFUSED', message, { file, subject: name, hint: 'change it with sops' }));

@@ -1,7 +1,8 @@
 /** Where the secrets of a cluster lie in a working copy of its repository. */
+import type { Stats } from 'node:fs';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { ProblemError, problem } from '../../schemas/problem.ts';
+import { type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import { maxSecretBytes, secretFolder, secretPaths } from '../../schemas/secret-file.ts';
 import { secretNamePattern } from '../../schemas/secret-names.ts';
 import { isOwn, type Repository, rootsOf } from './commit-edit.ts';
@@ -20,7 +21,7 @@ async function listShelf(repository: Repository): Promise<readonly ShelvedSecret
     const entries = await readdir(join(repository.copy.root, posix.dirname(path))).catch(() => []);
     for (const entry of entries) {
       const name = /^(.+)\.yaml$/.exec(entry)?.[1] ?? '';
-      if (secretNamePattern.test(name)) names.add(name);
+      if (isName(name)) names.add(name);
     }
   }
   const found: ShelvedSecret[] = [];
@@ -50,21 +51,26 @@ export async function requireSecret(repository: Repository, name: string): Promi
   throw new ProblemError(problem('NOT_FOUND', message, { hint: `\`oakctl secret set ${name}\`, or \`git pull\`` }));
 }
 
-/** NAME_INVALID for what is no name of a secret; REFUSED for a link, and for what is longer than a secret can be. */
+/** NAME_INVALID for what is no name of a secret. A link, and what is longer than a secret can be, is not read: it has a fault. */
 export async function findSecret(repository: Repository, name: string): Promise<ShelvedSecret | undefined> {
   requireName(name);
   const { root } = repository.copy;
   for (const file of pathsOf(repository, name)) {
     const info = await lstat(join(root, file)).catch(() => undefined);
     if (!info) continue;
-    if (!info.isFile()) throw new ProblemError(problem('REFUSED', 'it is no plain file', { file, subject: name }));
-    if (info.size > maxSecretBytes) {
-      const message = `it has ${info.size} bytes, at most ${maxSecretBytes} are read`;
-      throw new ProblemError(problem('REFUSED', message, { file, subject: name }));
-    }
-    return { name, file, text: await readFile(join(root, file), 'utf8'), isShared: !isOwn(repository, file) };
+    const isShared = !isOwn(repository, file);
+    const fault = faultOf(info, file, name);
+    if (fault) return { name, file, text: '', isShared, fault };
+    return { name, file, text: await readFile(join(root, file), 'utf8'), isShared };
   }
   return undefined;
+}
+
+function faultOf(info: Stats, file: string, name: string): Problem | undefined {
+  if (!info.isFile()) return problem('REFUSED', 'it is no plain file', { file, subject: name });
+  if (info.size <= maxSecretBytes) return undefined;
+  const message = `it has ${info.size} bytes, at most ${maxSecretBytes} are read`;
+  return problem('REFUSED', message, { file, subject: name });
 }
 
 /** Where one goes that is not there yet. */
@@ -77,9 +83,13 @@ function pathsOf({ copy: { source }, cluster }: Repository, name: string): reado
   return secretPaths(name, cluster).map((path) => posix.join(source.path, path));
 }
 
-function requireName(name: string): void {
+function isName(name: string): boolean {
   // A key of that end would stand in the open.
-  if (secretNamePattern.test(name) && !name.endsWith('_unencrypted')) return;
+  return secretNamePattern.test(name) && !name.endsWith('_unencrypted');
+}
+
+function requireName(name: string): void {
+  if (isName(name)) return;
   const hint = 'small letters, digits, - and _, at most 63, starting and ending with a letter or digit';
   throw new ProblemError(problem('NAME_INVALID', `\`${name}\` is no name for a secret`, { hint }));
 }

@@ -307,14 +307,19 @@ describe('oakctl secret rekey', () => {
     await set();
     const strange = await sealedFile('other', canary, [(await makeAgeIdentity()).recipient]);
     await copy.push({ 'secrets/other.yaml': strange, 'secrets/torn.yaml': 'torn: 1\n' });
+    await symlink('db.yaml', join(copy.folder, 'secrets/link.yaml'));
+    await writeFile(join(copy.folder, 'secrets/db_unencrypted.yaml'), 'no name of a secret');
     await joined('pi3');
     const { notes, problems } = await rekey();
     expect(notes).toMatchObject([{ name: 'db', added: ['pi3'] }]);
     expect(problems.map(({ code, file: where }) => `${code} ${where}`)).toEqual([
+      'REFUSED secrets/link.yaml',
       'SECRET_UNREADABLE secrets/other.yaml',
       'SECRET_INVALID secrets/torn.yaml',
     ]);
     expect((await list()).find(({ name }) => name === 'torn')).toMatchObject({ problem: { code: 'SECRET_INVALID' } });
+    expect((await list()).find(({ name }) => name === 'link')).toMatchObject({ problem: { code: 'REFUSED' } });
+    await expect(set({ name: 'link' })).rejects.toThrow(/REFUSED.*no plain file/);
     await expect(rekey(['none'])).rejects.toThrow(/NOT_FOUND.*no secret none/);
   });
 
