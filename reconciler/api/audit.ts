@@ -98,15 +98,25 @@ export function outcomeOf(status: number): AuditOutcome {
   return [401, 403, 409, 429].includes(status) ? 'refused' : 'failed';
 }
 
-/** What the path and the body name. Never a password: only these members are looked at. */
+/** Members of bodies that name something: texts, lists of texts, and of lists of objects what each of them is called. Never a password. */
+const texts = ['name', 'subject', 'service', 'username', 'id', 'source', 'registry', 'kind', 'to', 'role'];
+const lists = ['services', 'apps', 'nodes'];
+const called = { documents: 'file', applications: 'application_name' };
+
+/** What the path and the body name. */
 function subjectOf({ params, body }: FastifyRequest): string | undefined {
-  const { name, username, id, source, registry, to, role } = textsOf(body);
-  const { services, apps, documents } = (isObject(body) ? body : {}) as Readonly<Record<string, unknown>>;
-  const lists = [services, apps].flatMap((list) => (Array.isArray(list) ? list : []));
-  const files = Array.isArray(documents) ? documents.map((one) => textsOf(one)['file']) : [];
-  const named = [...Object.values(textsOf(params)), name, username, id, source, registry, to, role, ...lists, ...files];
-  const texts = named.filter((one) => typeof one === 'string' && one !== '');
-  return texts.length > 0 ? texts.join(' ') : undefined;
+  const members = (isObject(body) ? body : {}) as Readonly<Record<string, unknown>>;
+  const itemsOf = (key: string): readonly unknown[] => {
+    const list = members[key];
+    return Array.isArray(list) ? list : [];
+  };
+  const named = [
+    ...Object.values(textsOf(params)),
+    ...texts.map((key) => members[key]),
+    ...lists.flatMap(itemsOf),
+    ...Object.entries(called).flatMap(([key, name]) => itemsOf(key).map((one) => textsOf(one)[name])),
+  ].filter((one) => typeof one === 'string' && one !== '');
+  return named.length > 0 ? named.join(' ') : undefined;
 }
 
 function textsOf(value: unknown): Readonly<Record<string, string>> {
@@ -120,7 +130,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Terminals show it. */
+/** Terminals show it. Cut first: a body names as much as it likes, and half a character is none. */
 function printable(text: string, longest: number): string {
-  return text.replace(/\p{C}/gu, '?').slice(0, longest);
+  return text.slice(0, longest).replace(/\p{C}/gu, '?');
 }

@@ -39,6 +39,8 @@ describe('who is refused', () => {
     const { audit, entries } = desk();
     audit.record({ ...deed, claimed: '\u001b[2Jann\n', subject: 'x'.repeat(1000) });
     expect(entries[0]).toMatchObject({ who: '?[2Jann?', subject: 'x'.repeat(200) });
+    audit.record({ ...deed, subject: `${'x'.repeat(199)}\u{1f355}` });
+    expect(entries[1]?.subject).toBe(`${'x'.repeat(199)}?`);
   });
 });
 
@@ -57,6 +59,21 @@ describe('requests', () => {
       ['api', 'cluster', 'POST /v1/approve', 'ab12', 'failed'],
     ]);
     expect(JSON.stringify(entries)).not.toContain(apiToken);
+  });
+
+  it.each<[path: string, body: object, subject: string]>([
+    ['/v1/suspend', { subject: 'cluster', reason: 'a storm' }, 'cluster'],
+    ['/v1/resume', { subject: 'node/pi1' }, 'node/pi1'],
+    ['/v1/keys/rotate', { kind: 'node', nodes: ['pi1', 'pi2'] }, 'node pi1 pi2'],
+    ['/v1/delete', { services: ['a.b.c.d'], apps: ['shop.default'] }, 'a.b.c.d shop.default'],
+    ['/v1/deploy', { documents: [{ file: 'shop.yaml', text: '' }] }, 'shop.yaml'],
+    ['/v1/users/ann/role', { role: 'viewer' }, 'ann viewer'],
+    ['/api/v1/service', { service: 'web', image: 'nginx', replicas: 1 }, 'web'],
+    ['/api/application', { applications: [{ application_name: 'shop' }, { application_name: 'till' }] }, 'shop till'],
+  ])('say what they name: %s', async (path, body, subject) => {
+    const { audit, entries } = desk();
+    await injectedApi({}, { audit }).post(path, body);
+    expect(entries).toMatchObject([{ action: expect.stringContaining('POST '), subject }]);
   });
 
   it('of Oakestra, too', async () => {
