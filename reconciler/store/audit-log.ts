@@ -13,7 +13,7 @@ export interface AuditLog {
   add(entry: AuditEntry): void;
   /** The newest that fit, the oldest of them first. */
   read(last: number, fits: (entry: AuditEntry) => boolean): Promise<readonly AuditEntry[]>;
-  /** Resolves when all is written that can be. */
+  /** Resolves when all is written that can be; what waits for the disk is tried once more. */
   close(): Promise<void>;
 }
 
@@ -69,14 +69,24 @@ export function createAuditLog({
     }
   };
 
+  /** With all written that can be, and while no file takes the place of the other. */
+  const afterAll = <T>(act: () => Promise<T>): Promise<T> => {
+    const done = last.then(flush).then(act);
+    last = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
+  };
+
   return {
     add(entry) {
       waiting.push(`${JSON.stringify(entry)}\n`);
       last = last.then(flush);
     },
     async read(wanted, fits) {
-      await last;
-      const lines = (await Promise.all([older, file].map(readIfThere))).flatMap((text) => text.split('\n'));
+      const texts = await afterAll(() => Promise.all([older, file].map(readIfThere)));
+      const lines = texts.flatMap((text) => text.split('\n'));
       const found: AuditEntry[] = [];
       while (found.length < wanted) {
         const line = lines.pop();
@@ -88,7 +98,7 @@ export function createAuditLog({
       }
       return found.reverse();
     },
-    close: () => last,
+    close: () => afterAll(async () => undefined),
   };
 }
 

@@ -78,4 +78,32 @@ describe('the audit log', () => {
     expect(events).toEqual(['audit_unwritable', 'audit_written_again']);
     expect((await readFile(join(folder, 'audit', 'log.jsonl'), 'utf8')).split('\n')).toHaveLength(4);
   });
+
+  it('tries a disk again when somebody reads it, and at the end', async () => {
+    for (const at of [1, 2]) {
+      await rm(join(folder, 'audit'), { recursive: true, force: true });
+      await writeFile(join(folder, 'audit'), 'a file in its place');
+      const log = open();
+      log.add(entry(at));
+      await log.close();
+      await rm(join(folder, 'audit'));
+      const found = at === 1 ? await log.read(10, all) : await log.close().then(() => open().read(10, all));
+      expect(found).toEqual([entry(at)]);
+    }
+  });
+
+  it('is read without a gap while the files take turns', async () => {
+    const log = open({ most: 2000 });
+    const reads: Promise<readonly AuditEntry[]>[] = [];
+    for (let at = 1; at <= 300; at++) {
+      log.add(entry(at));
+      reads.push(log.read(1000, all));
+      if (at % 10 === 0) await log.close();
+    }
+    for (const [before, found] of (await Promise.all(reads)).entries()) {
+      const [first = 0] = found.map(({ at }) => at);
+      expect(found.map(({ at }) => at)).toEqual(found.map((_, i) => first + i));
+      expect(first + found.length).toBeGreaterThan(before + 1);
+    }
+  });
 });
