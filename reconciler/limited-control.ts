@@ -3,6 +3,7 @@ import { ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Caller } from './core/rights.ts';
+import { whyOf } from './core/why.ts';
 import { readDescriptors } from './direct.ts';
 import { appOf, type Ownership } from './ownership.ts';
 
@@ -77,9 +78,11 @@ export function limitControl(
       return isOwn(name) ? control.service(name) : undefined;
     },
     why(subject) {
-      const cause = control.why(subject);
-      requireOwn(cause.subject);
-      return cause;
+      // Looked for among the own: what several fit, or what is meant instead, would be told of others, too.
+      const meant = whyOf({ services: services(), nodes: [], status: control.status() }, subject);
+      if (meant.kind === 'problem') throw new ProblemError(meant.problem);
+      requireOwn(meant.item.subject);
+      return control.why(meant.item.subject);
     },
     async deploy(request) {
       ownership.claim(caller, readApps(request.documents));

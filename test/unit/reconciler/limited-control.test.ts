@@ -4,9 +4,10 @@ import type { Context } from '../../../reconciler/context.ts';
 import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import { emptyRecords } from '../../../reconciler/core/records.ts';
 import type { Caller } from '../../../reconciler/core/rights.ts';
+import { whyOf } from '../../../reconciler/core/why.ts';
 import { limitControl } from '../../../reconciler/limited-control.ts';
 import { createOwnership } from '../../../reconciler/ownership.ts';
-import { isProblemError, type ProblemCode } from '../../../schemas/problem.ts';
+import { isProblemError, type ProblemCode, ProblemError } from '../../../schemas/problem.ts';
 import { parseClusterSettings } from '../../../schemas/settings.ts';
 import {
   fakeControlPlane,
@@ -29,7 +30,7 @@ const signal = new AbortController().signal;
 /** The control plane of a caller, beside one that says what it was asked. */
 function limited(caller: Caller): { readonly control: ControlPlane; readonly asked: string[] } {
   const asked: string[] = [];
-  const whole = fakeControlPlane({
+  const whole: ControlPlane = fakeControlPlane({
     ...wholeControl,
     services: () => [mine, foreign].map(fakeService),
     instances: () => [mine, foreign].map((name) => fakeInstance(`${name}.instance.0`)),
@@ -53,7 +54,12 @@ function limited(caller: Caller): { readonly control: ControlPlane; readonly ask
     }),
     addInstance: async (service) => ({ instance: `${service}.instance.1` }),
     dropInstance: async (instance) => ({ instance }),
-    why: (subject) => ({ subject, message: 'm', because: [] }),
+    why(subject) {
+      const sight = { services: [mine, foreign].map(fakeService), nodes: [fakeNode('pi1')], status: whole.status() };
+      const answer = whyOf(sight, subject);
+      if (answer.kind === 'found') return answer.item;
+      throw new ProblemError(answer.problem);
+    },
     async *events() {
       for (const [index, subject] of [mine, foreign, 'node/pi1', 'cluster'].entries())
         yield { ...fakeEvent(index), subject };
@@ -112,7 +118,23 @@ describe.each([
     asked.length = 0;
     expect(await codeOf(() => call(control, foreign))).toBe('NOT_FOUND');
     // Looking whose it is changes nothing.
-    expect(asked.filter((name) => !['why', 'overrides'].includes(name))).toEqual([]);
+    expect(asked.filter((name) => !['why', 'status', 'services', 'overrides'].includes(name))).toEqual([]);
+  });
+
+  it('is told no name of what is not the own', () => {
+    const { control } = limited(caller);
+    expect(control.why('web').subject).toBe(mine);
+    const told = (text: string): string => {
+      try {
+        return JSON.stringify(control.why(text));
+      } catch (error) {
+        if (isProblemError(error)) return JSON.stringify(error.problem);
+        throw error;
+      }
+    };
+    for (const text of ['blo.default.web.default', 'blo.default.web.default.instance.0', 'blo'])
+      expect(told(text)).not.toContain('blog');
+    for (const text of ['pi', 'pi2', 'node/pi']) expect(told(text)).not.toContain('pi1');
   });
 
   it('removes nothing of a list in which something is not the own', async () => {
