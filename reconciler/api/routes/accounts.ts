@@ -1,5 +1,5 @@
 /** Who is who: logins, the own account, and for admins those of all others. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import {
   ApiTokenBody,
   type CallerView,
@@ -12,8 +12,8 @@ import { EmptyBody } from '../../../schemas/api-bodies.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import { refused } from '../../accounts/session-tokens.ts';
-import type { Caller } from '../../core/rights.ts';
-import { hasRight } from '../../core/rights.ts';
+import type { UserRecord } from '../../core/records.ts';
+import { type Caller, hasRight } from '../../core/rights.ts';
 import { bearerOf, needs } from '../access.ts';
 import { checkBody, type NamedRoute } from '../bodies.ts';
 
@@ -59,7 +59,7 @@ function userRoutes(app: FastifyInstance, accounts: Accounts): void {
   app.post<NamedRoute>('/v1/users/:name/password', needs('self'), async (request) => {
     const { caller, params, body, ip } = request;
     const { password, old } = checkBody(PasswordBody, body);
-    requireOwnOrAdmin(request, params.name);
+    requireOwnOrAdmin(caller, accounts, params.name);
     if (old === undefined && isOwn(caller, accounts, params.name))
       throw new ProblemError(problem('BAD_REQUEST', 'the old password is needed, too', { subject: 'old' }));
     return accounts.setPassword(
@@ -72,27 +72,33 @@ function userRoutes(app: FastifyInstance, accounts: Accounts): void {
 }
 
 function tokenRoutes(app: FastifyInstance, accounts: Accounts): void {
-  app.get('/v1/api-tokens', needs('known'), async ({ caller }) => {
-    const own = hasRight(caller, 'admin') ? undefined : accounts.byId(caller.user ?? '');
-    return { items: accounts.tokens.list(own) };
-  });
-  app.post<NamedRoute>('/v1/users/:name/tokens', needs('self'), async (request) => {
-    const { caller, params, body } = request;
-    requireOwnOrAdmin(request, params.name);
+  app.get('/v1/api-tokens', needs('known'), async ({ caller }) => ({
+    items: accounts.tokens.list(ownerSeen(caller, accounts)),
+  }));
+  app.post<NamedRoute>('/v1/users/:name/tokens', needs('self'), async ({ caller, params, body }) => {
+    requireOwnOrAdmin(caller, accounts, params.name);
     return accounts.tokens.create(accounts.required(params.name), checkBody(ApiTokenBody, body), caller);
   });
   app.post<{ Params: { id: string } }>('/v1/api-tokens/:id/revoke', needs('self'), async ({ body, params, caller }) => {
     checkBody(EmptyBody, body);
-    const own = hasRight(caller, 'admin') ? undefined : accounts.byId(caller.user ?? '');
-    return accounts.tokens.revoke(params.id, own, caller);
+    return accounts.tokens.revoke(params.id, ownerSeen(caller, accounts), caller);
   });
 }
 
+/** Whose tokens a caller sees and revokes; of an admin everybody's. An account that went since the request began has none. */
+function ownerSeen(caller: Caller, accounts: Accounts): UserRecord | undefined {
+  if (hasRight(caller, 'admin')) return undefined;
+  const own = accounts.byId(caller.user ?? '');
+  if (own) return own;
+  throw refused('is of an account that is gone');
+}
+
+/** By its id: somebody else may have the name by now. */
 function isOwn({ user }: Caller, accounts: Accounts, name: string): boolean {
   return user !== undefined && accounts.byId(user)?.name === name;
 }
 
-function requireOwnOrAdmin({ caller }: FastifyRequest, name: string): void {
-  if (caller.name === name || hasRight(caller, 'admin')) return;
+function requireOwnOrAdmin(caller: Caller, accounts: Accounts, name: string): void {
+  if (isOwn(caller, accounts, name) || hasRight(caller, 'admin')) return;
   throw new ProblemError(problem('FORBIDDEN', `${caller.name} may change only the own account`, { subject: name }));
 }

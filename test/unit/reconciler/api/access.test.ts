@@ -1,6 +1,7 @@
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { createGate, guardRoutes, needs } from '../../../../reconciler/api/access.ts';
+import type { Caller } from '../../../../reconciler/core/rights.ts';
 import { fakeControlPlane, watchControl } from '../../../support/fake-control-plane.ts';
 import { attacked } from '../../../support/forged-tokens.ts';
 import { type Answer, injectedApi } from '../../../support/injected-api.ts';
@@ -142,6 +143,24 @@ describe('accounts over HTTP', () => {
     expect((await post('/v1/users/pat/remove')).json()).toEqual({ removed: 'pat' });
     expect((await get('/v1/users')).json()).toEqual({ items: [] });
     expect((await post('/v1/logout')).status).toBe(200);
+  });
+});
+
+describe('an account that goes while its request is on the way', () => {
+  it('has no token of others, and is not who has its name now', async () => {
+    const { accounts } = memoryAccounts();
+    await accounts.add({ name: 'ann', role: 'admin' }, owner);
+    await accounts.add({ name: 'pat', role: 'viewer' }, owner);
+    const { view } = await accounts.tokens.create(accounts.required('ann'), {}, owner);
+    const gone: Caller = { name: 'pat', user: 'another id', role: 'viewer', by: 'login' };
+    const { request, get } = injectedApi({}, { accounts: { ...accounts, callerOf: async () => gone } });
+    const headers = { authorization: 'Bearer of-pat' };
+    expect((await get('/v1/api-tokens', headers)).status).toBe(401);
+    expect((await request('POST', `/v1/api-tokens/${view.id}/revoke`, {}, headers)).status).toBe(401);
+    expect((await request('POST', '/v1/users/pat/tokens', {}, headers)).status).toBe(403);
+    const mine = { password: 'another one 42' };
+    expect((await request('POST', '/v1/users/pat/password', mine, headers)).status).toBe(403);
+    expect(accounts.tokens.list(undefined)).toMatchObject([{ id: view.id, state: 'valid' }]);
   });
 });
 
