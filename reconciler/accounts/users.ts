@@ -113,11 +113,12 @@ export function createUsers({ deps, keeper, journal }: AccountsContext, password
     },
     async remove(name, by) {
       const { id } = required(name);
+      await put(id, undefined);
+      // Worthless by now. Taken away before, it would be missing where the disk refuses: a login that ended would be good again.
       const { apiTokens = {}, sessions = {} } = keeper.now;
       const others = <T extends { readonly user: string }>(map: Readonly<Record<string, T>>): Record<string, T> =>
         Object.fromEntries(Object.entries(map).filter(([, { user }]) => user !== id));
       keeper.change({ apiTokens: others(apiTokens), sessions: others(sessions) });
-      await put(id, undefined);
       journal.add('user_removed', `user/${name}`, `removed by ${by.name}`);
       return { removed: name };
     },
@@ -137,7 +138,13 @@ export function createUsers({ deps, keeper, journal }: AccountsContext, password
       const user = required(name);
       if (user.id !== id) throw new ProblemError(problem('NOT_FOUND', `the account ${name} was removed meanwhile`));
       const next = { ...user, hash, version: user.version + 1, changed: wall() };
+      const { sessions: before = {} } = keeper.now;
       await put(id, next);
+      // As above: nothing is valid of them any more, and those that began since are others.
+      const live = Object.entries(keeper.now.sessions ?? {}).filter(
+        ([session, { user: of }]) => of !== id || !Object.hasOwn(before, session),
+      );
+      keeper.change({ sessions: Object.fromEntries(live) });
       journal.add('user_changed', `user/${name}`, `another password, set by ${by.name}`);
       return answer(next, made);
     },

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { createPasswords } from '../../../../reconciler/accounts/passwords.ts';
+import { createUsers } from '../../../../reconciler/accounts/users.ts';
 import { emptyRecords } from '../../../../reconciler/core/records.ts';
-import { type ProblemCode, ProblemError } from '../../../../schemas/problem.ts';
-import { type MemoryAccounts, memoryAccounts, owner } from '../../../support/memory-accounts.ts';
-import { createVirtualClock } from '../../../support/virtual-clock.ts';
+import { createJournal } from '../../../../reconciler/journal.ts';
+import type { Wall } from '../../../../schemas/ports.ts';
+import { type ProblemCode, ProblemError, problem } from '../../../../schemas/problem.ts';
+import { type MemoryAccounts, memoryAccounts, memoryKeeper, owner } from '../../../support/memory-accounts.ts';
+import { createMemoryKeys } from '../../../support/memory-keys.ts';
+import { createSeededRandom, createVirtualClock } from '../../../support/virtual-clock.ts';
 
 const from = '192.0.2.1';
 const minute = 60_000;
@@ -109,6 +114,21 @@ describe('a session', () => {
     expect(await codeOf(accounts.login('pat', password, from))).toBe('UNAUTHORIZED');
   });
 
+  it('finds no room beside a thousand others, until another password ends them', async () => {
+    const { accounts, records, clock } = await three();
+    const { id } = accounts.required('pat');
+    const at = clock.now().wall;
+    const record = { user: id, turn: 1, at, until: (at + day) as Wall };
+    const sessions = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`s${i}`, record]));
+    const full = memoryAccounts({ ...records(), sessions }, clock);
+    const refreshed = async (password: string) =>
+      codeOf(full.accounts.refresh((await full.accounts.login('pat', password, from)).refresh_token));
+    expect(await refreshed('of pat 0123456789')).toBe('TOO_MANY');
+    await full.accounts.setPassword('pat', 'another password 1', undefined, owner);
+    expect(await refreshed('another password 1')).toBe('none');
+    expect(Object.keys(full.records().sessions ?? {})).toHaveLength(1);
+  });
+
   it('outlives a restart, and not a restore', async () => {
     const { accounts, records, clock } = await three();
     const { token } = await accounts.login('ann', 'of ann 0123456789', from);
@@ -142,6 +162,25 @@ describe('an account', () => {
     expect(await change('wrong')).toBe('UNAUTHORIZED');
     expect(await change('of pat 0123456789')).toBe('none');
     expect(await codeOf(accounts.login('pat', 'another password 1', from))).toBe('none');
+  });
+});
+
+describe('an account that the disk does not let go', () => {
+  it('has its tokens, and its logins that ended stay so', async () => {
+    const { accounts, records, clock } = await three();
+    await accounts.tokens.create(accounts.required('pat'), {}, owner);
+    await accounts.logout(await accounts.callerOf((await accounts.login('pat', 'of pat 0123456789', from)).token));
+    const full = async (): Promise<never> => {
+      throw new ProblemError(problem('FILE_UNWRITABLE', 'the disk is full'));
+    };
+    const keeper = Object.assign(memoryKeeper(records()), { saved: full });
+    const random = createSeededRandom(1);
+    const deps = { clock, random, keys: createMemoryKeys('test') };
+    const journal = createJournal({ clock, run: 'test', onEvent: () => undefined });
+    const users = createUsers({ deps, keeper, journal }, createPasswords(random, { log: 4, block: 8, parallel: 1 }));
+    expect(await codeOf(users.remove('pat', owner))).toBe('FILE_UNWRITABLE');
+    expect(keeper.now).toEqual(records());
+    expect(Object.values(keeper.now.sessions ?? {})).toMatchObject([{ ended: true }]);
   });
 });
 
