@@ -107,7 +107,9 @@ export function createAccounts(context: AccountsContext, { onFirstPassword, cost
     current(caller) {
       const { token, login, user } = caller;
       if (token !== undefined) return tokens.current(token);
-      return login && user !== undefined ? { ...caller, ...sessions.owner(user, login) } : caller;
+      if (!login || user === undefined) return caller;
+      const { name, role } = sessions.owner(user, login);
+      return { ...caller, name, role };
     },
     async setPassword(name, password, old, by) {
       if (old) await proven(name, old.password, old.address);

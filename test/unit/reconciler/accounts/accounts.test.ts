@@ -76,6 +76,13 @@ describe('a session', () => {
     expect(await codeOf(accounts.refresh(next.refresh_token))).toBe('UNAUTHORIZED');
   });
 
+  it('is of a caller as he is now, and of nothing else that is kept of him', async () => {
+    const { accounts } = await three();
+    const pat = await accounts.callerOf((await accounts.login('pat', 'of pat 0123456789', from)).token);
+    await accounts.setRole('pat', 'viewer', owner);
+    expect(accounts.current(pat)).toEqual({ ...pat, role: 'viewer' });
+  });
+
   it('ends for both when a refresh token comes twice', async () => {
     const { accounts, clock, events } = await three();
     const stolen = await accounts.login('pat', 'of pat 0123456789', from);
