@@ -1,6 +1,7 @@
 /** Logging in and out: the login is kept beside the contexts, and commands use it from then on. */
 import type { Role } from '../../schemas/accounts.ts';
 import { createAccountsClient } from '../../schemas/io/accounts-client.ts';
+import type { Bearer } from '../../schemas/io/http.ts';
 import { isProblemError } from '../../schemas/problem.ts';
 import { endpointOf, type Target } from '../contexts.ts';
 import { forgetSession, inTurn, keepSession, type Session, sessionOf, withLogin } from '../sessions.ts';
@@ -36,11 +37,17 @@ export async function login(
 ): Promise<LoggedIn> {
   const before = await sessionOf(home, target).catch(() => undefined);
   const answer = await beginLogin(target, credentials, home, signal);
-  if (before) {
-    const endpoint = endpointOf({ ...withoutToken(target), token: before.token });
-    await ended(createAccountsClient(endpoint).logout(signal));
-  }
+  if (before) await ended(end(before, withoutToken(target), signal));
   return answer;
+}
+
+/** Of a login that is not kept any more; also when the time of its token is over, which its refresh token outlives. */
+async function end({ token, refresh_token }: Session, place: Target, signal: AbortSignal): Promise<unknown> {
+  const bearer: Bearer = {
+    current: async () => token,
+    renew: async () => (await createAccountsClient(endpointOf(place)).refresh(refresh_token, signal)).token,
+  };
+  return createAccountsClient(endpointOf({ ...place, bearer })).logout(signal);
 }
 
 /** As {@link login}, where the one before is over already. */

@@ -101,6 +101,15 @@ describe('a login', () => {
     expect((await run('whoami -o name')).stdout).toBe('eve\n');
   });
 
+  it('that takes the place of one whose token is too old ends that one, too', async () => {
+    await login('ann');
+    const { refresh_token } = await session();
+    await memory.clock.advance(20 * minute);
+    await login('eve');
+    await expect(memory.accounts.refresh(refresh_token)).rejects.toThrow('session that ended');
+    expect((await run('whoami -o name')).stdout).toBe('eve\n');
+  });
+
   it('goes on over the end of its tokens, also for many at once, and is over after seven days', async () => {
     await login('ann');
     const first = await session();
