@@ -9,12 +9,12 @@ import { controlFrame, type ExecConnection, maxFrame } from '../../schemas/exec.
 import { execConnection } from '../../schemas/io/exec-connection.ts';
 import { isProblemError, type Problem, ProblemError, problem } from '../../schemas/problem.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import { resolveInstance, resolveNode } from '../core/resolve.ts';
+import { resolveNode } from '../core/resolve.ts';
 import type { Caller, Right } from '../core/rights.ts';
 import { type Gate, requireRight } from './access.ts';
 import type { AuditDesk } from './audit.ts';
 import { unnamedActor } from './bodies.ts';
-import { found } from './routes/read.ts';
+import { found, instanceNamed } from './routes/read.ts';
 import { keepWatch, refuse } from './streams.ts';
 
 export interface SessionServer {
@@ -120,8 +120,7 @@ const routes: readonly Route[] = [
     action: 'GET /v1/instances/:name/exec',
     atOnce: 64,
     right: 'change',
-    open: async (control, name, actor, signal) =>
-      control.exec(found(resolveInstance(control.instances(), name)).name, actor, signal),
+    open: async (control, name, actor, signal) => control.exec(instanceNamed(control, name), actor, signal),
   },
   {
     path: /^\/v1\/nodes\/([^/?]{1,512})\/images(?:\?|$)/,

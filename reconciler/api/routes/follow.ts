@@ -5,11 +5,10 @@ import { type ClusterEvent, type EventPosition, eventId, parseEventPosition } fr
 import { formatServerEvent, keepAliveComment } from '../../../schemas/io/event-stream.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { ControlPlane } from '../../control-plane.ts';
-import { resolveInstance } from '../../core/resolve.ts';
 import { needs } from '../access.ts';
 import { flagOf, type NamedRoute, numberOf, type Query } from '../bodies.ts';
 import { sendFlow } from '../flow.ts';
-import { found } from './read.ts';
+import { instanceNamed } from './read.ts';
 
 /** ms of silence after which a reader gets a comment. */
 const keepAlive = 15_000;
@@ -70,10 +69,10 @@ export function followRoutes(app: FastifyInstance, { meter, patience = usualPati
     '/v1/instances/:name/logs',
     needs('read'),
     async ({ params, query, control }, reply) => {
-      const instance = found(resolveInstance(control.instances(), params.name));
+      const instance = instanceNamed(control, params.name);
       const tail = numberOf(query, 'tail', maxTail);
       const options = { follow: flagOf(query, 'follow'), ...(tail === undefined ? {} : { tail }) };
-      return sendFlow(reply, 'text/plain; charset=utf-8', (signal) => control.logs(instance.name, options, signal));
+      return sendFlow(reply, 'text/plain; charset=utf-8', (signal) => control.logs(instance, options, signal));
     },
   );
 }

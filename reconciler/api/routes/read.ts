@@ -1,7 +1,17 @@
 /** What is: status, listings, one service, one node, holds. */
 import type { FastifyInstance } from 'fastify';
+import { parseInstanceName } from '../../../schemas/names.ts';
 import { type Problem, ProblemError } from '../../../schemas/problem.ts';
-import { type Resolution, resolveApp, resolveNode, resolveService, selectInstances } from '../../core/resolve.ts';
+import type { ServiceView } from '../../../schemas/views.ts';
+import type { ControlPlane } from '../../control-plane.ts';
+import {
+  type Resolution,
+  resolveApp,
+  resolveInstance,
+  resolveNode,
+  resolveService,
+  selectInstances,
+} from '../../core/resolve.ts';
 import { needs } from '../access.ts';
 import { manyOf, type NamedRoute, type Query } from '../bodies.ts';
 
@@ -33,12 +43,24 @@ export function readRoutes(app: FastifyInstance): void {
     if (problems.length > 0) throw new ProblemError(problems);
     return { items };
   });
-  app.get<NamedRoute>('/v1/services/:name', needs('read'), async ({ params, control }) => {
-    return control.service(params.name) ?? found(resolveService(control.services(), params.name));
-  });
+  app.get<NamedRoute>('/v1/services/:name', needs('read'), async ({ params, control }) =>
+    serviceNamed(control, params.name),
+  );
   app.get<NamedRoute>('/v1/nodes/:name', needs('survey'), async ({ params, control }) => {
     return control.node(params.name) ?? found(resolveNode(control.nodes(), params.name));
   });
+}
+
+/** A service by any of its names; by its whole name at a cost that does not grow with the cluster. NOT_FOUND, BAD_REQUEST. */
+export function serviceNamed(control: ControlPlane, text: string): ServiceView {
+  return control.service(text) ?? found(resolveService(control.services(), text));
+}
+
+/** The whole name of an instance, as {@link serviceNamed}. */
+export function instanceNamed(control: ControlPlane, text: string): string {
+  const whole = parseInstanceName(text);
+  const isThere = whole && control.service(whole.service)?.instances.some(({ name }) => name === text);
+  return isThere ? text : found(resolveInstance(control.instances(), text)).name;
 }
 
 /** What was resolved, or its problem thrown. */

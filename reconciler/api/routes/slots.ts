@@ -12,22 +12,22 @@ import {
   VerbBody,
 } from '../../../schemas/api-bodies.ts';
 import type { ControlPlane } from '../../control-plane.ts';
-import { resolveEither, resolveInstance, resolveNode, resolveService } from '../../core/resolve.ts';
+import { resolveEither, resolveNode } from '../../core/resolve.ts';
 import { nodeSubject, wholeCluster } from '../../core/suspends.ts';
 import { needs } from '../access.ts';
 import { checkBody, type NamedRoute } from '../bodies.ts';
-import { found } from './read.ts';
+import { found, instanceNamed, serviceNamed } from './read.ts';
 
 export function slotRoutes(app: FastifyInstance): void {
   app.post<NamedRoute>('/v1/instances/:name/move', needs('change'), async ({ body, params, control, caller }) => {
     const { to, accept_empty_volume: acceptEmptyVolume, actor = caller.name, ...how } = checkBody(MoveBody, body);
     const data = acceptEmptyVolume ? { acceptEmptyVolume } : {};
-    return control.move(instanceOf(control, params.name), nodeOf(control, to), actor, { ...how, ...data });
+    return control.move(instanceNamed(control, params.name), nodeOf(control, to), actor, { ...how, ...data });
   });
   app.post<NamedRoute>('/v1/instances/:name/replicate', needs('change'), async ({ body, params, control, caller }) => {
     const { to, actor = caller.name, ...how } = checkBody(ReplicateBody, body);
     return control.replicate(
-      instanceOf(control, params.name),
+      instanceNamed(control, params.name),
       to === undefined ? undefined : nodeOf(control, to),
       actor,
       how,
@@ -35,28 +35,28 @@ export function slotRoutes(app: FastifyInstance): void {
   });
   app.post<NamedRoute>('/v1/instances/:name/restart', needs('change'), async ({ body, params, control, caller }) => {
     const { actor = caller.name, ...how } = checkBody(RestartBody, body);
-    const instance = instanceOf(control, params.name);
+    const instance = instanceNamed(control, params.name);
     return control.restart(instance.slice(0, instance.lastIndexOf('.instance.')), instance, actor, how);
   });
   app.post<NamedRoute>('/v1/services/:name/scale', needs('change'), async ({ body, params, control, caller }) => {
     const { replicas, actor = caller.name, ...how } = checkBody(ScaleBody, body);
-    return control.scale(serviceOf(control, params.name), replicas, { ...how, actor });
+    return control.scale(serviceNamed(control, params.name).name, replicas, { ...how, actor });
   });
   app.post<NamedRoute>('/v1/services/:name/stop', needs('change'), async ({ body, params, control, caller }) => {
     const { actor = caller.name, ...how } = checkBody(VerbBody, body);
-    return control.stop(serviceOf(control, params.name), { ...how, actor });
+    return control.stop(serviceNamed(control, params.name).name, { ...how, actor });
   });
   app.post<NamedRoute>('/v1/services/:name/undelete', needs('change'), async ({ body, params, control, caller }) => {
     const { actor = caller.name, ...how } = checkBody(UndeleteBody, body);
-    return control.undelete(serviceOf(control, params.name), { ...how, actor });
+    return control.undelete(serviceNamed(control, params.name).name, { ...how, actor });
   });
   app.post<NamedRoute>('/v1/services/:name/start', needs('change'), async ({ body, params, control, caller }) => {
     const { actor = caller.name } = checkBody(ActorBody, body);
-    return control.start(serviceOf(control, params.name), actor);
+    return control.start(serviceNamed(control, params.name).name, actor);
   });
   app.post<NamedRoute>('/v1/services/:name/restart', needs('change'), async ({ body, params, control, caller }) => {
     const { actor = caller.name, ...how } = checkBody(RestartBody, body);
-    return control.restart(serviceOf(control, params.name), undefined, actor, how);
+    return control.restart(serviceNamed(control, params.name).name, undefined, actor, how);
   });
   app.post('/v1/suspend', needs('change'), async ({ body, control, caller }) => {
     const { subject, actor = caller.name, ...how } = checkBody(SuspendBody, body);
@@ -82,15 +82,8 @@ function subjectOf(control: ControlPlane, text: string): string {
   const prefix = 'node/';
   if (text === wholeCluster) return text;
   if (text.startsWith(prefix)) return nodeSubject(nodeOf(control, text.slice(prefix.length)));
+  if (control.service(text)) return text;
   return found(resolveEither<{ readonly name: string }>(control.apps(), control.services(), text)).name;
-}
-
-function serviceOf(control: ControlPlane, name: string): string {
-  return found(resolveService(control.services(), name)).name;
-}
-
-function instanceOf(control: ControlPlane, name: string): string {
-  return found(resolveInstance(control.instances(), name)).name;
 }
 
 function nodeOf(control: ControlPlane, name: string): string {

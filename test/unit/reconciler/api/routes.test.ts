@@ -2,7 +2,13 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import type { ControlPlane } from '../../../../reconciler/control-plane.ts';
 import { type ProblemCode, ProblemError, problem } from '../../../../schemas/problem.ts';
-import { fakeControlPlane, fakeInstance, fakeNode, fakeService } from '../../../support/fake-control-plane.ts';
+import {
+  fakeControlPlane,
+  fakeInstance,
+  fakeNode,
+  fakeService,
+  watchControl,
+} from '../../../support/fake-control-plane.ts';
 import { injectedApi as api, apiToken } from '../../../support/injected-api.ts';
 
 const lacking = (subject: string) => problem('UNAVAILABLE', 'it is away', { subject });
@@ -275,5 +281,26 @@ describe('queries', () => {
     const { get } = api({ services: () => [fakeService(name)] });
     expect((await get(`/v1/services/${name}`)).status).toBe(200);
     expect((await get(`/v1/services/${'y'.repeat(400)}`)).status).toBe(404);
+  });
+});
+
+describe('a whole name', () => {
+  const web = 'shop.default.web.default';
+  const instances = [fakeInstance(`${web}.instance.0`)];
+  const service = { ...fakeService(web), instances };
+
+  it.each([
+    ['GET', `/v1/services/${web}`, undefined, 'service'],
+    ['GET', `/v1/instances/${web}.instance.0/logs`, undefined, 'logs'],
+    ['POST', `/v1/services/${web}/scale`, { replicas: 2 }, 'scale'],
+    ['POST', `/v1/instances/${web}.instance.0/replicate`, {}, 'replicate'],
+    ['POST', '/v1/suspend', { subject: web }, 'suspend'],
+  ] as const)('is found without a look at all others: %s %s', async (method, url, body, verb) => {
+    const asked: string[] = [];
+    const control = fakeControlPlane({ services: () => [service], instances: () => instances });
+    const { request } = api(watchControl(control, (name) => void asked.push(name)));
+    await request(method, url, body);
+    expect(asked.at(-1)).toBe(verb);
+    expect(asked.filter((name) => ['apps', 'services', 'instances'].includes(name))).toEqual([]);
   });
 });
