@@ -95,7 +95,8 @@ export function createInspection(
     apps: () => appViews(services()),
     instances: () => instanceViews(input()),
     why(subject) {
-      const answer = whyOf({ services: services(), nodes: nodeViews(input()), status: status() }, subject);
+      const all = services();
+      const answer = whyOf({ services: all, nodes: nodeViews(input()), status: statusWith(all) }, subject);
       if (answer.kind === 'found') return answer.item;
       throw new ProblemError(answer.problem);
     },

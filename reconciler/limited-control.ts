@@ -54,8 +54,8 @@ export function limitControl(
       const status = control.status();
       const counts = { ...status.services };
       for (const key of Object.keys(counts) as (keyof typeof counts)[]) counts[key] = 0;
-      for (const { outcome } of services()) counts[outcome] += 1;
       const mine = services();
+      for (const { outcome } of mine) counts[outcome] += 1;
       const instances = {
         wanted: mine.reduce((sum, { slots }) => sum + slots, 0),
         healthy: mine.reduce((sum, { healthy }) => sum + healthy, 0),
