@@ -22,11 +22,12 @@ interface IdRoute {
 export function oakestraApplicationRoutes(app: FastifyInstance, accounts: Accounts, desk: OakestraDesk): void {
   const show = (seen: Seen, of: (owner: string | undefined) => boolean = () => true): object[] => {
     const services = visible(seen);
-    const byApp = new Map<string, ServiceView[]>(appNames(services, seen, desk).map((name) => [name, []]));
+    const described = desk.applications(seen.caller);
+    const byApp = new Map<string, ServiceView[]>(appNames(services, described).map((name) => [name, []]));
     for (const service of services) byApp.get(appOf(service.name) ?? '')?.push(service);
     return [...byApp]
       .filter(([name]) => of(desk.ownerOf(name)))
-      .map(([name, own]) => view(name, own, seen, { accounts, desk }));
+      .map(([name, own]) => view(name, own, described.get(name), { accounts, desk, control: seen.control }));
   };
   app.post('/api/application', needs('change'), async (request) => {
     await applySla(request.body, request, desk, 'register');
@@ -43,7 +44,8 @@ export function oakestraApplicationRoutes(app: FastifyInstance, accounts: Accoun
   }
   app.get<IdRoute>('/api/application/:id', needs('read'), async (request) => {
     const name = appOfId(request.params.id, request, desk);
-    return view(name, servicesOf(name, visible(request)), request, { accounts, desk });
+    const described = desk.applications(request.caller).get(name);
+    return view(name, servicesOf(name, visible(request)), described, { accounts, desk, control: request.control });
   });
   app.put<IdRoute>('/api/application/:id', needs('change'), async (request) => {
     const name = appOfId(request.params.id, request, desk);
@@ -72,7 +74,7 @@ export async function applySla(
 ): Promise<readonly ServiceName[]> {
   const { control, caller } = seen;
   const services = visible(seen);
-  const apps = appNames(services, seen, desk);
+  const apps = appNames(services, desk.applications(caller));
   const replicas = (name: string): number | 'every' => {
     const asked = control.registered(name)?.spec.replicas;
     return asked === 'every' ? asked : (services.find((one) => one.name === name)?.slots ?? 0);
@@ -176,30 +178,31 @@ export function servicesOf(app: string, services: readonly ServiceView[]): reado
   return services.filter(({ name }) => appOf(name) === app);
 }
 
-function appNames(services: readonly ServiceView[], { caller }: Seen, desk: OakestraDesk): readonly string[] {
+/** Of services, and of applications that were registered: these may have none. */
+function appNames(services: readonly ServiceView[], registered: ReadonlyMap<string, string>): readonly string[] {
   const deployed = services.flatMap(({ name }) => appOf(name) ?? []);
-  return [...new Set([...desk.applications(caller).keys(), ...deployed])].sort();
+  return [...new Set([...registered.keys(), ...deployed])].sort();
 }
 
 /** NOT_FOUND. */
 export function appOfId(id: string, seen: Seen, desk: OakestraDesk): string {
-  const name = appNames(visible(seen), seen, desk).find((one) => desk.app(one) === id);
+  const name = appNames(visible(seen), desk.applications(seen.caller)).find((one) => desk.app(one) === id);
   if (name !== undefined) return name;
   throw failure('NOT_FOUND', id, `there is no application with the id ${id}`);
 }
 
+/** `described`: as it was registered; what its services say counts more. */
 function view(
   name: string,
   own: readonly ServiceView[],
-  seen: Seen,
-  { accounts, desk }: { readonly accounts: Accounts; readonly desk: OakestraDesk },
+  described: string | undefined,
+  { accounts, desk, control }: Pick<Seen, 'control'> & { readonly accounts: Accounts; readonly desk: OakestraDesk },
 ): object {
   const services = own.map((service) => service.name);
   const [first] = services;
-  const described = first === undefined ? undefined : seen.control.registered(first)?.spec.description;
-  const description = described ?? desk.applications(seen.caller).get(name) ?? '';
+  const written = first === undefined ? undefined : control.registered(first)?.spec.description;
   const owner = accounts.byId(desk.ownerOf(name) ?? '')?.name ?? firstUser;
-  return applicationOf(name, { owner, description, services }, desk);
+  return applicationOf(name, { owner, description: written ?? described ?? '', services }, desk);
 }
 
 export function failure(code: ProblemCode, subject: string, message: string, hint?: string): ProblemError {

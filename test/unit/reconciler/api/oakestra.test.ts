@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest';
+import type { OakestraDesk } from '../../../../reconciler/oakestra.ts';
 import { parseClusterSettings } from '../../../../schemas/settings.ts';
 import { aService } from '../../../support/builders.ts';
 import { curlApplication } from '../../../support/descriptors.ts';
 import { fakeControlPlane, fakeService, watchControl } from '../../../support/fake-control-plane.ts';
 import { injectedApi } from '../../../support/injected-api.ts';
+import { memoryApplications, owner } from '../../../support/memory-accounts.ts';
 import { wholeControl } from '../../../support/whole-control-plane.ts';
 
 const reads = ['/api/clusters/', '/api/applications/', '/api/aplications', '/api/services/', '/api/users'];
@@ -32,6 +34,23 @@ it.each([
   const { status } = await api.get(path);
   expect(status).toBe(times === 0 ? 404 : 200);
   expect(asked.filter((name) => ['services', 'status', 'nodes', 'instances'].includes(name))).toHaveLength(times);
+});
+
+it('all applications look once at what was registered, however many there are', async () => {
+  const { desk } = memoryApplications();
+  for (let n = 0; n < 20; n += 1) await desk.register(owner, `app${n}.default`, `the ${n}th`);
+  let looks = 0;
+  const oakestra: OakestraDesk = {
+    ...desk,
+    applications(caller) {
+      looks += 1;
+      return desk.applications(caller);
+    },
+  };
+  const items = (await injectedApi({}, { oakestra }).get('/api/applications')).json();
+  expect(items).toHaveLength(20);
+  expect(items[0]).toMatchObject({ application_name: 'app0', application_desc: 'the 0th' });
+  expect(looks).toBe(1);
 });
 
 it('of changes only a new application is answered so, and no refusal is', async () => {
