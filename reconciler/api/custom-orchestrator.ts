@@ -6,7 +6,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LoadNodesBody, TaintsBody } from '../../schemas/fractal.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { NodeView } from '../../schemas/views.ts';
-import { resolveNode } from '../core/resolve.ts';
 import { needs } from './access.ts';
 import { checkBody } from './bodies.ts';
 
@@ -38,8 +37,8 @@ async function update(
 ): Promise<{ readonly tainted: number; readonly freed: number; readonly missing: readonly string[] }> {
   const all = control.nodes();
   const { found, missing } = nodesOf(hosts, all);
-  const fresh = found.filter(({ cordoned }) => cordoned === undefined);
-  const over = all.filter((node) => node.cordoned?.reason === taint && !found.includes(node));
+  const fresh = [...found].filter(({ cordoned }) => cordoned === undefined);
+  const over = all.filter((node) => node.cordoned?.reason === taint && !found.has(node));
   for (const node of fresh) await control.cordon(idOf(node), { reason: taint, actor: caller.name });
   // With a host that nobody knows the set is not what was meant: nothing is freed on its word.
   if (missing.length > 0) return { tainted: fresh.length, freed: 0, missing };
@@ -47,21 +46,39 @@ async function update(
   return { tainted: fresh.length, freed: over.length, missing };
 }
 
-/** Nodes that are there, by name, alias or id. */
+/** Nodes that are there, by exactly their name or an alias, else their id or an address that no other has: a program means what it says. */
 function nodesOf(
   hosts: readonly string[],
   nodes: readonly NodeView[],
-): { readonly found: readonly NodeView[]; readonly missing: readonly string[] } {
+): { readonly found: ReadonlySet<NodeView>; readonly missing: readonly string[] } {
   const there = nodes.filter(({ id, state }) => id !== undefined && state !== 'revoked');
-  const found: NodeView[] = [];
+  const named = byEach(there, ({ name, aliases }) => [name, ...aliases]);
+  const others = byEach(there, ({ id = '', ip = '' }) => [id, ip]);
+  const found = new Set<NodeView>();
   const missing: string[] = [];
   for (const host of hosts) {
-    const exact = there.find(({ name, aliases }) => name === host || aliases.includes(host));
-    const resolved = exact ? { kind: 'found' as const, item: exact } : resolveNode(there, host);
-    if (resolved.kind === 'found') found.push(resolved.item);
+    const [other, ...more] = others.get(host) ?? [];
+    const node = named.get(host)?.[0] ?? (more.length === 0 ? other : undefined);
+    if (node) found.add(node);
     else missing.push(host);
   }
   return { found, missing };
+}
+
+/** Nodes by whatever each of them is called: fleets and lists are long. */
+function byEach(
+  nodes: readonly NodeView[],
+  callsOf: (node: NodeView) => readonly string[],
+): ReadonlyMap<string, readonly NodeView[]> {
+  const index = new Map<string, NodeView[]>();
+  for (const node of nodes) {
+    for (const call of callsOf(node)) {
+      const known = index.get(call);
+      if (known) known.push(node);
+      else if (call !== '') index.set(call, [node]);
+    }
+  }
+  return index;
 }
 
 function idOf({ id, name }: NodeView): string {

@@ -61,6 +61,19 @@ describe("the custom orchestrator's API", () => {
     expect(cordoned()).toEqual([]);
   });
 
+  it('takes whole names, ids and addresses, and no node for another whose name begins so', async () => {
+    const { nodes, cordoned, taint } = fleet();
+    nodes.set('pi10', fakeNode('pi10', { id: 'id-pi10', ip: '10.0.0.10' }));
+    nodes.delete('pi1');
+    expect((await taint('pi1')).status).toBe(404);
+    expect((await taint('')).status).toBe(404);
+    expect(cordoned()).toEqual([]);
+    expect((await taint('10.0.0.10', 'id-pi2')).text).toBe('2 tainted, 0 free again\n');
+    nodes.set('pi11', fakeNode('pi11', { id: 'id-pi11', ip: '10.0.0.10' }));
+    expect((await taint('10.0.0.10')).status).toBe(404);
+    expect(cordoned()).toEqual(['pi2', 'pi10']);
+  });
+
   it('never frees what a person cordoned', async () => {
     const { nodes, cordoned, taint } = fleet();
     nodes.set('pi1', {
