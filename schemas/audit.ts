@@ -18,7 +18,7 @@ export const AuditEntrySchema = Type.Object({
   status: Type.Integer({ description: 'of the answer' }),
   unwritten: Type.Optional(
     Type.Integer({
-      description: 'refusals and failures of the same caller before this one that were too many to write',
+      description: 'what the same caller did before this one that was too much to write, mostly refusals',
     }),
   ),
 });

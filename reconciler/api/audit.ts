@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuditEntry, AuditOutcome, AuditQuery } from '../../schemas/audit.ts';
 import type { Clock } from '../../schemas/ports.ts';
 import { createBuckets } from '../core/allowance.ts';
-import type { Caller, Right } from '../core/rights.ts';
+import { type Caller, hasRight, type Right } from '../core/rights.ts';
 import type { AuditLog } from '../store/audit-log.ts';
 
 export interface AuditDesk {
@@ -26,12 +26,14 @@ export interface Deed {
 
 /** Of what did not succeed, by one caller, and by all that nobody knows: whoever is refused must not push out what was done. */
 const failures = { most: 30, every: 60_000 };
+/** Of what did, by one who may change nothing but his own account: nor may he, by ending the same login again and again. */
+const ownMatters = { most: 1_000, every: 60_000 };
 const usualLast = 100;
 const longestName = 63;
 const longestSubject = 200;
 
 export function createAuditDesk({ log, clock }: { readonly log: AuditLog; readonly clock: Clock }): AuditDesk {
-  const buckets = createBuckets(failures);
+  const [failed, own] = [createBuckets(failures), createBuckets(ownMatters)];
   const unwritten = new Map<string, number>();
   return {
     record(deed) {
@@ -39,10 +41,9 @@ export function createAuditDesk({ log, clock }: { readonly log: AuditLog; readon
       const { mono, wall } = clock.now();
       const outcome = outcomeOf(status);
       const key = caller ? `${caller.by}/${caller.name}` : 'nobody';
-      if (outcome !== 'done') {
-        if (buckets.wait(key, mono) > 0) return void unwritten.set(key, (unwritten.get(key) ?? 0) + 1);
-        buckets.take(key, mono);
-      }
+      const limit = outcome !== 'done' ? failed : caller && !hasRight(caller, 'change') ? own : undefined;
+      if (limit && limit.wait(key, mono) > 0) return void unwritten.set(key, (unwritten.get(key) ?? 0) + 1);
+      limit?.take(key, mono);
       const missing = unwritten.get(key);
       unwritten.delete(key);
       log.add({ at: wall, ...entryOf(deed), outcome, status, ...(missing !== undefined && { unwritten: missing }) });

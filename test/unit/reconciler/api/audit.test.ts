@@ -35,6 +35,18 @@ describe('who is refused', () => {
     expect(entries.at(-1)).toMatchObject({ who: 'ann', outcome: 'refused' });
   });
 
+  it('nor does who may change nothing, by what succeeds', async () => {
+    const { audit, entries, clock } = desk();
+    const eve = { name: 'eve', role: 'viewer', by: 'token' } as const;
+    for (let i = 0; i < 1500; i++) audit.record({ ...deed, action: 'POST /v1/logout', caller: eve, status: 200 });
+    expect(entries).toHaveLength(1000);
+    for (let i = 0; i < 1500; i++) audit.record({ ...deed, action: 'POST /v1/sync', caller: ann, status: 200 });
+    expect(entries).toHaveLength(2500);
+    await clock.advance(60_000);
+    audit.record({ ...deed, caller: eve, status: 200 });
+    expect(entries.at(-1)).toMatchObject({ who: 'eve', unwritten: 500 });
+  });
+
   it('cannot write to the terminal of who reads it', () => {
     const { audit, entries } = desk();
     audit.record({ ...deed, claimed: '\u001b[2Jann\n', subject: 'x'.repeat(1000) });
