@@ -97,8 +97,9 @@ export interface Api {
 
 /** Listens. PORT_TAKEN when somebody else does already. */
 export async function createApi(given: ApiDeps & { readonly bind: ApiBind }): Promise<Api> {
-  const deps = { ...given, streams: withSessions(given, createGate(given)) };
-  const app = buildApi(deps);
+  const gate = createGate(given);
+  const deps = { ...given, streams: withSessions(given, gate) };
+  const app = buildApi(deps, gate);
   const { host, port } = deps.bind;
   const servers: NetServer[] = [];
   const close = async (): Promise<void> => {
@@ -132,7 +133,7 @@ function withSessions({ streams, logger, audit }: ApiDeps, gate: Gate): StreamSe
 }
 
 /** The server without a socket: what tests inject requests into. */
-export function buildApi(deps: ApiDeps): FastifyInstance {
+export function buildApi(deps: ApiDeps, gate: Gate = createGate(deps)): FastifyInstance {
   const { control, accounts, oakestra, jsonInStrings = false, streams, logger, tls, shelf } = deps;
   const { webhooks, metrics, follow, notifier, audit } = deps;
   const app = Fastify({
@@ -146,7 +147,7 @@ export function buildApi(deps: ApiDeps): FastifyInstance {
   });
   const stopping = new AbortController();
   answerFailures(app);
-  guardRoutes(app, createGate(deps));
+  guardRoutes(app, gate);
   if (metrics) meterRequests(app, metrics.http);
   if (audit) auditRequests(app, audit);
   healthRoutes(app, control);
@@ -191,7 +192,9 @@ async function listenBeside(
   servers: NetServer[],
   port: number,
 ): Promise<void> {
-  const server = tls ? tlsListener(app, streams, tls) : createServer(app.routing).on('upgrade', streams.upgrade);
+  const server = tls
+    ? tlsListener(app, streams, tls)
+    : createServer({ requestTimeout }, app.routing).on('upgrade', streams.upgrade);
   await listen(server, { host, port }).catch((error: unknown) => {
     throw asPortProblem(error, { host, port }, 'compat.custom_orchestrator.port');
   });
