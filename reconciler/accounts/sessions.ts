@@ -13,7 +13,7 @@ import type { AccountsContext, Users } from './users.ts';
 
 /** ms in which the token before the last one gives the last one again: an answer was lost, or two commands came at once. */
 const again = 10_000;
-/** Sessions of one account that were refreshed. */
+/** Sessions of one account that were refreshed, or ended before their time: of these there are records. */
 const mostSessions = 1000;
 
 export interface Sessions {
@@ -56,6 +56,8 @@ export function createSessions(context: AccountsContext, users: Users, tokens: S
   const end = async ({ session, user }: Pick<Claims, 'session' | 'user'>): Promise<void> => {
     const now = wall();
     const record = known(session);
+    // Whoever logs in and out all the time makes no more records than that.
+    if (!record && recorded(user, now) >= mostSessions) return users.endLogins(user);
     if (!record?.ended) {
       const until = (now + sessionTtl) as Wall;
       keep(session, { user, turn: record?.turn ?? 0, at: now, ended: true, until });
@@ -87,7 +89,7 @@ export function createSessions(context: AccountsContext, users: Users, tokens: S
         );
         throw refused('was used already; the session is ended, because somebody else may have a copy of it');
       }
-      requireRoom(user, now);
+      if (!record) requireRoom(user, now);
       keep(claims.session, { user: user.id, turn: turn + 1, at: now, until: claims.expires });
       await keeper.saved();
       return answer(user, claims.session, turn + 1, claims.expires);
@@ -108,9 +110,13 @@ export function createSessions(context: AccountsContext, users: Users, tokens: S
   };
 
   function requireRoom({ id, name }: UserRecord, now: Wall): void {
-    const live = Object.values(keeper.now.sessions ?? {}).filter(({ user, until }) => user === id && until > now);
-    if (live.length < mostSessions) return;
+    const count = recorded(id, now);
+    if (count < mostSessions) return;
     const hint = 'another password ends all of them';
-    throw new ProblemError(problem('TOO_MANY', `${name} has ${live.length} sessions`, { hint }));
+    throw new ProblemError(problem('TOO_MANY', `${name} has ${count} sessions`, { hint }));
+  }
+
+  function recorded(id: string, now: Wall): number {
+    return Object.values(keeper.now.sessions ?? {}).filter(({ user, until }) => user === id && until > now).length;
   }
 }

@@ -31,6 +31,8 @@ export interface Users {
   setRole(name: string, role: Role, by: Caller): Promise<UserAnswer>;
   /** Its sessions end; its tokens stay. NOT_FOUND, BAD_REQUEST. */
   setPassword(name: string, password: string | undefined, by: Caller): Promise<UserAnswer>;
+  /** All logins of the account with this id are over. */
+  endLogins(id: string): Promise<void>;
   byName(name: string): UserRecord | undefined;
   byId(id: string): UserRecord | undefined;
   /** By name. NOT_FOUND. */
@@ -43,6 +45,7 @@ export function createUsers({ deps, keeper, journal }: AccountsContext, password
   const wall = (): Wall => deps.clock.now().wall;
   const all = (): readonly UserRecord[] => Object.values(keeper.now.users ?? {});
   const byName = (name: string): UserRecord | undefined => all().find((user) => user.name === name);
+  const byId: Users['byId'] = (id) => (Object.hasOwn(keeper.now.users ?? {}, id) ? keeper.now.users?.[id] : undefined);
   const required = (name: string): UserRecord => {
     const user = byName(name);
     if (user) return user;
@@ -57,6 +60,18 @@ export function createUsers({ deps, keeper, journal }: AccountsContext, password
     await savedOr(keeper, () => {
       if (keeper.now.users?.[id] === next) keeper.change({ users: withEntry(keeper.now.users ?? {}, id, before) });
     });
+  };
+  /** All its logins are over: their tokens are of another version. */
+  const putAnew = async (user: UserRecord): Promise<UserRecord> => {
+    const next = { ...user, version: user.version + 1 };
+    const { sessions: before = {} } = keeper.now;
+    await put(user.id, next);
+    // Worthless by now; those that began since are others.
+    const live = Object.entries(keeper.now.sessions ?? {}).filter(
+      ([session, { user: of }]) => of !== user.id || !Object.hasOwn(before, session),
+    );
+    keeper.change({ sessions: Object.fromEntries(live) });
+    return next;
   };
   const view = ({ id, name, role, created, changed }: UserRecord): UserView => {
     const now = wall();
@@ -89,8 +104,14 @@ export function createUsers({ deps, keeper, journal }: AccountsContext, password
 
   return {
     byName,
-    byId: (id) => (Object.hasOwn(keeper.now.users ?? {}, id) ? keeper.now.users?.[id] : undefined),
+    byId,
     required,
+    async endLogins(id) {
+      const user = byId(id);
+      if (!user) return;
+      await putAnew(user);
+      journal.add('user_changed', `user/${user.name}`, 'all its logins were ended: there were too many to keep');
+    },
     async begin(told) {
       if (keeper.now.users) return;
       const password = makePassword(deps.random);
@@ -137,14 +158,7 @@ export function createUsers({ deps, keeper, journal }: AccountsContext, password
       const hash = await passwords.hash(chosen ?? made ?? '');
       const user = required(name);
       if (user.id !== id) throw new ProblemError(problem('NOT_FOUND', `the account ${name} was removed meanwhile`));
-      const next = { ...user, hash, version: user.version + 1, changed: wall() };
-      const { sessions: before = {} } = keeper.now;
-      await put(id, next);
-      // As above: nothing is valid of them any more, and those that began since are others.
-      const live = Object.entries(keeper.now.sessions ?? {}).filter(
-        ([session, { user: of }]) => of !== id || !Object.hasOwn(before, session),
-      );
-      keeper.change({ sessions: Object.fromEntries(live) });
+      const next = await putAnew({ ...user, hash, changed: wall() });
       journal.add('user_changed', `user/${name}`, `another password, set by ${by.name}`);
       return answer(next, made);
     },

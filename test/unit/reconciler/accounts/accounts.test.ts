@@ -22,6 +22,17 @@ async function three(): Promise<MemoryAccounts> {
   return memory;
 }
 
+/** The same, with a thousand logins of pat on record; `refresh` goes on with one of them. */
+async function crowded(): Promise<MemoryAccounts & { readonly refresh: string }> {
+  const { accounts, records, clock } = await three();
+  const { refresh_token } = await accounts.login('pat', 'of pat 0123456789', from);
+  const { refresh_token: refresh } = await accounts.refresh(refresh_token);
+  const at = clock.now().wall;
+  const record = { user: accounts.required('pat').id, turn: 1, at, until: (at + day) as Wall };
+  const others = Object.fromEntries(Array.from({ length: 999 }, (_, i) => [`s${i}`, record]));
+  return { ...memoryAccounts({ ...records(), sessions: { ...records().sessions, ...others } }, clock), refresh };
+}
+
 async function codeOf(work: Promise<unknown>): Promise<ProblemCode | 'none'> {
   return work.then(
     () => 'none' as const,
@@ -122,18 +133,29 @@ describe('a session', () => {
   });
 
   it('finds no room beside a thousand others, until another password ends them', async () => {
-    const { accounts, records, clock } = await three();
-    const { id } = accounts.required('pat');
-    const at = clock.now().wall;
-    const record = { user: id, turn: 1, at, until: (at + day) as Wall };
-    const sessions = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`s${i}`, record]));
-    const full = memoryAccounts({ ...records(), sessions }, clock);
+    const { accounts, records } = await crowded();
     const refreshed = async (password: string) =>
-      codeOf(full.accounts.refresh((await full.accounts.login('pat', password, from)).refresh_token));
+      codeOf(accounts.refresh((await accounts.login('pat', password, from)).refresh_token));
     expect(await refreshed('of pat 0123456789')).toBe('TOO_MANY');
-    await full.accounts.setPassword('pat', 'another password 1', undefined, owner);
+    await accounts.setPassword('pat', 'another password 1', undefined, owner);
     expect(await refreshed('another password 1')).toBe('none');
-    expect(Object.keys(full.records().sessions ?? {})).toHaveLength(1);
+    expect(Object.keys(records().sessions ?? {})).toHaveLength(1);
+  });
+
+  it('goes on beside a thousand others if it is one of them', async () => {
+    const { accounts, refresh } = await crowded();
+    expect(await codeOf(accounts.refresh(refresh))).toBe('none');
+  });
+
+  it('takes all others along where there is no room to remember its end', async () => {
+    const { accounts, records, events } = await crowded();
+    const login = () => accounts.login('pat', 'of pat 0123456789', from);
+    const [one, two] = [await login(), await login()];
+    await accounts.logout(await accounts.callerOf(one.token));
+    for (const { token } of [one, two]) expect(await codeOf(accounts.callerOf(token))).toBe('UNAUTHORIZED');
+    expect(records().sessions).toEqual({});
+    expect(events.at(-1)).toMatchObject({ kind: 'user_changed', subject: 'user/pat' });
+    expect(await codeOf(accounts.callerOf((await login()).token))).toBe('none');
   });
 
   it('outlives a restart, and not a restore', async () => {
