@@ -2,7 +2,7 @@
 import { parseInstanceName, parseServiceName } from '../schemas/names.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
-import type { Caller } from './core/rights.ts';
+import { type Caller, isOwnerOnly } from './core/rights.ts';
 import { withEntry } from './records-keeper.ts';
 
 /** What it needs of the loop. */
@@ -24,9 +24,10 @@ export function createOwnership({ keeper, world }: OwnershipContext): Ownership 
   const isUsed = (app: string): boolean =>
     Object.hasOwn(keeper.now.applications ?? {}, app) ||
     [...world.desired.keys(), ...Object.keys(keeper.now.direct)].some((service) => appOf(service) === app);
-  const owns = ({ role, user, apps }: Caller, app: string): boolean => {
+  const owns = (caller: Caller, app: string): boolean => {
+    const { user, apps } = caller;
     if (apps && !apps.includes(app)) return false;
-    if (role !== 'application_provider') return true;
+    if (!isOwnerOnly(caller)) return true;
     return user !== undefined && Object.hasOwn(owners(), app) && owners()[app] === user;
   };
   return {

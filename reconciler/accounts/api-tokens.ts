@@ -41,7 +41,17 @@ export function createApiTokens({ deps, keeper, journal }: AccountsContext, user
     if (record.expires <= wall()) throw refused('has expired');
     const { expires, apps } = record;
     const role = leastRole(record.role, user.role);
-    return { name: user.name, user: user.id, role, by: 'token', token: id, expires, ...(apps && { apps }) };
+    const own = role === 'viewer' && [record.role, user.role].includes('application_provider');
+    return {
+      name: user.name,
+      user: user.id,
+      role,
+      by: 'token',
+      token: id,
+      expires,
+      ...(apps && { apps }),
+      ...(own && { own }),
+    };
   };
   const view = ({ id, user, role, apps, purpose, created, expires, revoked }: ApiTokenRecord): ApiTokenView => ({
     id,

@@ -68,7 +68,8 @@ export function createGate({ token, accounts, control, limit }: GateDeps): Gate 
 /** FORBIDDEN, with the right that is missing. */
 export function requireRight(caller: Caller, right: Right): void {
   if (hasRight(caller, right)) return;
-  const limits = caller.apps ? `, for ${caller.apps.join(', ')} only` : '';
+  const of = caller.apps?.join(', ') ?? (caller.own && 'the own applications');
+  const limits = of === undefined ? '' : `, for ${of} only`;
   const who = `${caller.name} calls as ${caller.role}${caller.by === 'token' ? ', with a token' : ''}${limits}`;
   const what = `this needs the right \`${right}\` (${rights[right]}), and ${who}`;
   const hint = 'an admin gives another role: `oakctl users role`, or POST /v1/users/<name>/role';

@@ -37,11 +37,12 @@ export function createStanding(accounts: Pick<Accounts, 'current'>): Standing {
   };
 }
 
-/** Another role means another view of the cluster, so what was opened with the one before is over as well. */
+/** Another role means another view of the cluster, so what was opened with the one before is over as well; as does what a token is limited to. */
 function whyOver(caller: Caller, accounts: Pick<Accounts, 'current'>): Problem | undefined {
   try {
-    const { role } = accounts.current(caller);
-    return role === caller.role ? undefined : problem('FORBIDDEN', `${caller.name} is ${role} now, not ${caller.role}`);
+    const { role, own } = accounts.current(caller);
+    if (role !== caller.role) return problem('FORBIDDEN', `${caller.name} is ${role} now, not ${caller.role}`);
+    return own === caller.own ? undefined : problem('FORBIDDEN', `${caller.name} sees other applications now`);
   } catch (error) {
     if (isProblemError(error)) return error.problem;
     throw error;

@@ -32,6 +32,8 @@ export interface Caller extends CallerView {
   readonly login?: Login;
   /** Id of the API token. */
   readonly token?: string;
+  /** Has no more than what its account owns, though its role would: of account and token one is an application provider's. */
+  readonly own?: true;
 }
 
 const ofRole: Readonly<Record<Role, readonly Right[]>> = {
@@ -41,19 +43,24 @@ const ofRole: Readonly<Record<Role, readonly Right[]>> = {
 };
 
 /** What is limited to some applications has no say in the cluster; a token never makes another token, nor a password. */
-export function hasRight({ role, apps, by }: Caller, right: Right): boolean {
+export function hasRight({ role, apps, by, own }: Caller, right: Right): boolean {
   if (right === 'open' || right === 'node') return true;
-  if (apps && (right === 'survey' || right === 'admin')) return false;
+  if ((apps !== undefined || own) && (right === 'survey' || right === 'admin')) return false;
   if (right === 'self' && by === 'token') return false;
   return ofRole[role].includes(right);
 }
 
 /** Sees and changes less than all applications. */
-export function isLimited({ role, apps }: Caller): boolean {
-  return role === 'application_provider' || apps !== undefined;
+export function isLimited(caller: Caller): boolean {
+  return isOwnerOnly(caller) || caller.apps !== undefined;
 }
 
-/** The lesser one. */
+/** Sees and changes what the account owns, and no more. */
+export function isOwnerOnly({ role, own }: Pick<Caller, 'role' | 'own'>): boolean {
+  return role === 'application_provider' || own === true;
+}
+
+/** The lesser one. A viewer changes less than an application provider, and sees more: {@link Caller.own} is for that. */
 export function leastRole(a: Role, b: Role): Role {
   const order: readonly Role[] = ['viewer', 'application_provider', 'admin'];
   return order.indexOf(a) < order.indexOf(b) ? a : b;

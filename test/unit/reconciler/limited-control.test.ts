@@ -24,6 +24,7 @@ import { wholeControl } from '../../support/whole-control-plane.ts';
 const mine = 'shop.default.web.default';
 const foreign = 'blog.default.web.default';
 const pat: Caller = { name: 'pat', role: 'application_provider', by: 'login', user: 'u-pat' };
+const looker: Caller = { name: 'pat', role: 'viewer', by: 'token', user: 'u-pat', own: true };
 const token: Caller = { name: 'ann', role: 'admin', by: 'token', user: 'u-ann', apps: ['shop.default'] };
 const signal = new AbortController().signal;
 
@@ -111,6 +112,7 @@ const verbs: readonly (readonly [name: string, call: (control: ControlPlane, ser
 describe.each([
   ['an application provider', pat],
   ['a token for one application', token],
+  ["a viewer's token of an application provider", looker],
 ])('%s', (_who, caller) => {
   it.each(verbs)('may %s the own, and finds no other', async (_name, call) => {
     const { control, asked } = limited(caller);

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { createPasswords } from '../../../../reconciler/accounts/passwords.ts';
 import { createUsers } from '../../../../reconciler/accounts/users.ts';
 import { emptyRecords } from '../../../../reconciler/core/records.ts';
+import { type Caller, hasRight, isLimited } from '../../../../reconciler/core/rights.ts';
 import { createJournal } from '../../../../reconciler/journal.ts';
+import type { Role } from '../../../../schemas/accounts.ts';
 import type { Wall } from '../../../../schemas/ports.ts';
 import { type ProblemCode, ProblemError, problem } from '../../../../schemas/problem.ts';
 import { type MemoryAccounts, memoryAccounts, memoryKeeper, owner } from '../../../support/memory-accounts.ts';
@@ -229,6 +231,27 @@ describe('an API token', () => {
     clock.jumpWall(day);
     expect(await codeOf(accounts.callerOf(token))).toBe('UNAUTHORIZED');
     expect(accounts.tokens.list(pat)).toMatchObject([{ id: view.id, state: 'expired' }]);
+  });
+
+  it('of who has some applications sees no others as a viewer, whichever of the two became it', async () => {
+    const { accounts } = await three();
+    const [pat, ann] = ['pat', 'ann'].map(accounts.required);
+    if (!pat || !ann) throw new Error('nobody');
+    const callerOf = async (user: typeof pat, role: Role) =>
+      accounts.callerOf((await accounts.tokens.create(user, { role }, owner)).token);
+    const asked = ['read', 'survey', 'change'] as const;
+    const rightsOf = (caller: Caller) => asked.map((right) => hasRight(caller, right));
+    const narrow = await callerOf(pat, 'viewer');
+    expect(narrow).toMatchObject({ role: 'viewer', own: true });
+    expect([isLimited(narrow), ...rightsOf(narrow)]).toEqual([true, true, false, false]);
+    const wide = await callerOf(ann, 'viewer');
+    expect([isLimited(wide), ...rightsOf(wide)]).toEqual([false, true, true, false]);
+    const providing = await callerOf(ann, 'application_provider');
+    await accounts.setRole('ann', 'viewer', owner);
+    expect(accounts.current(providing)).toMatchObject({ role: 'viewer', own: true });
+    await accounts.setRole('ann', 'application_provider', owner);
+    expect(accounts.current(wide)).toMatchObject({ role: 'viewer', own: true });
+    expect(accounts.current(providing)).not.toHaveProperty('own');
   });
 
   it('is revoked by its account or an admin, and by nobody else', async () => {

@@ -57,7 +57,10 @@ describe('every route', () => {
       await accounts.add({ name, role }, owner);
       return (await accounts.tokens.create(accounts.required(name), apps ? { apps } : {}, owner)).token;
     };
+    await accounts.add({ name: 'q', role: 'application_provider' }, owner);
+    const { token: looking } = await accounts.tokens.create(accounts.required('q'), { role: 'viewer' }, owner);
     const tokens = {
+      'q, a provider, as a viewer': [looking, ['known', 'read']],
       viewer: [await tokenOf('v', 'viewer'), ['known', 'read', 'survey']],
       provider: [await tokenOf('p', 'application_provider'), ['known', 'read', 'change']],
       'admin of one application': [await tokenOf('a', 'admin', ['shop.prod']), ['known', 'read', 'change']],

@@ -58,6 +58,12 @@ describe('what lasts', () => {
       undefined,
     ],
     [
+      'the account has only some applications',
+      ({ memory }) => memory.accounts.setRole('ann', 'application_provider', owner),
+      'application_provider now, not admin',
+      'sees other applications now',
+    ],
+    [
       'the password changes',
       ({ memory }) => memory.accounts.setPassword('ann', undefined, undefined, owner),
       'that ended',
