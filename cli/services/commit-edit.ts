@@ -3,7 +3,7 @@
  * the user has not committed in that file is never mixed with it.
  */
 import { readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { dirname, isAbsolute, join, posix, relative } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import type { ClusterStatus, SourceView } from '../../schemas/views.ts';
@@ -108,7 +108,8 @@ export async function* filesOf(repository: Repository, first?: string): AsyncIte
   for (const folder of rootsOf(repository)) {
     if (!(await stat(join(root, folder)).catch(() => undefined))) continue;
     for (const { file, text, files } of await readFolder(join(root, folder))) {
-      const path = posix.join(folder, file);
+      // Of a patch it is told whole.
+      const path = isAbsolute(file) ? relative(root, file) : posix.join(folder, file);
       if (path !== first) yield { file: path, text, ...(files && { files }) };
     }
   }

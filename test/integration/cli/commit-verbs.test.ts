@@ -212,6 +212,19 @@ describe('scale --commit', () => {
     expect(await text('clusters/far/shop.yaml')).toBe(shop);
   });
 
+  it('goes to the patch that says the service, also if the cluster knew it in another file', async () => {
+    const patch = `patch: common/shop.yaml
+applications:
+  - application_name: shop
+    microservices:
+      - { microservice_name: web, replicas: 3 }
+`;
+    await copy.push({ 'common/shop.yaml': shop, 'clusters/edge/front.yaml': patch });
+    service = { ...service, file: 'clusters/edge/shop.yaml' };
+    expect(await scale(5)).toMatchObject({ commit: { file: 'clusters/edge/front.yaml', line: 5, changed: true } });
+    expect(await text('clusters/edge/front.yaml')).toBe(patch.replace('replicas: 3', 'replicas: 5'));
+  });
+
   it('is refused for a file that cannot be read, with file and line', async () => {
     await copy.push({ 'shop.yaml': shop.replace('"nginx:1"', '&image "nginx:1"') });
     await expect(scale(5)).rejects.toMatchObject({ problems: [{ code: 'YAML_INVALID', file: 'shop.yaml', line: 6 }] });
