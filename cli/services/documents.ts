@@ -1,6 +1,6 @@
 /** Reads what a command line names: files, folders, or `-` for standard input. */
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { dirname, isAbsolute, join, posix } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { withReferences } from './references.ts';
@@ -43,7 +43,9 @@ async function readPath(path: string): Promise<readonly DocumentText[]> {
   const descriptors = found.filter(({ file, text }) =>
     ['descriptor', 'invalid'].includes(classifyFile(file, text).kind),
   );
-  if (descriptors.length > 0) return descriptors.map((one) => ({ ...one, file: join(path, one.file) }));
+  // Of a patch it is told whole.
+  const fileOf = ({ file }: DocumentText): string => (isAbsolute(file) ? file : join(path, file));
+  if (descriptors.length > 0) return descriptors.map((one) => ({ ...one, file: fileOf(one) }));
   throw new ProblemError(
     problem(
       'NOT_FOUND',

@@ -200,4 +200,10 @@ applications:
       process.chdir(before);
     }
   });
+
+  it('has patches that are called by their own path when the folder of one cluster is named', async () => {
+    await write({ 'common/shop.yaml': app('shop'), 'clusters/north/shop.yaml': patch });
+    const [document] = await readDocuments([join(folder, 'clusters/north')], noInput);
+    expect(document?.file).toBe(join(folder, 'clusters/north/shop.yaml'));
+  });
 });
