@@ -109,6 +109,8 @@ export const OverrideSchema = Type.Object({
   subject: text('service or instance'),
   kind: words(['scale', 'move', 'stop', 'undelete']),
   change: text('what is different, in words'),
+  replicas: optional(count('of a scale: so many instances')),
+  node: optional(text('of a move: the name of the node')),
   actor: text(),
   reason: optional(text()),
   since: Type.Number({ description: 'ms since 1970' }),

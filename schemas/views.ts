@@ -119,6 +119,10 @@ export interface OverrideView {
   readonly kind: 'scale' | 'move' | 'stop' | 'undelete';
   /** What is different, in words. */
   readonly change: string;
+  /** Of a scale: so many instances. */
+  readonly replicas?: number;
+  /** Of a move: the name of the node. */
+  readonly node?: string;
   readonly actor: string;
   readonly reason?: string;
   /** ms since 1970; without `until` it stays until somebody ends it. */

@@ -2,7 +2,7 @@
 
 import { instanceName, type ServiceName } from '../../schemas/names.ts';
 import type { OverrideView } from '../../schemas/views.ts';
-import type { Override } from './deviations.ts';
+import type { Override, Seat } from './deviations.ts';
 import type { View } from './model.ts';
 import { optional } from './view-input.ts';
 
@@ -20,6 +20,8 @@ export function overrideView(view: Known, override: Override): OverrideView {
     subject: change.kind === 'move' ? instanceName(service, change.slot) : service,
     kind: change.kind,
     change: changeText(view, override),
+    ...(change.kind === 'scale' ? { replicas: change.slots.length } : {}),
+    ...(change.kind === 'move' ? optional('node', nodeOf(view, change.seat)) : {}),
     actor,
     ...optional('reason', reason),
     since,
@@ -31,6 +33,10 @@ function changeText(view: Known, { change }: Override): string {
   if (change.kind === 'stop') return 'stopped';
   if (change.kind === 'undelete') return 'runs, though its source removed it';
   if (change.kind === 'scale') return `${change.slots.length} instances`;
-  const { to } = change.seat;
-  return `on ${to === undefined ? 'any node' : (view.nodes.get(to)?.record.name ?? to)}`;
+  return `on ${nodeOf(view, change.seat) ?? 'any node'}`;
+}
+
+/** By its name; by its id if it is forgotten. */
+function nodeOf(view: Known, { to }: Seat): string | undefined {
+  return to === undefined ? undefined : (view.nodes.get(to)?.record.name ?? to);
 }

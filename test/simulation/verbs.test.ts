@@ -37,7 +37,7 @@ describe('verbs', () => {
       const answer = await control().scale(web, 5, { ...ann, for: 600_000, reason: 'sale' });
       expect(answer).toMatchObject({
         changed: true,
-        override: { change: '5 instances', actor: 'ann', reason: 'sale' },
+        override: { change: '5 instances', replicas: 5, actor: 'ann', reason: 'sale' },
       });
       await settled('web');
       expect(slots()).toEqual([0, 1, 2, 3, 4]);
@@ -137,14 +137,15 @@ describe('verbs', () => {
       const one = `${web}.instance.0`;
       const to = cluster.nodes.find(({ name }) => !instancesOf('web')[0]?.startsWith(name));
       const answer = await control().move(one, to?.id ?? '', 'ann');
-      expect(answer).toMatchObject({ node: to?.name, override: { subject: one, change: `on ${to?.name}` } });
+      const override = { subject: one, change: `on ${to?.name}`, node: to?.name };
+      expect(answer).toMatchObject({ node: to?.name, override });
       await settled('web');
       expect(instancesOf('web')).toMatchObject([expect.stringContaining(`${to?.name} `)]);
       await expect(control().move(`${web}.instance.7`, to?.id ?? '', 'ann')).rejects.toThrow('it has 0');
       const replica = await control().replicate(one, undefined, 'ann');
       expect(replica).toMatchObject({
         instance: `${web}.instance.1`,
-        override: { kind: 'scale', change: '2 instances' },
+        override: { kind: 'scale', change: '2 instances', replicas: 2 },
       });
       await settled('web');
       expect(slots()).toEqual([0, 1]);

@@ -102,6 +102,7 @@ const override: OverrideView = {
   subject: web,
   kind: 'scale',
   change: '3 instances',
+  replicas: 3,
   actor: 'ann',
   reason: 'r',
   since: 1,
