@@ -140,6 +140,7 @@ const backupSummary = {
 
 /** By command, as it is typed. */
 export const outputs = {
+  adopt: VerbSchema,
   'agent install': Type.Object({
     node: text,
     id: text,

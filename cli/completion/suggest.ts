@@ -50,6 +50,7 @@ export interface Suggestions {
 
 /** Names that an argument takes, by command; else by the name of the argument. */
 const kindsOfCommand: Readonly<Record<string, readonly NameKind[]>> = {
+  adopt: ['services', 'overrides'],
   'apps ls': ['apps'],
   'services ls': ['services'],
   'instances ls': ['services', 'instances'],

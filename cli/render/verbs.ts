@@ -15,3 +15,9 @@ export function commitText({ file, line, commit, source, changed }: CommitNote):
   const id = commit.slice(0, 7);
   return `${file}:${line}: ${changed ? `committed as ${id}` : `nothing to commit, it says so at ${id}`} (source ${source})`;
 }
+
+/** What a commit ended without saying it. */
+export function endingText({ id, subject, change, kind }: OverrideView): string {
+  const after = kind === 'move' ? ': it stays there' : '';
+  return `override ${id} of ${subject} (${change}) ends with the commit${after}`;
+}

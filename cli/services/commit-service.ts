@@ -1,4 +1,7 @@
-/** `scale`, `stop` and `start` with `--commit`: the number of instances in the descriptor, wherever the repository has it. */
+/**
+ * `scale`, `stop` and `start` with `--commit`: the number of instances in the descriptor, wherever the repository has it. `adopt` changes
+ * it by the same steps.
+ */
 import type { DocumentText, VerbAnswer } from '../../schemas/api.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
@@ -17,7 +20,8 @@ import {
 } from './commit-edit.ts';
 import { type Replicas, readReplicas, replicasIn, setReplicas } from './edit-service.ts';
 
-type Api = Pick<ApiClient, 'status' | 'service' | 'services' | 'sync' | 'overrides' | 'removeOverride'>;
+/** What a change of a descriptor by commit asks the cluster. */
+export type CommitApi = Pick<ApiClient, 'status' | 'service' | 'services' | 'sync' | 'overrides' | 'removeOverride'>;
 
 export interface CommittedVerb extends VerbAnswer {
   readonly commit: CommitNote;
@@ -25,7 +29,7 @@ export interface CommittedVerb extends VerbAnswer {
 
 /** So many instances. REFUSED for `replicas: every`, and for what was deployed directly. */
 export async function commitScale(
-  api: Api,
+  api: CommitApi,
   asked: { readonly service: string; readonly replicas: number },
   asker: Asker,
   signal: AbortSignal,
@@ -43,7 +47,12 @@ export async function commitScale(
 }
 
 /** No instance, until `start` writes the number that it had. */
-export async function commitStop(api: Api, service: string, asker: Asker, signal: AbortSignal): Promise<CommittedVerb> {
+export async function commitStop(
+  api: CommitApi,
+  service: string,
+  asker: Asker,
+  signal: AbortSignal,
+): Promise<CommittedVerb> {
   const view = await ownedByGit(api, service, signal);
   const write = async (_: Repository, { now }: Found): Promise<Wish> => {
     return { replicas: 0, says: `Stop ${view.name} (replicas: ${now})` };
@@ -53,7 +62,7 @@ export async function commitStop(api: Api, service: string, asker: Asker, signal
 
 /** As many instances as the history of its file had last. NOT_FOUND when it had none. */
 export async function commitStart(
-  api: Api,
+  api: CommitApi,
   service: string,
   asker: Asker,
   signal: AbortSignal,
@@ -83,33 +92,77 @@ interface Task {
   readonly write: (repository: Repository, found: Found) => Promise<Wish>;
 }
 
-async function commitReplicas(api: Api, task: Task, asker: Asker, signal: AbortSignal): Promise<CommittedVerb> {
-  const { name, source, digest } = task.view;
+async function commitReplicas(
+  api: CommitApi,
+  { view, ends, write }: Task,
+  asker: Asker,
+  signal: AbortSignal,
+): Promise<CommittedVerb> {
+  const edit = async (repository: Repository, document: DocumentText): Promise<Rewritten> => {
+    const now = readReplicas(document, view.name).replicas;
+    const { replicas, says } = await write(repository, { document, now });
+    return { ...setReplicas(document, view.name, replicas), says };
+  };
+  const isEnded = ({ subject, kind }: OverrideView): boolean => subject === view.name && kind === ends;
+  return commitService(api, { view, ends: isEnded, edit }, asker, signal);
+}
+
+/** A descriptor as it is to be. */
+export interface Rewritten {
+  readonly text: string;
+  /** Of what is changed, or says so already. */
+  readonly line: number;
+  /** First line of the message. */
+  readonly says: string;
+}
+
+/** One change of the descriptor of a service. */
+interface ServiceChange {
+  readonly view: ServiceView;
+  /** Overrides that say the same by other means: none outlives the commit. */
+  readonly ends: (override: OverrideView) => boolean;
+  /** Refuses a file before anything else is looked at. */
+  readonly check?: (repository: Repository, document: DocumentText) => Promise<void>;
+  readonly edit: (repository: Repository, document: DocumentText) => Promise<Rewritten>;
+}
+
+/**
+ * Changes the file that says a service, commits, pushes, and answers once the cluster has accepted that; overrides that the commit did not
+ * end by itself are ended then. REFUSED, NOT_FOUND.
+ */
+export async function commitService(
+  api: CommitApi,
+  change: ServiceChange,
+  asker: Asker,
+  signal: AbortSignal,
+): Promise<CommittedVerb> {
+  const { name, source, digest } = change.view;
   const status = await api.status(signal);
   const commit = await inRepository(status, { ...asker, owner: source }, signal, (repository) =>
-    writeReplicas(repository, task, asker),
+    rewrite(repository, change, asker),
   );
   await syncTo(api, { ...commit, files: [commit.file], wanted: [{ name, digest }] }, signal);
-  const ended = await endOverrides(api, name, task.ends, asker.actor, signal);
+  const ended = await endOverrides(api, change.ends, asker.actor, signal);
   const after = await api.service(name, signal);
   const instances = after.instances.map((instance) => instance.name);
   return { service: name, digest: after.digest, changed: commit.changed || ended, instances, commit };
 }
 
-async function writeReplicas(repository: Repository, task: Task, asker: Asker): Promise<CommitNote> {
-  const { name } = task.view;
-  const document = await fileOf(repository, task.view);
-  await requireClean(repository, document.file);
-  const now = readReplicas(document, name);
-  requireOwn(repository, document.file, now.line);
-  const { replicas, says } = await task.write(repository, { document, now: now.replicas });
-  const edited = setReplicas(document, name, replicas);
-  const { file, text } = document;
-  const change = { file, line: edited.line, before: text, text: edited.text, subject: says };
-  return commitChange(repository, change, asker);
+async function rewrite(
+  repository: Repository,
+  { view, check, edit }: ServiceChange,
+  asker: Asker,
+): Promise<CommitNote> {
+  const document = await fileOf(repository, view);
+  const { file, text: before } = document;
+  await check?.(repository, document);
+  await requireClean(repository, file);
+  requireOwn(repository, file, readReplicas(document, view.name).line);
+  const { text, line, says } = await edit(repository, document);
+  return commitChange(repository, { file, line, before, text, subject: says }, asker);
 }
 
-async function ownedByGit(api: Api, service: string, signal: AbortSignal): Promise<ServiceView> {
+async function ownedByGit(api: CommitApi, service: string, signal: AbortSignal): Promise<ServiceView> {
   const view = await api.service(service, signal);
   if (view.source !== directSource) return view;
   const hint = `without --commit it changes for good; \`oakctl deploy --commit <file>\` hands it over to git`;
@@ -163,13 +216,12 @@ function replicasOf(text: string, service: string): Replicas | 'unreadable' | un
 
 /** One that the commit itself ended is gone by now. */
 async function endOverrides(
-  api: Api,
-  service: string,
-  kind: OverrideView['kind'],
+  api: CommitApi,
+  isEnded: (override: OverrideView) => boolean,
   actor: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const left = (await api.overrides(signal)).filter((one) => one.subject === service && one.kind === kind);
+  const left = (await api.overrides(signal)).filter(isEnded);
   for (const { id } of left) {
     await api.removeOverride(id, actor, signal).catch((error: unknown) => {
       if (!isProblemError(error) || error.problem.code !== 'NOT_FOUND') throw error;

@@ -65,7 +65,7 @@ const withoutOutput = ['agent', 'completion', 'exec', 'reconciler', 'systemd'];
 /** Made by `up` on a real machine: their types are compared below, and the e2e level runs them. */
 const local = ['agent install', 'agent uninstall', 'backup', 'down', 'ps', 'restore', 'stop', 'up'];
 /** Need a repository: the integration level runs them. */
-const inGit = ['secret edit', 'secret ls', 'secret rekey', 'secret set'];
+const inGit = ['adopt', 'secret edit', 'secret ls', 'secret rekey', 'secret set'];
 /** Need a cluster that speaks TLS. */
 const overTls = ['ca export', 'ca show'];
 const passwordOfAnn = 'of ann 0123456789';
@@ -305,6 +305,7 @@ it('schemas and types say the same', () => {
   expectTypeOf<Output<'secret set'>>().toEqualTypeOf<Frozen<SecretNote>>();
   expectTypeOf<Output<'services inspect'>>().toEqualTypeOf<Frozen<ServiceView>>();
   expectTypeOf<Output<'status'>>().toEqualTypeOf<Frozen<ClusterStatus>>();
+  expectTypeOf<Output<'adopt'>>().toEqualTypeOf<Frozen<VerbResult>>();
   expectTypeOf<Output<'scale'>>().toEqualTypeOf<Frozen<VerbResult>>();
   expectTypeOf<Output<'overrides ls'>>().toEqualTypeOf<Items<OverrideView>>();
   expectTypeOf<Output<'stop'>>().toEqualTypeOf<Frozen<StopReport> | Frozen<VerbResult>>();

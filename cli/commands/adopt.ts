@@ -1,0 +1,39 @@
+import { Args, Flags } from '@oclif/core';
+import { askerOf } from '../flags.ts';
+import { endingText } from '../render/verbs.ts';
+import { VerbCommand, type VerbResult, waitFlags } from '../verb-command.ts';
+
+export default class Adopt extends VerbCommand {
+  static override summary = 'write what a service deviates by into its file in the repository, commit and push it';
+  static override description =
+    `What people asked for beside git becomes what git says: of a scale the number of instances, of a stop \`replicas: 0\`, of a moved instance the node in
+the \`direct\` constraint that names it. One line changes, and all comments stay. The overrides of the service end once the cluster has accepted the commit.`;
+  static override args = {
+    target: Args.string({ required: true, description: 'name of a service, or id of an override' }),
+  };
+  static override flags = {
+    repo: Flags.string({ description: 'working copy (default: the one around here, else a temporary clone)' }),
+    author: Flags.string({ helpValue: '"Name <mail>"', description: 'who commits (default: as git is configured)' }),
+    reason: Flags.string({ description: 'why, for the message of the commit (default: what the override says)' }),
+    ...waitFlags,
+  };
+  static override examples = [
+    '<%= config.bin %> adopt shop.default.web.default',
+    '<%= config.bin %> adopt 1a2b3c4d --reason "it is always full"',
+  ];
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Adopt);
+    const api = await this.connect(flags);
+    const { adopt } = await import('../services/adopt.ts');
+    const { answer, adopted, ending } = await adopt(api, args.target, askerOf(flags), this.signal);
+    if (!answer.commit) {
+      this.say(`${answer.service}: nothing to adopt, it is as its source says`);
+      const nothing: VerbResult = { ...answer, outcomes: [] };
+      return this.printOne(flags.output, nothing, { name: answer.service, text: () => '' });
+    }
+    for (const override of ending) this.say(endingText(override));
+    const text = `adopted: ${adopted.map(({ change }) => change).join(', ')}`;
+    await this.conclude(api, answer, { ...flags, text });
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * `adopt`: what people asked for beside git is written into the descriptor and committed, as the verbs with `--commit` do. The overrides
+ * end with that: the document that they deviate from has changed.
+ */
+import type { DocumentText, VerbAnswer } from '../../schemas/api.ts';
+import { parseDescriptor } from '../../schemas/descriptor.ts';
+import type { ApiClient } from '../../schemas/io/api-client.ts';
+import { parseInstanceName } from '../../schemas/names.ts';
+import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
+import type { OverrideView, ServiceView } from '../../schemas/views.ts';
+import { type Adoption, decideAdoption } from './adoption.ts';
+import { type Asker, type CommitNote, filesOf, isOwn, type Repository } from './commit-edit.ts';
+import { type CommitApi, commitService, type Rewritten } from './commit-service.ts';
+import { readReplicas, setNode, setReplicas } from './edit-service.ts';
+
+type AdoptApi = CommitApi & Pick<ApiClient, 'node'>;
+
+interface Adopted {
+  /** Without a commit there was nothing to adopt. */
+  readonly answer: VerbAnswer & { readonly commit?: CommitNote };
+  /** What the descriptor says now. */
+  readonly adopted: readonly OverrideView[];
+  /** What ended with the commit, and is not in it. */
+  readonly ending: readonly OverrideView[];
+}
+
+/**
+ * Adopts what a service deviates by, or the override with this id. Answers once the cluster has accepted the commit. NOT_FOUND,
+ * OWNED_DIRECTLY; REFUSED for what a descriptor cannot say, and where git refuses.
+ */
+export async function adopt(api: AdoptApi, target: string, asker: Asker, signal: AbortSignal): Promise<Adopted> {
+  const { view, id } = await targetOf(api, target, signal);
+  const adoption = decideAdoption(view, id);
+  if (!adoption) {
+    const instances = view.instances.map(({ name }) => name);
+    const answer = { service: view.name, digest: view.digest, changed: false, instances };
+    return { answer, adopted: [], ending: [] };
+  }
+  const edit = await editOf(api, view, adoption, signal);
+  const check = (repository: Repository, document: DocumentText): Promise<void> =>
+    refusePatch(repository, document, view.name);
+  const { adopted, ending } = adoption;
+  const ids = new Set([...adopted, ...ending].map((one) => one.id));
+  const ends = (one: OverrideView): boolean => ids.has(one.id);
+  const why = asker.reason ?? adopted.map(sayOverride).join('; ');
+  const answer = await commitService(api, { view, ends, check, edit }, { ...asker, reason: why }, signal);
+  return { answer, adopted, ending };
+}
+
+function sayOverride({ change, actor, reason }: OverrideView): string {
+  return `${change}, by ${actor}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+async function targetOf(
+  api: AdoptApi,
+  target: string,
+  signal: AbortSignal,
+): Promise<{ readonly view: ServiceView; readonly id?: string }> {
+  const override = (await api.overrides(signal)).find(({ id }) => id === target);
+  if (override) {
+    const service = parseInstanceName(override.subject)?.service ?? override.subject;
+    return { view: await api.service(service, signal), id: override.id };
+  }
+  const view = await api.service(target, signal).catch((error: unknown) => {
+    if (!isProblemError(error) || error.problem.code !== 'NOT_FOUND') throw error;
+    const hint = '`oakctl overrides ls`; what was adopted is not among them any more';
+    const none = problem('NOT_FOUND', 'no service and no override is called that', { subject: target, hint });
+    throw new ProblemError(none, { cause: error });
+  });
+  return { view };
+}
+
+type Edit = (repository: Repository, document: DocumentText) => Promise<Rewritten>;
+
+async function editOf(api: AdoptApi, view: ServiceView, { write }: Adoption, signal: AbortSignal): Promise<Edit> {
+  const { name } = view;
+  if (write.kind === 'replicas') {
+    const { replicas } = write;
+    return async (_, document) => {
+      const before = readReplicas(document, name).replicas;
+      return { ...setReplicas(document, name, replicas), says: `Adopt ${name}: replicas: ${replicas} (was ${before})` };
+    };
+  }
+  const node = await api.node(write.node, signal);
+  return async (_, document) => {
+    const edited = setNode(document, name, [node.name, ...node.aliases]);
+    if (edited) return { ...edited, says: `Adopt ${name}: on node ${node.name}` };
+    const { line } = readReplicas(document, name);
+    const message = `no \`direct\` constraint of it names ${node.name}: a descriptor says where a service may be, not where one of its instances is`;
+    const hint = `\`oakctl overrides rm\` ends the move, and it stays where it is; to bind it for good, write \`constraints: [{type: direct, node: ${node.name}}]\` there`;
+    throw new ProblemError(problem('REFUSED', message, { file: document.file, line, subject: name, hint }));
+  };
+}
+
+/** REFUSED where two files say the service together: nobody knows which of them is meant. */
+async function refusePatch(repository: Repository, document: DocumentText, service: string): Promise<void> {
+  const [under] = patchesOf(document);
+  const over = under === undefined ? await patchOver(repository, document.file) : document.file;
+  if (over === undefined) return;
+  const message = `two files say it, ${over} over ${under ?? document.file}: which of them is meant is for you to say`;
+  const hint = `write it into ${over} for this cluster, or into ${under ?? document.file} for all, commit and push`;
+  throw new ProblemError(problem('REFUSED', message, { file: over, subject: service, hint }));
+}
+
+/** The file of this cluster that patches a file. */
+async function patchOver(repository: Repository, file: string): Promise<string | undefined> {
+  if (isOwn(repository, file)) return undefined;
+  for await (const other of filesOf(repository)) if (patchesOf(other).includes(file)) return other.file;
+  return undefined;
+}
+
+function patchesOf({ file, text, files }: DocumentText): readonly string[] {
+  return text.includes('patch') ? parseDescriptor(text, file, files ? { files } : {}).patches : [];
+}
