@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { replicasIn, setReplicas } from '../../../../cli/services/edit-service.ts';
+import { replicasIn, setNode, setReplicas } from '../../../../cli/services/edit-service.ts';
 import { editYaml } from '../../../../cli/services/yaml-edit.ts';
 import { isProblemError } from '../../../../schemas/problem.ts';
 
@@ -137,5 +137,52 @@ describe('one value of a YAML text', () => {
     expect(editYaml('c: 1\n', at)).toBeUndefined();
     expect(editYaml('[1]\n', at)).toBeUndefined();
     expect(editYaml('', at)).toBeUndefined();
+  });
+});
+
+describe('the node of a direct constraint', () => {
+  const text = (constraints: string): string => `# shop
+applications:
+- application_name: shop
+  microservices:
+  - microservice_name: web
+    code: a
+    constraints: # where it is warm
+${constraints}  - { microservice_name: db, code: b, constraints: [{ type: direct, node: "pi1;pi2" }] }
+`;
+  const set = (constraints: string, ...names: string[]) =>
+    setNode({ file: 'shop.yaml', text: text(constraints) }, web, names);
+
+  it.each([
+    ['    - { type: direct, node: "pi1; pi2" } # both\n', '    - { type: direct, node: pi2 } # both\n', 8],
+    ['    - node: pi2;pi3 # two\n      type: direct\n', '    - node: pi2 # two\n      type: direct\n', 8],
+    [
+      '    - {type: label, label: zone, in: [a]}\n    - type: direct\n      node: pi1;pi2\n',
+      '    - {type: label, label: zone, in: [a]}\n    - type: direct\n      node: pi2\n',
+      10,
+    ],
+  ])('is one of those that are there, and nothing else changes: %j', (before, after, line) => {
+    expect(set(before, 'pi2', '10.0.0.2')).toMatchObject({ text: text(after), line });
+  });
+
+  it('stays as it is called there, and as it is when it is the only one', () => {
+    expect(set('    - { type: direct, node: 10.0.0.1;10.0.0.2 }\n', 'pi2', '10.0.0.2')?.text).toBe(
+      text('    - { type: direct, node: 10.0.0.2 }\n'),
+    );
+    const alone = '    - { type: direct, node: "pi2" }\n';
+    expect(set(alone, 'pi2')?.text).toBe(text(alone));
+  });
+
+  it.each([
+    ['    - { type: label, label: zone, in: [a] }\n'],
+    ['    - { type: direct, cluster: edge }\n'],
+    ['    - { type: direct, node: pi1;pi3 }\n'],
+    ['    - { type: direct, node: pi1;pi2 }\n    - { type: direct, node: pi2;pi3 }\n'],
+  ])('is left alone where none, or more than one, names it: %j', (constraints) => {
+    expect(set(constraints, 'pi2')).toBeUndefined();
+  });
+
+  it('is refused with what to write where it would become something else', () => {
+    expect(() => set('    - { type: direct, node: "7;pi1" }\n', '7')).toThrow('write `node: 7` there');
   });
 });
