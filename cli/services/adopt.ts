@@ -43,8 +43,9 @@ export async function adopt(api: AdoptApi, target: string, asker: Asker, signal:
   const ids = new Set([...adopted, ...ending].map((one) => one.id));
   const ends = (one: OverrideView): boolean => ids.has(one.id);
   const why = asker.reason ?? adopted.map(sayOverride).join('; ');
-  const answer = await commitService(api, { view, ends, check, edit }, { ...asker, reason: why }, signal);
-  return { answer, adopted, ending };
+  const committed = await commitService(api, { view, ends, check, edit }, { ...asker, reason: why }, signal);
+  // Also where the file said so already: what deviated is what git says now.
+  return { answer: { ...committed, changed: true }, adopted, ending };
 }
 
 function sayOverride({ change, actor, reason }: OverrideView): string {

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { setReplicas } from '../../cli/services/edit-service.ts';
+import { setNode, setReplicas } from '../../cli/services/edit-service.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
 
@@ -63,4 +63,28 @@ it('an override outlives a reconciler that reads the same commit otherwise, and 
   await cluster.push({ 'web.yaml': setReplicas({ file: 'web.yaml', text }, service('web'), 3).text });
   await count('web', 3);
   expect(cluster.reconciler.control.overrides()).toEqual([]);
+});
+
+it('a constraint that is narrowed to where an instance was moved ends the move, and the instance stays', async () => {
+  cluster = await createMemoryCluster({});
+  const two = cluster.nodes.slice(0, 2);
+  const constraints = [{ type: 'direct', node: two.map(({ name }) => name).join(';') }];
+  const text = descriptor([{ microservice_name: 'web', replicas: 1, constraints }]);
+  await cluster.push({ 'web.yaml': text });
+  await settled('web');
+  const to = two.find(({ name }) => !instancesOf('web')[0]?.startsWith(`${name} `));
+  const { control } = cluster.reconciler;
+  await control.move(`${service('web')}.instance.0`, to?.id ?? '', 'ann');
+  await settled('web');
+  await cluster.clock.advance(60_000);
+  expect(control.overrides()).toMatchObject([{ kind: 'move', node: to?.name }]);
+  const before = cluster.handles();
+
+  const edited = setNode({ file: 'web.yaml', text }, service('web'), [to?.name ?? '']);
+  await cluster.push({ 'web.yaml': edited?.text ?? '' });
+  await settled('web');
+  await cluster.clock.advance(7_200_000);
+  expect(control.overrides()).toEqual([]);
+  expect(cluster.handles()).toEqual(before);
+  expect(instancesOf('web')).toMatchObject([expect.stringContaining(`${to?.name} `)]);
 });
