@@ -92,4 +92,24 @@ describe.skipIf(!(await engineAnswers()))('verbs', () => {
     );
     await cluster.settled({ [web]: 2 });
   });
+
+  it('adopt commits what was asked for beside git, and restarts nothing', async () => {
+    await cluster.oakctl('scale', 'web', '3', '--reason', 'sale');
+    const before = (await running()).map(({ id }) => id).sort();
+    expect(before).toHaveLength(3);
+    const who = ['--repo', cluster.repository.folder, '--author', 'Ada <ada@example.org>'];
+    const adopt = async (): Promise<unknown> => JSON.parse(await cluster.oakctl('adopt', 'web', ...who, '-o', 'json'));
+    expect(await adopt()).toMatchObject({
+      service: web,
+      changed: true,
+      commit: { file: 'shop.yaml', changed: true },
+      outcomes: [{ verdict: 'settled' }],
+    });
+    expect(await cluster.repository.git('log', '-1', '--format=%an|%B')).toContain('sale');
+    expect(JSON.parse(await cluster.oakctl('overrides', 'ls', '-o', 'json'))).toEqual({ items: [] });
+    await cluster.settled({ [web]: 3 });
+    expect((await running()).map(({ id }) => id).sort()).toEqual(before);
+    expect(await adopt()).toMatchObject({ changed: false, outcomes: [] });
+    expect(await cluster.run('adopt', 'webb')).toMatchObject({ code: 1, stderr: expect.stringContaining('webb') });
+  });
 });
