@@ -20,6 +20,7 @@ import { verdictEvents } from './core/verdict.ts';
 import { ancestryKey, apply, cloneWorld } from './core/world.ts';
 import { orphanSlots, readDescriptors, resize } from './direct.ts';
 import type { Planning } from './planning.ts';
+import { sourceNamed } from './source-named.ts';
 
 /** Will happen, one after the other: for a plan that is a change, not a hold. */
 const queued = 'UPDATE_QUEUED';
@@ -30,7 +31,7 @@ const revision = 'working copy';
 
 /**
  * What would happen: with `documents` as if deployed directly, or (`asSource`) as if they were the whole source. ProblemErrors: what
- * is wrong with the documents, OWNED_BY_GIT, BAD_REQUEST without a source.
+ * is wrong with the documents, OWNED_BY_GIT, and those of {@link sourceNamed}.
  */
 export function planOf(planning: Planning, request: PlanRequest): PlanView {
   const world = cloneWorld(planning.world);
@@ -91,11 +92,12 @@ function tellDirect({ limits, labels, direct }: Planning, world: World, request:
   return { changes: [], holds: [], problems: warnings };
 }
 
-function tellAsSource({ limits, labels, policy, source, now: at }: Planning, world: World, request: PlanRequest): Told {
-  if (!source)
-    throw new ProblemError(
-      problem('BAD_REQUEST', 'the cluster has no git source', { hint: 'plan without --as-source' }),
-    );
+function tellAsSource(
+  { limits, labels, policy, sources, now: at }: Planning,
+  world: World,
+  request: PlanRequest,
+): Told {
+  const source = sourceNamed(sources, request.source);
   const { name, previous, before } = source;
   const where = { cluster: world.cluster, path: source.path, limits, ...(labels && { labels }) };
   const documents = request.documents ?? [];

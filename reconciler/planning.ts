@@ -2,7 +2,7 @@
 import type { ServiceName } from '../schemas/names.ts';
 import type { Now } from '../schemas/ports.ts';
 import type { Acceptance } from './acceptance.ts';
-import type { Context } from './context.ts';
+import type { Context, Source } from './context.ts';
 import type { Listing, Policy, World } from './core/model.ts';
 import type { DirectRecord, SourceRecord } from './core/records.ts';
 import type { ReadFile } from './core/snapshot.ts';
@@ -20,8 +20,8 @@ export interface Planning {
   /** Of the cluster. Absent in snapshots of earlier versions. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly direct: Readonly<Record<ServiceName, DirectSlots>>;
-  /** The git source that a working copy stands for: the first one. */
-  readonly source?: PlannedSource;
+  /** The git sources that a working copy may stand for. */
+  readonly sources: readonly PlannedSource[];
 }
 
 /** A git source, with all that a revision of it is judged by. */
@@ -42,15 +42,19 @@ export interface PlannedSource {
   readonly listingsBeside: readonly Listing[];
 }
 
-/** As it is now, with the first source, whose last good files are read from its mirror. Problems of the git port pass. */
-export async function takePlanning(context: Context, acceptance: Acceptance, signal: AbortSignal): Promise<Planning> {
-  const [first] = context.deps.sources;
-  const source = first && (await acceptance.planning(first, signal));
-  return planningNow(context, source);
+/** As it is now, with these sources, whose last good files are read from their mirrors. Problems of the git port pass. */
+export async function takePlanning(
+  context: Context,
+  acceptance: Acceptance,
+  sources: readonly Source[],
+  signal: AbortSignal,
+): Promise<Planning> {
+  const planned = await Promise.all(sources.map((source) => acceptance.planning(source, signal)));
+  return planningNow(context, planned);
 }
 
 /** As it is now, at once: for plans of what is deployed directly. */
-export function planningNow(context: Context, source?: PlannedSource): Planning {
+export function planningNow(context: Context, sources: readonly PlannedSource[] = []): Planning {
   const { deps, keeper, world } = context;
   const direct = Object.entries(keeper.now.direct).map(([name, { slots, counter, seats }]) => {
     return [name, { slots, counter, ...(seats && { seats }) }] as const;
@@ -62,6 +66,6 @@ export function planningNow(context: Context, source?: PlannedSource): Planning 
     limits: deps.settings.limits,
     labels: deps.settings.labels,
     direct: Object.fromEntries(direct),
-    ...(source && { source }),
+    sources,
   };
 }

@@ -6,6 +6,7 @@ import type { Context, Source } from './context.ts';
 import { anchorOf } from './core/head-holds.ts';
 import { ended, lastGood, type Pin, type Revision, remembered, told } from './core/revisions.ts';
 import { onceSaved, savedOr, withEntry } from './records-keeper.ts';
+import { sourceNamed } from './source-named.ts';
 
 export interface Revisions {
   /** A commit was accepted. On disk with what it changes. */
@@ -36,16 +37,6 @@ export function createRevisions(context: Context): Revisions {
     keeper.change({ history: withEntry(keeper.now.history, source, history) });
   const setPin = (source: string, pin: Pin | undefined): void =>
     keeper.change({ pins: withEntry(keeper.now.pins, source, pin) });
-
-  const sourceNamed = (name: string | undefined): Source => {
-    const [first, ...more] = deps.sources;
-    const found = name === undefined && more.length === 0 ? first : deps.sources.find((one) => one.name === name);
-    if (found) return found;
-    const known = deps.sources.map((one) => one.name).join(', ') || 'none';
-    const code = name === undefined && first ? 'BAD_REQUEST' : 'NOT_FOUND';
-    const message = name === undefined ? 'which source?' : `no source is called ${name}`;
-    return refuse(code, message, `its sources: ${known}`);
-  };
 
   /** The commit that is meant, in the history of what was accepted. */
   const target = async (source: Source, to: string | undefined, signal: AbortSignal): Promise<string> => {
@@ -85,7 +76,8 @@ export function createRevisions(context: Context): Revisions {
       put(source, remembered(before, { ...revision, at }));
     },
     list(source) {
-      const names = source === undefined ? deps.sources.map(({ name }) => name) : [sourceNamed(source).name];
+      const names =
+        source === undefined ? deps.sources.map(({ name }) => name) : [sourceNamed(deps.sources, source).name];
       return names
         .flatMap((name) =>
           of(name).map(({ again: _again, ...one }, at): RevisionView => {
@@ -97,7 +89,7 @@ export function createRevisions(context: Context): Revisions {
     pinOf: (source) => keeper.now.pins[source],
 
     async pin({ source: name, to, reason, for: ms = defaultFor, actor }, signal) {
-      const source = sourceNamed(name);
+      const source = sourceNamed(deps.sources, name);
       const commit = await target(source, to, signal);
       const now = deps.clock.now().wall;
       const pin: Pin = {
@@ -129,7 +121,7 @@ export function createRevisions(context: Context): Revisions {
 
     async unpin(name, actor) {
       const pinned = Object.keys(keeper.now.pins);
-      const source = sourceNamed(name ?? (pinned.length === 1 ? pinned[0] : undefined)).name;
+      const source = sourceNamed(deps.sources, name ?? (pinned.length === 1 ? pinned[0] : undefined)).name;
       const pin = keeper.now.pins[source];
       if (!pin) return refuse('NOT_FOUND', `${source} is not pinned`, 'oakctl status');
       const { history } = keeper.now;

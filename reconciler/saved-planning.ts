@@ -12,11 +12,11 @@ export interface SavedPlanning extends ClusterSnapshot, Pick<Planning, 'limits' 
   /** `grace`: ms in which no node becomes lost. */
   readonly policy: Omit<Policy, 'graceUntil' | 'isDryRun'> & { readonly grace: number };
   readonly world: SavedWorld;
-  readonly source?: PlannedSource;
+  readonly sources: readonly PlannedSource[];
 }
 
 export function savePlanning(planning: Planning, fingerprint: string): SavedPlanning {
-  const { world, policy, now, limits, labels, direct, source } = planning;
+  const { world, policy, now, limits, labels, direct, sources } = planning;
   const { graceUntil, isDryRun: _never, ...rules } = policy;
   return {
     format: snapshotFormat,
@@ -30,7 +30,7 @@ export function savePlanning(planning: Planning, fingerprint: string): SavedPlan
     ...(labels && { labels }),
     policy: { ...rules, grace: graceUntil - now.mono },
     direct,
-    ...(source && { source: { ...source, before: source.before.map(withoutProblems) } }),
+    sources: sources.map((source) => ({ ...source, before: source.before.map(withoutProblems) })),
     world: saveWorld(world, now.mono),
   };
 }
@@ -41,7 +41,7 @@ function withoutProblems(file: ReadFile): ReadFile {
 }
 
 /** The moment of the snapshot is `mono` 0: a plan of it is the plan of that moment, whenever it is made. */
-export function restorePlanning({ policy, taken, limits, labels, direct, source, world }: SavedPlanning): Planning {
+export function restorePlanning({ policy, taken, limits, labels, direct, sources, world }: SavedPlanning): Planning {
   const mono = 0 as Mono;
   const { grace, ...rules } = policy;
   return {
@@ -51,6 +51,6 @@ export function restorePlanning({ policy, taken, limits, labels, direct, source,
     limits,
     ...(labels && { labels }),
     direct,
-    ...(source && { source }),
+    sources,
   };
 }

@@ -17,6 +17,7 @@ import { createPolls } from './polls.ts';
 import { RemoteRefusal } from './ports.ts';
 import { savedOr } from './records-keeper.ts';
 import { type SavedPlanning, savePlanning } from './saved-planning.ts';
+import { sourceNamed } from './source-named.ts';
 import { policyOf } from './source-policy.ts';
 import { type Progress, sourceView } from './source-progress.ts';
 import { within } from './time-limit.ts';
@@ -88,7 +89,8 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
     return made;
   };
 
-  const planning = () => within(deps.clock, dryRunTimeout, (signal) => takePlanning(context, acceptance, signal));
+  const planning = (sources: readonly Source[]) =>
+    within(deps.clock, dryRunTimeout, (signal) => takePlanning(context, acceptance, sources, signal));
 
   const polls = createPolls({
     ...deps,
@@ -274,8 +276,11 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
     tick() {
       for (const source of revisions.tick().flatMap(named)) begin(source);
     },
-    plan: async (request) => planOf(request.asSource ? await planning() : planningNow(context), request),
-    snapshot: async () => savePlanning(await planning(), deps.keys.fingerprint),
+    async plan(request) {
+      const isMeant = request.asSource && [sourceNamed(deps.sources, request.source)];
+      return planOf(isMeant ? await planning(isMeant) : planningNow(context), request);
+    },
+    snapshot: async () => savePlanning(await planning(deps.sources), deps.keys.fingerprint),
     explain() {
       acceptance.explain(abort.signal).catch((error: unknown) => {
         if (!abort.signal.aborted) deps.fatal(error instanceof Error ? error : new Error(String(error)));

@@ -41,8 +41,9 @@ export type DeleteBody = Static<typeof DeleteBody>;
 /** POST /v1/plan */
 export const PlanBody = Type.Object(
   {
-    documents: Type.Optional(Type.Array(DocumentText, { maxItems: 1000 })),
+    documents: Type.Optional(Type.Array(DocumentText, { maxItems: 20_000 })),
     asSource: Type.Optional(Type.Boolean()),
+    source: Type.Optional(name),
   },
   closed,
 );

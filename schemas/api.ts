@@ -157,8 +157,10 @@ export interface CalculateAnswer {
 export interface PlanRequest {
   /** Descriptors as if deployed directly; absent: what the sources want now. */
   readonly documents?: readonly DocumentText[];
-  /** With `documents`: they replace the git source of the cluster (its whole working copy) instead of being direct. */
+  /** With `documents`: they replace a git source of the cluster (its whole working copy) instead of being direct. */
   readonly asSource?: boolean;
+  /** Which source they replace; default: the only one. */
+  readonly source?: string;
 }
 
 /** Of every verb that may make an override: how long (ms, for what git owns; default 1 h) and why. */

@@ -9,7 +9,7 @@ import { type Problem, problem } from './problem.ts';
 
 export const snapshotFormat = 'oakctl-snapshot';
 /** Raised when a reader of the version before would plan something else. */
-export const snapshotVersion = 1;
+export const snapshotVersion = 2;
 export const snapshotNote =
   'Holds environment values and file contents as descriptors have them. Holds no credential: no token, no password, no key, no hash of one.';
 
@@ -166,20 +166,18 @@ export const ClusterSnapshotSchema = Type.Object(
       grace: Type.Number({ description: 'ms in which no node becomes lost' }),
     }),
     direct: map(Type.Object({ slots: Type.Array(count), counter: count, seats: optional(map(Seat)) })),
-    source: optional(
-      Type.Object(
-        {
-          name: text,
-          path: text,
-          previous: optional(SourceRecord),
-          before: Type.Array(ReadFile),
-          approvals: texts,
-          owners: map(Type.Object({ source: text, slots: Type.Array(count) })),
-          held: texts,
-          listingsBeside: Type.Array(Listing),
-        },
-        { description: 'the first git source, with all that a revision of it is judged by' },
-      ),
+    sources: Type.Array(
+      Type.Object({
+        name: text,
+        path: text,
+        previous: optional(SourceRecord),
+        before: Type.Array(ReadFile),
+        approvals: texts,
+        owners: map(Type.Object({ source: text, slots: Type.Array(count) })),
+        held: texts,
+        listingsBeside: Type.Array(Listing),
+      }),
+      { description: 'the git sources, each with all that a revision of it is judged by' },
     ),
     world: World,
   },

@@ -5,10 +5,10 @@ import type { PlanView } from '../../schemas/views.ts';
 import { BaseCommand } from '../base-command.ts';
 import { planExitCodes } from '../exit-codes.ts';
 import { differs, renderPlan } from '../render/plan.ts';
-import { planRequest } from '../services/plan.ts';
+import { planRequest, withSource } from '../services/plan.ts';
 import type { PlannedFor } from '../services/plan-file.ts';
 
-type Planned = PlannedFor & { readonly plan: PlanView };
+type Planned = PlannedFor & { readonly request: PlanRequest; readonly plan: PlanView };
 
 export default class Plan extends BaseCommand {
   static override description =
@@ -26,25 +26,31 @@ export default class Plan extends BaseCommand {
       description: 'plan here, for the cluster as it was when the snapshot was taken; connects to nothing',
     }),
     snapshot: Flags.string({ dependsOn: ['offline'], description: 'what `oakctl snapshot` wrote' }),
+    source: Flags.string({ description: 'the git source that the folder stands for, where the cluster has several' }),
     out: Flags.string({ description: 'file to write the plan to, for `deploy --plan`' }),
     cluster: Flags.string({ dependsOn: ['offline'], description: 'the cluster that the snapshot must be of' }),
   };
-  static override usage = 'plan [FILE... | FOLDER] [--out <file>] [--offline --snapshot <file>]';
+  static override usage = 'plan [FILE... | FOLDER] [--source <name>] [--out <file>] [--offline --snapshot <file>]';
   static override examples = [
     '<%= config.bin %> plan',
     '<%= config.bin %> plan app.yaml',
     '<%= config.bin %> plan .',
+    '<%= config.bin %> plan . --source apps',
     '<%= config.bin %> plan app.yaml --out plan.json',
     '<%= config.bin %> plan . --offline --snapshot cluster.json',
   ];
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Plan);
-    const request = await planRequest(argv as string[], flags['as-source'], process.stdin);
-    const { plan, ...of } = flags.offline
-      ? await this.planHere(request, flags.snapshot ?? '', flags.cluster)
-      : await this.planThere(request, await this.connect(flags));
-    if (request.asSource) this.say(`As if ${argv[0]} were the head of the repository:`);
+    const asked = await planRequest(
+      argv as string[],
+      { ...(flags['as-source'] && { asSource: true }), source: flags.source },
+      process.stdin,
+    );
+    const { plan, request, ...of } = flags.offline
+      ? await this.planHere(asked, flags.snapshot ?? '', flags.cluster)
+      : await this.planThere(asked, String(argv[0]), await this.connect(flags));
+    if (request.asSource) this.say(`As if ${argv[0]} were the head of ${request.source ?? 'the repository'}:`);
     await this.printOne(flags.output, plan, {
       name: plan.changes.map(({ subject }) => subject).join('\n'),
       text: (value) => renderPlan(value, this.paint()),
@@ -58,10 +64,11 @@ export default class Plan extends BaseCommand {
     this.exit(failed ? planExitCodes.failed : differs(plan) ? planExitCodes.differs : planExitCodes.same);
   }
 
-  private async planThere(request: PlanRequest, api: ApiClient): Promise<Planned> {
+  private async planThere(asked: PlanRequest, folder: string, api: ApiClient): Promise<Planned> {
+    const { cluster, fingerprint, sources } = await api.status(this.signal);
+    const request = await withSource(asked, folder, sources, this.signal);
     const plan = await api.plan(request, this.signal);
-    const { cluster, fingerprint } = await api.status(this.signal);
-    return { plan, cluster, fingerprint };
+    return { plan, request, cluster, fingerprint };
   }
 
   /** The same planner, on a snapshot. */
@@ -71,7 +78,7 @@ export default class Plan extends BaseCommand {
     const text = await readSnapshot(file);
     const offline = planOffline({ file, text, ...(cluster !== undefined && { cluster }) }, request);
     this.say(`Offline: ${offline.cluster} as it was at ${new Date(offline.taken).toISOString()}`);
-    return offline;
+    return { ...offline, request };
   }
 
   protected override failureCode(): number {

@@ -110,12 +110,15 @@ function difference(then: PlanView, now: PlanView): string {
  */
 export async function pushPlanned(
   api: Pick<ApiClient, 'status' | 'sync' | 'services'>,
-  { revision = '', plan }: PlanFile,
+  { revision = '', request, plan }: PlanFile,
   repository: string | undefined,
   signal: AbortSignal,
 ): Promise<readonly Wanted[]> {
   const { sources } = await api.status(signal);
   const copy = await requireWorkingCopy([repository ?? process.cwd()], sources, signal);
+  const { source = copy.source.name } = request;
+  if (copy.source.name !== source)
+    throw refuse(`${copy.root} is a working copy of ${copy.source.name}, and the plan is of ${source}`);
   await requireBranch(copy);
   await requireHead(copy, revision);
   await pushCommit(copy, revision);

@@ -2,23 +2,43 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PlanRequest } from '../../schemas/api.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
+import type { SourceView } from '../../schemas/views.ts';
 import { isFolder, readDocuments, readFolder } from './documents.ts';
+import { findWorkingCopy } from './working-copy.ts';
 
 /**
- * Nothing named: what the sources want now. One folder that is a git working copy (or `asSource`): as if it were the head of the
- * cluster's source. All else: as if deployed directly.
+ * Nothing named: what the sources want now. One folder that is a git working copy (or `asSource`, or with a `source`): as if it were
+ * the head of a source of the cluster. All else: as if deployed directly. BAD_REQUEST for a `source` without one folder.
  */
 export async function planRequest(
   paths: readonly string[],
-  asSource: boolean,
+  flags: { readonly asSource?: boolean; readonly source?: string | undefined },
   stdin: AsyncIterable<Buffer | string>,
 ): Promise<PlanRequest> {
   const [first] = paths;
-  if (first === undefined) return {};
-  if (paths.length === 1 && first !== '-' && (await isFolder(first)) && (asSource || (await isWorkingCopy(first)))) {
-    return { documents: await readFolder(first), asSource: true };
+  const { source, asSource = source !== undefined } = flags;
+  const isOneFolder = paths.length === 1 && first !== undefined && first !== '-' && (await isFolder(first));
+  if (isOneFolder && (asSource || (await isWorkingCopy(first)))) {
+    return { documents: await readFolder(first), asSource: true, ...(source !== undefined && { source }) };
   }
-  return { documents: await readDocuments(paths, stdin) };
+  if (source !== undefined) {
+    const hint = `oakctl plan . --source ${source}`;
+    throw new ProblemError(problem('BAD_REQUEST', '--source is for one folder that stands for it', { hint }));
+  }
+  return first === undefined ? {} : { documents: await readDocuments(paths, stdin) };
+}
+
+/** The request with the source whose remote the working copy has, where several may be meant and none is named. */
+export async function withSource(
+  request: PlanRequest,
+  folder: string,
+  sources: readonly SourceView[],
+  signal: AbortSignal,
+): Promise<PlanRequest> {
+  if (!request.asSource || request.source !== undefined || sources.length < 2) return request;
+  const copy = await findWorkingCopy([folder], sources, signal);
+  return copy ? { ...request, source: copy.source.name } : request;
 }
 
 async function isWorkingCopy(folder: string): Promise<boolean> {

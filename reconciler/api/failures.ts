@@ -48,7 +48,9 @@ export function answerFailures(app: FastifyInstance): void {
     const status = error.statusCode ?? 500;
     if (status >= 400 && status < 500) {
       const code = status === 413 ? 413 : 400;
-      return reply.code(code).send({ problems: [problem('BAD_REQUEST', sentence(error))] });
+      return reply
+        .code(code)
+        .send({ problems: [problem('BAD_REQUEST', sentence(error, request.routeOptions.bodyLimit))] });
     }
     const id = randomBytes(6).toString('hex');
     request.log.error({ err: error, bug: id, method: request.method, url: request.url }, 'request failed by a bug');
@@ -58,7 +60,8 @@ export function answerFailures(app: FastifyInstance): void {
   });
 }
 
-function sentence(error: FastifyError): string {
-  if (error.statusCode === 413) return 'the body is larger than 1 MiB';
+function sentence(error: FastifyError, bodyLimit: number | undefined): string {
+  if (error.statusCode === 413 && bodyLimit !== undefined)
+    return `the body is larger than ${bodyLimit / 1024 ** 2} MiB`;
   return `the request is malformed: ${error.message}`;
 }

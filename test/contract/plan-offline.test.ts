@@ -35,7 +35,7 @@ describe('plan --offline', () => {
       now: at(fleet.now()),
       limits: 'none',
       direct: {},
-      source,
+      sources: [source],
     } as const;
     fleet.world.recovering = false;
     snapshot = savePlanning(planning, 'ab'.repeat(32));
@@ -80,7 +80,7 @@ describe('plan --offline', () => {
     ['that is not there', undefined, [], /NOT_FOUND.*no\.json/],
     ['that is cut off', (text: string) => text.slice(0, 500), [], /SNAPSHOT_INVALID.*ends in the middle/],
     ['that is not JSON', () => 'nodes: []', [], /SNAPSHOT_INVALID.*not JSON/],
-    ['of an older version', (text: string) => text.replace('"version":1', '"version":0'), [], /older version \(0\)/],
+    ['of an older version', (text: string) => text.replace('"version":2', '"version":1'), [], /older version \(1\)/],
     ['of another cluster', (text: string) => text, ['--cluster', 'far'], /is of the cluster .*, not of far/],
   ])('refuses a snapshot %s', async (_, change, args, message) => {
     const broken = path('no.json');

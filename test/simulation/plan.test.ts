@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { planOffline } from '../../reconciler/plan-main.ts';
+import type { PlanRequest } from '../../schemas/api.ts';
 import type { PlanView } from '../../schemas/views.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
@@ -81,6 +83,28 @@ describe('plan', () => {
     expect(broken.problems[0]).toMatchObject({ file: 'web.yaml' });
     expect(brief(broken)).toEqual([]);
     expect(cluster.records.approvals).toEqual([]);
+  });
+
+  it('of a working copy is of the source that is named, where there are several; also offline', async () => {
+    cluster = await createMemoryCluster({ sources: ['alpha', 'beta'] });
+    cluster.gits.get('alpha')?.push({ 'a.yaml': one('a') });
+    cluster.gits.get('beta')?.push({ 'b.yaml': one('b') });
+    await settled('a', 'b');
+    const { control } = cluster.reconciler;
+    const text = JSON.stringify(await control.snapshot());
+    const asked = { documents: texts({ 'b.yaml': one('b', { replicas: 2 }) }), asSource: true };
+    const offline = (request: PlanRequest) => planOffline({ file: 's.json', text }, request).plan;
+    const plan = await control.plan({ ...asked, source: 'beta' });
+    expect(plan).toMatchObject({ changes: [{ action: 'start', subject: `${service('b')}.instance.1` }], holds: [] });
+    expect(offline({ ...asked, source: 'beta' })).toEqual(plan);
+    for (const [request, code, message] of [
+      [asked, 'BAD_REQUEST', 'which source?'],
+      [{ ...asked, source: 'gamma' }, 'NOT_FOUND', 'no source is called gamma'],
+    ] as const) {
+      const refused = { problems: [{ code, message, hint: 'its sources: alpha, beta' }] };
+      await expect(control.plan(request)).rejects.toMatchObject(refused);
+      await expect((async () => offline(request))()).rejects.toMatchObject(refused);
+    }
   });
 
   it('of descriptors shows them as if deployed, and refuses what git owns', async () => {

@@ -149,7 +149,7 @@ const placement: PlacementView = {
   others: { fit: 2, next: { node: 'pi2', score }, unfit: [{ code: 'NODES_CORDONED', nodes: 1, message: 'm' }] },
 };
 const snapshot = savePlanning(
-  { world: aFleet(1).world, policy: aPolicy(), now: at(0), limits: 'none', direct: {} },
+  { world: aFleet(1).world, policy: aPolicy(), now: at(0), limits: 'none', direct: {}, sources: [] },
   'ab'.repeat(32),
 );
 

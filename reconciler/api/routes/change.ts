@@ -12,12 +12,17 @@ import {
 import { needs } from '../access.ts';
 import { checkBody, manyOf, type Query } from '../bodies.ts';
 
+/** A plan may be of a whole repository. */
+const workingCopyLimit = 16 * 1024 * 1024;
+
 /** `stopping` aborts what still waits when the server closes. */
 export function changeRoutes(app: FastifyInstance, stopping: AbortSignal): void {
   app.post('/v1/deploy', needs('change'), async ({ body, control, caller }) =>
     control.deploy({ actor: caller.name, ...checkBody(DeployBody, body) }),
   );
-  app.post('/v1/plan', needs('read'), async ({ body, control }) => control.plan(checkBody(PlanBody, body)));
+  app.post('/v1/plan', { ...needs('read'), bodyLimit: workingCopyLimit }, async ({ body, control }) =>
+    control.plan(checkBody(PlanBody, body)),
+  );
   app.post('/v1/delete', needs('change'), async ({ body, control, caller }) => {
     const { actor = caller.name, ...names } = checkBody(DeleteBody, body);
     return control.remove(names, actor);

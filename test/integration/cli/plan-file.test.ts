@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { withSource } from '../../../cli/services/plan.ts';
 import { pushPlanned, readPlan, requireSame, writePlan } from '../../../cli/services/plan-file.ts';
 import type { PlanRequest } from '../../../schemas/api.ts';
 import type { ApiClient } from '../../../schemas/io/api-client.ts';
@@ -146,6 +147,19 @@ describe('a plan of a working copy', () => {
     await expect(push()).rejects.toThrow(`git push to ${bare} failed`);
     await copy.git('commit', '--quiet', '--allow-empty', '-m', 'third');
     await expect(push()).rejects.toThrow(/the plan was made of/);
+  });
+
+  it('is of the source whose remote it has, where there are several, and pushed to no other', async () => {
+    const other = { ...source(), name: 'apps', url: 'https://example.org/apps.git' };
+    const meant = await withSource(asSource, copy.folder, [other, source()], never);
+    expect(meant).toEqual({ ...asSource, source: 'main' });
+    expect(await withSource(asSource, copy.folder, [source()], never)).toEqual(asSource);
+    expect(await withSource(asSource, folder, [other, source()], never)).toEqual(asSource);
+    const named = { ...asSource, source: 'apps' };
+    expect(await withSource(named, copy.folder, [other, source()], never)).toEqual(named);
+    await commit();
+    await writePlan(file, { ...of, request: named, plan, folder: copy.folder });
+    await expect(push()).rejects.toThrow(/a working copy of main, and the plan is of apps/);
   });
 
   it('needs a working copy', async () => {

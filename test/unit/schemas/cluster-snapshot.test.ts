@@ -9,7 +9,8 @@ function aSnapshot(): SavedPlanning {
   const fleet = aFleet(2);
   fleet.want(wanted(aService({ name: 'shop.default.web.default' })));
   fleet.run(20_000);
-  const planning = { world: fleet.world, policy: aPolicy(), now: at(fleet.now()), limits: 'none' as const, direct: {} };
+  const rest = { limits: 'none' as const, direct: {}, sources: [] };
+  const planning = { world: fleet.world, policy: aPolicy(), now: at(fleet.now()), ...rest };
   return savePlanning(planning, 'ab'.repeat(32));
 }
 
@@ -39,8 +40,8 @@ describe('a snapshot', () => {
     ['other JSON', '{"applications":[]}', /no snapshot/],
     ['a list', '[]', /no snapshot/],
     ['null', 'null', /no snapshot/],
-    ['an older version', JSON.stringify({ ...snapshot, version: 0 }), /older version \(0\).*reads version 1/],
-    ['a newer version', JSON.stringify({ ...snapshot, version: 2 }), /another version \(2\)/],
+    ['an older version', JSON.stringify({ ...snapshot, version: 1 }), /older version \(1\).*reads version 2/],
+    ['a newer version', JSON.stringify({ ...snapshot, version: 3 }), /another version \(3\)/],
     ['one without a world', JSON.stringify({ ...snapshot, world: undefined }), /`world` is missing/],
     ['a changed one', text.replace('"heard":', '"heard":"x","old":'), /must be a number/],
   ])('is not %s', (_, source, message) => {

@@ -65,20 +65,27 @@ describe('documents', () => {
 
 describe('what a plan is asked for', () => {
   it('is everything when nothing is named', async () => {
-    expect(await planRequest([], false, noInput)).toEqual({});
+    expect(await planRequest([], {}, noInput)).toEqual({});
   });
 
   it('is the whole repository for a working copy, with paths as in the repository', async () => {
     await write({ 'a.yaml': app('a'), 'nodes.yaml': '[]', '.git/HEAD': '' });
-    const request = await planRequest([folder], false, noInput);
+    const request = await planRequest([folder], {}, noInput);
     expect(request.asSource).toBe(true);
     expect(request.documents?.map(({ file }) => file)).toEqual(['a.yaml', 'nodes.yaml']);
   });
 
   it('is a direct deployment for other folders, unless said otherwise', async () => {
     await write({ 'a.yaml': app('a') });
-    expect((await planRequest([folder], false, noInput)).asSource).toBeUndefined();
-    expect((await planRequest([folder], true, noInput)).asSource).toBe(true);
+    expect((await planRequest([folder], {}, noInput)).asSource).toBeUndefined();
+    expect((await planRequest([folder], { asSource: true }, noInput)).asSource).toBe(true);
+    expect(await planRequest([folder], { source: 'apps' }, noInput)).toMatchObject({ asSource: true, source: 'apps' });
+  });
+
+  it.each([[[]], [['-']], [['a.yaml']], [['.', '.']]])('is no source by name for %j', async (names) => {
+    await write({ 'a.yaml': app('a') });
+    const paths = names.map((name) => (name === '-' ? name : join(folder, name)));
+    await expect(planRequest(paths, { source: 'apps' }, noInput)).rejects.toThrow('BAD_REQUEST');
   });
 });
 
@@ -139,7 +146,7 @@ describe('files that a descriptor takes from its repository', () => {
     expect(found).toMatchObject([{ file: 'apps/a.yaml', files }]);
     expect(validateFolder(found).problems).toEqual([]);
     expect(validateFiles(found).problems).toEqual([]);
-    expect(await planRequest([folder], true, noInput)).toMatchObject({ documents: [{ files }] });
+    expect(await planRequest([folder], { asSource: true }, noInput)).toMatchObject({ documents: [{ files }] });
   });
 
   it('are looked for in its own folder where there is no repository', async () => {

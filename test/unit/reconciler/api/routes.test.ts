@@ -161,6 +161,16 @@ describe('bodies', () => {
     expect(['BAD_REQUEST', 'UNKNOWN_FIELD']).toContain(json().problems[0].code);
   });
 
+  it('takes a whole repository to plan, up to 16 MiB', async () => {
+    const plan = vi.fn<ControlPlane['plan']>(async () => ({ changes: [], holds: [], settled: 0, problems: [] }));
+    const { post } = api({ plan });
+    const of = (bytes: number) => ({ documents: [{ file: 'a', text: 'x'.repeat(bytes) }], asSource: true });
+    expect((await post('/v1/plan', of(15 * 1024 ** 2))).status).toBe(200);
+    const { status, json } = await post('/v1/plan', of(16 * 1024 ** 2));
+    expect([status, json().problems[0].message]).toEqual([413, 'the body is larger than 16 MiB']);
+    expect(plan).toHaveBeenCalledTimes(1);
+  });
+
   it('refuses one above 1 MiB, and takes one just below', async () => {
     const deploy = vi.fn<ControlPlane['deploy']>(async () => ({ services: [], warnings: [] }));
     const { post } = api({ deploy });
