@@ -197,7 +197,6 @@ export const momentFilters: readonly Filter[] = [...presentFilters, ...roomFilte
 
 export const filters: readonly Filter[] = [...standingFilters, ...momentFilters];
 
-/** What the node's policy would have to allow. */
 /** Which of these candidates lack something, and what. */
 function lacking(
   refused: readonly Candidate[],
@@ -210,6 +209,7 @@ function lacking(
   return some.length > 0 ? [`${count(some)} ${what} ${names} (${listed(some)}): ${hint}`] : [];
 }
 
+/** What the node's policy would have to allow. */
 function missingOn(node: Node, { service, run }: Wish): MissingGrant | undefined {
   return missingGrant(service, run, node.information?.grants ?? []);
 }

@@ -149,12 +149,12 @@ function provenance(desired: Desired | undefined, slots: readonly Slot[]): Prove
   };
 }
 
-/** What runs it: as wanted, else as the first copy has it. */
 /** Sorted, each once; of none nothing. */
 function namesOf(secrets: readonly RunSecret[] = []): readonly string[] | undefined {
   return secrets.length > 0 ? [...new Set(secrets.map(({ name }) => name))].sort() : undefined;
 }
 
+/** What runs it: as wanted, else as the first copy has it. */
 function what(
   input: ViewInput,
   desired: Desired | undefined,
