@@ -4,7 +4,7 @@
  * what was right then may be wrong when it does.
  */
 import { canonicalJson } from '../schemas/digest.ts';
-import type { CopyId, InstanceName, NodeId, ServiceName } from '../schemas/names.ts';
+import type { CopyId, InstanceName, ServiceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
 import { isProblemError } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
@@ -24,13 +24,6 @@ export interface Planner {
   wake(): void;
   /** Stops planning; sends what was decided once it is on disk. */
   stop(): Promise<void>;
-}
-
-/** What counts already, and nobody was told yet. */
-interface Decided extends Carried {
-  readonly service: ServiceName;
-  /** Where the volumes of the instance were before. */
-  readonly home?: NodeId;
 }
 
 /** Who wants to know of what is planned. */
@@ -70,7 +63,8 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     try {
       do {
         const begun = deps.clock.now().mono;
-        const decided: Decided[] = [];
+        /** What counts already, and nobody was told yet. */
+        const decided: Carried[] = [];
         let services = 0;
         if (!keeper.trouble) {
           for (const name of takeDirty(world)) {
@@ -98,7 +92,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   };
 
   /** What it decided. */
-  const planOne = (name: ServiceName): Decided[] => {
+  const planOne = (name: ServiceName): readonly Carried[] => {
     before(name);
     const now = deps.clock.now();
     const plan = planService(world, name, context.policy(), now);
@@ -107,11 +101,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     else plans.set(name, plan);
     recordRollout(name, plan.rollout);
     recordSchedule(name, plan);
-    const homes = new Map(plan.actions.map(({ instance }) => [instance, world.homes.get(instance)]));
-    const decided = carryOut(world, name, plan, now.mono).map((carried) => {
-      const home = homes.get(carried.action.instance);
-      return { ...carried, service: name, ...(home === undefined ? {} : { home }) };
-    });
+    const decided = carryOut(world, name, plan, now.mono);
     for (const one of decided) decide(one);
     setWake(name, plan.wakeAt, now.mono);
     if (plan.stuck) gaveUp(plan.stuck);
@@ -129,13 +119,13 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   };
 
   /** Nobody was told: the world is as before, unless something else came between, and all of it is decided anew. The last one first. */
-  const takeBack = (decided: readonly Decided[]): void => {
-    for (const { action, promised, service, home } of [...decided].reverse()) {
-      world.dirty.add(service);
+  const takeBack = (decided: readonly Carried[]): void => {
+    for (const { action, promised } of [...decided].reverse()) {
+      world.dirty.add(action.service);
       if (world.nodes.get(promised.node)?.part !== promised.after) continue;
-      apply(world, { kind: 'unpromised', action, promised, ...(home === undefined ? {} : { home }) });
+      apply(world, { kind: 'unpromised', action, promised });
       if (action.kind === 'start' && action.placed)
-        keeper.change({ homes: withEntry(keeper.now.homes, action.instance, home) });
+        keeper.change({ homes: withEntry(keeper.now.homes, action.instance, promised.home) });
       dispatcher.forget(promised.node);
     }
   };

@@ -18,6 +18,9 @@ export interface Promised {
   readonly after: Part;
   /** The copy that the action is about; for `start` the one that it made. */
   readonly copy: CopyId;
+  /** Of its instance before: where its data was, and the node to which it was to go if it could. */
+  readonly home?: NodeId;
+  readonly heir?: NodeId;
 }
 
 /** What happened; `apply` makes a world of it. */
@@ -90,8 +93,8 @@ export type WorldEvent =
     }
   /** A node's state may have changed with time alone (suspect, lost): plan what is on it. */
   | { readonly kind: 'presence'; readonly node: NodeId }
-  /** Nobody was told of it, and nothing came after it: its node's part is as before. `home`: of its instance, if it had one. */
-  | { readonly kind: 'unpromised'; readonly action: Action; readonly promised: Promised; readonly home?: NodeId }
+  /** Nobody was told of it, and nothing came after it: all is as before. */
+  | { readonly kind: 'unpromised'; readonly action: Action; readonly promised: Promised }
   /** Where the volumes of an instance are, as records/ has it. */
   | { readonly kind: 'home'; readonly instance: InstanceName; readonly node: NodeId }
   /** Who has the lease of an exclusive service; absent: nobody, and nobody's copy can run. */

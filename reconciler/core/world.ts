@@ -201,6 +201,8 @@ function promise(world: World, { action, at }: Of<'promised'>): Promised | undef
   if (!before) return undefined;
   world.fence = { ...world.fence, gen: world.fence.gen + 1 };
   const copy = action.kind === 'start' ? copyId(world.fence) : action.copy;
+  const home = world.homes.get(action.instance);
+  const heir = world.inherited.get(action.instance);
   if (action.kind === 'start') {
     world.inherited.delete(action.instance);
     if (action.placed) world.homes.set(action.instance, action.node);
@@ -208,15 +210,17 @@ function promise(world: World, { action, at }: Of<'promised'>): Promised | undef
   const change = changeFor(action, before, copy);
   const after = change ? changePart(before, change, world.fence) : { ...before, fence: world.fence };
   setPart(world, action.node, after, at);
-  return { node: action.node, before, after, copy };
+  const known = { ...(home !== undefined && { home }), ...(heir !== undefined && { heir }) };
+  return { node: action.node, before, after, copy, ...known };
 }
 
 /** The gen that it drew is not drawn again. */
-function takeBack(world: World, { action, promised, home }: Of<'unpromised'>): void {
+function takeBack(world: World, { action, promised }: Of<'unpromised'>): void {
   setPart(world, promised.node, promised.before);
-  if (action.kind !== 'start' || !action.placed) return;
-  if (home === undefined) world.homes.delete(action.instance);
-  else world.homes.set(action.instance, home);
+  if (action.kind !== 'start') return;
+  const { instance } = action;
+  if (action.placed) put(world.homes, instance, promised.home);
+  if (promised.heir !== undefined && !world.inherited.has(instance)) world.inherited.set(instance, promised.heir);
 }
 
 function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undefined {

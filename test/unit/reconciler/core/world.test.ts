@@ -105,15 +105,18 @@ describe('a promise', () => {
     (home) => {
       const instance = `${web}.instance.0`;
       if (home !== undefined) cluster.world.homes.set(instance, home);
+      cluster.world.inherited.set(instance, 'node1');
       const before = cluster.world.nodes.get('node1')?.part;
       const start = startOf('node1', 0, { placed: true });
       const promised = apply(cluster.world, { kind: 'promised', action: start, at: at(0).mono });
       assert(promised);
       expect(cluster.world.homes.get(instance)).toBe('node1');
-      apply(cluster.world, { kind: 'unpromised', action: start, promised, ...(home !== undefined && { home }) });
+      expect(cluster.world.inherited.size).toBe(0);
+      apply(cluster.world, { kind: 'unpromised', action: start, promised });
       expect(cluster.world.nodes.get('node1')?.part).toBe(before);
       expect(copies()).toEqual([]);
       expect(cluster.world.homes.get(instance)).toBe(home);
+      expect(cluster.world.inherited.get(instance)).toBe('node1');
       expect(promiseStart()?.copy).not.toBe(promised.copy);
     },
   );
