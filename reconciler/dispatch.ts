@@ -28,7 +28,7 @@ export interface Promised {
 export interface Dispatcher {
   /** Queues the control of a promised action; `flush` sends. */
   queue(promised: Promised): void;
-  /** Drops what is queued for the node. */
+  /** The node's part is as it was before what is queued for it: none of that is said. */
   forget(node: NodeId): void;
   /** Sends queued controls in order, each node's before its assignment. */
   flush(): void;
@@ -85,7 +85,10 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
       const before = promises.get(promised.node) ?? [];
       promises.set(promised.node, [...before, controlOf(world.cluster, promised)]);
     },
-    forget: (node) => void promises.delete(node),
+    forget(node) {
+      if (seeds.serves(node)) return seeds.changed(node);
+      promises.delete(node);
+    },
     flush() {
       const kept = [...promises];
       promises.clear();

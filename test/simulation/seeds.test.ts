@@ -116,6 +116,27 @@ describe('a seed node', () => {
     await reach(web, 'unconfirmed', 15_000);
   });
 
+  it('is told nothing of what was decided while the disk was full, and taken back', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const { control } = cluster.reconciler;
+    const plant = await joinSeed(cluster, 'plant');
+    await control.cordon(plant.id, { actor: 'ann' });
+    await deploy(on('plant'));
+    await reach(web, 'held');
+    cluster.disk.full = true;
+    // It counts until the disk refuses it: the planner decides in between.
+    await expect(control.uncordon(plant.id, 'ann')).rejects.toThrow('no space');
+    await cluster.clock.advance(3_000);
+    cluster.disk.full = false;
+    await cluster.clock.advance(60_000);
+    expect(plant.heard).toEqual([]);
+    expect(cluster.records.assumed[plant.id]?.part.jobs ?? []).toEqual([]);
+    expect(outcomeOf(web)).toBe('held');
+    await control.uncordon(plant.id, 'ann');
+    await reach(web, 'unconfirmed');
+    expect(plant.news()).toEqual([`deploy ${one}`]);
+  });
+
   it('lets nobody look into it, and says so at once', async () => {
     cluster = await createMemoryCluster({ workers: 1 });
     await joinSeed(cluster, 'plant', '42');
