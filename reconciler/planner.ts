@@ -17,7 +17,7 @@ import { type Carried, carryOut, takeDirty } from './core/plan.ts';
 import { planService } from './core/plan-service.ts';
 import { apply } from './core/world.ts';
 import type { Dispatcher } from './dispatch.ts';
-import { withEntry } from './records-keeper.ts';
+import { withEntries, withEntry } from './records-keeper.ts';
 
 export interface Planner {
   /** Something is dirty: plan soon, once for all that comes in this turn. */
@@ -44,6 +44,8 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   const wakes = new Map<ServiceName, () => void>();
   /** Holds that the journal was told of, by service. */
   const said = new Map<ServiceName, ReadonlyMap<string, Hold>>();
+  /** Rollouts that the plans of this cycle changed: one by one, each for a copy of all, ten thousand services would take half a minute. */
+  const rollouts = new Map<ServiceName, Rollout | undefined>();
   let scheduled = false;
   let running = false;
   let stopped = false;
@@ -71,6 +73,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
             services += 1;
             decided.push(...planOne(name));
           }
+          recordRollouts();
         }
         await keeper.saved().catch((error: unknown) => {
           takeBack(decided);
@@ -99,7 +102,7 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
     note(name, plan);
     if (isForgotten(name, plan)) plans.delete(name);
     else plans.set(name, plan);
-    recordRollout(name, plan.rollout);
+    noteRollout(name, plan.rollout);
     recordSchedule(name, plan);
     const decided = carryOut(world, name, plan, now.mono);
     for (const one of decided) decide(one);
@@ -139,16 +142,21 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
       journal.add('instance_stopped', action.instance, `${action.why}; ${action.copy} on ${node}`);
   };
 
-  const recordRollout = (name: ServiceName, rollout: Rollout | undefined): void => {
-    const old = keeper.now.rollouts[name];
+  const noteRollout = (name: ServiceName, rollout: Rollout | undefined): void => {
+    const old = rollouts.has(name) ? rollouts.get(name) : keeper.now.rollouts[name];
     if (old === rollout || (old && rollout && canonicalJson(old) === canonicalJson(rollout))) return;
-    keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, rollout) });
+    rollouts.set(name, rollout);
     if (!rollout || old?.phase === rollout.phase) return;
     if (rollout.phase === 'settled')
       journal.add('service_settled', name, `${rollout.digest.slice(0, 10)} runs and is healthy`);
     if (rollout.phase === 'failed') journal.add('service_failed', name, rollout.reason ?? 'the wanted digest failed');
     if (rollout.phase === 'rolled_back')
       journal.add('service_rolled_back', name, rollout.reason ?? 'the last good digest runs again');
+  };
+
+  const recordRollouts = (): void => {
+    if (rollouts.size > 0) keeper.change({ rollouts: withEntries(keeper.now.rollouts, rollouts) });
+    rollouts.clear();
   };
 
   const recordSchedule = (name: ServiceName, { schedule, news = [] }: ServicePlan): void => {

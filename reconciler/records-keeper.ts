@@ -112,3 +112,16 @@ export function withEntry<T>(map: Readonly<Record<string, T>>, key: string, valu
   const { [key]: _old, ...rest } = map;
   return rest;
 }
+
+/** As {@link withEntry} for many: the map is copied once, and not for each of them. */
+export function withEntries<T>(
+  map: Readonly<Record<string, T>>,
+  entries: Iterable<readonly [key: string, value: T | undefined]>,
+): Record<string, T> {
+  const all = new Map(Object.entries(map));
+  for (const [key, value] of entries) {
+    if (value === undefined) all.delete(key);
+    else all.set(key, value);
+  }
+  return Object.fromEntries(all);
+}

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { ReconcilerDeps } from '../../../reconciler/context.ts';
 import { emptyRecords, type Records } from '../../../reconciler/core/records.ts';
-import { answeredOnceSaved, onceSaved, openRecords, withEntry } from '../../../reconciler/records-keeper.ts';
+import {
+  answeredOnceSaved,
+  onceSaved,
+  openRecords,
+  withEntries,
+  withEntry,
+} from '../../../reconciler/records-keeper.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -137,6 +143,13 @@ describe('records in memory', () => {
     const map = { a: 1, b: 2 };
     expect(withEntry(map, 'a', undefined)).toEqual({ b: 2 });
     expect(withEntry(map, 'c', 3)).toEqual({ a: 1, b: 2, c: 3 });
+    const many: [string, number | undefined][] = [
+      ['a', undefined],
+      ['c', 3],
+      ['b', 4],
+      ['d', undefined],
+    ];
+    expect(withEntries(map, many)).toEqual({ b: 4, c: 3 });
     expect(map).toEqual({ a: 1, b: 2 });
   });
 });
