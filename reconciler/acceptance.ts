@@ -190,10 +190,11 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
       revisions.add(source.name, { commit, author, title, ...changesBy(world, events), ...asked });
     }
     // What the world knows as the source's own is retired.
-    for (const name of strangers) {
+    const gone = strangers.filter((name) => {
       const isKept = verdict.held.has(name) || world.held.has(name);
-      if (!isKept && world.desired.get(name)?.source.name !== source.name) buryCopies(context, name);
-    }
+      return !isKept && world.desired.get(name)?.source.name !== source.name;
+    });
+    buryCopies(context, gone);
     tell(source, commit, events);
     keepApprovals([...verdict.spent, ...heads.accepted(source.name)]);
     await keeper.saved();
@@ -255,7 +256,6 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
     for (const key of [...world.ancestry.keys()]) if (key.startsWith(`${source.name}@`)) world.ancestry.delete(key);
     for (const event of events) {
       context.apply(event);
-      if (event.kind === 'desired') retirements.heard(event.service, event.desired);
       if (event.kind === 'desired' && event.desired?.retired) {
         const where = `not in ${source.name} at ${commit.slice(0, 10)} any more`;
         journal.add(
@@ -265,6 +265,7 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
         );
       }
     }
+    retirements.heard(events.flatMap((event) => (event.kind === 'desired' ? [event] : [])));
     recordNodes();
   };
 

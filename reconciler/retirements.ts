@@ -15,30 +15,37 @@ import { wantedSlots } from './core/slots.ts';
 import { heldOn } from './core/suspended.ts';
 import { suspendOf } from './core/suspends.ts';
 import { retirement } from './core/verdict.ts';
+import type { WorldEvent } from './core/world-event.ts';
 import type { Overrides } from './overrides.ts';
-import { onceSaved, withEntry } from './records-keeper.ts';
+import { onceSaved, withEntries } from './records-keeper.ts';
 import { requireGoing } from './suspends.ts';
+
+/** What is wanted of a service from now on. */
+type Wanted = Extract<WorldEvent, { readonly kind: 'desired' }>;
 
 export interface Retirements extends Pick<ControlPlane, 'undelete'> {
   /** Tells the world what records/ holds: at start, before any source is read. */
   load(): void;
-  /** This is what its source wants of a service now. On disk with what else changes. */
-  heard(service: ServiceName, desired: Desired | undefined): void;
+  /** This is what sources want of services now. On disk with what else changes. */
+  heard(events: readonly Wanted[]): void;
   /** Removes what was stopped for long enough. Called every now and then. */
   tick(): void;
 }
 
 export function createRetirements(context: Context, overrides: Overrides): Retirements {
   const { deps, world, keeper, journal } = context;
-  const heard: Retirements['heard'] = (service, desired) => {
-    const { retired } = desired ?? {};
-    if (!retired && !keeper.now.retired[service]) return;
-    const entry = desired && retired ? { ...desired, retired } : undefined;
-    keeper.change({ retired: withEntry(keeper.now.retired, service, entry) });
+  const heard: Retirements['heard'] = (events) => {
+    const entries = events.flatMap(({ service, desired }) => {
+      const { retired } = desired ?? {};
+      const entry = desired && retired ? { ...desired, retired } : undefined;
+      return entry || keeper.now.retired[service] ? [[service, entry] as const] : [];
+    });
+    if (entries.length > 0) keeper.change({ retired: withEntries(keeper.now.retired, entries) });
   };
-  const tell = (service: ServiceName, desired: Desired | undefined): void => {
-    heard(service, desired);
-    context.apply({ kind: 'desired', service, ...(desired && { desired }) });
+  const tell = (events: readonly Wanted[]): void => {
+    if (events.length === 0) return;
+    heard(events);
+    for (const event of events) context.apply(event);
     onceSaved(context, () => undefined);
   };
   /** Somebody brought it back, or wants it, or a node that has a copy of it, left alone: its time begins anew after that. */
@@ -46,20 +53,21 @@ export function createRetirements(context: Context, overrides: Overrides): Retir
     overrides.ofKind(service, 'undelete').length > 0 ||
     suspendOf(world, service) !== undefined ||
     (world.suspends.size > 0 && [...(world.copies.get(service)?.values() ?? [])].some((copy) => heldOn(world, copy)));
-  const end = (service: ServiceName, { source }: Desired): void => {
-    overrides.forget([service]);
-    // That its source had it and said no more of it was told back then: where its copies came from is not asked again.
-    buryCopies(context, service);
-    tell(service, undefined);
-    journal.add('service_deleted', service, `removed by ${source.name}, and its time is over`);
-  };
-  const look = (service: ServiceName, desired: Desired, { until, ...retired }: Retired): void => {
+  /** Undefined: its time is over. */
+  const lookAt = (service: ServiceName, now: Retired): Retired | undefined => {
     const { wall } = deps.clock.now();
-    const isTicking = until !== undefined;
-    if (isKept(service)) {
-      if (isTicking) tell(service, { ...desired, retired });
-    } else if (!isTicking) tell(service, { ...desired, retired: { ...retired, until: (wall + retirement) as Wall } });
-    else if (until <= wall) end(service, desired);
+    const { until, ...retired } = now;
+    if (isKept(service)) return until === undefined ? now : retired;
+    if (until === undefined) return { ...retired, until: (wall + retirement) as Wall };
+    return until <= wall ? undefined : now;
+  };
+  const end = (over: readonly Desired[]): void => {
+    const services = over.map(({ spec }) => spec.name);
+    overrides.forget(services);
+    // That their sources had them and said no more of them was told back then: where their copies came from is not asked again.
+    buryCopies(context, services);
+    for (const { spec, source } of over)
+      journal.add('service_deleted', spec.name, `removed by ${source.name}, and its time is over`);
   };
 
   return {
@@ -86,20 +94,34 @@ export function createRetirements(context: Context, overrides: Overrides): Retir
 
     tick() {
       if (world.recovering) return;
+      const changed: Wanted[] = [];
+      const over: Desired[] = [];
+      const deployed: Wanted[] = [];
       for (const service of Object.keys(keeper.now.retired)) {
         const desired = world.desired.get(service);
-        if (desired?.retired) look(service, desired, desired.retired);
-        // Somebody deployed it.
-        else heard(service, undefined);
+        if (!desired?.retired) {
+          deployed.push({ kind: 'desired', service });
+          continue;
+        }
+        const retired = lookAt(service, desired.retired);
+        if (!retired) over.push(desired);
+        else if (retired !== desired.retired)
+          changed.push({ kind: 'desired', service, desired: { ...desired, retired } });
       }
+      // Somebody deployed them.
+      heard(deployed);
+      end(over);
+      tell([...changed, ...over.map(({ spec }): Wanted => ({ kind: 'desired', service: spec.name }))]);
     },
   };
 }
 
-/** All copies of a service up to now go, whenever they appear. On disk with what else changes. */
-export function buryCopies({ deps, world, keeper, apply }: Context, service: ServiceName): void {
+/** All copies of these services up to now go, whenever they appear. On disk with what else changes. */
+export function buryCopies({ deps, world, keeper, apply }: Context, services: readonly ServiceName[]): void {
+  if (services.length === 0) return;
   const copy = copyId(world.fence);
   const tombstone = { copy, at: deps.clock.now().wall };
-  keeper.change({ tombstones: withEntry(keeper.now.tombstones, service, tombstone) });
-  apply({ kind: 'tombstone', service, copy });
+  const tombstones = Object.fromEntries(services.map((service) => [service, tombstone]));
+  keeper.change({ tombstones: { ...keeper.now.tombstones, ...tombstones } });
+  for (const service of services) apply({ kind: 'tombstone', service, copy });
 }
