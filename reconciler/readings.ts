@@ -127,12 +127,20 @@ export function createReadings(): Readings {
       const keys = new Set(
         used.flatMap((file) => {
           const version = { path: pathOfKey(file.path), blob: file.blob };
-          return [readingKey(source, version), readingKey(source, version, file.with)];
+          const alone = readingKey(source, version);
+          const own = ownOf(readings.get(alone), file.with);
+          return [alone, readingKey(source, version, own), readingKey(source, version, file.with)];
         }),
       );
       for (const key of [...readings.keys()]) if (key.startsWith(`${source}\0`) && !keys.has(key)) readings.delete(key);
     },
   };
+}
+
+/** Of what a file takes in what it names itself: what it patches. With that alone it was read on the way. */
+function ownOf(alone: Reading | undefined, taken: Taken = {}): Taken {
+  const named = new Set(alone?.references);
+  return Object.fromEntries(Object.entries(taken).filter(([from]) => named.has(from)));
 }
 
 function mostBytes(from: string): number {

@@ -36,3 +36,38 @@ it('asks for the texts of those files only that can count', async () => {
     'link.yaml': 'invalid',
   });
 });
+
+/** A push changes a few of a thousand files: what the others say is known, however many files it takes to know it. */
+it('reads nothing again that did not change, of a patch of a file that takes another one in either', async () => {
+  const files = [{ path: '/www/index.html', from: './index.html' }];
+  const web = { microservice_name: 'web', microservice_namespace: 'test', memory: 65 };
+  const applications = [{ application_name: 'shop', application_namespace: 'test', microservices: [web] }];
+  const texts: Readonly<Record<string, string>> = {
+    'blob of common/shop.yaml': descriptor('shop', { web: { code: 'app:1', files } }),
+    'blob of common/index.html': 'hello',
+    'blob of clusters/home/shop.yaml': JSON.stringify({ patch: 'common/shop.yaml', applications }),
+  };
+  const asked: string[] = [];
+  const git = {
+    blobs: async (ids: readonly string[]) => {
+      asked.push(...ids);
+      return new Map(ids.map((id) => [id, texts[id] ?? '']));
+    },
+  } as Pick<Git, 'blobs'> as Git;
+  const tree = ['clusters/home/shop.yaml', 'common/index.html', 'common/shop.yaml'].map((path) => entry(path));
+  const versions = tree.map((one) => ({ ...one, key: one.path }));
+  const readings = createReadings();
+  const read = () => readings.read({ name: 'main', git }, where, versions, tree, signal);
+  const found = await read();
+  expect(found[0]).toMatchObject({
+    reading: { kind: 'descriptor' },
+    with: {
+      'patch:common/shop.yaml': 'blob of common/shop.yaml',
+      'patch:common/index.html': 'blob of common/index.html',
+    },
+  });
+  readings.keep('main', found);
+  asked.length = 0;
+  expect(await read()).toEqual(found);
+  expect(asked).toEqual([]);
+});
