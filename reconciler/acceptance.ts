@@ -156,7 +156,9 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
   };
 
   const mayClaim: Acceptance['mayClaim'] = (source) => {
-    const conflicts = (said.get(source)?.holds ?? []).filter((hold) => hold.code === 'SOURCE_CONFLICT');
+    // Of the commit that is read again then: for what an older one claimed it would be read for ever.
+    const holds = waiting.get(source)?.holds ?? said.get(source)?.holds ?? [];
+    const conflicts = holds.filter((hold) => hold.code === 'SOURCE_CONFLICT');
     if (conflicts.length === 0) return false;
     const owners = ownersBeside(source);
     return conflicts.some((hold) => !owners.has(hold.subject));

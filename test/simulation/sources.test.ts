@@ -211,6 +211,19 @@ describe('sources', () => {
       expect(holds()).toEqual(['REMOVED_BY_GIT']);
       expect(cluster.records.approvals).toEqual([]);
     });
+
+    it('go on at once when the name is free that one of their services claims', async () => {
+      cluster = await createMemoryCluster({ strict: true });
+      await deploy(one('web', { replicas: 2 }));
+      await settled('web');
+      await cluster.push(files('web', 'api'));
+      expect(holdOf('SOURCE_CONFLICT')?.subject).toBe(service('web'));
+      expect(outcome('api')).toBeUndefined();
+      await cluster.reconciler.control.remove({ services: [service('web')] }, 'test');
+      await cluster.clock.until(() => outcome('api') !== undefined, 5_000, 'the commit is in force long before a poll');
+      await settled('web', 'api');
+      expect(holdOf('SOURCE_CONFLICT') ?? holdOf('SOURCE_STRICT')).toBeUndefined();
+    });
   });
 
   it('hold a removal over a restart and further pushes, and approve it then', async () => {
