@@ -48,16 +48,20 @@ export function createRetirements(context: Context, overrides: Overrides): Retir
     for (const event of events) context.apply(event);
     onceSaved(context, () => undefined);
   };
-  /** Somebody brought it back, or wants it, or a node that has a copy of it, left alone: its time begins anew after that. */
-  const isKept = (service: ServiceName): boolean =>
-    overrides.ofKind(service, 'undelete').length > 0 ||
+  /** Somebody brought them back. */
+  const broughtBack = (): ReadonlySet<ServiceName> => {
+    const undeletes = Object.values(keeper.now.overrides).filter(({ change }) => change.kind === 'undelete');
+    return new Set(undeletes.map(({ service }) => service));
+  };
+  /** Somebody wants it, or a node that has a copy of it, left alone. */
+  const isSuspended = (service: ServiceName): boolean =>
     suspendOf(world, service) !== undefined ||
     (world.suspends.size > 0 && [...(world.copies.get(service)?.values() ?? [])].some((copy) => heldOn(world, copy)));
-  /** Undefined: its time is over. */
-  const lookAt = (service: ServiceName, now: Retired): Retired | undefined => {
+  /** Undefined: its time is over. While it is kept its time does not run, and begins anew after that. */
+  const lookAt = (now: Retired, isKept: boolean): Retired | undefined => {
     const { wall } = deps.clock.now();
     const { until, ...retired } = now;
-    if (isKept(service)) return until === undefined ? now : retired;
+    if (isKept) return until === undefined ? now : retired;
     if (until === undefined) return { ...retired, until: (wall + retirement) as Wall };
     return until <= wall ? undefined : now;
   };
@@ -93,17 +97,19 @@ export function createRetirements(context: Context, overrides: Overrides): Retir
     },
 
     tick() {
-      if (world.recovering) return;
+      const services = Object.keys(keeper.now.retired);
+      if (world.recovering || services.length === 0) return;
+      const back = broughtBack();
       const changed: Wanted[] = [];
       const over: Desired[] = [];
       const deployed: Wanted[] = [];
-      for (const service of Object.keys(keeper.now.retired)) {
+      for (const service of services) {
         const desired = world.desired.get(service);
         if (!desired?.retired) {
           deployed.push({ kind: 'desired', service });
           continue;
         }
-        const retired = lookAt(service, desired.retired);
+        const retired = lookAt(desired.retired, back.has(service) || isSuspended(service));
         if (!retired) over.push(desired);
         else if (retired !== desired.retired)
           changed.push({ kind: 'desired', service, desired: { ...desired, retired } });

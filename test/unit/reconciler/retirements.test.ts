@@ -11,7 +11,7 @@ import type { Wall } from '../../../schemas/ports.ts';
 import { aCluster, aService, wanted } from '../../support/builders.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
-const noOverrides = { ofKind: () => [], forget: () => undefined } as unknown as Overrides;
+const noOverrides = { forget: () => undefined } as unknown as Overrides;
 
 /** How often the records change while a source removes so many services, and their time ends. */
 async function changesFor(count: number): Promise<number> {
