@@ -50,9 +50,11 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
   let running = false;
   let stopped = false;
   let cancelRetry = (): void => undefined;
+  /** The disk refused: it is asked again after a while, and not for every message. */
+  let isRefused = false;
 
   const wake = (): void => {
-    if (scheduled || stopped) return;
+    if (scheduled || stopped || (isRefused && keeper.trouble)) return;
     scheduled = true;
     queueMicrotask(() => {
       scheduled = false;
@@ -88,7 +90,11 @@ export function createPlanner(context: Context, dispatcher: Dispatcher, notices:
       // Records cannot be written: what has to be done is decided anew once they can.
       deps.log('error', 'records_unwritable', { why: error.message });
       cancelRetry();
-      cancelRetry = deps.clock.after(saveRetry, wake);
+      isRefused = true;
+      cancelRetry = deps.clock.after(saveRetry, () => {
+        isRefused = false;
+        wake();
+      });
     } finally {
       running = false;
     }

@@ -49,3 +49,28 @@ it('a deployment and a deletion that a full disk refuses leave no trace in what 
   expect(cluster.records.rollouts).toEqual(before.rollouts);
   expect(Object.keys(cluster.records.direct)).toEqual([service('web')]);
 });
+
+it('a full disk is asked every now and then, however much happens meanwhile', async () => {
+  cluster = await createMemoryCluster({});
+  await deploy({ replicas: 3 });
+  await settled('web');
+  cluster.disk.full = true;
+  await expect(deploy({ replicas: 4 })).rejects.toThrow('no space');
+  const [lost = '', shaky = ''] = cluster.nodes.map(({ id }) => id);
+  cluster.broker.cut(lost);
+  await cluster.clock.advance(20_000);
+  const before = cluster.disk.saves;
+  for (let round = 0; round < 50; round += 1) {
+    cluster.broker.cut(shaky);
+    await cluster.clock.advance(50);
+    cluster.broker.heal(shaky);
+    await cluster.clock.advance(50);
+  }
+  expect(cluster.disk.saves - before).toBeLessThan(40);
+  cluster.broker.heal(lost);
+  await cluster.clock.advance(10_000);
+  cluster.disk.full = false;
+  await cluster.clock.advance(30_000);
+  await settled('web');
+  await count('web', 3);
+});
