@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Source } from '../../reconciler/context.ts';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
 
@@ -223,6 +224,42 @@ describe('sources', () => {
       await cluster.clock.until(() => outcome('api') !== undefined, 5_000, 'the commit is in force long before a poll');
       await settled('web', 'api');
       expect(holdOf('SOURCE_CONFLICT') ?? holdOf('SOURCE_STRICT')).toBeUndefined();
+    });
+
+    it('are read once when a name is free that an older commit claimed, while a newer one waits', async () => {
+      let isStrict = false;
+      let looks = 0;
+      const strictly = (source: Source): Source => ({
+        ...source,
+        strict: true,
+        git: {
+          ...source.git,
+          head: (signal) => {
+            looks += 1;
+            // Without end it would leave nobody else a turn.
+            if (looks > 100) throw new Error('the source is read without end');
+            return source.git.head(signal);
+          },
+        },
+      });
+      cluster = await createMemoryCluster({
+        wiring: { reconciler: (deps) => (isStrict ? { ...deps, sources: deps.sources.map(strictly) } : deps) },
+      });
+      await deploy(one('web'));
+      await cluster.push(files('web', 'api'));
+      await settled('api');
+      isStrict = true;
+      await cluster.restartReconciler();
+      await cluster.push({ ...broken, 'more.yaml': one('more') });
+      expect(holds()).toContain('SOURCE_CONFLICT');
+      expect(holdOf('SOURCE_STRICT')).toBeDefined();
+      looks = 0;
+      await cluster.reconciler.control.remove({ services: [service('web')] }, 'test');
+      await cluster.clock.advance(1_000);
+      expect(cluster.fatal).toEqual([]);
+      expect(looks).toBeLessThan(4);
+      await cluster.push(files('web', 'api', 'more'));
+      await settled('web', 'api', 'more');
     });
   });
 
