@@ -134,7 +134,7 @@ beforeAll(async () => {
     answerForge(request).then(([status, body]) => {
       if (status === 404) strangers.push(JSON.stringify(body));
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-    });
+    }, response.destroy.bind(response));
   });
   await new Promise<void>((resolve) => forge.listen(0, '127.0.0.1', resolve));
   cluster = await createTestCluster({ workers: 1, runtime: 'process' });
