@@ -9,8 +9,8 @@ export function sourceNamed<T extends { readonly name: string }>(sources: readon
   const [first, ...more] = sources;
   const found = name === undefined && more.length === 0 ? first : sources.find((one) => one.name === name);
   if (found) return found;
-  const known = sources.map((one) => one.name).join(', ') || 'none';
-  const code = name === undefined && first ? 'BAD_REQUEST' : 'NOT_FOUND';
-  const message = name === undefined ? 'which source?' : `no source is called ${name}`;
-  throw new ProblemError(problem(code, message, { hint: `its sources: ${known}` }));
+  if (!first) throw new ProblemError(problem('NOT_FOUND', 'the cluster has no git source'));
+  const hint = `its sources: ${sources.map((one) => one.name).join(', ')}`;
+  if (name === undefined) throw new ProblemError(problem('BAD_REQUEST', 'which source?', { hint }));
+  throw new ProblemError(problem('NOT_FOUND', `no source is called ${name}`, { hint }));
 }
