@@ -230,7 +230,7 @@ export interface AppView {
 
 /** Why something is as it is: a step of the chain, and what is behind it, the most telling first. */
 export interface Cause {
-  /** Application, service, instance, copy, `node/<name>`, `source/<name>`, `<file>:<line>`, `cluster`, or `<n> more`. */
+  /** Application, service, instance, copy, `node/<name>`, `source/<name>`, `override/<id>`, `<file>:<line>`, `cluster`, or `<n> more`. */
   readonly subject: string;
   /** Of a hold, a problem, or a copy's reason. Absent: a plain state. */
   readonly code?: string;

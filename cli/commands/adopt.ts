@@ -9,7 +9,7 @@ export default class Adopt extends VerbCommand {
     `What people asked for beside git becomes what git says: of a scale the number of instances, of a stop \`replicas: 0\`, of a moved instance the node in
 the \`direct\` constraint that names it. One line changes, and all comments stay. The overrides of the service end once the cluster has accepted the commit.`;
   static override args = {
-    target: Args.string({ required: true, description: 'name of a service, or id of an override' }),
+    target: Args.string({ required: true, description: 'name of a service, id of an override, or a moved instance' }),
   };
   static override flags = {
     repo: Flags.string({ description: 'working copy (default: the one around here, else a temporary clone)' }),
@@ -26,13 +26,15 @@ the \`direct\` constraint that names it. One line changes, and all comments stay
     const { args, flags } = await this.parse(Adopt);
     const api = await this.connect(flags);
     const { adopt } = await import('../services/adopt.ts');
-    const { answer, adopted, ending } = await adopt(api, args.target, askerOf(flags), this.signal);
+    const { answer, adopted, ending, renumbered } = await adopt(api, args.target, askerOf(flags), this.signal);
     if (!answer.commit) {
-      this.say(`${answer.service}: nothing to adopt, it is as its source says`);
+      this.say(`${args.target}: nothing to adopt, it is as its source says`);
       const nothing: VerbResult = { ...answer, outcomes: [] };
       return this.printOne(flags.output, nothing, { name: answer.service, text: () => '' });
     }
     for (const override of ending) this.say(endingText(override));
+    if (renumbered.length > 0)
+      this.say(`${renumbered.join(', ')}: replaced, since git numbers instances from 0 without gaps`);
     const text = `adopted: ${adopted.map(({ change }) => change).join(', ')}`;
     await this.conclude(api, answer, { ...flags, text });
   }

@@ -7,7 +7,13 @@ import { age } from './ages.ts';
 export function overrideNote(override: OverrideView | undefined): string {
   if (!override) return '';
   const left = override.until === undefined ? '' : `, ${age(Math.max(0, override.until - Date.now()))} left`;
-  return ` (override ${override.id}${left}; oakctl overrides rm ${override.id} ends it)`;
+  const keeps = isForGit(override) ? `, oakctl adopt ${override.id} keeps it` : '';
+  return ` (override ${override.id}${left}; oakctl overrides rm ${override.id} ends it${keeps})`;
+}
+
+/** Is it about what git owns, as far as it can tell, and something that a descriptor says? */
+function isForGit({ kind, until }: OverrideView): boolean {
+  return kind === 'scale' || (kind === 'stop' && until !== undefined);
 }
 
 /** `app.yaml:4: committed as 1a2b3c4 (source main)`, or that there was nothing to commit. */
@@ -18,6 +24,6 @@ export function commitText({ file, line, commit, source, changed }: CommitNote):
 
 /** What a commit ended without saying it. */
 export function endingText({ id, subject, change, kind }: OverrideView): string {
-  const after = kind === 'move' ? ': it stays there' : '';
+  const after = kind === 'move' ? ': it stays where it is' : '';
   return `override ${id} of ${subject} (${change}) ends with the commit${after}`;
 }

@@ -7,13 +7,13 @@ import { parseDescriptor } from '../../schemas/descriptor.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { parseInstanceName } from '../../schemas/names.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
-import type { OverrideView, ServiceView } from '../../schemas/views.ts';
-import { type Adoption, decideAdoption } from './adoption.ts';
+import type { InstanceView, OverrideView, ServiceView } from '../../schemas/views.ts';
+import { type Adoption, decideAdoption, renumbered } from './adoption.ts';
 import { type Asker, type CommitNote, filesOf, isOwn, type Repository } from './commit-edit.ts';
 import { type CommitApi, commitService, type Rewritten } from './commit-service.ts';
 import { readReplicas, setNode, setReplicas } from './edit-service.ts';
 
-type AdoptApi = CommitApi & Pick<ApiClient, 'node'>;
+type AdoptApi = CommitApi & Pick<ApiClient, 'node' | 'instances'>;
 
 interface Adopted {
   /** Without a commit there was nothing to adopt. */
@@ -22,19 +22,23 @@ interface Adopted {
   readonly adopted: readonly OverrideView[];
   /** What ended with the commit, and is not in it. */
   readonly ending: readonly OverrideView[];
+  /** Instances that others take the place of. */
+  readonly renumbered: readonly string[];
 }
 
 /**
- * Adopts what a service deviates by, or the override with this id. Answers once the cluster has accepted the commit. NOT_FOUND,
+ * Adopts what a service deviates by, or the override with this id, or of this instance. Answers once the cluster has accepted the commit. NOT_FOUND,
  * OWNED_DIRECTLY; REFUSED for what a descriptor cannot say, and where git refuses.
  */
 export async function adopt(api: AdoptApi, target: string, asker: Asker, signal: AbortSignal): Promise<Adopted> {
-  const { view, id } = await targetOf(api, target, signal);
-  const adoption = decideAdoption(view, id);
+  const { view, instance, id } = await targetOf(api, target, signal);
+  const isAbout = ({ subject }: OverrideView): boolean => instance === undefined || subject === instance;
+  const about = id === undefined ? view.overrides.filter(isAbout) : view.overrides;
+  const adoption = decideAdoption({ ...view, overrides: about }, id);
   if (!adoption) {
     const instances = view.instances.map(({ name }) => name);
     const answer = { service: view.name, digest: view.digest, changed: false, instances };
-    return { answer, adopted: [], ending: [] };
+    return { answer, adopted: [], ending: [], renumbered: [] };
   }
   const edit = await editOf(api, view, adoption, signal);
   const check = (repository: Repository, document: DocumentText): Promise<void> =>
@@ -45,30 +49,53 @@ export async function adopt(api: AdoptApi, target: string, asker: Asker, signal:
   const why = asker.reason ?? adopted.map(sayOverride).join('; ');
   const committed = await commitService(api, { view, ends, check, edit }, { ...asker, reason: why }, signal);
   // Also where the file said so already: what deviated is what git says now.
-  return { answer: { ...committed, changed: true }, adopted, ending };
+  return { answer: { ...committed, changed: true }, adopted, ending, renumbered: renumbered(view, adoption) };
 }
 
 function sayOverride({ change, actor, reason }: OverrideView): string {
   return `${change}, by ${actor}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
-async function targetOf(
-  api: AdoptApi,
-  target: string,
-  signal: AbortSignal,
-): Promise<{ readonly view: ServiceView; readonly id?: string }> {
-  const override = (await api.overrides(signal)).find(({ id }) => id === target);
+interface Target {
+  readonly view: ServiceView;
+  /** Only what was asked of it. */
+  readonly instance?: string;
+  readonly id?: string;
+}
+
+async function targetOf(api: AdoptApi, target: string, signal: AbortSignal): Promise<Target> {
+  const overrides = await api.overrides(signal);
+  const override = overrides.find(({ id }) => id === target);
   if (override) {
     const service = parseInstanceName(override.subject)?.service ?? override.subject;
     return { view: await api.service(service, signal), id: override.id };
   }
-  const view = await api.service(target, signal).catch((error: unknown) => {
-    if (!isProblemError(error) || error.problem.code !== 'NOT_FOUND') throw error;
-    const hint = '`oakctl overrides ls`; what was adopted is not among them any more';
-    const none = problem('NOT_FOUND', 'no service and no override is called that', { subject: target, hint });
-    throw new ProblemError(none, { cause: error });
+  try {
+    return { view: await api.service(target, signal) };
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    const [instance] = await api.instances([target], signal).catch(none);
+    if (!instance) throw unknownTarget(target, error);
+    const move = overrides.find(({ subject }) => subject === instance.name);
+    const view = await api.service(instance.service, signal);
+    return { view, instance: instance.name, ...(move && { id: move.id }) };
+  }
+}
+
+function isNotFound(error: unknown): error is ProblemError {
+  return isProblemError(error) && error.problem.code === 'NOT_FOUND';
+}
+
+function none(error: unknown): readonly InstanceView[] {
+  if (isNotFound(error)) return [];
+  throw error;
+}
+
+function unknownTarget(subject: string, cause: ProblemError): ProblemError {
+  const { hint = '`oakctl overrides ls`; what was adopted is not among them any more' } = cause.problem;
+  return new ProblemError(problem('NOT_FOUND', 'no service and no override is called that', { subject, hint }), {
+    cause,
   });
-  return { view };
 }
 
 type Edit = (repository: Repository, document: DocumentText) => Promise<Rewritten>;

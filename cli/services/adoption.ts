@@ -30,6 +30,7 @@ export function decideAdoption(view: ServiceView, only?: string): Adoption | und
   if (!counted) return moved(view);
   const replicas = stop ? 0 : countOf(view, counted);
   const ending = overrides.filter((one) => one !== counted);
+  if (!stop) for (const one of ending) requireThere(view, one);
   return { write: { kind: 'replicas', replicas }, adopted: [counted], ending };
 }
 
@@ -74,12 +75,26 @@ function moved(view: ServiceView): Adoption {
     const message = 'a descriptor says where a service may be, not where one of its instances is';
     return refuse(view, subject, message, end);
   }
-  const instance = view.instances.find(({ name }) => name === subject);
-  if (instance?.node !== node || !instance.healthy) {
-    const hint = `\`oakctl why ${subject}\` says what it waits for; then again`;
-    return refuse(view, subject, `it is not healthy on ${node} yet`, hint);
-  }
+  requireThere(view, move);
   return { write: { kind: 'node', node }, adopted: [move], ending: [] };
+}
+
+/** A move that is under way would end half-way with the commit. An older reconciler does not say where to. */
+function requireThere(view: ServiceView, { id, kind, subject, node }: OverrideView): void {
+  if (kind !== 'move' || node === undefined) return;
+  const instance = view.instances.find(({ name }) => name === subject);
+  if (instance?.node === node && instance.healthy) return;
+  const hint = `\`oakctl why ${subject}\` says what it waits for; then again, or \`oakctl overrides rm ${id}\``;
+  refuse(view, subject, `it is not healthy on ${node} yet`, hint);
+}
+
+/**
+ * Instances that are replaced by others when git says so many: it numbers them from 0 without gaps, and a scale that went down in between
+ * left some.
+ */
+export function renumbered({ instances }: ServiceView, { write }: Adoption): readonly string[] {
+  if (write.kind !== 'replicas' || instances.length > write.replicas) return [];
+  return instances.filter(({ slot }) => slot >= write.replicas).map(({ name }) => name);
 }
 
 function refuseUndeleted(view: ServiceView): never {

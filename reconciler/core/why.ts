@@ -5,8 +5,17 @@
 
 import { parseInstanceName, parseServiceName } from '../../schemas/names.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
+import { directSource } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
-import type { Cause, ClusterStatus, InstanceView, NodeView, ServiceView, SourceView } from '../../schemas/views.ts';
+import type {
+  Cause,
+  ClusterStatus,
+  InstanceView,
+  NodeView,
+  OverrideView,
+  ServiceView,
+  SourceView,
+} from '../../schemas/views.ts';
 import { type Resolution, resolveApp, resolveInstance, resolveNode, resolveService } from './resolve.ts';
 import { isScheduled } from './schedule-views.ts';
 import { isPassing } from './service-views.ts';
@@ -103,9 +112,24 @@ function serviceCause(sight: Sight, service: ServiceView): Cause {
   const isResting = holds.some(isScheduled);
   const ill = instances.filter((one) => (isResting ? one.status === 'failed' : isIll(one, holds)));
   const stated: Cause = { subject: name, message: `${outcome.replaceAll('_', ' ')}: ${message}`, because: [] };
-  if (own.length + ill.length === 0) return { ...stated, because: recovering(sight, service) };
+  const shown = new Set(ill.map((instance) => instance.name));
+  const asked = some(
+    service.overrides.filter(({ subject }) => !shown.has(subject)),
+    (one) => overrideCause(service, one),
+  );
+  if (own.length + ill.length === 0) return { ...stated, because: [...recovering(sight, service), ...asked] };
   const each = alike(ill.map((instance) => instanceCause(sight, service, instance)));
-  return { ...stated, because: [...own, ...each].sort((a, b) => Number(isWaiting(a)) - Number(isWaiting(b))) };
+  const because = [...own, ...each].sort((a, b) => Number(isWaiting(a)) - Number(isWaiting(b)));
+  return { ...stated, because: [...because, ...asked] };
+}
+
+/** What people asked for beside the source: what ends it, and what makes it last. */
+function overrideCause({ source }: ServiceView, { id, subject, kind, change, actor, reason }: OverrideView): Cause {
+  const what = kind === 'move' ? `${subject} ${change}` : change;
+  const why = reason === undefined ? '' : `: ${reason}`;
+  const isSayable = source !== directSource && kind !== 'undelete';
+  const hint = `oakctl overrides rm ${id}${isSayable ? `; to keep it: oakctl adopt ${id}` : ''}`;
+  return { subject: `override/${id}`, message: `${what}, as ${actor} asked for${why}`, hint, because: [] };
 }
 
 /** Time alone may end it: what needs somebody is told first. */
@@ -137,11 +161,13 @@ function instanceCause(sight: Sight, service: ServiceView | undefined, instance:
       return at === 0 && cause.code !== reason?.code ? { ...cause, because: [...told, ...cause.because] } : cause;
     });
   if (because.length === 0) because.push(...told);
+  const moved = service?.overrides.filter(({ subject }) => subject === name) ?? [];
   const scheduled = service?.holds.find(isScheduled);
   if (scheduled && because.length === 0) because.push(holdCause(sight, scheduled, service));
   const carrier = sight.nodes.find((one) => one.name === node);
   const shown = because.some((one) => one.because.some(({ subject }) => subject === `node/${node}`));
   if (carrier && !shown && isTroubled(carrier)) because.push(nodeCause(sight, carrier));
+  if (service) because.push(...moved.map((one) => overrideCause(service, one)));
   return { subject: name, message: `${status.replaceAll('_', ' ')}${where}${since}`, because };
 }
 

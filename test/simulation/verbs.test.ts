@@ -43,6 +43,10 @@ describe('verbs', () => {
       expect(slots()).toEqual([0, 1, 2, 3, 4]);
       expect(control().services()[0]).toMatchObject({ slots: 5, overrides: [{ kind: 'scale', subject: web }] });
       expect(control().status().overrides).toEqual(control().overrides());
+      const id = answer.override?.id ?? '';
+      const hint = `oakctl overrides rm ${id}; to keep it: oakctl adopt ${id}`;
+      const cause = { subject: `override/${id}`, message: '5 instances, as ann asked for: sale', hint, because: [] };
+      expect(control().why(web).because).toEqual([cause]);
       expect(await control().scale(web, 5, ann)).toMatchObject({
         changed: false,
         override: { id: answer.override?.id },
@@ -141,6 +145,8 @@ describe('verbs', () => {
       expect(answer).toMatchObject({ node: to?.name, override });
       await settled('web');
       expect(instancesOf('web')).toMatchObject([expect.stringContaining(`${to?.name} `)]);
+      for (const subject of [web, one])
+        expect(control().why(subject).because).toMatchObject([{ message: `${one} on ${to?.name}, as ann asked for` }]);
       await expect(control().move(`${web}.instance.7`, to?.id ?? '', 'ann')).rejects.toThrow('it has 0');
       const replica = await control().replicate(one, undefined, 'ann');
       expect(replica).toMatchObject({

@@ -78,6 +78,10 @@ function api(): ApiClient {
       if (endsByItself) overrides = [];
       return { sources: [said] };
     },
+    instances: async ([name = '']) => {
+      if ([one, 'web.0'].includes(name)) return service.instances;
+      throw new ProblemError(problem('NOT_FOUND', 'no instance is called that', { subject: name }));
+    },
     node: async (name) => fakeNode(name, { aliases: ['10.0.0.2'] }),
     overrides: async () => overrides,
     removeOverride: async (id) => {
@@ -119,6 +123,7 @@ describe('adopt', () => {
       answer: { service: web, digest: service.digest, changed: false, instances: [one] },
       adopted: [],
       ending: [],
+      renumbered: [],
     });
     expect([await head(), asked]).toEqual([before, ['sync']]);
   });
@@ -155,6 +160,15 @@ describe('adopt', () => {
     expect(await run('c3')).toMatchObject({ answer: { commit: { line: 9, changed: true } }, adopted: [move] });
     expect(await text()).toBe(shop.replace('"pi1;pi2"', 'pi2'));
     expect(await message()).toContain(`Adopt ${web}: on node pi2\n`);
+  });
+
+  it('takes the instance that was moved; of another one there is nothing to adopt', async () => {
+    overrides = [scale];
+    expect(await run('web.0')).toMatchObject({ answer: { service: web, changed: false }, adopted: [] });
+    expect([await text(), asked]).toEqual([shop, []]);
+    overrides = [move];
+    expect(await run('web.0')).toMatchObject({ answer: { commit: { changed: true } }, adopted: [move] });
+    expect(await text()).toBe(shop.replace('"pi1;pi2"', 'pi2'));
   });
 
   it('says why a move fits nowhere, and changes nothing', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideAdoption } from '../../../../cli/services/adoption.ts';
+import { decideAdoption, renumbered } from '../../../../cli/services/adoption.ts';
 import { isProblemError, type Problem } from '../../../../schemas/problem.ts';
 import type { InstanceView, OverrideView, ServiceView } from '../../../../schemas/views.ts';
 import { fakeInstance, fakeService } from '../../../support/fake-control-plane.ts';
@@ -60,6 +60,18 @@ describe('adopted is', () => {
   });
 });
 
+it('instances beyond the number are replaced, unless it takes some away', () => {
+  const numbered = (...slots: readonly number[]): ServiceView =>
+    service([scale], { instances: slots.map((slot) => ({ ...there, name: `${web}.instance.${slot}`, slot })) });
+  const replaced = (view: ServiceView): readonly string[] =>
+    renumbered(view, { write: { kind: 'replicas', replicas: 5 }, adopted: [scale], ending: [] });
+  expect(replaced(numbered(0, 1, 2, 3, 4))).toEqual([]);
+  expect(replaced(numbered(0, 1, 2, 5, 7))).toEqual([`${web}.instance.5`, `${web}.instance.7`]);
+  expect(replaced(numbered(0, 1, 2, 3, 4, 5))).toEqual([]);
+  const bound = { kind: 'node', node: 'pi2' } as const;
+  expect(renumbered(numbered(7), { write: bound, adopted: [move], ending: [] })).toEqual([]);
+});
+
 describe('refused is', () => {
   it.each([
     ['what was deployed directly', service([stop], { source: 'direct' }), 'OWNED_DIRECTLY', /deploy --commit/],
@@ -67,6 +79,7 @@ describe('refused is', () => {
     ['a number of what has none', service([scale], { replicas: 'every' }), 'REFUSED', /overrides rm/],
     ['one instance of several', service([move], { replicas: 2, slots: 2 }), 'REFUSED', /stays where it is/],
     ['a move under way', service([move], { instances: [{ ...there, node: 'pi1' }] }), 'REFUSED', /oakctl why/],
+    ['a scale beside one', service([scale, move], { instances: [{ ...there, node: 'pi1' }] }), 'REFUSED', /rm c3/],
     ['a move that is ill', service([move], { instances: [{ ...there, healthy: false }] }), 'REFUSED', /oakctl why/],
   ])('%s', (_, view, code, hint) => {
     expect(refusal(view)).toMatchObject({ code, hint: expect.stringMatching(hint) });
