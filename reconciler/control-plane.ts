@@ -17,7 +17,7 @@ import type { ClusterEvent, EventPosition } from '../schemas/cluster-events.ts';
 import type { ExecConnection } from '../schemas/exec.ts';
 import type { CredentialAnswer, IdentityAnswer, JoinAnswer, JoinRequest, RegisterAnswer } from '../schemas/joining.ts';
 import type { KeyView, RotateAnswer, RotateBody } from '../schemas/keys.ts';
-import type { NodeId } from '../schemas/names.ts';
+import type { NodeId, ServiceName } from '../schemas/names.ts';
 import type { Login, PullSource } from '../schemas/registries.ts';
 import type { PlainJob, SeedRegistration } from '../schemas/seed.ts';
 import type { Hold } from '../schemas/status.ts';
@@ -106,7 +106,8 @@ export interface ControlPlane {
   dropInstance(instance: string, actor: string): Promise<SlotAnswer>;
   /** Where a job could go. Changes nothing. Throws what is wrong with the job. */
   calculate(job: PlainJob): CalculateAnswer;
-  plan(request: PlanRequest): Promise<PlanView>;
+  /** `counts`: whose instances are counted as settled. Absent: all. */
+  plan(request: PlanRequest, counts?: (service: ServiceName) => boolean): Promise<PlanView>;
   /** What `oakctl plan --offline` reads. No credential is in it. */
   snapshot(): Promise<SavedPlanning>;
   approve(id: string, actor: string): Promise<{ approved: string }>;

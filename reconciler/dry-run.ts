@@ -2,6 +2,7 @@
 
 import type { PlanRequest } from '../schemas/api.ts';
 import { sha256 } from '../schemas/digest.ts';
+import type { ServiceName } from '../schemas/names.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { selectPaths } from '../schemas/selection.ts';
 import { directSource } from '../schemas/spec.ts';
@@ -31,9 +32,13 @@ const revision = 'working copy';
 
 /**
  * What would happen: with `documents` as if deployed directly, or (`asSource`) as if they were the whole source. ProblemErrors: what
- * is wrong with the documents, OWNED_BY_GIT, and those of {@link sourceNamed}.
+ * is wrong with the documents, OWNED_BY_GIT, and those of {@link sourceNamed}. `counts`: whose instances are counted as settled.
  */
-export function planOf(planning: Planning, request: PlanRequest): PlanView {
+export function planOf(
+  planning: Planning,
+  request: PlanRequest,
+  counts: (service: ServiceName) => boolean = () => true,
+): PlanView {
   const world = cloneWorld(planning.world);
   const told = request.asSource ? tellAsSource(planning, world, request) : tellDirect(planning, world, request);
   const policy = { ...planning.policy, isDryRun: true as const };
@@ -59,7 +64,7 @@ export function planOf(planning: Planning, request: PlanRequest): PlanView {
       ...later.map(({ subject, message }): PlanChange => ({ action: 'replace', subject, detail: message })),
     ],
     holds: distinct([...told.holds, ...held]),
-    settled: plan.settled,
+    settled: [...plan.services].reduce((sum, [name, { settled }]) => sum + (counts(name) ? settled : 0), 0),
     problems: told.problems,
     token: tokenOf(planning.world, plan),
   };

@@ -91,7 +91,7 @@ export function limitControl(
     async plan(request) {
       if (request.asSource) deny();
       for (const app of readApps(request.documents ?? [])) requireOwn(app);
-      const { changes, holds: all, ...plan } = await control.plan(request);
+      const { changes, holds: all, ...plan } = await control.plan(request, isOwn);
       return { ...plan, changes: own(changes, ({ subject }) => subject), holds: own(all, ({ subject }) => subject) };
     },
     async remove(names, actor) {

@@ -2,10 +2,10 @@
  * Git sources: looks at each remote, reads what changed by object id, lets the guards judge it, and makes it what is wanted.
  * Whatever cannot be reached, read or parsed changes nothing that runs.
  */
-import type { PlanRequest, SyncAnswer } from '../schemas/api.ts';
+import type { SyncAnswer } from '../schemas/api.ts';
 import { isProblemError, type ProblemCode, problem } from '../schemas/problem.ts';
 import type { Hold } from '../schemas/status.ts';
-import type { PlanView, SourceView } from '../schemas/views.ts';
+import type { SourceView } from '../schemas/views.ts';
 import { createAcceptance, type SourceDesks } from './acceptance.ts';
 import type { Context, Source } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -35,7 +35,7 @@ export interface Sync {
   unpin: ControlPlane['unpin'];
   /** Pins end by themselves. Called every now and then. */
   tick(): void;
-  plan(request: PlanRequest): Promise<PlanView>;
+  plan: ControlPlane['plan'];
   /** All that a plan rests on, for plans without us. Problems of the git port pass. */
   snapshot(): Promise<SavedPlanning>;
   /** Finds out whether jobs that nobody wants any more came from older commits of their sources. */
@@ -276,9 +276,9 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
     tick() {
       for (const source of revisions.tick().flatMap(named)) begin(source);
     },
-    async plan(request) {
+    async plan(request, counts) {
       const isMeant = request.asSource && [sourceNamed(deps.sources, request.source)];
-      return planOf(isMeant ? await planning(isMeant) : planningNow(context), request);
+      return planOf(isMeant ? await planning(isMeant) : planningNow(context), request, counts);
     },
     snapshot: async () => savePlanning(await planning(deps.sources), deps.keys.fingerprint),
     explain() {

@@ -41,6 +41,8 @@ describe('plan', () => {
 
     expect(await asSource(now)).toMatchObject({ changes: [], holds: [], settled: 8, problems: [] });
     expect(await cluster.reconciler.control.plan({})).toMatchObject({ changes: [], holds: [], settled: 8 });
+    const ofApi = (name: string): boolean => name === service('api');
+    expect(await cluster.reconciler.control.plan({}, ofApi)).toMatchObject({ settled: 2 });
 
     const next = {
       'nodes.yaml': `${nodes.replace('worker-2\n', 'worker-2\n    labels: {disk: ssd}\n')}- node:\n    hostname: worker-3\n`,

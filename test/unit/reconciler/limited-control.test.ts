@@ -47,10 +47,10 @@ function limited(caller: Caller): { readonly control: ControlPlane; readonly ask
         ...{ id: subject.slice(0, 4), subject, change: 'c', actor: 'a', since: 1 },
         kind: 'scale' as const,
       })),
-    plan: async () => ({
+    plan: async (_request, counts = () => true) => ({
       changes: [mine, foreign].map((name) => ({ action: 'start', subject: `${name}.instance.0`, detail: 'd' })),
       holds: [mine, foreign].map((subject) => ({ code: 'NO_NODE', subject, message: 'm' })),
-      settled: 0,
+      settled: [mine, foreign].filter(counts).length,
       problems: [],
     }),
     addInstance: async (service) => ({ instance: `${service}.instance.1` }),
@@ -174,8 +174,9 @@ describe.each([
     const of = (app: string, more: object = {}) => ({
       documents: [{ file: 'a', text: descriptor([{ microservice_name: 'web', ...more }], app) }],
     });
-    const { changes, holds } = await control.plan(of('shop'));
+    const { changes, holds, settled } = await control.plan(of('shop'));
     expect([changes, holds].map((list) => list.length)).toEqual([1, 1]);
+    expect(settled).toBe(1);
     expect(await codeOf(() => control.plan(of('blog')))).toBe('NOT_FOUND');
     expect(await codeOf(() => control.plan({ ...of('shop'), asSource: true }))).toBe('FORBIDDEN');
     expect(await codeOf(() => control.deploy(of('shop')))).toBe('done');
