@@ -34,6 +34,8 @@ export interface Acceptance {
   admits(source: Source, head: string, signal: AbortSignal): Promise<boolean>;
   /** All that a revision of the source is judged by, for a dry run. */
   planning(source: Source, signal: AbortSignal): Promise<PlannedSource>;
+  /** It is about this commit now: what keeps another one of a strict source is not said any more. */
+  turnTo(source: string, commit: string): void;
   /** Did the source claim a name in vain that nobody else has any more? */
   mayClaim(source: string): boolean;
   /** Looks up the ancestry of jobs that nobody wants any more. */
@@ -299,6 +301,9 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
         held: [...(said.get(name)?.held ?? [])],
         listingsBeside: listingsBeside(name),
       };
+    },
+    turnTo(source, commit) {
+      if (waiting.get(source)?.commit !== commit) waiting.delete(source);
     },
     mayClaim,
     explain: ancestry.explain,

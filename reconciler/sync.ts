@@ -165,6 +165,7 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
     await source.git.fetch(head, limit);
     const isAdmitted = await acceptance.admits(source, head, limit);
     if (isAdmitted) return read(source, p, head, limit);
+    acceptance.turnTo(source.name, head);
     // What was accepted stays; an approval may be about that.
     if (force) await readAccepted(source, p, limit);
     p.head = head;
@@ -173,6 +174,7 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
 
   /** Pinned: the remote is only looked at, and need not answer for what is in the mirror. */
   const stayAt = async (source: Source, p: Progress, commit: string, force: boolean, limit: AbortSignal) => {
+    acceptance.turnTo(source.name, commit);
     if (force || keeper.now.sources[source.name]?.commit !== commit) {
       await source.git.fetch(commit, limit);
       await read(source, p, commit, limit);

@@ -226,6 +226,25 @@ describe('sources', () => {
       expect(holdOf('SOURCE_CONFLICT') ?? holdOf('SOURCE_STRICT')).toBeUndefined();
     });
 
+    it('say nothing of a commit that is not the head any more, or not followed', async () => {
+      cluster = await createMemoryCluster({ strict: true });
+      await cluster.push(files('web'));
+      await settled('web');
+      const good = state()?.accepted ?? '';
+      await cluster.push(broken);
+      const waiting = state()?.head ?? '';
+      expect(holdOf('SOURCE_STRICT')).toBeDefined();
+      const forced = cluster.git.push(files('web', 'other'), null);
+      await cluster.clock.until(() => state()?.head === forced, 120_000, 'the rewritten history');
+      expect(holds()).toEqual(['HISTORY_REWRITTEN']);
+      cluster.git.reset(waiting);
+      await cluster.clock.until(() => holdOf('SOURCE_STRICT') !== undefined, 120_000, 'the commit before again');
+      await cluster.reconciler.control.rollback({ to: good, actor: 'ann' }, new AbortController().signal);
+      expect(holds()).toEqual([]);
+      await cluster.reconciler.control.unpin(undefined, 'ann');
+      expect(holdOf('SOURCE_STRICT')).toBeDefined();
+    });
+
     it('are read once when a name is free that an older commit claimed, while a newer one waits', async () => {
       let isStrict = false;
       let looks = 0;
