@@ -64,7 +64,10 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
   /** What the reconciler knows to be done by this version (of a schedule: in this run). */
   const doneBefore = ({ job }: ControlMessage): string | undefined => {
     const run = disk.durable?.schedules[tick]?.current;
-    for (const [copy, digest] of done.get(job.name) ?? []) {
+    const all = [...(done.get(job.name) ?? [])];
+    for (const [copy, digest] of all) {
+      // Another version was done after it: who asks for this one now asks for it anew.
+      if (all.some(([later, its]) => its !== digest && compareCopyIds(later, copy) > 0)) continue;
       const isSame = serviceOf(job.name) === tick ? run && compareCopyIds(copy, run.after) > 0 : digest === job.digest;
       if (isSame) return copy;
     }
