@@ -147,8 +147,8 @@ export function buildApi(deps: ApiDeps, gate: Gate = createGate(deps)): FastifyI
   });
   const stopping = new AbortController();
   answerFailures(app);
-  guardRoutes(app, gate);
   if (metrics) meterRequests(app, metrics.http);
+  guardRoutes(app, gate);
   if (audit) auditRequests(app, audit);
   healthRoutes(app, control);
   docsRoutes(app);

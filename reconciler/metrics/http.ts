@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { ListenerMeter } from '../api/routes/follow.ts';
 
 export interface HttpMeter extends ListenerMeter {
-  /** `route`: as it is declared; undefined for what the API has not. `ms` undefined: an answer that lasts as long as its reader stays. */
+  /** `route`: as it is declared; undefined for what the API has not. `ms` undefined: an answer that lasts as long as its reader stays, or that nobody waited for. */
   answered(request: {
     readonly method: string;
     readonly route: string | undefined;
@@ -15,7 +15,7 @@ export interface HttpMeter extends ListenerMeter {
 export function createHttpMeter(registers: Registry[]): HttpMeter {
   const requests = new Counter({
     name: 'oakctl_http_requests_total',
-    help: 'Requests that were answered.',
+    help: 'Requests by the status of their answer. 499: whoever asked hung up before he had it whole.',
     labelNames: ['method', 'route', 'status'],
     registers,
   });

@@ -6,6 +6,9 @@ const mails = 'mails that reset passwords: an admin sets another one';
 const organizations = 'organizations';
 /** Between the parts of Oakestra itself: none of them has a token of ours. */
 const inside = 'clusters below it, and is no part of one: instances come by POST /api/service/<id>/instance';
+/** What asks it would show nothing but that it is there. */
+const scheduler =
+  'scheduler beside it that could be tested: GET /readyz tells how it is, POST /v1/plan where something would go';
 
 /** By method and path. `known`: whoever has an account; `open`: everybody, because nothing is done. */
 export const notServed = [
@@ -25,6 +28,7 @@ export const notServed = [
   ['POST', '/api/service/:job/:instance', 'open', inside],
   ['DELETE', '/api/service/:job/:instance', 'open', inside],
   ['GET', '/api/cluster/status', 'open', inside],
+  ['GET', '/api/test/scheduler', 'open', scheduler],
 ] as const;
 
 export function notServedRoutes(app: FastifyInstance): void {

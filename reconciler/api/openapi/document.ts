@@ -18,16 +18,19 @@ const description = `Log in with \`POST /api/auth/login\` (or \`POST /v1/login\`
 all other requests. Each request says which right it needs. Sessions inside instances, archives of images and streams of agents are
 WebSockets, and not in this document.`;
 
-/** The bearer of people and programs; the others are shown to routes that look at them by themselves. */
+/**
+ * The bearer of people and programs; the others are shown to routes that look at them by themselves. It is the last because the page
+ * puts the cursor into the last of its fields: who copied a token pastes it there.
+ */
 const securitySchemes = {
+  refresh: { type: 'http', scheme: 'bearer', description: 'the refresh token of a login' },
+  node: { type: 'http', scheme: 'basic', description: 'id and credential of a node' },
+  join: { type: 'http', scheme: 'bearer', description: 'a join token, or the credential of the node' },
   token: {
     type: 'http',
     scheme: 'bearer',
     description: 'of a login, an API token, or the token file of the cluster',
   },
-  refresh: { type: 'http', scheme: 'bearer', description: 'the refresh token of a login' },
-  node: { type: 'http', scheme: 'basic', description: 'id and credential of a node' },
-  join: { type: 'http', scheme: 'bearer', description: 'a join token, or the credential of the node' },
 } satisfies Readonly<Record<Credential | 'token', object>>;
 
 /** Routes that no operation is written for are left out, as are operations without a route. */

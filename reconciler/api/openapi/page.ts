@@ -57,7 +57,6 @@ const start = `const page = SwaggerUIBundle({
   filter: true,
   docExpansion: 'list',
   defaultModelsExpandDepth: 0,
-  tryItOutEnabled: true,
   responseInterceptor(answer) {
     const { pathname } = new URL(answer.url, location.href);
     const token = answer.ok && /\\/(login|refresh)$/.test(pathname) && answer.body && answer.body.token;
