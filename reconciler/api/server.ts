@@ -35,6 +35,7 @@ import { nodeRoutes, registryRoutes } from './routes/registries.ts';
 import { calculateRoutes, registerRoutes } from './routes/seeds.ts';
 import { slotRoutes } from './routes/slots.ts';
 import { tlsRoutes } from './routes/tls.ts';
+import { upgradeRoutes } from './routes/upgrades.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { createSessions } from './sessions.ts';
 import type { StreamServer } from './streams.ts';
@@ -171,6 +172,7 @@ export function buildApi(deps: ApiDeps, gate: Gate = createGate(deps)): FastifyI
   registryRoutes(app);
   notificationRoutes(app, notifier, stopping.signal);
   followRoutes(app, { ...(metrics && { meter: metrics.http }), ...follow });
+  upgradeRoutes(app, streams.authenticate);
   metricsRoutes(app, metrics);
   oakestraRoutes(app, { accounts, desk: oakestra, jsonInStrings });
   myClusterRoutes(app);

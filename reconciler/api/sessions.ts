@@ -136,6 +136,11 @@ const routes: readonly Route[] = [
   },
 ];
 
+/** Where sessions begin, as routes are written, and the right that each needs. */
+export const sessionRoutes: readonly { readonly url: string; readonly right: Right }[] = routes.map(
+  ({ action, right }) => ({ url: action.replace('GET ', ''), right }),
+);
+
 const unexpected: Problem = problem('UNAVAILABLE', 'the session failed; the log of the reconciler says why');
 
 /** Says why, and waits for no answer. */

@@ -122,6 +122,9 @@ const without: Readonly<Record<string, number>> = {
   'GET /metrics': 404,
   'GET /v1/tls': 404,
   'GET /v1/packages/:file': 404,
+  'GET /v1/instances/:name/exec': 426,
+  'GET /v1/nodes/:name/images': 426,
+  'GET /v1/streams/:id': 426,
 };
 
 const basic = `Basic ${Buffer.from('ab12:1.secret').toString('base64')}`;
@@ -140,7 +143,7 @@ async function ask(key: string): Promise<{ readonly url: string; readonly method
   const login = async () => (await accounts.login('ann', 'of ann 0123456789', '192.0.2.1')).refresh_token;
   const headers: Record<string, string> = {};
   if (route === '/v1/refresh') headers['authorization'] = `Bearer ${await login()}`;
-  if (route === '/v1/credential' || route.endsWith('/sources')) headers['authorization'] = basic;
+  if (route === '/v1/credential' || /\/(sources|streams\/:id)$/.test(route)) headers['authorization'] = basic;
   return { method, url, answer: await api.request(method as 'GET', url, bodies[key] ?? least, headers) };
 }
 

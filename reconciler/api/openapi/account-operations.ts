@@ -100,6 +100,12 @@ const machines: Operations = {
     shows: 'node',
     answers: { 200: CredentialSchema },
   },
+  'GET /v1/streams/:id': {
+    summary: 'what the reconciler asked a node for: a ledger, a log, a session',
+    shows: 'node',
+    answers: {},
+    socket: 'texts up, or frames both ways; once, and soon after it was asked for',
+  },
   'GET /v1/registries/:name/sources': {
     summary: 'where a node has images from',
     shows: 'node',

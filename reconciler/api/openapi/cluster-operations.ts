@@ -59,6 +59,7 @@ import { flag, itemsOf, namesQuery, type OperationGroup, type Operations } from 
 const text = Type.String();
 const removed = Type.Object({ removed: text });
 const revoked = Type.Object({ revoked: text });
+const claimed = Type.String({ description: 'who it is, said by the owner of the token file' });
 const anyDocument = Type.Record(Type.String(), Type.Unknown());
 
 const readings: Operations = {
@@ -77,6 +78,18 @@ const readings: Operations = {
     summary: 'log of an instance, from its agent',
     query: { tail: Type.Integer({ minimum: 0, maximum: 100_000, description: 'last lines' }), follow: flag },
     answers: { 200: 'text/plain' },
+  },
+  'GET /v1/instances/:name/exec': {
+    summary: 'a session inside an instance',
+    query: { actor: claimed },
+    answers: {},
+    socket: 'binary frames, their first byte names the channel: input down, output up, controls both ways',
+  },
+  'GET /v1/nodes/:name/images': {
+    summary: 'an archive of images for the engine of a node',
+    query: { actor: claimed },
+    answers: {},
+    socket: 'binary frames, their first byte names the channel: the archive down, what the engine says up',
   },
   'GET /v1/nodes': { summary: 'nodes', query: namesQuery, answers: { 200: itemsOf(NodeSchema) } },
   'GET /v1/nodes/:name': { summary: 'one node, by name, id or alias', answers: { 200: NodeSchema } },

@@ -15,8 +15,8 @@ import type { Credential, Operation, OperationGroup } from './operation.ts';
 export const operationGroups: readonly OperationGroup[] = [...clusterGroups, ...accountGroups, ...compatGroups];
 
 const description = `Log in with \`POST /api/auth/login\` (or \`POST /v1/login\`): the token of the answer is the bearer of
-all other requests. Each request says which right it needs. Sessions inside instances, archives of images and streams of agents are
-WebSockets, and not in this document.`;
+all other requests. Each request says which right it needs. What answers 101 is
+a WebSocket: its frames are beyond this document, and browsers cannot send the bearer with it.`;
 
 /**
  * The bearer of people and programs; the others are shown to routes that look at them by themselves. It is the last because the page
@@ -62,7 +62,7 @@ function operationOf(
   group: OperationGroup,
   references: References,
 ): object {
-  const { summary, body, query = {}, answers, shows } = operation;
+  const { summary, body, query = {}, answers, shows, socket } = operation;
   const isAsked = right !== 'open' && right !== 'node';
   const names = [...url.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
   const parameters = [
@@ -85,6 +85,7 @@ function operationOf(
           { description: Number(status) < 300 ? 'done' : 'why not', content: contentOf(answer, references) },
         ]),
       ),
+      ...(socket !== undefined && { 101: { description: socket }, 426: refusal('asked without an upgrade') }),
       ...(isAsked && { 401: refusal('no token that is good'), 403: refusal('the right is missing') }),
       default: refusal('what is wrong, and what to do about it'),
     },

@@ -14,6 +14,8 @@ export interface Operation {
   /** By status. JSON, or a media type in place of a schema. */
   readonly answers: Readonly<Record<number, TSchema | MediaType>>;
   readonly shows?: Credential;
+  /** What goes over the WebSocket that it opens. */
+  readonly socket?: string;
 }
 
 type MediaType = `${string}/${string}`;
