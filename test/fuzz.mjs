@@ -1,4 +1,4 @@
-// The campaigns of test/unit/fuzz and of test/thorough/requests.test.ts, long: `npm run fuzz -- --runs 1000000 --seed 7`.
+// The campaigns of test/unit/fuzz and of test/thorough/{requests,upgrades}.test.ts, long: `npm run fuzz -- --runs 1000000 --seed 7`.
 // `--case 123` plays one case of every campaign again; add `-t <name>` for one campaign.
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -14,6 +14,14 @@ for (const [flag, value] of Object.entries({ runs, seed, ...(only && { case: onl
 }
 console.error(`fuzz: ${only ? `case ${only}` : `${runs} cases`} of seed ${seed}`);
 const env = { ...process.env, OAKCTL_FUZZ_RUNS: runs, OAKCTL_FUZZ_SEED: seed, ...(only && { OAKCTL_FUZZ_CASE: only }) };
-const campaigns = ['--project', 'unit', '--project', 'thorough', 'test/unit/fuzz', 'test/thorough/requests'];
+const campaigns = [
+  '--project',
+  'unit',
+  '--project',
+  'thorough',
+  'test/unit/fuzz',
+  'test/thorough/requests',
+  'test/thorough/upgrades',
+];
 const args = ['vitest', 'run', ...campaigns, ...(name ? ['-t', name] : [])];
 process.exit(spawnSync('npx', args, { env, stdio: 'inherit' }).status ?? 1);

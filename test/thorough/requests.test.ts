@@ -5,11 +5,10 @@ import type { Operation } from '../../reconciler/api/openapi/operation.ts';
 import type { Context } from '../../reconciler/context.ts';
 import { hasRight, isLimited, type Right } from '../../reconciler/core/rights.ts';
 import { limitControl } from '../../reconciler/limited-control.ts';
-import type { Role } from '../../schemas/accounts.ts';
 import { parseClusterSettings } from '../../schemas/settings.ts';
 import { describedBy } from '../support/described.ts';
 import { fakeControlPlane, watchControl } from '../support/fake-control-plane.ts';
-import { attacked } from '../support/forged-tokens.ts';
+import { createCallers, type Shown, someStep } from '../support/fuzz/callers.ts';
 import { campaign } from '../support/fuzz/campaign.ts';
 import { requireThat } from '../support/fuzz/closed-type.ts';
 import { fromSchema, someMood } from '../support/fuzz/from-schema.ts';
@@ -17,25 +16,10 @@ import { onTheWire, tokenSoup, wellFormed } from '../support/fuzz/mutate.ts';
 import type { Dice } from '../support/fuzz/random.ts';
 import { anything, someText } from '../support/fuzz/values.ts';
 import { injectedApi } from '../support/injected-api.ts';
-import { memoryApplications, owner } from '../support/memory-accounts.ts';
+import { memoryApplications } from '../support/memory-accounts.ts';
 import { web, wholeAudit, wholeControl, wholeNotifier, wholeShelf } from '../support/whole-control-plane.ts';
 
-const { memory, bad } = await attacked();
-const { accounts } = memory;
-const people: readonly { readonly role: Role; readonly apps?: string[] }[] = [
-  { role: 'admin' },
-  { role: 'application_provider' },
-  { role: 'viewer' },
-  { role: 'admin', apps: ['shop.default'] },
-];
-const good = await Promise.all(
-  people.map(async ({ role, apps }, index) => {
-    const name = `caller${index}`;
-    await accounts.add({ name, role }, owner);
-    const { token } = await accounts.tokens.create(accounts.required(name), apps ? { apps } : {}, owner);
-    return { token, caller: { name, role, by: 'token' as const, ...(apps && { apps }) } };
-  }),
-);
+const { accounts, someCaller } = await createCallers();
 
 /** What the control plane was asked for by one request. */
 const asking = new AsyncLocalStorage<string[]>();
@@ -87,16 +71,10 @@ const queries = [
   '__proto__',
 ];
 
-/** A text that is one step of a path: neither nothing nor a way up. */
-function someStep(dice: Dice): string {
-  const text = String(wellFormed(dice.chance(0.6) ? dice.pick(known) : someText(dice)));
-  return /^\.{0,2}$/.test(text) ? 'x' : text;
-}
-
 function someUrl(url: string, dice: Dice): { readonly url: string; readonly isLong: boolean } {
   let isLong = false;
   const path = url.replace(/:\w+/g, () => {
-    const step = encodeURIComponent(someStep(dice));
+    const step = encodeURIComponent(someStep(dice, known));
     isLong ||= step.length > mostName;
     return step;
   });
@@ -112,22 +90,6 @@ function someBody(key: string, dice: Dice): string | undefined {
   if (dice.chance(0.05)) return tokenSoup(dice);
   if (!body) return dice.chance(0.3) ? onTheWire(anything(dice), dice) : undefined;
   return dice.chance(0.1) ? undefined : onTheWire(fromSchema(body, dice, someMood(dice)), dice);
-}
-
-interface Shown {
-  readonly authorization: string;
-  /** Absent: nobody that is known here. */
-  readonly caller?: (typeof good)[number]['caller'];
-}
-
-function someCaller(dice: Dice): Shown {
-  const kind = dice.upTo(10);
-  if (kind === 0) return { authorization: '' };
-  if (kind === 1) return { authorization: String(wellFormed(someText(dice))).replace(/[^\x20-\x7e]/g, '?') };
-  if (kind === 2) return { authorization: `Basic ${Buffer.from(`ab12:${someText(dice)}`).toString('base64')}` };
-  if (kind < 6) return { authorization: `Bearer ${dice.pick(Object.values(bad))}` };
-  const { token, caller } = dice.pick(good);
-  return { authorization: `Bearer ${token}`, caller };
 }
 
 /** Of these everybody sees the own one only. */
