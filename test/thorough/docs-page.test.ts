@@ -16,7 +16,7 @@ const tell = `document.addEventListener('securitypolicyviolation', (event) =>
 describe.skipIf(!hasChromium())('the page of the API', () => {
   const app = unique('hello');
   let cluster: TestCluster;
-  let browser: Browser;
+  let browser: Browser | undefined;
   let page: Page;
   let api: string;
   let password: string;
