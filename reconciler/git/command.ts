@@ -175,6 +175,11 @@ function environment(): Record<string, string> {
   return { ...Object.fromEntries(kept), LC_ALL: 'C' };
 }
 
+/** What a process of git gets that reads a mirror. */
+export function mirrorEnvironment(folder: string, repository: string): Record<string, string> {
+  return { ...environment(), ...gitEnvironment(folder, repository) };
+}
+
 function gitEnvironment(folder: string, repository: string | undefined): Record<string, string> {
   return {
     GIT_CONFIG_NOSYSTEM: '1',

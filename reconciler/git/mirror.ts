@@ -9,7 +9,16 @@ import { join } from 'node:path';
 import type { TreeEntry } from '../ports.ts';
 import type { GitResult, RunGit } from './command.ts';
 import { meaningOf } from './complaint.ts';
-import { type BatchObject, type CommitParents, parseBatch, parseHeaders, parseTree } from './objects.ts';
+import type { ObjectReader } from './object-reader.ts';
+import {
+  type BatchObject,
+  type CommitHead,
+  type CommitParents,
+  parseBatch,
+  parseHeaders,
+  parseTree,
+} from './objects.ts';
+import { createTreeReader } from './tree-reader.ts';
 
 /** What was read, or that the mirror does not give it. */
 export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
@@ -41,6 +50,8 @@ export interface Mirror {
     what: 'sizes' | 'contents',
     signal: AbortSignal,
   ): Promise<Reading<readonly BatchObject[]>>;
+  /** What a commit says of itself; undefined where that takes git. */
+  commit(id: string, signal: AbortSignal): Promise<CommitHead | undefined>;
   /** Commits from these on backwards, as far as they are there, with all their parents, also those that are not. */
   parents(commits: readonly string[], signal: AbortSignal): Promise<CommitParents>;
   /** Any other command that reads. */
@@ -57,6 +68,8 @@ const packEvery = 50;
 const mostFetched = 1024 * 1024 * 1024;
 /** Bytes of a list of files that was ended because of its length. */
 const mostListed = 4 * 1024 * 1024;
+/** Up to so many blobs are read without a process of their own. */
+const fewBlobs = 64;
 /** Commits that one look at the history reads. */
 const mostParents = 10_000;
 /**
@@ -71,8 +84,15 @@ const partial = [
 ];
 const quiet = ['--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'];
 
-export function createMirror(folder: string, url: string, run: RunGit): Mirror {
-  const repository = join(folder, present);
+/** Where the mirror of a repository is, in the folder of that. */
+export function mirrorOf(folder: string): string {
+  return join(folder, present);
+}
+
+/** `reader`: of its objects. Git itself is asked for what that does not give. */
+export function createMirror(folder: string, url: string, run: RunGit, reader: ObjectReader): Mirror {
+  const trees = createTreeReader(reader);
+  const repository = mirrorOf(folder);
   let fetches = 0;
   /** The server cannot give a part: it gives all. */
   let whole = false;
@@ -120,6 +140,7 @@ export function createMirror(folder: string, url: string, run: RunGit): Mirror {
         () => false,
       ),
     async has(commit, signal) {
+      if (await reader.ask([`${commit}^{tree}`], 'info', signal)) return true;
       const { stdout } = await batch([`${commit}^{tree}`], '--batch-check', signal);
       return / tree [0-9]+\n$/.test(stdout.toString('latin1'));
     },
@@ -138,6 +159,7 @@ export function createMirror(folder: string, url: string, run: RunGit): Mirror {
         if (made.code !== 0) return made;
         const result = await fetchInto(fresh, wanted, 1, signal);
         if (result.code !== 0) return result;
+        reader.end();
         await rename(repository, `${repository}~old`).catch(() => undefined);
         await rename(fresh, repository);
         fetched.clear();
@@ -148,6 +170,8 @@ export function createMirror(folder: string, url: string, run: RunGit): Mirror {
       }
     },
     async tree(commit, path, signal) {
+      const files = await trees.files(commit, path, signal);
+      if (files) return { ok: true, value: { entries: files, whole: true } };
       const { ok, entries, whole: isWhole, why } = await listed(commit, path, signal);
       if (!ok) return { ok, why };
       const absent = entries.filter(({ size }) => size === Infinity).map(({ blob }) => blob);
@@ -157,12 +181,25 @@ export function createMirror(folder: string, url: string, run: RunGit): Mirror {
       return { ok, value: { entries, whole: isWhole } };
     },
     async blobs(wanted, what, signal) {
+      const few =
+        wanted.length <= fewBlobs
+          ? await reader.ask(wanted, what === 'sizes' ? 'info' : 'contents', signal)
+          : undefined;
+      if (few?.every(({ kind }) => kind === 'blob')) {
+        const value = few.map(({ id, size, content }) => ({
+          id,
+          size,
+          ...(what === 'contents' && { content: content.toString('utf8') }),
+        }));
+        return { ok: true, value };
+      }
       const ids = await omitted.without(wanted);
       const { stdout, complaint } = await batch(ids, what === 'sizes' ? '--batch-check' : '--batch', signal);
       const found = parseBatch(stdout, what === 'contents').filter((object) => object.size !== undefined);
       if (found.length === ids.length) return { ok: true, value: found };
       return { ok: false, why: `${ids.length - found.length} of ${ids.length} files are missing; ${complaint}` };
     },
+    commit: trees.commit,
     async parents(commits, signal) {
       const args = ['rev-list', '--header', '--ignore-missing', `--max-count=${mostParents}`, ...commits];
       return parseHeaders((await run({ repository, args }, signal)).stdout);

@@ -82,3 +82,68 @@ export function isHostilePath(path: string): boolean {
     path.split('/').some((level) => level === '..' || level === '.' || level === '')
   );
 }
+
+/** An entry of one folder. */
+export interface TreeItem {
+  /** As `ls-tree` writes it. */
+  readonly mode: string;
+  readonly name: string;
+  readonly id: string;
+}
+
+/** A tree as it is stored, with ids of so many bytes. undefined: git would complain about it. */
+export function parseTreeObject(bytes: Buffer, idBytes: number): TreeItem[] | undefined {
+  const items: TreeItem[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(0x20, at);
+    const end = space < 0 ? -1 : bytes.indexOf(0, space);
+    const next = end + 1 + idBytes;
+    const mode = space < 0 ? '' : bytes.toString('latin1', at, space);
+    if (end <= space + 1 || next > bytes.length || !/^[1-7][0-7]{4,5}$/.test(mode)) return undefined;
+    const name = bytes.toString('utf8', space + 1, end);
+    items.push({ mode: plainMode(Number.parseInt(mode, 8)), name, id: bytes.toString('hex', end + 1, next) });
+    at = next;
+  }
+  return items;
+}
+
+/** Of all that can be written, git tells these apart. */
+function plainMode(mode: number): string {
+  switch (mode & 0o170000) {
+    case 0o100000:
+      return (mode & 0o100) === 0 ? '100644' : '100755';
+    case 0o120000:
+      return '120000';
+    case 0o040000:
+      return '040000';
+    default:
+      return '160000';
+  }
+}
+
+/** What a commit says of itself. */
+export interface CommitHead {
+  readonly parents: readonly string[];
+  readonly author: string;
+  /** Its first paragraph, in one line. */
+  readonly subject: string;
+}
+
+/** A commit as it is stored. undefined: it takes git to read it. */
+export function parseCommit(bytes: Buffer): CommitHead | undefined {
+  const text = bytes.toString('utf8');
+  const end = text.indexOf('\n\n');
+  const header = (end < 0 ? text : text.slice(0, end)).split('\n');
+  const author = /^author ([^<>\n]*) <[^<>\n]*> [0-9]+ [-+][0-9]+$/.exec(
+    header.find((line) => /^author /.test(line)) ?? '',
+  )?.[1];
+  if (text.includes('\0') || author === undefined || header.some((line) => line.startsWith('encoding ')))
+    return undefined;
+  const lines = (end < 0 ? '' : text.slice(end + 2)).replace(/^([ \t\r\f\v]*\n)+/, '').split('\n');
+  const blank = lines.findIndex((line) => line.trim() === '');
+  return {
+    parents: header.filter((line) => line.startsWith('parent ')).map((line) => line.slice(7)),
+    author,
+    subject: (blank < 0 ? lines : lines.slice(0, blank)).map((line) => line.trimEnd()).join(' '),
+  };
+}

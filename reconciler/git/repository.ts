@@ -2,9 +2,10 @@
 import type { Log } from '../../schemas/io/log.ts';
 import type { SourceAccess } from '../../schemas/settings-source.ts';
 import { createAccess } from './access.ts';
-import { createGitRunner, type GitResult, type RunGit } from './command.ts';
+import { createGitRunner, type GitResult, mirrorEnvironment, type RunGit } from './command.ts';
 import { createHistory, type History } from './history.ts';
-import { createMirror, type Mirror } from './mirror.ts';
+import { createMirror, type Mirror, mirrorOf } from './mirror.ts';
+import { createObjectReader } from './object-reader.ts';
 import { parseRefs } from './objects.ts';
 import { parseRemote, type Remote } from './remote.ts';
 
@@ -42,13 +43,14 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
   const { name, url, access = {}, folder, log = () => undefined } = options;
   const remote = parseRemote(name, url);
   const run = createGitRunner(folder, createAccess(name, remote, access, folder));
+  const reader = createObjectReader({ folder, env: () => mirrorEnvironment(folder, mirrorOf(folder)) });
   let turn: Promise<unknown> = Promise.resolve();
   return {
     remote,
     folder,
     run,
     log,
-    mirror: createMirror(folder, remote.url, run),
+    mirror: createMirror(folder, remote.url, run, reader),
     history: createHistory(),
     refs: shared(createListing(run, remote)),
     inOrder(work) {

@@ -89,6 +89,8 @@ export function createGitSource({ name, repository, branch }: GitSourceOptions):
       inOrder(async () => (commit === of ? true : descends(context, commit, of, signal))),
     describe: (commit, signal) =>
       inOrder(async () => {
+        const read = await mirror.commit(commit, signal);
+        if (read) return { author: printable(read.author), subject: printable(read.subject) };
         const { stdout } = await mirror.run(['show', '--no-patch', '--format=%an%x00%s', commit], signal);
         const [author = '', subject = ''] = stdout.toString('utf8').split('\0');
         return { author: printable(author), subject: printable(subject) };
@@ -185,7 +187,11 @@ async function descends(
 ): Promise<boolean | undefined> {
   const { mirror, repository } = context;
   const found = await deepened(context, of, signal, () =>
-    repository.history.descent(commit, of, (ids) => mirror.parents(ids, signal)),
+    repository.history.descent(commit, of, async (ids) => {
+      // Most pushes are one commit on top of the accepted one.
+      const head = ids[0] === of ? await mirror.commit(of, signal) : undefined;
+      return head ? new Map([[of, head.parents]]) : mirror.parents(ids, signal);
+    }),
   );
   return found === 'missing' ? undefined : found === 'descends';
 }
