@@ -219,7 +219,7 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
     const followed = (before?.commit === record.commit && before.followed) || followedBy(source);
     const anchor = anchorNow(source.name, record.commit);
     const next = { ...record, followed, ...(anchor !== undefined && anchor !== record.commit && { anchor }) };
-    if (!before || canonicalJson(before) !== canonicalJson(next)) {
+    if (!before || before.commit !== next.commit || canonicalJson(before) !== canonicalJson(next)) {
       keeper.change({ sources: withEntry<SourceRecord>(keeper.now.sources, source.name, next) });
     }
     for (const name of services.keys()) if (keeper.now.direct[name]) direct.release(name);
@@ -277,7 +277,7 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
   const recordNodes = (): void => {
     for (const { record } of world.nodes.values()) {
       const known = keeper.now.nodes[record.id];
-      if (known && canonicalJson(known) !== canonicalJson(record)) {
+      if (known && known !== record && canonicalJson(known) !== canonicalJson(record)) {
         keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, record) });
       }
     }

@@ -37,11 +37,20 @@ export interface Readings {
   ): Promise<ReadFile[]>;
   /** Last good versions; those whose text cannot be had any more are left out. */
   readKept(source: Source, where: Where, files: readonly FileVersion[], signal: AbortSignal): Promise<ReadFile[]>;
-  /** Keeps the readings of a source that are in use. */
+  /** Of a source, keeps the readings that are in use, and a bounded number of others. */
   keep(source: string, used: readonly ReadFile[]): void;
 }
 
 type Taken = Readonly<Record<string, string>>;
+
+/** What is known of one source. */
+interface Shelf {
+  /** From where and how it is read: another cluster, other labels, other readings. */
+  readonly where: string;
+  readonly readings: Map<string, Reading>;
+  /** Last answers by key of the record: of files that take nothing in, so that nothing else can make them say something else. */
+  readonly alone: Map<string, { readonly file: FileVersion; readonly answer: ReadFile }>;
+}
 
 /** A file and what it takes in, to be read together. */
 interface Wish {
@@ -49,11 +58,26 @@ interface Wish {
   readonly taken?: Taken;
 }
 
+/** What is not in use any more is looked for once there is this much of it: per file in use, and at least. */
+const mostPerUsed = 2;
+const leastKept = 256;
 /** A file alone, with what it patches, and with what the two of them take in. */
 const mostPasses = 3;
 
 export function createReadings(): Readings {
-  const readings = new Map<string, Reading>();
+  const shelves = new Map<string, Shelf>();
+  /** A policy is one value for long. */
+  const written = new WeakMap<Where, string>();
+
+  const shelfOf = (source: Source, where: Where): Shelf => {
+    const text = written.get(where) ?? canonicalJson(where);
+    written.set(where, text);
+    const known = shelves.get(source.name);
+    if (known?.where === text) return known;
+    const fresh: Shelf = { where: text, readings: new Map(), alone: new Map() };
+    shelves.set(source.name, fresh);
+    return fresh;
+  };
 
   /** Reads what is not known yet. Absent in the answer: files whose text is not to be had. */
   const load = async (
@@ -62,7 +86,9 @@ export function createReadings(): Readings {
     wishes: readonly Wish[],
     signal: AbortSignal,
   ): Promise<Map<Wish, Reading>> => {
-    const unread = wishes.filter((wish) => !readings.has(readingKey(source.name, wish.file, wish.taken)));
+    const { readings } = shelfOf(source, where);
+    const knownOf = ({ file, taken }: Wish) => (isRegular(file) ? readings.get(readingKey(file, taken)) : undefined);
+    const unread = wishes.filter((wish) => knownOf(wish) === undefined);
     const blobs = unread.flatMap(({ file, taken }) => [
       ...(isRegular(file) && mayCount(file.path) ? [file.blob] : []),
       ...Object.values(taken ?? {}),
@@ -71,14 +97,14 @@ export function createReadings(): Readings {
     const found = new Map<Wish, Reading>();
     for (const wish of wishes) {
       const { file, taken } = wish;
-      const key = readingKey(source.name, file, taken);
       const text = texts.get(file.blob);
-      const known = readings.get(key);
+      const known = knownOf(wish);
       const reading = known ?? readFile({ ...file, text, ...(taken && { files: textsOf(taken, texts) }) }, where);
       if (known ?? text !== undefined) found.set(wish, reading);
       // A text that is not to be had may be there the next time.
-      const whole = text !== undefined && Object.values(taken ?? {}).every((blob) => texts.has(blob));
-      if (whole) readings.set(key, reading);
+      const whole =
+        isRegular(file) && text !== undefined && Object.values(taken ?? {}).every((blob) => texts.has(blob));
+      if (whole) readings.set(readingKey(file, taken), reading);
     }
     return found;
   };
@@ -91,11 +117,20 @@ export function createReadings(): Readings {
     signal: AbortSignal,
   ): Promise<Map<FileVersion, ReadFile>> => {
     const answer = new Map<FileVersion, ReadFile>();
-    let wishes: readonly Wish[] = files.map((file) => ({ file }));
+    const { alone, readings } = shelfOf(source, where);
+    let wishes: readonly Wish[] = files.flatMap((file) => {
+      const known = alone.get(file.key);
+      if (!known || !isSameVersion(known.file, file)) return [{ file }];
+      answer.set(file, known.answer);
+      return [];
+    });
     for (let pass = 0; pass < mostPasses && wishes.length > 0; pass += 1) {
       const more: Wish[] = [];
       for (const [{ file, taken }, reading] of await load(source, where, wishes, signal)) {
-        answer.set(file, { path: file.key, blob: file.blob, reading, ...(taken && { with: taken }) });
+        const found = { path: file.key, blob: file.blob, reading, ...(taken && { with: taken }) };
+        answer.set(file, found);
+        const isAlone = !reading.references?.length && readings.has(readingKey(file));
+        if (isAlone) alone.set(file.key, { file, answer: found });
         const next = reading.references?.length ? takenBy(file, reading.references) : {};
         if (Object.keys(next).length > Object.keys(taken ?? {}).length) more.push({ file, taken: next });
       }
@@ -115,24 +150,34 @@ export function createReadings(): Readings {
           }),
         );
       const found = await readAll(source, where, files, takenBy, signal);
+      const { alone } = shelfOf(source, where);
       const missing = (file: FileVersion): ReadFile => {
-        return { path: file.key, blob: file.blob, reading: readFile({ ...file, text: undefined }, where) };
+        const answer = { path: file.key, blob: file.blob, reading: readFile({ ...file, text: undefined }, where) };
+        // Of what is no file, or none that counts, no text would say anything else.
+        if (!isRegular(file) || !mayCount(file.path)) alone.set(file.key, { file, answer });
+        return answer;
       };
       return files.map((file) => found.get(file) ?? missing(file));
     },
     async readKept(source, where, files, signal) {
-      return [...(await readAll(source, where, files, (file) => file.with ?? {}, signal)).values()];
+      const found = await readAll(source, where, files, (file) => file.with ?? {}, signal);
+      return files.flatMap((file) => found.get(file) ?? []);
     },
     keep(source, used) {
+      const shelf = shelves.get(source);
+      const most = used.length * mostPerUsed + leastKept;
+      if (!shelf || shelf.readings.size + shelf.alone.size <= most) return;
       const keys = new Set(
         used.flatMap((file) => {
           const version = { path: pathOfKey(file.path), blob: file.blob };
-          const alone = readingKey(source, version);
-          const own = ownOf(readings.get(alone), file.with);
-          return [alone, readingKey(source, version, own), readingKey(source, version, file.with)];
+          const alone = readingKey(version);
+          const own = ownOf(shelf.readings.get(alone), file.with);
+          return [alone, readingKey(version, own), readingKey(version, file.with)];
         }),
       );
-      for (const key of [...readings.keys()]) if (key.startsWith(`${source}\0`) && !keys.has(key)) readings.delete(key);
+      const paths = new Set(used.map(({ path }) => path));
+      for (const key of [...shelf.readings.keys()]) if (!keys.has(key)) shelf.readings.delete(key);
+      for (const key of [...shelf.alone.keys()]) if (!paths.has(key)) shelf.alone.delete(key);
     },
   };
 }
@@ -157,8 +202,14 @@ function placesOf(from: string, descriptor: string, { path, cluster }: Where): r
   return secretPaths(secret, cluster).map((one) => (path === '' ? one : `${path}/${one}`));
 }
 
-function readingKey(source: string, file: Pick<FileVersion, 'path' | 'blob'>, taken?: Taken): string {
-  return [source, file.path, file.blob, ...(taken ? [canonicalJson(taken)] : [])].join('\0');
+function readingKey({ path, blob }: Pick<FileVersion, 'path' | 'blob'>, taken?: Taken): string {
+  return taken ? `${path}\0${blob}\0${canonicalJson(taken)}` : `${path}\0${blob}`;
+}
+
+/** The same text at the same place. What is no file differs by what it is. */
+function isSameVersion(one: FileVersion, other: FileVersion): boolean {
+  const isSameKind = one.mode === other.mode || (isRegular(one) && isRegular(other));
+  return one.blob === other.blob && one.path === other.path && isSameKind;
 }
 
 function textsOf(taken: Taken, texts: ReadonlyMap<string, string>): Record<string, string> {

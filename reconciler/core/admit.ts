@@ -244,8 +244,10 @@ function keepFiles(
 ): SourceRecord['files'] {
   const files: Record<string, SourceRecord['files'][string]> = {};
   for (const [path, file] of Object.entries(next.files)) {
-    files[path] = { ...file, services: file.services.filter((name) => !kept.conflicts.has(name)) };
+    const isWhole = kept.conflicts.size === 0 || !file.services.some((name) => kept.conflicts.has(name));
+    files[path] = isWhole ? file : { ...file, services: file.services.filter((name) => !kept.conflicts.has(name)) };
   }
+  if (kept.services.size === 0 && kept.nodes.size === 0) return files;
   for (const [key, file] of Object.entries(before)) {
     const services = file.services.filter((name) => kept.services.has(name));
     const entries = next.lastGoodNodeFiles.get(key) ?? [];

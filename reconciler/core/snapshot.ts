@@ -196,7 +196,11 @@ export function composeSnapshot(input: {
     if (broken && old) files[file.path] = old;
     if (!broken) {
       const names = good?.services.map((one) => one.spec.name) ?? [];
-      files[file.path] = { blob: file.blob, services: names, ...(file.with && { with: file.with }) };
+      files[file.path] = sameEntry(old, file, names) ?? {
+        blob: file.blob,
+        services: names,
+        ...(file.with && { with: file.with }),
+      };
     }
     found.push(...(good?.services ?? []).map((service) => ({ service, path: file.path })));
     if (good?.listings) listings = [...(listings ?? []), ...good.listings];
@@ -222,6 +226,17 @@ export function composeSnapshot(input: {
     ignored,
     files,
   };
+}
+
+/** What did not change stays the very same value: nobody has to write it down again, or to look for a difference. */
+function sameEntry(
+  old: SourceRecord['files'][string] | undefined,
+  file: ReadFile,
+  names: readonly ServiceName[],
+): SourceRecord['files'][string] | undefined {
+  if (!old || old.blob !== file.blob || old.with || file.with) return undefined;
+  const isSame = old.services.length === names.length && names.every((name, index) => old.services[index] === name);
+  return isSame ? old : undefined;
 }
 
 function turnedProblem(path: string): Problem {

@@ -18,6 +18,9 @@ export interface RecordsStoreOptions {
 }
 
 const fileName = 'records.json';
+/** Down to which level the texts of what did not change are kept: entries of a member, files of a source. */
+const entryLevel = 2;
+const filesLevel = 4;
 
 interface Waiting {
   records: Records;
@@ -25,8 +28,8 @@ interface Waiting {
 }
 
 /**
- * Saves are written in order. Calls that come while a write is under way share the next one: it holds the newest records, and
- * each caller hears of it when it is on disk. Errors: FILE_DAMAGED from load, FILE_UNWRITABLE from save.
+ * Saves are written in order. Calls of one turn, or that come while a write is under way, share the next one: it holds the newest
+ * records, and each caller hears of it when it is on disk. Errors: FILE_DAMAGED from load, FILE_UNWRITABLE from save.
  */
 export function createRecordsStore({ folder, log, fs }: RecordsStoreOptions): RecordsStore {
   const files = createDurableFiles({
@@ -40,6 +43,8 @@ export function createRecordsStore({ folder, log, fs }: RecordsStoreOptions): Re
 
   const drain = async (): Promise<void> => {
     writing = true;
+    // What follows from one thing is often asked for by several, a few steps of the same turn apart.
+    await new Promise((resolve) => setImmediate(resolve));
     for (let batch = waiting; batch; batch = waiting) {
       waiting = undefined;
       db.data = batch.records;
@@ -70,20 +75,26 @@ export function createRecordsStore({ folder, log, fs }: RecordsStoreOptions): Re
 
 /**
  * lowdb's adapter over a durable file. What is not there is null, which lowdb takes as "use the defaults". Records never change in
- * place, so a member that is the same value has the same text: 10,000 nodes are not written out anew for each rollout.
+ * place, so what is the same value has the same text: 10,000 nodes are not written out anew for each rollout, nor 10,000 rollouts for
+ * one of them, nor all files of a source for a commit that changes one.
  */
 function createAdapter(files: Files, folder: string): Adapter<Records> {
   const texts = new WeakMap<object, string>();
-  const textOf = (value: unknown): string => {
+  const textOf = (value: unknown, levels: number): string => {
     if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-    const text = texts.get(value) ?? JSON.stringify(value);
+    const text =
+      texts.get(value) ??
+      (levels > 0 && !Array.isArray(value) ? membersOf(value, () => levels) : JSON.stringify(value));
     texts.set(value, text);
     return text;
   };
-  const write = (records: Records): string => {
-    const members = Object.entries(records).filter(([, value]) => value !== undefined);
-    return `{${members.map(([key, value]) => `${JSON.stringify(key)}:${textOf(value)}`).join(',')}}`;
+  const membersOf = (value: object, levelsOf: (key: string) => number): string => {
+    const members = Object.entries(value).filter(([, member]) => member !== undefined);
+    const written = members.map(([key, member]) => `${JSON.stringify(key)}:${textOf(member, levelsOf(key) - 1)}`);
+    return `{${written.join(',')}}`;
   };
+  const write = (records: Records): string =>
+    membersOf(records, (key) => (key === 'sources' ? filesLevel : entryLevel));
   return {
     async read() {
       const text = await files.read(fileName);

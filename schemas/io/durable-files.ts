@@ -26,6 +26,8 @@ export interface DurableFilesOptions {
 
 const namePattern = /^[a-z0-9][a-z0-9._-]{0,199}$/;
 const magic = 'oakctl-file-1';
+/** Of SHA-256 as hex. */
+const hashLength = 64;
 
 /** Files below one folder. Writes of one name are carried out in the order of the calls. */
 export function createDurableFiles({ folder, fs = nodeFs, damaged }: DurableFilesOptions): Files {
@@ -163,8 +165,13 @@ function checkName(name: string): string {
 }
 
 function encode(content: string): Buffer {
-  const body = Buffer.from(content);
-  return Buffer.concat([Buffer.from(`${magic} ${body.length} ${hash('sha256', body)}\n`), body]);
+  const length = Buffer.byteLength(content);
+  const start = `${magic} ${length} `;
+  const at = start.length + hashLength + 1;
+  const bytes = Buffer.allocUnsafe(at + length);
+  bytes.write(content, at);
+  bytes.write(`${start}${hash('sha256', bytes.subarray(at))}\n`, 0, 'latin1');
+  return bytes;
 }
 
 function decode(bytes: Buffer): Version {
