@@ -1,10 +1,11 @@
+import * as nodeFs from 'node:fs/promises';
 import { mkdtemp, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { emptyRecords, type Records } from '../../../../reconciler/core/records.ts';
 import { createRecordsStore } from '../../../../reconciler/store/records-store.ts';
-import { createDurableFiles } from '../../../../schemas/io/durable-files.ts';
+import { createDurableFiles, type DurableFs } from '../../../../schemas/io/durable-files.ts';
 import type { Wall } from '../../../../schemas/ports.ts';
 import { isProblemError } from '../../../../schemas/problem.ts';
 
@@ -56,6 +57,50 @@ describe('the records store', () => {
     );
     expect((await onDisk()).epoch).toBe(100);
     expect(order).toHaveLength(100);
+  });
+
+  it('writes once for all that is asked for in one turn', async () => {
+    let writes = 0;
+    const open: DurableFs['open'] = async (file, flags, mode) => {
+      writes += flags === 'wx' ? 1 : 0;
+      return nodeFs.open(file, flags, mode);
+    };
+    const store = createRecordsStore({ folder, fs: { ...nodeFs, open } });
+    await store.save(at(1));
+    writes = 0;
+    const first = store.save(at(2));
+    await Promise.resolve();
+    await Promise.all([first, store.save(at(3))]);
+    expect(writes).toBe(1);
+    expect((await onDisk()).epoch).toBe(3);
+  });
+
+  it('keeps the texts of what did not change, at every level, and never those of what did', async () => {
+    const store = createRecordsStore({ folder });
+    const file = (blob: string) => ({ blob, services: ['a.b.c.d'], with: { './x': blob } });
+    const source = (commit: string, files: Records['sources'][string]['files']) => ({ commit, files, nodes: [] });
+    let records: Records = {
+      ...at(1),
+      homes: { 'a.b.c.d.instance.0': 'n1' },
+      sources: { main: source('c1', { 'a.yaml': file('1'), '"b".yaml': file('2') }), beside: source('d1', {}) },
+      rollouts: { a: { digest: '1', phase: 'settled', started: 1 as Wall, reason: undefined } as never },
+    };
+    for (const [n, change] of [
+      (): Partial<Records> => ({}),
+      () => ({ homes: { ...records.homes, other: 'n2' } }),
+      () => ({ sources: { ...records.sources, beside: source('d2', { x: file('5') }) } }),
+      () => {
+        const { files = {} } = records.sources['main'] ?? {};
+        return { sources: { ...records.sources, main: source('c2', { ...files, 'a.yaml': file('3') }) } };
+      },
+      () => ({ rollouts: {}, nodes: { aaaa: { id: 'aaaa', name: 'w1', ordinal: 0, serial: 1, joined: 1 as Wall } } }),
+      () => ({ restored: undefined }),
+    ].entries()) {
+      records = { ...records, ...change(), epoch: n };
+      await store.save(records);
+      const text = await createDurableFiles({ folder }).read('records.json');
+      expect(text).toBe(JSON.stringify(records));
+    }
   });
 
   it('says that a save failed, to those who wait for it, and goes on', async () => {
