@@ -77,8 +77,8 @@ function contentOf({ content, from }: Written, texts: FileTexts, path: Path, fin
 /** What is no level of a path in a repository; git's own folder is in the working copy only. */
 const noLevels: readonly string[] = ['', '.', '..', '.git'];
 
-/** Why this is no path inside a repository. */
-function referenceFault(from: string): string | undefined {
+/** Why this is no path inside a repository: then nobody looks for it. */
+export function referenceFault(from: string): string | undefined {
   const levels = (besideOf(from) ?? from).replace(/^\.\//, '').split('/');
   const plain = levels.every((level) => !noLevels.includes(level.toLowerCase()));
   return plain && !/[\p{Cc}\p{Cf}\\]/u.test(from) ? undefined : `\`${from}\` is no plain path inside the repository`;

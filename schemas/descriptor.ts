@@ -5,6 +5,7 @@
 
 import { checkCycles } from './descriptor-depends.ts';
 import { checkApplicationFields, checkDocumentFields, checkServiceFields } from './descriptor-fields.ts';
+import { referenceFault } from './descriptor-files.ts';
 import { looksLikeDescriptor } from './descriptor-marks.ts';
 import { checkNames, nameAt, namesIn } from './descriptor-names.ts';
 import { originsOf } from './descriptor-origins.ts';
@@ -32,7 +33,7 @@ export interface ParsedDescriptor {
   readonly problems: readonly Problem[];
   /** Full names of all services that could be made out, also when there is an error. */
   readonly names: readonly ServiceName[];
-  /** What files are taken `from`, as written, each once. Known also when there is an error beyond the schema. */
+  /** What files are taken `from`, as written, each once, without what is no path in a repository. Known also when there is an error beyond the schema. */
   readonly references: readonly string[];
   /** Files in whose place this one stands: it says how they differ in its cluster (overlay.ts). */
   readonly patches: readonly string[];
@@ -125,7 +126,9 @@ function parseDocument(
 
 function fromOf({ files = [], secrets = [] }: Microservice): readonly string[] {
   const names = secrets.flatMap((one) => (typeof one === 'string' ? one : one.source === 'node' ? [] : one.name));
-  return [...files.flatMap(({ from }) => from ?? []), ...names.map(secretReference)];
+  // What is refused is not read either: who deploys would send it along.
+  const taken = files.flatMap(({ from }) => (from === undefined || referenceFault(from) ? [] : from));
+  return [...taken, ...names.map(secretReference)];
 }
 
 function codeFor(path: Path): ProblemCode {

@@ -182,6 +182,7 @@ export async function commitChanges(
   const others = changes.filter(({ before, text }) => text !== before);
   let changed = false;
   if (others.length > 0) {
+    await requireAsRead(copy, others);
     const files = others.map(({ file }) => file);
     const undo = async (error: unknown): Promise<never> => {
       for (const change of others) await putBack(copy, change);
@@ -198,8 +199,28 @@ export async function commitChanges(
   });
 }
 
+/** Writes them into the working copy, all or none. REFUSED when one of them is not as it was read. */
+export async function putChanges(copy: WorkingCopy, changes: readonly Change[]): Promise<void> {
+  const others = changes.filter(({ before, text }) => text !== before);
+  await requireAsRead(copy, others);
+  await putAll(copy, others);
+}
+
 async function putAll({ root }: WorkingCopy, changes: readonly Change[]): Promise<void> {
   for (const { file, text } of changes) await putFile(root, file, text);
+}
+
+/** Questions take their time: what somebody else wrote meanwhile is not written over, nor put back as it was before. */
+async function requireAsRead({ root }: WorkingCopy, changes: readonly Change[]): Promise<void> {
+  for (const { file, before } of changes) {
+    const now = await readFile(join(root, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (now === before) continue;
+    const hint = 'the same command again starts from what is there now';
+    throw new ProblemError(problem('REFUSED', 'somebody changed it meanwhile: nothing was written', { file, hint }));
+  }
 }
 
 async function putBack({ root, git }: WorkingCopy, { file, before }: Change): Promise<void> {

@@ -1,6 +1,6 @@
 /** What descriptors take from the repository in which they lie, files and secrets: read here, and sent along. */
 import { lstat, readFile, realpath } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import type { DocumentText } from '../../schemas/api.ts';
 
 /**
@@ -75,7 +75,9 @@ async function readInside(path: string, root: string, isDescriptor: boolean): Pr
   try {
     const info = await lstat(path);
     const inside = relative(await realpath(root), await realpath(path));
-    if (!info.isFile() || info.size > most || inside.startsWith('..')) return undefined;
+    // Also behind a link: in git's own folder there are logins.
+    const isOwn = inside.split(sep).every((level) => level !== '..' && level.toLowerCase() !== '.git');
+    if (!info.isFile() || info.size > most || !isOwn) return undefined;
     return await readFile(path, 'utf8');
   } catch {
     return undefined;

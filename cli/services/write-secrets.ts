@@ -9,6 +9,7 @@ import {
   type CommitNote,
   commitChanges,
   inRepository,
+  putChanges,
   type Repository,
   requireClean,
 } from './commit-edit.ts';
@@ -17,7 +18,6 @@ import { addRecipients, nextVersion, type OpenedSecret, sealSecret } from './sea
 import { namesOf, type ReaderNode, readersAmong } from './secret-access.ts';
 import { planSecret, type ReaderWish, type SecretPlan } from './secret-plan.ts';
 import type { ShelvedSecret } from './secret-shelf.ts';
-import { putFile } from './working-copy.ts';
 
 export type SecretApi = Pick<ApiClient, 'status' | 'nodes' | 'services' | 'sync'>;
 
@@ -115,7 +115,7 @@ async function carryOut(
     const commits = await commitChanges(repository, changes, subject(notes.filter(isChanged)), task.asker);
     return notes.map((note, index) => ({ ...note, ...(commits[index] && { commit: commits[index] }) }));
   }
-  for (const { file, before, text } of changes) if (text !== before) await putFile(repository.copy.root, file, text);
+  await putChanges(repository.copy, changes);
   return notes;
 }
 

@@ -134,6 +134,20 @@ describe('oakctl secret set', () => {
     expect(await commits()).toBe(3);
   });
 
+  it('writes over nothing that somebody changed while it asked', async () => {
+    const { commit } = await set();
+    for (const isCommit of [false, true]) {
+      const before = `${await file()}# by hand\n`;
+      const say = (text: string) => void told.push(text);
+      const meanwhile = () => writeFile(join(copy.folder, 'secrets/db.yaml'), before);
+      const asked = set({ value: 'other' }, { commit: isCommit, wish: { nodes: ['pi1'] }, say, confirm: meanwhile });
+      await expect(asked).rejects.toMatchObject({ problem: { code: 'REFUSED', file: 'secrets/db.yaml' } });
+      expect(await file()).toBe(before);
+      expect(await copy.git('rev-parse', 'HEAD')).toBe(commit?.commit);
+      await copy.git('checkout', '--quiet', '--', '.');
+    }
+  });
+
   it('has a version of its own after git went back', async () => {
     await set();
     const bad = await set({ value: 'bad' });

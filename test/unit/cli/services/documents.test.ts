@@ -132,6 +132,17 @@ describe('files that a descriptor takes from its repository', () => {
       ],
     });
 
+  it('are nothing of git itself, however it is named: there are logins, and what is taken is sent', async () => {
+    const named = ['.git/config', './.git/config', '.GIT/config', 'sub/../.git/config', 'way/config', 'patch:.git/config'];
+    await write({ '.git/config': 'url = https://ann:hunter2@git.example.org', 'app.yaml': taking(...named, 'ok.conf') });
+    await write({ 'ok.conf': 'fine' });
+    await symlink('.git', join(folder, 'way'));
+    const [document] = await readDocuments([join(folder, 'app.yaml')], noInput);
+    expect(document?.files).toEqual({ 'ok.conf': 'fine' });
+    const { problems } = validateFiles(document ? [document] : []);
+    expect(problems.filter(({ severity }) => severity !== 'warning')).toHaveLength(named.length);
+  });
+
   it('come with it: from the folder with .git, or beside it', async () => {
     await write({
       '.git/HEAD': '',
