@@ -25,9 +25,17 @@ export interface ComparisonDeps {
   changed(): void;
 }
 
+/** ms until those are looked at again of which the engine did not tell, doubling. */
+const firstPause = 5_000;
+const longestPause = 300_000;
+
 export function createComparison(deps: ComparisonDeps, signal: AbortSignal): Comparison {
   const { state, ledger } = deps;
   const suspects = new Map<string, CopyKey>();
+  /** Of these the engine did not tell; it answers for others, so that nothing else brings them back. */
+  const unanswered = new Map<string, CopyKey>();
+  let pause = firstPause;
+  let isWaiting = false;
   let working = false;
 
   const work = async (): Promise<void> => {
@@ -35,13 +43,33 @@ export function createComparison(deps: ComparisonDeps, signal: AbortSignal): Com
     working = true;
     for (const [key, suspect] of suspects) {
       suspects.delete(key);
-      // An engine that does not answer is looked at anew when it does.
-      await look(suspect).catch((error: unknown) => {
-        if (!signal.aborted && !isProblemError(error)) throw error;
-      });
+      const isTold = await look(suspect).then(
+        () => true,
+        (error: unknown) => {
+          if (!signal.aborted && !isProblemError(error)) throw error;
+          return false;
+        },
+      );
       if (signal.aborted) return;
+      if (isTold) pause = firstPause;
+      else unanswered.set(key, suspect);
     }
     working = false;
+    lookAgain();
+  };
+
+  const lookAgain = (): void => {
+    if (unanswered.size === 0 || isWaiting) return;
+    isWaiting = true;
+    const cancel = deps.clock.after(pause, () => {
+      signal.removeEventListener('abort', cancel);
+      isWaiting = false;
+      for (const [key, suspect] of unanswered) suspects.set(key, suspect);
+      unanswered.clear();
+      void work();
+    });
+    signal.addEventListener('abort', cancel, { once: true });
+    pause = Math.min(longestPause, pause * 2);
   };
 
   const look = async (key: CopyKey): Promise<void> => {

@@ -88,11 +88,18 @@ export function askerOf(flags: {
   };
 }
 
-/** What these flags ask for. */
+/** Longest time for which something holds that somebody asked for, in ms: as the API checks it. */
+const longestHold = 30 * 86_400_000;
+
+/** What these flags ask for. USAGE for a time that no reconciler takes. */
 export function verbRequest(flags: { readonly for?: number | undefined; readonly reason?: string | undefined }): {
   readonly for?: number;
   readonly reason?: string;
 } {
+  if (flags.for !== undefined && (flags.for < 1_000 || flags.for > longestHold)) {
+    const hint = 'write 90s, 5m, 2h or 30d';
+    throw new ProblemError(problem('USAGE', 'at least a second, and at most 30 days', { subject: '--for', hint }));
+  }
   return {
     ...(flags.for !== undefined && { for: flags.for }),
     ...(flags.reason !== undefined && { reason: flags.reason }),

@@ -1,11 +1,14 @@
 /** The control plane of somebody who has some applications: it shows these, changes these, and knows no others. */
 import { ProblemError, problem } from '../schemas/problem.ts';
+import type { RunSecret } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Caller } from './core/rights.ts';
 import { whyOf } from './core/why.ts';
 import { readDescriptors } from './direct.ts';
 import { appOf, type Ownership } from './ownership.ts';
+
+const isOfNode = ({ source }: RunSecret): boolean => source === 'node';
 
 /** Denies whatever is not named here. */
 export function limitControl(
@@ -40,10 +43,11 @@ export function limitControl(
   const readApps = (documents: Parameters<typeof readDescriptors>[0]): readonly string[] => {
     const specs = readDescriptors(documents, deps.settings).services.map(({ spec }) => spec);
     const mighty = specs.filter(
-      ({ run }) => run.host !== undefined || run.privileged || run.virtualization === 'process',
+      ({ run }) =>
+        run.host !== undefined || run.privileged || run.virtualization === 'process' || run.secrets?.some(isOfNode),
     );
     if (mighty.length > 0) {
-      const what = 'access to the host, and processes on it, are deployed by admins';
+      const what = 'access to the host, processes on it, and secrets of nodes (`source: node`) are deployed by admins';
       throw new ProblemError(mighty.map(({ name }) => problem('FORBIDDEN', what, { subject: name })));
     }
     return [...new Set(specs.map(({ name }) => appOf(name) ?? name))];

@@ -53,6 +53,7 @@ export const problemCodes = {
   SOURCE_DENIED:
     'the git remote refuses the credential, is not the host that is known, or a credential file cannot be used',
   SOURCE_LIMITED: 'the git remote was asked too often, and wants to be left alone for a while',
+  PUSH_REFUSED: 'the git remote does not want what `write_back` pushes: a rule of the ref, or a hook',
   SOURCE_REF_MISSING: 'the branch, tag, commit or path is not in the repository',
   SOURCE_DAMAGED: 'the local mirror is damaged',
   SOURCE_HOSTILE: 'the tree holds links, submodules, or paths that are not allowed',

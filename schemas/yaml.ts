@@ -53,7 +53,12 @@ export function parseYaml(text: string, file: string): YamlText {
   const found: Trespass[] = parsed
     .flatMap((document) => document.errors)
     .slice(0, maxProblems)
-    .map((error) => ({ offset: error.pos[0], message: firstSentence(error.message) }));
+    .map((error, index) => ({
+      offset: error.pos[0],
+      message: firstSentence(error.message),
+      // Of the first: what is wrong there is often what makes the others.
+      ...(index === 0 && { hint: 'look at indentation, brackets and quotes on this line and the one before it' }),
+    }));
   if (found.length > 0) return { documents: [], problems: found.map(report) };
   const walk: Walk = { nodes: 0, found };
   const documents: YamlDocument[] = [];

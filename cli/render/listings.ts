@@ -1,6 +1,6 @@
 /** Columns of each kind of object. */
 import type { AppView, InstanceView, NodeView, OverrideView, ServiceView } from '../../schemas/views.ts';
-import { age } from './ages.ts';
+import { age, left } from './ages.ts';
 import type { Listing } from './output.ts';
 import { paintState } from './paint.ts';
 import { runsText } from './runs.ts';
@@ -121,8 +121,8 @@ function serviceMessage(service: ServiceView): string {
 /** `5 instances by ann, 52m left: sale`. */
 export function overrideText({ subject, kind, change, actor, reason, until }: OverrideView): string {
   const what = kind === 'move' ? `${subject} ${change}` : change;
-  const left = until === undefined ? 'until it is ended' : `${age(Math.max(0, until - Date.now()))} left`;
-  return `${what} by ${actor}, ${left}${reason === undefined ? '' : `: ${reason}`}`;
+  const rest = until === undefined ? 'until it is ended' : `${left(until - Date.now())} left`;
+  return `${what} by ${actor}, ${rest}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 export const overrideListing: Listing<OverrideView> = {
@@ -137,7 +137,7 @@ export const overrideListing: Listing<OverrideView> = {
     { title: 'SINCE', value: (override) => age(Math.max(0, Date.now() - override.since)), right: true },
     {
       title: 'LEFT',
-      value: (override) => override.until && age(Math.max(0, override.until - Date.now())),
+      value: (override) => override.until && left(override.until - Date.now()),
       right: true,
     },
     { title: 'REASON', value: (override) => override.reason },

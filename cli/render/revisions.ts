@@ -1,6 +1,6 @@
 /** Revisions of sources, and pins, for people. */
 import type { PinView, RevisionView } from '../../schemas/views.ts';
-import { age } from './ages.ts';
+import { age, left } from './ages.ts';
 import { shortCommit } from './listings.ts';
 import type { Listing } from './output.ts';
 import { paintState } from './paint.ts';
@@ -28,6 +28,6 @@ export const revisionListing: Listing<RevisionView> = {
 
 /** `pinned to 5d41402 by ann, 23h left: checkout is slow`. */
 export function pinText({ commit, actor, until, reason }: PinView): string {
-  const left = `${age(Math.max(0, until - Date.now()))} left`;
-  return `pinned to ${shortCommit(commit)} by ${actor}, ${left}${reason === undefined ? '' : `: ${reason}`}`;
+  const rest = `${left(until - Date.now())} left`;
+  return `pinned to ${shortCommit(commit)} by ${actor}, ${rest}${reason === undefined ? '' : `: ${reason}`}`;
 }

@@ -1,4 +1,5 @@
 /** Secrets, as a table and as sentences: who can read them, and never what they are. */
+import type { Problem } from '../../schemas/problem.ts';
 import type { SecretRow } from '../services/list-secrets.ts';
 import type { SecretNote } from '../services/write-secrets.ts';
 import { count } from './counts.ts';
@@ -10,7 +11,7 @@ export const secretListing: Listing<SecretRow> = {
   empty: 'No secrets. `oakctl secret set <name>` makes one.',
   columns: (paint) => [
     { title: 'SECRET', value: ({ name }) => name },
-    { title: 'VERSION', value: ({ version, problem }) => version ?? problem?.message },
+    { title: 'VERSION', value: ({ version, problem }) => version ?? (problem && faultText(problem)) },
     { title: 'KEYS', value: ({ keys }) => keys.join(', '), wide: true },
     { title: 'FOR', value: ({ readers }) => (readers ? some([...readers.nodes, ...readers.labels]) : 'all nodes') },
     { title: 'NODES', value: ({ nodes }) => some(nodes) },
@@ -33,6 +34,11 @@ export const rekeyListing: Listing<SecretNote> = {
     { title: 'FILE', value: ({ file }) => file, wide: true },
   ],
 };
+
+/** Where it is wrong, too: `line 48: ...`. */
+function faultText({ line, message }: Problem): string {
+  return line === undefined ? message : `line ${line}: ${message}`;
+}
 
 /** Most names that a cell holds. */
 const mostNames = 4;

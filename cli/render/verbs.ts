@@ -1,14 +1,14 @@
 /** What a verb did, for people. */
 import type { OverrideView } from '../../schemas/views.ts';
 import type { CommitNote } from '../services/commit-edit.ts';
-import { age } from './ages.ts';
+import { left } from './ages.ts';
 
 /** ` (override 1a2b3c4d, 1h left)`: what git owns is as it says again when that is over. */
 export function overrideNote(override: OverrideView | undefined): string {
   if (!override) return '';
-  const left = override.until === undefined ? '' : `, ${age(Math.max(0, override.until - Date.now()))} left`;
+  const rest = override.until === undefined ? '' : `, ${left(override.until - Date.now())} left`;
   const keeps = isForGit(override) ? `, oakctl adopt ${override.id} keeps it` : '';
-  return ` (override ${override.id}${left}; oakctl overrides rm ${override.id} ends it${keeps})`;
+  return ` (override ${override.id}${rest}; oakctl overrides rm ${override.id} ends it${keeps})`;
 }
 
 /** Is it about what git owns, as far as it can tell, and something that a descriptor says? */

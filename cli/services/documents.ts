@@ -102,6 +102,9 @@ async function readAll(stream: AsyncIterable<Buffer | string>): Promise<string> 
 }
 
 function unreadable(path: string, error: NodeJS.ErrnoException): ProblemError {
-  if (error.code === 'ENOENT') return new ProblemError(problem('NOT_FOUND', `there is no file or folder ${path}`));
+  if (error.code === 'ENOENT') {
+    const hint = 'is the path right, from where you are? `oakctl init` writes a first descriptor';
+    return new ProblemError(problem('NOT_FOUND', `there is no file or folder ${path}`, { hint }));
+  }
   return new ProblemError(problem('NOT_FOUND', `${path} cannot be read (${error.code ?? error.message})`));
 }

@@ -16,13 +16,23 @@ const prefix = 'edit-';
 
 interface EditorDeps {
   readonly env: Env;
+  /** Can vi be used? Another program may need none. Default: whether standard input is one. */
+  readonly isTerminal?: boolean;
   /** In memory, the best first. Default: those of secrets, and one of this user alone. */
   readonly folders?: readonly string[];
 }
 
-/** `$VISUAL`, `$EDITOR`, or vi. SECRET_NO_MEMORY without a folder in memory; REFUSED when the editor fails. */
-export function createEditor({ env, folders = ownFolders(env) }: EditorDeps, signal: AbortSignal): OpenEditor {
-  const program = env['VISUAL'] || env['EDITOR'] || 'vi';
+/** `$VISUAL`, `$EDITOR`, or vi. USAGE where vi would wait for ever; SECRET_NO_MEMORY without a folder in memory; REFUSED when the editor fails. */
+export function createEditor(
+  { env, folders = ownFolders(env), isTerminal = process.stdin.isTTY }: EditorDeps,
+  signal: AbortSignal,
+): OpenEditor {
+  const own = env['VISUAL'] || env['EDITOR'];
+  const program = own || 'vi';
+  if (!own && !isTerminal) {
+    const hint = '`oakctl secret set` takes a value from standard input, or name a program by EDITOR';
+    throw new ProblemError(problem('USAGE', 'there is no terminal for an editor', { hint }));
+  }
   return async (name, text) => {
     const folder = await ownFolder(folders);
     const remove = (): void => rmSync(folder, { recursive: true, force: true });

@@ -31,15 +31,26 @@ export function validateFiles(documents: readonly DocumentText[]): Validated {
 export function validateFolder(documents: readonly DocumentText[]): Validated {
   const clusters = clustersIn(documents.map(({ file }) => file));
   if (clusters.length === 0) return collect(documents.map((document) => inRepository(document, document.file)));
+  const known = rememberedChecks();
   const byCluster = clusters.map((cluster) => {
     const where = { cluster, path: '' };
     const own = selectPaths(
-      documents.map((document) => ({ ...document, path: document.file })),
+      documents.map((document) => ({ document, path: document.file })),
       where,
     );
-    return own.map((document) => inRepository(document, belowRoot(document.file, where)));
+    return own.map(({ document }) => known(document, belowRoot(document.file, where)));
   });
   return together(documents, byCluster.map(collect));
+}
+
+/** What is in `common/` is the same for all clusters: it is checked once. */
+function rememberedChecks(): typeof inRepository {
+  const checks = new Map<DocumentText, Checked>();
+  return (document, path) => {
+    const found = checks.get(document) ?? inRepository(document, path);
+    checks.set(document, found);
+    return found;
+  };
 }
 
 /** `path`: where it lies below what its cluster reads. */

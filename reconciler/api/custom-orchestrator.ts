@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LoadNodesBody, TaintsBody } from '../../schemas/fractal.ts';
-import { ProblemError, problem } from '../../schemas/problem.ts';
+import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
 import type { NodeView } from '../../schemas/views.ts';
 import { needs } from './access.ts';
 import { checkBody } from './bodies.ts';
@@ -24,26 +24,50 @@ export function customOrchestratorRoutes(app: FastifyInstance): void {
   });
   app.post('/api/v1/update_taints', needs('admin'), async (request, reply) => {
     const hosts = Object.keys(checkBody(TaintsBody, request.body));
-    const { tainted, freed, missing } = await update(hosts, request);
-    if (missing.length > 0) throw unknownHosts(missing);
+    const { tainted, freed } = await update(hosts, request);
     return reply.type('text/plain').send(`${tainted} tainted, ${freed} free again\n`);
   });
 }
 
-/** Whatever can be done is done, also where some hosts are unknown. */
+/** All of it or nothing: with a host that nobody knows the list is not what was meant, and NOT_FOUND. */
 async function update(
   hosts: readonly string[],
   { control, caller }: Pick<FastifyRequest, 'control' | 'caller'>,
-): Promise<{ readonly tainted: number; readonly freed: number; readonly missing: readonly string[] }> {
+): Promise<{ readonly tainted: number; readonly freed: number }> {
   const all = control.nodes();
   const { found, missing } = nodesOf(hosts, all);
   const fresh = [...found].filter(({ cordoned }) => cordoned === undefined);
   const over = all.filter((node) => node.cordoned?.reason === taint && !found.has(node));
-  for (const node of fresh) await control.cordon(idOf(node), { reason: taint, actor: caller.name });
-  // With a host that nobody knows the set is not what was meant: nothing is freed on its word.
-  if (missing.length > 0) return { tainted: fresh.length, freed: 0, missing };
-  for (const node of over) await control.uncordon(idOf(node), caller.name);
-  return { tainted: fresh.length, freed: over.length, missing };
+  if (missing.length > 0) throw unknownHosts(missing);
+  const close = (node: NodeView) => control.cordon(idOf(node), { reason: taint, actor: caller.name });
+  const open = (node: NodeView) => control.uncordon(idOf(node), caller.name);
+  await allOrNothing([
+    ...fresh.map((node) => ({ act: () => close(node), undo: () => open(node) })),
+    ...over.map((node) => ({ act: () => open(node), undo: () => close(node) })),
+  ]);
+  return { tainted: fresh.length, freed: over.length };
+}
+
+interface Step {
+  act(): Promise<unknown>;
+  undo(): Promise<unknown>;
+}
+
+/** One after the other; when one fails, those before it are undone, as far as that goes. */
+async function allOrNothing(steps: readonly Step[]): Promise<void> {
+  const done: Step[] = [];
+  try {
+    for (const step of steps) {
+      await step.act();
+      done.push(step);
+    }
+  } catch (error) {
+    for (const step of done.reverse())
+      await step.undo().catch((another: unknown) => {
+        if (!isProblemError(another)) throw another;
+      });
+    throw error;
+  }
 }
 
 /** Nodes that are there, by exactly their name or an alias, else their id or an address that no other has: a program means what it says. */
@@ -86,6 +110,6 @@ function idOf({ id, name }: NodeView): string {
 }
 
 function unknownHosts(hosts: readonly string[]): ProblemError {
-  const hint = 'hosts are called as in `oakctl nodes ls`; until all of them are, none is freed';
+  const hint = 'hosts are called as in `oakctl nodes ls`; until all of them are, nothing is tainted or freed';
   return new ProblemError(problem('NOT_FOUND', `there is no node ${hosts.join(', ')}`, { hint }));
 }

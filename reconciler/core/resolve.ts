@@ -94,6 +94,23 @@ export function selectInstances<T extends Pick<InstanceView, 'name' | 'service'>
   return { items: instances.filter((item) => chosen.has(item)), problems };
 }
 
+/** What can be named, and the command that lists it. */
+const lists = {
+  application: 'apps',
+  service: 'services',
+  'application or service': 'services',
+  instance: 'instances',
+  node: 'nodes',
+} as const;
+type Kind = keyof typeof lists;
+
+const didYouMean = 'did you mean';
+
+/** Was there something of nearly that name? */
+export function isMisspelling(resolution: Resolution<unknown>): boolean {
+  return resolution.kind === 'problem' && resolution.problem.hint?.startsWith(didYouMean) === true;
+}
+
 function isAmbiguous(resolution: Resolution<unknown>): boolean {
   return resolution.kind === 'problem' && resolution.problem.code === 'BAD_REQUEST';
 }
@@ -104,7 +121,7 @@ function shortServiceNames(name: string): readonly string[] {
 }
 
 function resolve<T extends { readonly name: string }>(
-  kind: string,
+  kind: Kind,
   items: readonly T[],
   text: string,
   spell: (item: T) => Spelling,
@@ -124,16 +141,16 @@ function resolve<T extends { readonly name: string }>(
   return fitting.length === 1 ? { kind: 'found', item: first.item } : ambiguous(kind, text, fitting);
 }
 
-function notFound<T>(kind: string, text: string, meant: string | undefined): Resolution<T> {
-  const hint = meant && { hint: `did you mean \`${meant}\`?` };
+function notFound<T>(kind: Kind, text: string, meant: string | undefined): Resolution<T> {
+  const hint = meant === undefined ? `\`oakctl ${lists[kind]} ls\` lists what there is` : `${didYouMean} \`${meant}\`?`;
   return {
     kind: 'problem',
-    problem: problem('NOT_FOUND', `no ${kind} is named \`${text}\``, { subject: text, ...hint }),
+    problem: problem('NOT_FOUND', `no ${kind} is named \`${text}\``, { subject: text, hint }),
   };
 }
 
 function ambiguous<T extends { readonly name: string }>(
-  kind: string,
+  kind: Kind,
   text: string,
   fitting: readonly { readonly item: T }[],
 ): Resolution<T> {

@@ -16,7 +16,7 @@ import type {
   ServiceView,
   SourceView,
 } from '../../schemas/views.ts';
-import { type Resolution, resolveApp, resolveInstance, resolveNode, resolveService } from './resolve.ts';
+import { isMisspelling, type Resolution, resolveApp, resolveInstance, resolveNode, resolveService } from './resolve.ts';
 import { isScheduled } from './schedule-views.ts';
 import { isPassing } from './service-views.ts';
 import { suspendedText } from './suspends.ts';
@@ -53,8 +53,8 @@ export function whyOf(sight: Sight, text: string): Resolution<Cause> {
   const answer = asked.find(({ kind }) => kind === 'found') ?? asked.find(isAmbiguous);
   if (answer) return answer;
   // A whole name is meant as it is written; of a part of one a misspelling is likelier than a broken source.
-  const misspelt = isWhole(text) ? undefined : asked.find(hasHint);
-  return misspelt ?? unwanted(sight, text) ?? asked.find(hasHint) ?? notFound(text);
+  const misspelt = isWhole(text) ? undefined : asked.find(isMisspelling);
+  return misspelt ?? unwanted(sight, text) ?? asked.find(isMisspelling) ?? notFound(text);
 }
 
 function isWhole(text: string): boolean {
@@ -72,10 +72,6 @@ function map<T>(resolution: Resolution<T>, make: (item: T) => Cause): Resolution
 
 function isAmbiguous(resolution: Resolution<unknown>): boolean {
   return resolution.kind === 'problem' && resolution.problem.code === 'BAD_REQUEST';
-}
-
-function hasHint(resolution: Resolution<unknown>): boolean {
-  return resolution.kind === 'problem' && resolution.problem.hint !== undefined;
 }
 
 function serviceOf({ services }: Sight, { service }: InstanceView): ServiceView | undefined {

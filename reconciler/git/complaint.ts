@@ -18,6 +18,14 @@ export function meaningOf(complaint: string): Complaint {
   return meanings.find(([, pattern]) => pattern.test(complaint))?.[0] ?? 'other';
 }
 
+const refusals =
+  /\[(remote )?rejected\]|hook declined|denying |non-fast-forward|protected (branch|ref)|not allowed to (push|write)|permission to .* denied|permission denied for writing|write access .* not granted|marked as read.only|insufficient permission|unpacker error/i;
+
+/** Did the remote answer, and not want what was pushed: by a rule of the ref, by a hook, or from this login? */
+export function isPushRefusal(complaint: string): boolean {
+  return refusals.test(complaint);
+}
+
 const progress = /^(remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Total|From|To|\*) ?/;
 
 /** The last lines are where git and ssh say why; control characters have no place in a message. */

@@ -4,10 +4,12 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ProblemError, problem } from '../../schemas/problem.ts';
+import { type ProblemCode, ProblemError, problem } from '../../schemas/problem.ts';
 import type { SourceReport } from '../core/source-report.ts';
 import type { ReportSink } from '../write-back.ts';
 import type { GitResult } from './command.ts';
+import { isPushRefusal, meaningOf } from './complaint.ts';
+import { withoutUser } from './refusals.ts';
 import type { GitRepository } from './repository.ts';
 
 const author = 'oakctl <oakctl@localhost>';
@@ -33,7 +35,10 @@ export function createStatusRef({ cluster, now, repository }: StatusRefOptions):
 
   const made = async (args: readonly string[], input: string | undefined, signal: AbortSignal): Promise<string> => {
     const result = await run({ args, ...(input !== undefined && { repository: place, input }) }, signal);
-    if (result.code !== 0) throw refused(`the status cannot be written: ${result.complaint}`);
+    if (result.code !== 0) {
+      const hint = 'free some space below state/: it is tried again';
+      throw untold('FILE_UNWRITABLE', hint, `the status cannot be written: ${result.complaint}`);
+    }
     return result.stdout.toString('latin1').trim();
   };
   const push = async (subject: string, signal: AbortSignal): Promise<GitResult> => {
@@ -54,19 +59,34 @@ export function createStatusRef({ cluster, now, repository }: StatusRefOptions):
   return (source) => ({
     source,
     kind: 'status',
-    /** SOURCE_UNREACHABLE when the remote does not take it. */
+    /** PUSH_REFUSED, SOURCE_DENIED or SOURCE_LIMITED when the remote does not want it, SOURCE_UNREACHABLE when it cannot be asked. */
     send: ({ document, description }: SourceReport, _superseded, signal) =>
       inOrder(async () => {
         texts.set(source, `${JSON.stringify(document, null, 2)}\n`);
         const { code, complaint } = await push(`${cluster}: ${source}: ${description}`, signal);
         await rm(place, { recursive: true, force: true });
-        if (code !== 0) throw refused(`${remote.shown} does not take ${ref}: ${complaint}`, source);
+        if (code === 0) return;
+        const message = `${remote.shown} does not take ${ref}: ${withoutUser(complaint, remote)}`;
+        throw untold(...reasonOf(complaint, ref), message, source);
       }),
   });
 }
 
-function refused(message: string, source?: string): ProblemError {
-  const hint = '`write_back` needs a login that may push: leave it out where there is none';
+/** Code and hint. A login that may not push comes before what else the remote says of it. */
+function reasonOf(complaint: string, ref: string): readonly [ProblemCode, string] {
+  const meaning = meaningOf(complaint);
+  const login = '`write_back` needs a login that may push: leave it out where there is none';
+  if (meaning === 'denied') return ['SOURCE_DENIED', login];
+  if (meaning === 'limited') return ['SOURCE_LIMITED', 'it is tried again, less often'];
+  if (isPushRefusal(complaint))
+    return [
+      'PUSH_REFUSED',
+      `a rule or a hook there forbids ${ref}: let this login force-push it, or leave \`write_back\` out`,
+    ];
+  return ['SOURCE_UNREACHABLE', 'it is tried again, and what runs goes on: is `url` right, and the host up?'];
+}
+
+function untold(code: ProblemCode, hint: string, message: string, source?: string): ProblemError {
   const details = { ...(source !== undefined && { subject: `source/${source}` }), hint, disposition: 'retry' } as const;
-  return new ProblemError(problem('SOURCE_UNREACHABLE', message, details));
+  return new ProblemError(problem(code, message, details));
 }

@@ -39,6 +39,8 @@ export function createAuditLog({
   let waiting: string[] = [];
   let last: Promise<void> = Promise.resolve();
   let fails = false;
+  let isAsked = false;
+  let lost = 0;
   /** Of the file. Unknown at first, and after a failure: a line may have been cut off. */
   let size: number | undefined;
 
@@ -54,16 +56,25 @@ export function createAuditLog({
     if (isNew) await synced(folder, 'r', async () => undefined);
     size = (isNew ? 0 : known) + Buffer.byteLength(text);
   };
+  /** Also while a write hangs: the newest are kept, and how many were not is said with the next write. */
+  const bounded = (lines: string[]): string[] => {
+    const over = lines.length - mostWaiting;
+    if (over <= 0) return lines;
+    lost += over;
+    return lines.slice(over);
+  };
   const flush = async (): Promise<void> => {
+    isAsked = false;
     const lines = waiting;
     if (lines.length === 0) return;
     waiting = [];
     try {
       await write(lines.join(''));
-      if (fails) log('info', 'audit_written_again', { entries: lines.length });
+      if (fails || lost > 0) log('info', 'audit_written_again', { entries: lines.length, lost });
       fails = false;
+      lost = 0;
     } catch (error) {
-      waiting = [...lines, ...waiting].slice(-mostWaiting);
+      waiting = bounded([...lines, ...waiting]);
       if (!fails) log('warn', 'audit_unwritable', { why: String(error) });
       fails = true;
     }
@@ -82,6 +93,10 @@ export function createAuditLog({
   return {
     add(entry) {
       waiting.push(`${JSON.stringify(entry)}\n`);
+      // A whole half at once: to cut it off for each entry would copy all of them each time.
+      if (waiting.length > mostWaiting * 1.5) waiting = bounded(waiting);
+      if (isAsked) return;
+      isAsked = true;
       last = last.then(flush);
     },
     async read(wanted, fits) {

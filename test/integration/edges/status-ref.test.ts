@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -60,6 +60,23 @@ it('the status of a cluster is one commit, with a file for each source', async (
   expect(await git(bare, 'rev-list', '--count', ref)).toBe('1');
   expect(await readdir(join(root, 'home'))).toEqual(['gitconfig']);
   expect(await git(bare, 'log', '-1', '--format=%an %at %s', ref)).toBe('oakctl 1 home: other: number 3');
+});
+
+it.each<[what: string, refuse: () => Promise<unknown>]>([
+  [
+    'a hook',
+    async () => {
+      await mkdir(join(bare, 'own'));
+      await writeFile(join(bare, 'own/pre-receive'), '#!/bin/sh\necho no status here\nexit 1\n', { mode: 0o755 });
+      await git(bare, 'config', 'core.hooksPath', 'own');
+    },
+  ],
+  ['a rule of the ref', () => git(bare, 'config', 'receive.hideRefs', 'refs/oakctl')],
+])('a remote that answers and refuses is not one that is away: %s', async (_what, refuse) => {
+  await refuse();
+  await expect(clusterOf('home')('main').send(report(1), undefined, signal)).rejects.toMatchObject({
+    problem: { code: 'PUSH_REFUSED', subject: 'source/main', disposition: 'retry' },
+  });
 });
 
 it('a remote that does not take it is named', async () => {

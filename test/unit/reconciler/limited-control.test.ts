@@ -186,6 +186,7 @@ describe.each([
       { privileged: true },
       { host: { network: 'host' } },
       { virtualization: 'process', code: '/bin/sh' },
+      { secrets: [{ name: 'modem-pin', source: 'node' }] },
     ])
       expect(await codeOf(() => control.deploy(of('shop', more))), JSON.stringify(more)).toBe('FORBIDDEN');
     expect(asked).toEqual([]);

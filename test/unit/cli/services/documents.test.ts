@@ -115,6 +115,23 @@ describe('validate', () => {
   });
 });
 
+it('what all clusters read is checked once, however many there are', () => {
+  const readsWith = (clusters: number): number => {
+    let reads = 0;
+    const common = {
+      file: 'common/app.yaml',
+      get text() {
+        reads += 1;
+        return app('shop');
+      },
+    };
+    const own = Array.from({ length: clusters }, (_, n) => ({ file: `clusters/c${n}/own.yaml`, text: app(`own${n}`) }));
+    expect(validateFolder([common, ...own]).services).toHaveLength(clusters + 1);
+    return reads;
+  };
+  expect(readsWith(20)).toBe(readsWith(1));
+});
+
 describe('files that a descriptor takes from its repository', () => {
   const taking = (...from: string[]) =>
     JSON.stringify({
@@ -133,8 +150,18 @@ describe('files that a descriptor takes from its repository', () => {
     });
 
   it('are nothing of git itself, however it is named: there are logins, and what is taken is sent', async () => {
-    const named = ['.git/config', './.git/config', '.GIT/config', 'sub/../.git/config', 'way/config', 'patch:.git/config'];
-    await write({ '.git/config': 'url = https://ann:hunter2@git.example.org', 'app.yaml': taking(...named, 'ok.conf') });
+    const named = [
+      '.git/config',
+      './.git/config',
+      '.GIT/config',
+      'sub/../.git/config',
+      'way/config',
+      'patch:.git/config',
+    ];
+    await write({
+      '.git/config': 'url = https://ann:hunter2@git.example.org',
+      'app.yaml': taking(...named, 'ok.conf'),
+    });
     await write({ 'ok.conf': 'fine' });
     await symlink('.git', join(folder, 'way'));
     const [document] = await readDocuments([join(folder, 'app.yaml')], noInput);

@@ -36,6 +36,16 @@ describe('an editor on a secret', () => {
     expect(readdirSync(memory)).toEqual([]);
   });
 
+  it('is not vi where there is no terminal, which would wait for ever', () => {
+    const { signal } = new AbortController();
+    const create = (env: Record<string, string>, isTerminal: boolean) => () => {
+      createEditor({ env, folders: [memory], isTerminal }, signal);
+    };
+    expect(create({}, false)).toThrow(/USAGE.*no terminal/);
+    expect(create({}, true)).not.toThrow();
+    expect(create({ EDITOR: 'sed -i s/a/b/' }, false)).not.toThrow();
+  });
+
   it('that fails, or leaves nothing, has changed nothing, and leaves nothing there', async () => {
     await expect((await editor('exit 3'))('db', 'x')).rejects.toThrow(/REFUSED.*ended with 3/);
     await expect((await editor('rm "$2"'))('db', 'x')).rejects.toThrow(/REFUSED.*no file/);

@@ -47,6 +47,20 @@ describe('who is refused', () => {
     expect(entries.at(-1)).toMatchObject({ who: 'eve', unwritten: 500 });
   });
 
+  it('nor does who may change applications, by what changes nothing, with however many tokens', async () => {
+    const { audit, entries, clock } = desk();
+    const dev = { name: 'dev', role: 'application_provider', own: true } as const;
+    const again = { ...deed, action: 'POST /v1/deploy', status: 200 };
+    for (let i = 0; i < 3500; i++)
+      for (const by of ['login', 'token'] as const) audit.record({ ...again, caller: { ...dev, by } });
+    expect(entries).toHaveLength(5000);
+    for (let i = 0; i < 6000; i++) audit.record({ ...again, caller: ann });
+    expect(entries).toHaveLength(11_000);
+    await clock.advance(60_000);
+    audit.record({ ...again, caller: { ...dev, by: 'token' } });
+    expect(entries.at(-1)).toMatchObject({ who: 'dev', unwritten: 2000 });
+  });
+
   it('cannot write to the terminal of who reads it', () => {
     const { audit, entries } = desk();
     audit.record({ ...deed, claimed: '\u001b[2Jann\n', subject: 'x'.repeat(1000) });

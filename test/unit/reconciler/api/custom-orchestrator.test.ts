@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ProblemError, problem } from '../../../../schemas/problem.ts';
 import { parseClusterSettings } from '../../../../schemas/settings.ts';
 import type { NodeView } from '../../../../schemas/views.ts';
 import { fakeNode } from '../../../support/fake-control-plane.ts';
@@ -9,7 +10,14 @@ function fleet() {
   const nodes = new Map<string, NodeView>(
     ['pi1', 'pi2'].map((name) => [name, fakeNode(name, { id: `id-${name}`, aliases: [`${name}.lan`] })]),
   );
-  const named = (id: string): NodeView => nodes.get(id.replace('id-', '')) ?? fakeNode(id);
+  let refused: string | undefined;
+  const named = (id: string): NodeView => {
+    if (id === refused) throw new ProblemError(problem('REFUSED', 'the disk is full'));
+    return nodes.get(id.replace('id-', '')) ?? fakeNode(id);
+  };
+  const refuse = (id: string | undefined): void => {
+    refused = id;
+  };
   const api = injectedApi({
     nodes: () => [...nodes.values()],
     async cordon(id, { reason, actor }) {
@@ -26,7 +34,7 @@ function fleet() {
   const cordoned = (): string[] => [...nodes.values()].filter((node) => node.cordoned).map(({ name }) => name);
   const taint = (...hosts: readonly string[]): Promise<Answer> =>
     api.post('/api/v1/update_taints', Object.fromEntries(hosts.map((host) => [host, 'NoSchedule'])));
-  return { api, nodes, cordoned, taint };
+  return { api, nodes, cordoned, taint, refuse };
 }
 
 describe("the custom orchestrator's API", () => {
@@ -86,15 +94,28 @@ describe("the custom orchestrator's API", () => {
     expect(nodes.get('pi1')?.cordoned?.reason).toBe('disk');
   });
 
-  it('frees nothing on the word of a list with a host that nobody knows', async () => {
+  it('does nothing on the word of a list with a host that nobody knows', async () => {
     const { cordoned, taint } = fleet();
     await taint('pi1');
     const { status, text } = await taint('pi2', 'pi9');
     expect(status).toBe(404);
     expect(text).toContain('pi9');
-    expect(cordoned()).toEqual(['pi1', 'pi2']);
+    expect(cordoned()).toEqual(['pi1']);
     expect((await taint('pi2')).status).toBe(200);
     expect(cordoned()).toEqual(['pi2']);
+  });
+
+  it('undoes what it did when the next thing is refused', async () => {
+    const { nodes, cordoned, taint, refuse } = fleet();
+    nodes.set('pi3', fakeNode('pi3', { id: 'id-pi3' }));
+    await taint('pi1');
+    for (const id of ['id-pi3', 'id-pi1']) {
+      refuse(id);
+      expect((await taint('pi2', 'pi3')).status).toBe(409);
+      expect(cordoned()).toEqual(['pi1']);
+    }
+    refuse(undefined);
+    expect((await taint('pi2', 'pi3')).text).toBe('2 tainted, 1 free again\n');
   });
 
   it.each([[{ pi1: 'NoExecute' }], [[]], [{ pi1: 1 }]])('refuses %j', async (body) => {

@@ -47,7 +47,7 @@ it('says which name was probably meant, if one is near', () => {
   };
   expect(hint('shop.prod.wbe.default')).toBe('did you mean `shop.prod.web.default`?');
   expect(hint('apii')).toBe('did you mean `api`?');
-  expect(hint('nothing')).toBeUndefined();
+  expect(hint('nothing')).toBe('`oakctl services ls` lists what there is');
 });
 
 describe('resolveInstance', () => {

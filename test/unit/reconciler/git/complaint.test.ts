@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { meaningOf, receivedBytes, retryAfter } from '../../../../reconciler/git/complaint.ts';
+import { isPushRefusal, meaningOf, receivedBytes, retryAfter } from '../../../../reconciler/git/complaint.ts';
 import { createHistory } from '../../../../reconciler/git/history.ts';
 import { parseHeaders } from '../../../../reconciler/git/objects.ts';
 
@@ -30,6 +30,21 @@ describe('what git complains about', () => {
     expect(retryAfter(trace('soon'), 0)).toBeUndefined();
     expect(retryAfter('', 0)).toBeUndefined();
   });
+});
+
+it.each([
+  ['! [remote rejected] 1a2b -> refs/oakctl/status/home (pre-receive hook declined)', true],
+  ['! [remote rejected] 1a2b -> refs/oakctl/status/home (deny updating a hidden ref)', true],
+  ['! [rejected]        1a2b -> refs/oakctl/status/home (non-fast-forward)', true],
+  ['remote: GitLab: You are not allowed to push code to this project.', true],
+  ['ERROR: The key you are authenticating with has been marked as read only.', true],
+  ['ERROR: Permission to example/fleet.git denied to ann.', true],
+  ['error: insufficient permission for adding an object to repository database ./objects', true],
+  ["fatal: unable to access 'https://x/': Could not resolve host: x", false],
+  ['ssh: connect to host x port 22: Connection refused; fatal: Could not read from remote repository.', false],
+  ["fatal: '/srv/fleet.git' does not appear to be a git repository", false],
+])('a push that was answered by %j was refused: %s', (complaint, isRefused) => {
+  expect(isPushRefusal(complaint)).toBe(isRefused);
 });
 
 describe('descent', () => {
