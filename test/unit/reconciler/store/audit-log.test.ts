@@ -53,6 +53,18 @@ describe('the audit log', () => {
     expect(kept).toEqual(Array.from({ length: kept.length }, (_, i) => 101 - kept.length + i));
   });
 
+  it('keeps the newest of what waits for a disk that does not answer, within bounds, and says how many went', async () => {
+    const seen: unknown[][] = [];
+    const log = createAuditLog({ folder: join(folder, 'audit'), log: (...all) => void seen.push(all) });
+    // No write comes to its turn in between.
+    for (let at = 1; at <= 30_000; at++) log.add(entry(at));
+    const kept = await log.read(40_000, all);
+    expect(kept.length).toBeLessThanOrEqual(15_000);
+    expect(kept.length).toBeGreaterThanOrEqual(10_000);
+    expect(kept.at(-1)?.at).toBe(30_000);
+    expect(seen).toEqual([['info', 'audit_written_again', { entries: kept.length, lost: 30_000 - kept.length }]]);
+  });
+
   it('loses the line that a crash cut off, and none after it', async () => {
     const before = open();
     before.add(entry(1));
