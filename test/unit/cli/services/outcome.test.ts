@@ -94,6 +94,22 @@ describe('the wait', () => {
     expect(api.asked()).toBe(1);
   });
 
+  it('waits for no event and no interval once it is done, and lets go of the events', async () => {
+    const api = script([[view('settled')]]);
+    let following: AbortSignal | undefined;
+    const informant = {
+      ...api,
+      async *events(_: unknown, signal: AbortSignal): AsyncGenerator<ClusterEvent> {
+        following = signal;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+    };
+    const hour = 3_600_000;
+    await waitForOutcomes(informant, [wanted], { ...options, timeout: hour, interval: hour }, never);
+    expect(api.asked()).toBe(1);
+    expect(following?.aborted).toBe(true);
+  });
+
   it('goes on until all have a verdict, telling each state', async () => {
     const told: string[] = [];
     const api = script([[view('progressing')], [view('progressing')], [view('rolled_back')]]);
