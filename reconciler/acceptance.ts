@@ -81,7 +81,7 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
   const said = new Map<string, Said>();
   /** Commits of strict sources that are not carried out, and why. */
   const waiting = new Map<string, { readonly commit: string; readonly holds: readonly Hold[] }>();
-  const readings = createReadings();
+  const readings = createReadings(deps.pause);
   const heads = createHeadGuard(context);
   const ancestry = createAncestry(context);
 

@@ -75,6 +75,8 @@ export interface ReconcilerDeps {
   readonly onFirstPassword?: () => void;
   /** Conditions of the process beside those of sources: certificates, exposure. */
   readonly conditions?: () => readonly Problem[];
+  /** Lets others have a turn in the middle of long work. Absent: nobody else is there. */
+  readonly pause?: () => Promise<void>;
   readonly log: Log;
   /** Absent: nobody counts. */
   readonly meter?: Meter;

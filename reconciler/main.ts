@@ -1,6 +1,7 @@
 /** Wires a reconciler from what lies in one folder: cluster.yaml, identity/, records/, state/. Nothing is decided here. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { firstPasswordFile } from '../schemas/accounts.ts';
 import type { Endpoint } from '../schemas/endpoints.ts';
@@ -146,6 +147,7 @@ async function start(
       ...link.conditions(),
       ...reporters.flatMap((one) => one.conditions()),
     ],
+    pause: () => nextTurn(),
     log,
     bus: metrics.bus(link.bus),
     meter: metrics.meter,

@@ -58,13 +58,16 @@ interface Wish {
   readonly taken?: Taken;
 }
 
+/** Texts that are parsed in one turn: some tens of ms of a small machine. */
+const perTurn = 50;
 /** What is not in use any more is looked for once there is this much of it: per file in use, and at least. */
 const mostPerUsed = 2;
 const leastKept = 256;
 /** A file alone, with what it patches, and with what the two of them take in. */
 const mostPasses = 3;
 
-export function createReadings(): Readings {
+/** `pause`: lets others have a turn, so that thousands of texts hold nobody up. */
+export function createReadings(pause: () => Promise<void> = async () => undefined): Readings {
   const shelves = new Map<string, Shelf>();
   /** A policy is one value for long. */
   const written = new WeakMap<Where, string>();
@@ -87,20 +90,32 @@ export function createReadings(): Readings {
     signal: AbortSignal,
   ): Promise<Map<Wish, Reading>> => {
     const { readings } = shelfOf(source, where);
-    const knownOf = ({ file, taken }: Wish) => (isRegular(file) ? readings.get(readingKey(file, taken)) : undefined);
-    const unread = wishes.filter((wish) => knownOf(wish) === undefined);
+    // Taken out now: what nobody uses may be forgotten while the texts of the others are on their way.
+    const known = new Map<Wish, Reading>();
+    for (const wish of wishes) {
+      const reading = isRegular(wish.file) ? readings.get(readingKey(wish.file, wish.taken)) : undefined;
+      if (reading) known.set(wish, reading);
+    }
+    const unread = wishes.filter((wish) => !known.has(wish));
     const blobs = unread.flatMap(({ file, taken }) => [
       ...(isRegular(file) && mayCount(file.path) ? [file.blob] : []),
       ...Object.values(taken ?? {}),
     ]);
     const texts = await source.git.blobs([...new Set(blobs)], signal);
     const found = new Map<Wish, Reading>();
+    let parsed = 0;
     for (const wish of wishes) {
       const { file, taken } = wish;
       const text = texts.get(file.blob);
-      const known = knownOf(wish);
-      const reading = known ?? readFile({ ...file, text, ...(taken && { files: textsOf(taken, texts) }) }, where);
-      if (known ?? text !== undefined) found.set(wish, reading);
+      if (text !== undefined && !known.has(wish)) parsed += 1;
+      if (parsed === perTurn) {
+        parsed = 0;
+        await pause();
+        signal.throwIfAborted();
+      }
+      const files = taken && { files: textsOf(taken, texts) };
+      const reading = known.get(wish) ?? readFile({ ...file, text, ...files }, where);
+      if (known.has(wish) || text !== undefined) found.set(wish, reading);
       // A text that is not to be had may be there the next time.
       const whole =
         isRegular(file) && text !== undefined && Object.values(taken ?? {}).every((blob) => texts.has(blob));

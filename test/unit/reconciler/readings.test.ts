@@ -71,3 +71,26 @@ it('reads nothing again that did not change, of a patch of a file that takes ano
   expect(await read()).toEqual(found);
   expect(asked).toEqual([]);
 });
+
+it('lets others have a turn while it reads many, each time after at most fifty texts, and ends when nobody wants them any more', async () => {
+  const count = 220;
+  const git = {
+    blobs: async (ids: readonly string[]) => new Map(ids.map((id) => [id, `a: ${id}`])),
+  } as Pick<Git, 'blobs'> as Git;
+  const tree = Array.from({ length: count }, (_, n) => entry(`${n}.yaml`));
+  const files = tree.map((one) => ({ ...one, key: one.path }));
+  const abort = new AbortController();
+  let pauses = 0;
+  const readings = createReadings(async () => {
+    pauses += 1;
+    if (pauses === 6) abort.abort(new Error('enough'));
+  });
+  const read = (name: string) => readings.read({ name, git }, where, files, tree, abort.signal);
+  expect(await read('main')).toHaveLength(count);
+  expect(pauses).toBe(4);
+  // What is known takes no time.
+  await read('main');
+  expect(pauses).toBe(4);
+  await expect(read('other')).rejects.toThrow('enough');
+  expect(pauses).toBe(6);
+});
