@@ -143,6 +143,9 @@ export function createDirect(context: Context): Direct {
     return tombstone !== undefined && copies.every(({ copy }) => compareCopyIds(copy, tombstone.copy) <= 0);
   };
 
+  /** Records whose deletion is on its way to the disk: their numbers are used as long as it may fail. */
+  const leaving = new Map<ServiceName, DirectRecord>();
+
   return {
     async deploy(request, seats) {
       const { services, warnings } = readDescriptors(request.documents, deps.settings);
@@ -159,7 +162,7 @@ export function createDirect(context: Context): Direct {
         const old = before[spec.name];
         const sealed = withFormer(found, old?.sealed);
         const same = old !== undefined && sameSpec(old.spec, spec) && isSameSealed(old.sealed, sealed);
-        const slots = resize(old ?? orphanSlots(world, spec.name), spec.replicas);
+        const slots = resize(old ?? leaving.get(spec.name) ?? orphanSlots(world, spec.name), spec.replicas);
         const record: DirectRecord = {
           spec,
           ...slots,
@@ -224,6 +227,7 @@ export function createDirect(context: Context): Direct {
       const pick = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
         Object.fromEntries(Object.entries(map).filter(([name]) => services.includes(name)));
       keeper.change(recordsWithout(before, services));
+      for (const [name, record] of Object.entries(pick(before.direct))) leaving.set(name, record);
       do {
         keeper.change({ tombstones: { ...keeper.now.tombstones, ...bury(services) } });
         await savedOr(keeper, () => {
@@ -235,6 +239,8 @@ export function createDirect(context: Context): Direct {
             retired: { ...pick(before.retired), ...retired },
             tombstones: { ...without(tombstones, services), ...pick(before.tombstones) },
           });
+        }).finally(() => {
+          for (const name of services) leaving.delete(name);
         });
       } while (!services.every(isCovered));
       for (const name of services) {

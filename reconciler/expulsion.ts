@@ -49,6 +49,11 @@ export function createExpulsion(
     dispatcher.clear(id);
     context.apply({ kind: 'node_forgotten', node: id });
   };
+  /** Somebody who asks again after a failed write is told only what is on disk. */
+  const refuseUnknown = async (message: string): Promise<never> => {
+    await keeper.saved();
+    return refuse(problem('NOT_FOUND', message, { hint: 'oakctl nodes ls' }));
+  };
   /** The node goes; who waits for its place has none to wait for. */
   const end = (record: NodeRecord): void => {
     const { wall } = deps.clock.now();
@@ -79,7 +84,7 @@ export function createExpulsion(
 
     async revoke(name) {
       const found = nodes().find((node) => isMember(node) && (node.name === name || node.id === name));
-      if (!found) return refuse(problem('NOT_FOUND', `no node is named ${name}`, { hint: 'oakctl nodes ls' }));
+      if (!found) return refuseUnknown(`no node is named ${name}`);
       end({ ...found, revoked: deps.clock.now().wall });
       await keeper.saved();
       journal.add('node_revoked', `node/${found.name}`, 'its credential is revoked');
@@ -92,8 +97,7 @@ export function createExpulsion(
         .filter(({ removed, replaces }) => removed === undefined && replaces === undefined)
         .filter((node) => node.name === name || node.id === name)
         .sort((a, b) => Number(a.revoked !== undefined) - Number(b.revoked !== undefined))[0];
-      if (!found)
-        return refuse(problem('NOT_FOUND', `no node of that name has joined: ${name}`, { hint: 'oakctl nodes ls' }));
+      if (!found) return refuseUnknown(`no node of that name has joined: ${name}`);
       const now = deps.clock.now();
       const inTheWay = refuseRemoval(world, found, { policy: context.policy(), now, force });
       if (inTheWay) return refuse(inTheWay);

@@ -160,4 +160,21 @@ describe('joining', () => {
     await cluster.clock.advance(60_000);
     expect(shops()).toEqual(['SHOP=north', 'SHOP=south', 'SHOP=west']);
   });
+
+  it('says that a node is not there only when that is on disk', async () => {
+    cluster = await createMemoryCluster({ workers: 3 });
+    node(1).kill();
+    await cluster.clock.advance(60_000);
+    const { control } = cluster.reconciler;
+    const unwritable = { problem: { code: 'FILE_UNWRITABLE' } };
+    cluster.disk.full = true;
+    const { name } = node(1);
+    await expect(control.removeNode(name, { force: true })).rejects.toMatchObject(unwritable);
+    await expect(control.removeNode(name, { force: true })).rejects.toMatchObject(unwritable);
+    await expect(control.revoke(name)).rejects.toMatchObject(unwritable);
+    cluster.disk.full = false;
+    await expect(control.removeNode(name, { force: true })).rejects.toMatchObject({ problem: { code: 'NOT_FOUND' } });
+    await cluster.restartReconciler();
+    expect(cluster.reconciler.control.nodes().map((one) => one.name)).not.toContain(name);
+  });
 });

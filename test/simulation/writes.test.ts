@@ -33,6 +33,22 @@ it('a deployment, an update and a deletion write the records once before anythin
   expect(cluster.records).toMatchObject({ direct: {}, rollouts: {} });
 });
 
+it('a deployment behind a deletion that a full disk refuses reuses no slot number', async () => {
+  cluster = await createMemoryCluster({ workers: 1 });
+  await deploy({ replicas: 2 });
+  await settled('web');
+  const { disk } = cluster;
+  const first = disk.saves + 1;
+  disk.full = true;
+  disk.onSave = (number) => {
+    if (number > first) disk.full = false;
+  };
+  const removed = control().remove({ services: [service('web')] }, 'ann');
+  const [deletion] = await Promise.allSettled([removed, deploy({ code: 'oakctl/test:2' })]);
+  expect(deletion.status).toBe('rejected');
+  expect(cluster.records.direct[service('web')]).toMatchObject({ slots: [0], counter: 2 });
+});
+
 it('a deployment and a deletion that a full disk refuses leave no trace in what is known of updates', async () => {
   cluster = await createMemoryCluster({ workers: 1 });
   await deploy();

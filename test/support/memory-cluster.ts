@@ -48,6 +48,8 @@ export interface MemoryCluster {
   join(name: string): Promise<MemoryNode>;
   /** A machine joins with this token; its agent is not started. */
   enter(name: string, token: string): Promise<MemoryNode>;
+  /** It is none of the nodes any more; its machine may live on. */
+  forget(id: string): void;
   /** Another machine with the identity of this one, at the broker under a tag of its own. It is not started. */
   clone(node: MemoryNode, tag: string): MemoryNode;
   /** As `join`, by seed 000's registration, and with an agent that is its own authority. */
@@ -102,6 +104,8 @@ export async function createMemoryCluster(options: {
   const log: string[] = [];
   const fatal: string[] = [];
   const nodes: MemoryNode[] = [];
+  /** Nodes so far, also those that left. */
+  let made = 0;
   const disk: Disk = { records: emptyRecords, full: false, saves: 0, onSave: () => undefined };
   const { settings, problems } = parseClusterSettings(
     options.settings ?? 'cluster: test\nnode_class: lan\ncpu_overcommit: 16\n',
@@ -198,12 +202,17 @@ export async function createMemoryCluster(options: {
       },
     );
 
+  const newIp = (): string => `127.0.0.${made + 2}`;
+  const list = (node: MemoryNode): void => {
+    made += 1;
+    nodes.push(node);
+  };
   const invite = async (): Promise<{ token: string; ip: string }> => {
     const { token } = await cluster.reconciler.control.createToken({});
-    return { token, ip: `127.0.0.${nodes.length + 2}` };
+    return { token, ip: newIp() };
   };
   const addNode = async (node: MemoryNode): Promise<MemoryNode> => {
-    nodes.push(node);
+    list(node);
     await node.start();
     return node;
   };
@@ -251,11 +260,15 @@ export async function createMemoryCluster(options: {
       return node;
     },
     async enter(name, token) {
-      const ip = `127.0.0.${nodes.length + 2}`;
+      const ip = newIp();
       const { id } = await cluster.reconciler.control.join({ token, name, ip, version: '0.1.0' }, ip);
       const node = createNode(name, id, ip, 'cluster');
-      nodes.push(node);
+      list(node);
       return node;
+    },
+    forget(id) {
+      const at = nodes.findIndex((node) => node.id === id);
+      if (at >= 0) nodes.splice(at, 1);
     },
     clone: ({ name, id, ip }, tag) => createNode(name, id, ip, 'cluster', tag),
     async joinLocal(name) {

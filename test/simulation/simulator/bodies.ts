@@ -14,6 +14,8 @@ export interface Bodies {
   end(machine: Machine, copy: ActualCopy, code: number): void;
   /** It is not well for so many ms. */
   ail(machine: Machine, copy: ActualCopy, ms: number): void;
+  /** Somebody does it on the machine, past everybody else. */
+  byHand(machine: Machine, copy: ActualCopy, how: 'stopped' | 'removed' | 'started'): void;
 }
 
 export interface BodiesDeps {
@@ -75,6 +77,19 @@ export function createBodies({ clock, dice, facts, witness, rules, isRough }: Bo
     ail(machine, copy, ms) {
       feel(machine, copy, 'unhealthy');
       later(machine, copy, ms, (found) => feel(machine, found, 'healthy'));
+    },
+    byHand(machine, copy, how) {
+      turn(machine, copy);
+      const { runtime, tag } = machine;
+      if (how === 'started') {
+        // Its agent has not seen it yet.
+        machine.hurtAt = now();
+        return runtime.revive(copy);
+      }
+      noteRan(facts, tag, copy.instance, copy.copy, now());
+      if (copy.health === 'healthy') noteWell(facts, tag, copy.instance, copy.copy, now());
+      if (how === 'stopped') runtime.kill(copy);
+      else runtime.vanish(copy);
     },
   };
   return bodies;

@@ -167,6 +167,17 @@ export const reconcilerBugs: readonly Bug[] = [
       })),
   },
   {
+    name: 'reconciler: removed nodes come back at a start',
+    reconciler: (deps) =>
+      withLoaded(deps, ({ nodes }) => ({
+        nodes: without(nodes, ({ removed: _removed, revoked: _revoked, ...rest }) => rest),
+      })),
+  },
+  {
+    name: 'reconciler: suspensions are forgotten at a start',
+    reconciler: (deps) => withLoaded(deps, () => ({ suspends: {} })),
+  },
+  {
     name: 'reconciler: reports are heeded at the start only',
     reconciler(deps) {
       let count = 0;

@@ -29,6 +29,8 @@ export interface Machine {
   /** Its state was wiped, and nothing was written since. */
   wiped: boolean;
   isCut: boolean;
+  /** Its owner gives it up, and says so until it is removed. */
+  isGivenUp: boolean;
 }
 
 export interface Facts {
@@ -70,6 +72,16 @@ export interface Facts {
   readonly answered: Map<string, { readonly code: string; readonly replicas: number } | undefined>;
   /** Node id -> whether it is cordoned, as it was answered. */
   readonly cordoned: Map<string, boolean>;
+  /** Nodes that somebody ever cordoned by hand, or the other way round. */
+  readonly handled: Set<string>;
+  /** Nodes that were removed, as it was answered: their names, and since when. */
+  readonly removed: Map<string, { readonly name: string; readonly at: number }>;
+  /** Nodes that somebody ever asked to be removed. */
+  readonly leaving: Set<string>;
+  /** What is suspended, as it was answered, and until when by the wall clock; there is no entry once its end was asked for. */
+  readonly suspended: Map<string, number>;
+  /** What somebody asked to be suspended, and not to go on since. */
+  readonly suspending: Set<string>;
 }
 
 export function createFacts(): Facts {
@@ -94,6 +106,11 @@ export function createFacts(): Facts {
     commits: [],
     answered: new Map(),
     cordoned: new Map(),
+    handled: new Set(),
+    removed: new Map(),
+    leaving: new Set(),
+    suspended: new Map(),
+    suspending: new Set(),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Facts, Machine } from './facts.ts';
 import type { End, Hands } from './hands.ts';
 import { foreign } from './names.ts';
 import type { Person } from './person.ts';
+import type { Rules } from './rules.ts';
 
 export interface World {
   readonly cluster: MemoryCluster;
@@ -18,6 +19,7 @@ export interface World {
   /** Of the reconciler's machine. */
   readonly disk: SimDisk;
   readonly bodies: Bodies;
+  readonly rules: Pick<Rules, 'removed'>;
 }
 
 export interface Happening {
@@ -48,6 +50,7 @@ function roughNetwork(dice: Dice): Fate {
 /** Everybody's wall clock jumps. */
 export function setWall({ cluster, facts }: Pick<World, 'cluster' | 'facts'>, ms: number): void {
   cluster.clock.jumpWall(ms);
+  facts.suspended.clear();
   facts.wallOff += ms;
   if (ms < -3_600_000) facts.setBacks += 1;
 }
@@ -57,7 +60,12 @@ export const faults: readonly Happening[] = [
     weight: 1,
     run({ cluster, facts, dice }) {
       if (!facts.isReady || cluster.nodes.length >= 7) return undefined;
-      const name = `late-${cluster.nodes.length}-${dice.below(1_000)}`;
+      // The name of a node that was removed is free again.
+      const free = [...facts.removed.values()].filter(
+        ({ name: old }) => !cluster.nodes.some(({ name }) => name === old),
+      );
+      const isOld = free.length > 0 && dice.chance(0.7);
+      const name = isOld ? dice.pick(free).name : `late-${cluster.nodes.length}-${dice.below(1_000)}`;
       // Whether it is answered or not: a machine that comes too late is one that never came.
       cluster.join(name).catch(() => undefined);
       return `${name} joins`;
@@ -86,7 +94,9 @@ export const faults: readonly Happening[] = [
   {
     weight: 4,
     run(world) {
-      const off = [...world.facts.machines.values()].filter((machine) => !world.hands.isRunning(machine));
+      const off = [...world.facts.machines.values()].filter(
+        (machine) => !world.hands.isRunning(machine) && !machine.isGivenUp,
+      );
       if (off.length === 0) return undefined;
       const machine = world.dice.pick(off);
       world.hands.startAgent(machine);
@@ -234,7 +244,7 @@ export const faults: readonly Happening[] = [
     weight: 1,
     run(world) {
       const machine = anyMachine(world);
-      if (machine.tag !== machine.id) return undefined;
+      if (machine.tag !== machine.id || machine.isGivenUp || world.facts.removed.has(machine.id)) return undefined;
       const clone = world.facts.machines.get(`${machine.id}.clone`);
       if (clone) world.hands.scrap(clone);
       else world.hands.clone(machine);

@@ -24,6 +24,8 @@ export interface Hands {
   clone(machine: Machine): void;
   /** Ends it for good. */
   scrap(machine: Machine): void;
+  /** The cluster does not count this machine any more: what is off stays off, what lives on is left alone. */
+  leave(machine: Machine): void;
   isRunning(machine: Machine): boolean;
   /** Nothing starts again by itself any more; everything runs. */
   mendAll(): void;
@@ -73,7 +75,7 @@ export function createHands({ cluster, facts, witness, disk }: HandsDeps): Hands
     },
     startAgent(machine) {
       const node = nodeOf(machine);
-      if (!node || node.running) return;
+      if (!node || node.running || machine.isGivenUp) return;
       witness.saw(`${machine.name}: its agent starts`);
       machine.hurtAt = now();
       if (machine.isCut) cluster.broker.heal(machine.tag);
@@ -135,18 +137,29 @@ export function createHands({ cluster, facts, witness, disk }: HandsDeps): Hands
         life: { alive: false, countdown: undefined },
         hurtAt: now(),
         isCut: false,
+        isGivenUp: false,
       });
       const clone = facts.machines.get(tag);
       if (clone) hands.startAgent(clone);
     },
     scrap(machine) {
       witness.saw(`${machine.name} is scrapped`);
-      facts.clonedAt = now();
+      if (machine.tag !== machine.id) facts.clonedAt = now();
       allRan(machine);
       machine.life.alive = false;
       nodeOf(machine)?.kill(true);
       facts.machines.delete(machine.tag);
       clones.delete(machine.tag);
+    },
+    leave(machine) {
+      witness.saw(`${machine.name} is removed`);
+      facts.removed.set(machine.id, { name: machine.name, at: now() });
+      facts.heard.delete(machine.id);
+      facts.cordoned.delete(machine.id);
+      const node = nodeOf(machine);
+      if (node) clones.set(machine.tag, node);
+      cluster.forget(machine.id);
+      if (!machine.life.alive) hands.scrap(machine);
     },
     mendAll() {
       for (const machine of [...facts.machines.values()]) {

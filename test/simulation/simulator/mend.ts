@@ -4,6 +4,7 @@ import { yearly } from './extras.ts';
 import { quietNetwork, setWall, type World } from './faults.ts';
 import { foreign, fullName } from './names.ts';
 import type { Wish } from './person.ts';
+import { endVerbs } from './verbs.ts';
 import { fixed } from './wishes.ts';
 
 const actor = 'person';
@@ -32,8 +33,11 @@ export function mend(world: World): void {
   facts.troubledAt = cluster.clock.now().mono;
   for (const [name, wish] of person.direct) person.deploy(name, sound(wish));
   for (const [name, wish] of person.git) if (!fixed.has(name)) person.git.set(name, sound(wish));
+  endVerbs(world);
   person.push();
   for (const { id, name } of cluster.nodes) {
+    // Whose entry in nodes.yaml was gone is free by its return.
+    if (!facts.handled.has(id)) continue;
     facts.cordoned.delete(id);
     person.insist(
       `cordon ${name}`,
@@ -55,7 +59,23 @@ export function tidy({ facts, person, cluster }: World): void {
   const ids = new Set(control.holds().flatMap(({ id }) => id ?? []));
   for (const id of ids) person.tell(`approve ${id}`, (on: ControlPlane) => on.approve(id, actor));
   endTicks({ facts, person, cluster });
-  for (const { id } of control.overrides()) person.tell(`end ${id}`, (on) => on.removeOverride(id, actor));
+  const lost = moveFromLost({ facts, person, cluster });
+  for (const { id, subject } of control.overrides())
+    if (!lost.has(subject)) person.tell(`end ${id}`, (on) => on.removeOverride(id, actor));
+}
+
+/** Whose data is on a node that was removed begins anew elsewhere. Gives the instances. */
+function moveFromLost({ facts, person, cluster }: Pick<World, 'facts' | 'person' | 'cluster'>): ReadonlySet<string> {
+  const { control } = cluster.reconciler;
+  const lost = new Set(control.holds().flatMap(({ code, subject }) => (code === 'VOLUME_ON_LOST_NODE' ? subject : [])));
+  const to = control.nodes().find(({ state }) => state === 'online')?.id;
+  const moved = new Set(control.overrides().flatMap(({ kind, subject }) => (kind === 'move' ? subject : [])));
+  for (const instance of facts.removed.size === 0 || to === undefined ? [] : lost) {
+    if (moved.has(instance)) continue;
+    facts.given.add(instance);
+    person.tell(`move ${instance}`, (on) => on.move(instance, to as string, actor, { acceptEmptyVolume: true }));
+  }
+  return lost;
 }
 
 /** A job that comes at its times has come, and may rest. */

@@ -18,12 +18,28 @@ export interface Person {
   readonly direct: Map<string, Wish>;
   /** Pushes what is wanted of git; `broken`: with a file that cannot be read. */
   push(broken?: string): void;
+  /** Nodes with an entry in nodes.yaml; undefined: there is no such file. */
+  listed: Set<string> | undefined;
   deploy(name: string, wish: Wish): void;
   remove(name: string): void;
   /** Once, and whatever comes of it. */
-  tell(what: string, request: (control: ControlPlane) => Promise<unknown>, done?: () => void): void;
-  /** As `tell`, until it is answered. `done` when it is, or when it turns out to be so already. */
-  insist(key: string, request: (control: ControlPlane) => Promise<unknown>, done: () => void): void;
+  tell(
+    what: string,
+    request: (control: ControlPlane) => Promise<unknown>,
+    done?: () => void,
+    refused?: () => void,
+  ): void;
+  /**
+   * As `tell`, until it is answered. `done` when it is, or when it turns out to be so already. With `refused` a no is an answer, too.
+   */
+  insist(
+    key: string,
+    request: (control: ControlPlane) => Promise<unknown>,
+    done: () => void,
+    refused?: () => void,
+  ): void;
+  /** Nobody waits for an answer to it any more. */
+  withdraw(key: string): void;
   /** Asks again what has no answer. */
   tick(): void;
   /** What has no answer. */
@@ -36,6 +52,7 @@ const patience = 10_000;
 interface Request {
   readonly ask: (control: ControlPlane) => Promise<unknown>;
   readonly done: () => void;
+  readonly refused: (() => void) | undefined;
   askedAt: number;
 }
 
@@ -73,19 +90,23 @@ export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witn
         request.done();
       },
       (error: unknown) => {
-        if (!answered(key, error) || open.get(key) !== request) return;
+        const isDone = answered(key, error);
+        if (open.get(key) !== request) return;
+        const isRefused = request.refused && isProblemError(error) && error.problem.code === 'REFUSED';
+        if (!isDone && !isRefused) return;
         open.delete(key);
-        request.done();
+        (isDone ? request.done : request.refused)?.();
       },
     );
   };
-  const insist: Person['insist'] = (key, request, done) => {
-    const made: Request = { ask: request, done, askedAt: 0 };
+  const insist: Person['insist'] = (key, request, done, refused) => {
+    const made: Request = { ask: request, done, refused, askedAt: 0 };
     open.set(key, made);
     ask(key, made);
   };
 
-  return {
+  const person: Person = {
+    listed: undefined,
     git,
     direct,
     push(broken) {
@@ -93,6 +114,10 @@ export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witn
         `${name}.yaml`,
         name === broken ? 'applications: [{ this is: no descriptor' : textOf('git', name, wish),
       ]);
+      if (person.listed) {
+        const entries = [...person.listed].map((name) => `- node: { hostname: ${name} }\n`).join('');
+        files.push(['nodes.yaml', broken === 'nodes.yaml' ? '- node: [' : entries === '' ? '[]\n' : entries]);
+      }
       facts.commits.push(cluster.git.push(Object.fromEntries(files)));
     },
     deploy(name, wish) {
@@ -116,19 +141,24 @@ export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witn
         () => facts.answered.set(service, undefined),
       );
     },
-    tell(what, request, done) {
+    tell(what, request, done, refused) {
       if (!facts.isReady) return;
       request(cluster.reconciler.control).then(
         () => done?.(),
-        (error: unknown) => void answered(what, error),
+        (error: unknown) => {
+          answered(what, error);
+          if (isProblemError(error) && error.problem.code === 'REFUSED') refused?.();
+        },
       );
     },
     insist,
     tick() {
       for (const [key, request] of open) if (now() - request.askedAt >= patience) ask(key, request);
     },
+    withdraw: (key) => void open.delete(key),
     get open() {
       return [...open.keys()];
     },
   };
+  return person;
 }

@@ -11,6 +11,7 @@ import { differences, mend, tidy } from './mend.ts';
 import { fullName } from './names.ts';
 import { createPerson } from './person.ts';
 import { createRules, type Rules } from './rules.ts';
+import { verbs } from './verbs.ts';
 import { createWires } from './wiring.ts';
 import { everywhere, exclusive, steady, wishes } from './wishes.ts';
 import { createWitness, type Violation, type Witness } from './witness.ts';
@@ -38,7 +39,7 @@ const healingLimit = 900_000;
 const quiet = 60_000;
 /** Longer than all of the rest at the end. */
 const atRest = 120_000;
-const happenings = [...faults, ...wishes];
+const happenings = [...faults, ...wishes, ...verbs];
 const pauses = [10, 10, 200, 200, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 /** Once in a while, so that what takes its time comes to its end, and calm can be told from trouble. */
 const longPause = 120_000;
@@ -53,7 +54,7 @@ export async function play(seed: number, { bug, print }: PlayOptions = {}): Prom
   const anchors = new Set(Object.keys(steady).map((name) => fullName('git', name)));
   let cluster: MemoryCluster | undefined;
   let hands: Hands | undefined;
-  const rules = createRules({ facts, witness, now, anchors, cluster: () => cluster });
+  const rules = createRules({ facts, witness, now, wall: () => clock.now().wall, anchors, cluster: () => cluster });
   const wires = createWires({
     clock,
     dice,
@@ -73,7 +74,7 @@ export async function play(seed: number, { bug, print }: PlayOptions = {}): Prom
   hands = createHands({ cluster, facts, witness, dice, disk: wires.disk });
   const person = createPerson(cluster, facts, witness);
   const { disk, bodies } = wires;
-  const world: World = { cluster, dice, facts, hands, person, disk, bodies };
+  const world: World = { cluster, dice, facts, hands, person, disk, bodies, rules };
   const run: Run = { world, rules, witness, isOver: () => witness.violations.length > 0 };
   begin(world);
   wires.rough = true;
@@ -100,6 +101,7 @@ function begin({ person, cluster, dice }: World): void {
   person.git.set('solo', exclusive);
   for (const group of extras.filter(() => dice.chance(0.4)))
     for (const [name, wish] of Object.entries(group)) person.git.set(name, wish);
+  if (dice.chance(0.5)) person.listed = new Set(cluster.nodes.map(({ name }) => name));
   person.push();
 }
 

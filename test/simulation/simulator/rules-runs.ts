@@ -27,6 +27,11 @@ export interface RunRules {
   begun(): void;
 }
 
+interface Done {
+  readonly digest: string;
+  readonly node: string;
+}
+
 const tick = fullName('git', 'tick');
 const once = fullName('git', 'once');
 const after = fullName('git', 'after');
@@ -41,7 +46,7 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
   const since = new Map<string, number>();
   let isOnceDone = false;
   /** Instance -> copies that the reconciler knows to be done. */
-  let done = new Map<string, Map<string, string>>();
+  let done = new Map<string, Map<string, Done>>();
   /** `<instance>/<copy>` of what made way for another version: late reports of it say nothing about what is asked for now. */
   const gone = new Set<string>();
   let lastRun: { readonly due: number; readonly after: string; readonly setBacks: number } | undefined;
@@ -65,9 +70,11 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
   const doneBefore = ({ job }: ControlMessage): string | undefined => {
     const run = disk.durable?.schedules[tick]?.current;
     const all = [...(done.get(job.name) ?? [])];
-    for (const [copy, digest] of all) {
+    for (const [copy, { digest, node }] of all) {
       // Another version was done after it: who asks for this one now asks for it anew.
-      if (all.some(([later, its]) => its !== digest && compareCopyIds(later, copy) > 0)) continue;
+      if (all.some(([later, its]) => its.digest !== digest && compareCopyIds(later, copy) > 0)) continue;
+      // What was done is known by the node that did it, and goes with it: at least once, not at most once.
+      if (facts.leaving.has(node)) continue;
       const isSame = serviceOf(job.name) === tick ? run && compareCopyIds(copy, run.after) > 0 : digest === job.digest;
       if (isSame) return copy;
     }
@@ -99,8 +106,8 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
         // An agent that began while its engine was silent cannot say any more what was done.
         if (status === 'unknown') done.get(instance)?.delete(copy);
         if (status !== 'completed' || gone.has(`${instance}/${copy}`)) continue;
-        const ofInstance = done.get(instance) ?? new Map<string, string>();
-        done.set(instance, ofInstance.set(copy, digest));
+        const ofInstance = done.get(instance) ?? new Map<string, Done>();
+        done.set(instance, ofInstance.set(copy, { digest, node: topic.split('/')[1] ?? '' }));
       }
     },
     controls(message) {

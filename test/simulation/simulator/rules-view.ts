@@ -1,13 +1,14 @@
 /** What the reconciler shows is what is, within the time that news take. */
 import type { BusMessage } from '../../../schemas/ports.ts';
 import type { NodeView, ServiceView } from '../../../schemas/views.ts';
-import { isUnwell, runningOf, wasWellElsewhere } from './facts.ts';
-import { serviceOf } from './names.ts';
+import { isUnwell, type Machine, runningOf, wasWellElsewhere } from './facts.ts';
+import { foreign, serviceOf } from './names.ts';
 import type { RuleDeps } from './rules.ts';
 import type { WireRules } from './rules-wire.ts';
 
 export interface ViewRules {
   heard(message: BusMessage): void;
+  removed(machine: Machine): void;
   look(): void;
 }
 
@@ -20,6 +21,8 @@ const newsTake = 90_000;
 const lookAnyway = 30_000;
 /** More copies of one instance than an update needs are gone after this. */
 const surplusFor = 20_000;
+/** Messages of a node are under way for so long at most. */
+const underWay = 5_000;
 
 export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
   const { facts, witness, now } = deps;
@@ -31,6 +34,9 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
   const lookAtNodes = (nodes: readonly NodeView[]): void => {
     for (const { id, name, state, cordoned } of nodes) {
       if (id === undefined) continue;
+      const gone = facts.removed.get(id);
+      if (gone && state !== 'revoked')
+        witness.broken('I12 what was answered stays', `${name} was removed, and is shown as ${state}`);
       const heard = facts.heard.get(id);
       const silence = heard === undefined ? Number.POSITIVE_INFINITY : now() - heard;
       if (state === 'online' && silence > suspectAfter + 1_100)
@@ -45,7 +51,8 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
           `${name} is shown as lost, ${silence} ms after its last live message`,
         );
       const asked = facts.cordoned.get(id);
-      if (asked !== undefined && asked !== (cordoned !== undefined))
+      // nodes.yaml cordons as well.
+      if (asked !== undefined && asked !== (asked ? cordoned !== undefined : cordoned?.actor !== undefined))
         witness.broken('I12 what was answered stays', `${name} was answered as ${asked ? '' : 'not '}cordoned`);
     }
   };
@@ -133,7 +140,20 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
       const [, node, row] = topic.split('/');
       if (retained || payload === '' || node === undefined) return;
       if (row === 'online' && !payload.includes('"online":true')) return;
+      const gone = facts.removed.get(node);
+      if (gone && now() - gone.at > underWay)
+        witness.broken('P9 removed stays removed', `the reconciler hears ${gone.name}, which is no node any more`);
       facts.heard.set(node, now());
+    },
+    removed({ name, runtime, id }) {
+      const runs = [...runtime.copies.values()].filter(
+        ({ instance, state }) => state === 'running' && instance !== foreign,
+      );
+      const told = runs.filter(({ instance, copy }) =>
+        wire.promised.get(id)?.some((job) => job.instance === instance && job.copy === copy),
+      );
+      if (told.length > 0)
+        witness.broken('P5 nobody is left behind', `${name} is removed, and ${told[0]?.instance} runs there`);
     },
     look() {
       lookAtBounds();

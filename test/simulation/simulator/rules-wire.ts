@@ -1,4 +1,5 @@
 /** What is said over MQTT: pairs that only grow, one meaning per pair, and nothing taken from a node that is well. */
+import { covers, nodeSubject } from '../../../reconciler/core/suspends.ts';
 import type { AssignmentMessage, ControlMessage, InstancesMessage } from '../../../schemas/messages.ts';
 import { compareCopyIds } from '../../../schemas/names.ts';
 import { type Machine, ranElsewhere } from './facts.ts';
@@ -81,7 +82,21 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
     if (known !== undefined && known !== what)
       witness.broken('one copy per id', `${job.copy} is ${known}, and ${what}`);
     copies.set(job.copy, what);
-    if (isNew) newCopy(message);
+    if (!isNew) return;
+    leftAlone(message);
+    newCopy(message);
+  };
+  /** What is suspended gets no copies. */
+  const leftAlone = ({ job, node }: ControlMessage): void => {
+    const wall = deps.wall();
+    for (const [subject, until] of facts.suspended) {
+      if (until <= wall) facts.suspended.delete(subject);
+      else if (covers(subject, serviceOf(job.name)) || subject === nodeSubject(node))
+        suspicions.push([
+          'S1 what is suspended is left alone',
+          `${job.name} gets ${job.copy}, ${subject} is suspended`,
+        ]);
+    }
   };
   /** A slot whose copy is on a silent node is missing only once that node is lost, and not while most nodes are silent. */
   const newCopy = ({ job }: ControlMessage): void => {

@@ -18,6 +18,7 @@ export interface RuleDeps {
   readonly facts: Facts;
   readonly witness: Witness;
   readonly now: () => number;
+  readonly wall: () => number;
   /** Services whose digest, number and place nobody ever changes. */
   readonly anchors: ReadonlySet<string>;
   /** Undefined while it is being made. */
@@ -38,6 +39,8 @@ export interface Rules {
   started(machine: Machine, key: CopyKey, run: RunSpec): void;
   /** A job came to its own end. */
   ended(machine: Machine, key: CopyKey, code: number): void;
+  /** It was answered that this node is removed, and nobody said that it is lost. */
+  removed(machine: Machine): void;
   /** A process of the reconciler begins. */
   begun(): void;
   /** What the reconciler said last was decided so many ms ago. */
@@ -77,6 +80,7 @@ export function createRules(deps: RuleDeps): Rules {
       data.started(machine, key, run);
     },
     ended: runs.ended,
+    removed: view.removed,
     begun() {
       wire.begun();
       runs.begun();

@@ -154,6 +154,7 @@ export function createWires(deps: WiringDeps): Wires {
       hurtAt: Number.NEGATIVE_INFINITY,
       wiped: false,
       isCut: false,
+      isGivenUp: false,
     };
     furnish(made.runtime);
     facts.machines.set(tag, made);

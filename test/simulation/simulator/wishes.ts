@@ -120,7 +120,9 @@ export const wishes: readonly Happening[] = [
       const to = dice.pick(cluster.nodes);
       const acceptEmptyVolume = dice.chance(0.3);
       if (acceptEmptyVolume) facts.given.add(name);
-      person.tell(`move ${name}`, (control) => control.move(name, to.id, actor, { for: 60_000, acceptEmptyVolume }));
+      // What is deployed directly moves for good.
+      const how = name.startsWith('direct.') ? { acceptEmptyVolume } : { for: 60_000, acceptEmptyVolume };
+      person.tell(`move ${name}`, (control) => control.move(name, to.id, actor, how));
       return `move ${name} to ${to.name}`;
     },
   },
@@ -144,6 +146,7 @@ export const wishes: readonly Happening[] = [
       const { id, name } = dice.pick(cluster.nodes);
       const verb = dice.pick(['cordon', 'drain', 'uncordon', 'uncordon'] as const);
       facts.cordoned.delete(id);
+      facts.handled.add(id);
       if (verb === 'uncordon') facts.troubles.delete(`cordon of ${name}`);
       else facts.troubles.add(`cordon of ${name}`);
       person.insist(

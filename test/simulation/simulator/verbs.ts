@@ -1,0 +1,230 @@
+/** What people do with verbs that change what runs, or who is there: replicas, suspensions, what comes back, nodes that go. */
+import type { ControlPlane } from '../../../reconciler/control-plane.ts';
+import { nodeSubject } from '../../../reconciler/core/suspends.ts';
+import { left } from './extras.ts';
+import type { Machine } from './facts.ts';
+import type { Happening, World } from './faults.ts';
+import { foreign, fullName, serviceOf } from './names.ts';
+
+const actor = 'person';
+/** Fewer nodes are too few for what is wanted. */
+const fewest = 3;
+
+/** Nobody asks for more of these: their number is looked at, or they would be done twice. */
+const unreplicated: ReadonlySet<string> = new Set(['anchor', 'each', ...left].map((name) => fullName('git', name)));
+
+/** The name that people gave a direct service. */
+function directName({ person }: World, service: string): string | undefined {
+  return [...person.direct.keys()].find((name) => fullName('direct', name) === service);
+}
+
+/** One more of a direct service is one more that is wanted: what was answered is looked at from then on. */
+function replicateDirect(world: World, name: string, instance: string, to: string | undefined): void {
+  const { person, facts } = world;
+  const service = fullName('direct', name);
+  const wish = person.direct.get(name);
+  const answered = facts.answered.get(service);
+  facts.answered.delete(service);
+  const isSame = (): boolean => person.direct.get(name) === wish && !person.open.includes(`direct ${name}`);
+  person.tell(
+    `replicate ${instance}`,
+    (control) => control.replicate(instance, to, actor),
+    () => {
+      if (!wish || !isSame()) return;
+      const more = { ...wish, replicas: Number(wish.replicas) + 1 };
+      person.direct.set(name, more);
+      facts.answered.set(service, { code: more.code, replicas: more.replicas });
+    },
+    () => {
+      if (answered && isSame()) facts.answered.set(service, answered);
+    },
+  );
+}
+
+/** The node is not to be confused with its clone. */
+function isWhole({ facts }: World, { id, tag }: Machine): boolean {
+  return tag === id && !facts.machines.has(`${id}.clone`) && !facts.removed.has(id);
+}
+
+/** Nothing is asked for it any more. */
+function removed({ facts, person, hands }: World, machine: Machine): void {
+  const { name } = machine;
+  person.withdraw(`cordon ${name}`);
+  for (const trouble of [`cordon of ${name}`, `engine of ${name}`, `full disk of ${name}`])
+    facts.troubles.delete(trouble);
+  hands.leave(machine);
+}
+
+/** Whoever gives up a machine says so until the cluster agrees, which is when it is lost. */
+function giveUp(world: World, machine: Machine): void {
+  machine.isGivenUp = true;
+  world.facts.leaving.add(machine.id);
+  world.person.insist(
+    `rm ${machine.name} ${machine.id}`,
+    (control) => control.removeNode(machine.id, { force: true, actor }),
+    () => removed(world, machine),
+  );
+}
+
+function subjectsOf({ cluster, person, dice }: World): string {
+  const services = [...[...person.git.keys()].map((name) => fullName('git', name))];
+  const direct = [...person.direct.keys()].map((name) => fullName('direct', name));
+  return dice.pick([
+    'cluster',
+    dice.pick(['git.default', 'direct.default']),
+    dice.pick([...services, ...direct]),
+    nodeSubject(dice.pick(cluster.nodes).id),
+  ]);
+}
+
+export const verbs: readonly Happening[] = [
+  {
+    weight: 2,
+    run(world) {
+      const { facts, cluster, dice, person } = world;
+      if (!facts.isReady) return undefined;
+      const countable = cluster.reconciler.control.instances().filter(({ service }) => !unreplicated.has(service));
+      if (countable.length === 0) return undefined;
+      const { name: instance, service } = dice.pick(countable);
+      const to = dice.chance(0.5) ? dice.pick(cluster.nodes) : undefined;
+      const name = directName(world, service);
+      const text = `replicate ${instance} to ${to?.name ?? 'any node'}`;
+      if (name !== undefined) replicateDirect(world, name, instance, to?.id);
+      else person.tell(text, (control) => control.replicate(instance, to?.id, actor, { for: 60_000 }));
+      return text;
+    },
+  },
+  {
+    weight: 1,
+    run(world) {
+      const { facts, cluster, dice, hands } = world;
+      if (cluster.nodes.length <= fewest) return undefined;
+      const machine = facts.machines.get(dice.pick(cluster.nodes).id);
+      if (!machine || !isWhole(world, machine) || machine.isGivenUp) return undefined;
+      const givenUp = [...facts.machines.values()].filter((one) => one.isGivenUp);
+      if (cluster.nodes.length - givenUp.length <= fewest) return undefined;
+      // Either it is switched off, or nobody can reach it any more, and it goes on.
+      const isOff = dice.chance(0.5);
+      if (isOff) hands.endAgent(machine, 'power');
+      else if (!machine.isCut) cluster.broker.cut(machine.tag);
+      if (!isOff) machine.isCut = true;
+      giveUp(world, machine);
+      return `${machine.name} is given up ${isOff ? 'and off' : 'and cut off'}`;
+    },
+  },
+  {
+    weight: 1,
+    run(world) {
+      const { facts, cluster, dice, person, rules } = world;
+      if (cluster.nodes.length <= fewest) return undefined;
+      const { id, name } = dice.pick(cluster.nodes);
+      const machine = facts.machines.get(id);
+      if (!machine || !isWhole(world, machine) || machine.isGivenUp) return undefined;
+      facts.leaving.add(id);
+      person.insist(
+        `rm ${name} ${id}`,
+        (control) => control.removeNode(name, { actor }),
+        () => {
+          rules.removed(machine);
+          removed(world, machine);
+        },
+        () => undefined,
+      );
+      return `rm ${name}`;
+    },
+  },
+  {
+    weight: 1,
+    run({ person, dice, cluster }) {
+      if (!person.listed) return undefined;
+      const { name } = dice.pick(cluster.nodes);
+      const isThere = person.listed.delete(name);
+      if (!isThere) person.listed.add(name);
+      person.push(dice.chance(0.1) ? 'nodes.yaml' : undefined);
+      return `push nodes.yaml with${isThere ? 'out' : ''} ${name}`;
+    },
+  },
+  {
+    weight: 1,
+    run(world) {
+      const { person, facts, cluster } = world;
+      const subject = subjectsOf(world);
+      const ms = world.dice.pick([10_000, 60_000, 120_000]);
+      let until = 0;
+      person.tell(
+        `suspend ${subject}`,
+        async (control) => {
+          until = (await control.suspend(subject, { actor, for: ms })).suspended?.until ?? 0;
+        },
+        () => {
+          if (facts.suspending.has(subject)) facts.suspended.set(subject, until);
+        },
+      );
+      facts.suspending.add(subject);
+      return `suspend ${subject} at ${cluster.clock.now().wall}`;
+    },
+  },
+  {
+    weight: 1,
+    run({ person, facts, dice }) {
+      if (facts.suspending.size === 0) return undefined;
+      const subject = dice.pick([...facts.suspending]);
+      facts.suspending.delete(subject);
+      facts.suspended.delete(subject);
+      person.tell(`resume ${subject}`, (control) => control.resume(subject, actor));
+      return `resume ${subject}`;
+    },
+  },
+  {
+    weight: 1,
+    run({ person, facts, dice, cluster }) {
+      if (!facts.isReady) return undefined;
+      const gone = cluster.reconciler.control
+        .services()
+        .filter(({ holds }) => holds.some(({ code }) => code === 'REMOVED_BY_GIT'));
+      if (gone.length === 0) return undefined;
+      const { name } = dice.pick(gone);
+      person.tell(`undelete ${name}`, (control) => control.undelete(name, { actor }));
+      return `undelete ${name}`;
+    },
+  },
+  {
+    weight: 2,
+    run(world) {
+      const { facts, dice, bodies } = world;
+      const machine = dice.pick([...facts.machines.values()]);
+      const copies = [...machine.runtime.copies.values()].filter(
+        ({ state, instance }) => instance !== foreign && state !== 'created' && !isJobOf(machine, instance),
+      );
+      if (copies.length === 0) return undefined;
+      const copy = dice.pick(copies);
+      const how = copy.state === 'running' ? dice.pick(['stopped', 'removed'] as const) : 'started';
+      if (how === 'started' && serviceOf(copy.instance) === fullName('git', 'solo')) return undefined;
+      bodies.byHand(machine, copy, how);
+      return `${machine.name}: ${copy.instance}/${copy.copy} is ${how} by hand`;
+    },
+  },
+];
+
+/** What is done by hand to jobs would have them done twice. */
+function isJobOf(machine: Machine, instance: string): boolean {
+  return [...machine.runtime.copies.values()].some(
+    (copy) => copy.instance === instance && machine.runtime.runOf(copy)?.one_shot,
+  );
+}
+
+/** What was asked for a time, or said of nodes, ends. */
+export function endVerbs({ person, facts, cluster, hands }: World): void {
+  for (const machine of facts.machines.values())
+    if (machine.isGivenUp && machine.life.alive) hands.endAgent(machine, 'power');
+  for (const subject of [...facts.suspending].sort((a, b) => a.length - b.length)) {
+    facts.suspended.delete(subject);
+    facts.suspending.delete(subject);
+    person.insist(
+      `resume ${subject}`,
+      (control: ControlPlane) => control.resume(subject, actor),
+      () => undefined,
+    );
+  }
+  if (person.listed) person.listed = new Set(cluster.nodes.map(({ name }) => name));
+}
