@@ -36,6 +36,13 @@ export interface Direct {
   release(name: ServiceName): void;
 }
 
+/** A record whose deletion is on its way to the disk: as long as that may fail its numbers are in use. */
+interface Leaving {
+  readonly record: DirectRecord;
+  readonly rollout?: Records['rollouts'][string];
+  isRefused: boolean;
+}
+
 /** Slots after a change of replicas: new ones come from the counter, the highest go first. */
 export function resize(
   old: Pick<DirectRecord, 'slots' | 'counter'> | undefined,
@@ -143,8 +150,7 @@ export function createDirect(context: Context): Direct {
     return tombstone !== undefined && copies.every(({ copy }) => compareCopyIds(copy, tombstone.copy) <= 0);
   };
 
-  /** Records whose deletion is on its way to the disk: their numbers are used as long as it may fail. */
-  const leaving = new Map<ServiceName, DirectRecord>();
+  const leaving = new Map<ServiceName, Leaving>();
 
   return {
     async deploy(request, seats) {
@@ -155,6 +161,7 @@ export function createDirect(context: Context): Direct {
       );
       const now = deps.clock.now();
       const { direct: before, rollouts: rolledOut } = keeper.now;
+      const gone = new Map(leaving);
       let direct = before;
       // In the same write as what is wanted: the planner would have to wait for another one.
       let rollouts = rolledOut;
@@ -162,7 +169,7 @@ export function createDirect(context: Context): Direct {
         const old = before[spec.name];
         const sealed = withFormer(found, old?.sealed);
         const same = old !== undefined && sameSpec(old.spec, spec) && isSameSealed(old.sealed, sealed);
-        const slots = resize(old ?? leaving.get(spec.name) ?? orphanSlots(world, spec.name), spec.replicas);
+        const slots = resize(old ?? gone.get(spec.name)?.record ?? orphanSlots(world, spec.name), spec.replicas);
         const record: DirectRecord = {
           spec,
           ...slots,
@@ -184,9 +191,11 @@ export function createDirect(context: Context): Direct {
         keeper.change({ tally: counted(keeper.now.tally, 'requests', -1) });
         for (const { name, change } of answer) {
           if (change === 'same' || keeper.now.direct[name] !== direct[name]) continue;
-          keeper.change({ direct: withEntry(keeper.now.direct, name, before[name]) });
+          // What was being deleted, and could not be, is there again.
+          const back = gone.get(name)?.isRefused ? gone.get(name) : undefined;
+          keeper.change({ direct: withEntry(keeper.now.direct, name, before[name] ?? back?.record) });
           if (keeper.now.rollouts[name] === rollouts[name])
-            keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, rolledOut[name]) });
+            keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, rolledOut[name] ?? back?.rollout) });
         }
       });
       for (const { name, change } of answer) {
@@ -227,10 +236,15 @@ export function createDirect(context: Context): Direct {
       const pick = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
         Object.fromEntries(Object.entries(map).filter(([name]) => services.includes(name)));
       keeper.change(recordsWithout(before, services));
-      for (const [name, record] of Object.entries(pick(before.direct))) leaving.set(name, record);
+      const going = Object.entries(pick(before.direct)).map(([name, record]): [ServiceName, Leaving] => {
+        const rollout = before.rollouts[name];
+        return [name, { record, ...(rollout && { rollout }), isRefused: false }];
+      });
+      for (const [name, one] of going) leaving.set(name, one);
       do {
         keeper.change({ tombstones: { ...keeper.now.tombstones, ...bury(services) } });
         await savedOr(keeper, () => {
+          for (const [, one] of going) one.isRefused = true;
           const { direct, rollouts, schedules, retired, tombstones } = keeper.now;
           keeper.change({
             direct: { ...pick(before.direct), ...direct },
@@ -240,7 +254,7 @@ export function createDirect(context: Context): Direct {
             tombstones: { ...without(tombstones, services), ...pick(before.tombstones) },
           });
         }).finally(() => {
-          for (const name of services) leaving.delete(name);
+          for (const [name, one] of going) if (leaving.get(name) === one) leaving.delete(name);
         });
       } while (!services.every(isCovered));
       for (const name of services) {

@@ -49,6 +49,23 @@ it('a deployment behind a deletion that a full disk refuses reuses no slot numbe
   expect(cluster.records.direct[service('web')]).toMatchObject({ slots: [0], counter: 2 });
 });
 
+it('a deletion and a deployment behind it that a full disk refuses both leave all as it was', async () => {
+  cluster = await createMemoryCluster({ workers: 1 });
+  await deploy({ replicas: 2 });
+  await settled('web');
+  const { direct, rollouts } = cluster.records;
+  cluster.disk.full = true;
+  const removed = control().remove({ services: [service('web')] }, 'ann');
+  const answers = await Promise.allSettled([removed, deploy({ code: 'oakctl/test:2' })]);
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  cluster.disk.full = false;
+  await cluster.clock.advance(30_000);
+  await cluster.restartReconciler();
+  expect(cluster.records).toMatchObject({ direct, rollouts });
+  await settled('web');
+  expect(cluster.running()).toHaveLength(2);
+});
+
 it('a deployment and a deletion that a full disk refuses leave no trace in what is known of updates', async () => {
   cluster = await createMemoryCluster({ workers: 1 });
   await deploy();
