@@ -112,7 +112,8 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
     const deleted = disk.durable?.tombstones[serviceOf(job.name)]?.copy;
     const isOther = ({ instance, want, copy }: Jobs[number]): boolean =>
       instance === job.name && want === 'run' && copy !== job.copy && (!deleted || compareCopyIds(copy, deleted) > 0);
-    const holders = [...promised].filter(([, jobs]) => jobs.some(isOther));
+    // What was on a node that somebody removed is on no node: that it does not come back is known.
+    const holders = [...promised].filter(([id, jobs]) => states.has(id) && jobs.some(isOther));
     const held = holders.map(([id]) => states.get(id));
     const none = held.length > 0 && !held.includes('online');
     if (none && held.includes('suspect'))
