@@ -78,8 +78,8 @@ export interface Facts {
   readonly removed: Map<string, { readonly name: string; readonly at: number }>;
   /** Nodes that somebody ever asked to be removed. */
   readonly leaving: Set<string>;
-  /** What is suspended, as it was answered, and until when by the wall clock; there is no entry once its end was asked for. */
-  readonly suspended: Map<string, number>;
+  /** What is suspended, as it was answered, since when, and until when by the wall clock; there is no entry once its end was asked for. */
+  readonly suspended: Map<string, { readonly since: number; readonly until: number }>;
   /** What somebody asked to be suspended, and not to go on since. */
   readonly suspending: Set<string>;
 }

@@ -89,7 +89,9 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
   /** What is suspended gets no copies. */
   const leftAlone = ({ job, node }: ControlMessage): void => {
     const wall = deps.wall();
-    for (const [subject, until] of facts.suspended) {
+    for (const [subject, { since, until }] of facts.suspended) {
+      // What was decided before it was on disk may be said after it.
+      if (now() - Math.max(since, facts.refusedAt) < 2_000) continue;
       if (until <= wall) facts.suspended.delete(subject);
       else if (covers(subject, serviceOf(job.name)) || subject === nodeSubject(node))
         suspicions.push([

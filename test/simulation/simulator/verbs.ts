@@ -157,7 +157,7 @@ export const verbs: readonly Happening[] = [
           until = (await control.suspend(subject, { actor, for: ms })).suspended?.until ?? 0;
         },
         () => {
-          if (facts.suspending.has(subject)) facts.suspended.set(subject, until);
+          if (facts.suspending.has(subject)) facts.suspended.set(subject, { since: cluster.clock.now().mono, until });
         },
       );
       facts.suspending.add(subject);
