@@ -107,6 +107,8 @@ export function differences(world: World): string[] {
       running.set(copy.instance, [...(running.get(copy.instance) ?? []), code]);
     }
   }
+  const { accepted } = cluster.reconciler.control.status().sources[0] ?? {};
+  if (accepted !== facts.commits.at(-1)) wrong.push(`${accepted} is in force, and not what was pushed last`);
   const views = new Map(cluster.reconciler.control.services().map((view) => [view.name, view]));
   const wanted = [
     ...[...person.git].map(([name, wish]) => [fullName('git', name), wish] as const),

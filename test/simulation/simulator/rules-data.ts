@@ -1,6 +1,7 @@
 /** Data of instances: it is never left behind, and never used by two; and whoever is well stays until another one is. */
 import type { CopyKey } from '../../../agent/runtimes/runtime.ts';
-import type { AssignmentMessage } from '../../../schemas/messages.ts';
+import type { AssignmentMessage, InstancesMessage } from '../../../schemas/messages.ts';
+import type { BusMessage } from '../../../schemas/ports.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import { type Machine, wasWellElsewhere } from './facts.ts';
 import { fullName, serviceOf } from './names.ts';
@@ -9,6 +10,8 @@ import type { RuleDeps } from './rules.ts';
 export interface DataRules {
   /** An engine started it. */
   started(machine: Machine, key: CopyKey, run: RunSpec): void;
+  /** The reconciler gets a message. */
+  heard(message: BusMessage): void;
   /** This copy of an instance is taken from a node that is well. */
   taken(machine: Machine, job: AssignmentMessage['jobs'][number]): void;
 }
@@ -22,6 +25,8 @@ const recently = 60_000;
 export function createDataRules({ witness, facts, now }: RuleDeps): DataRules {
   /** Instance -> the machine that has its data. */
   const homes = new Map<string, Machine>();
+  /** Copies that the reconciler was told to be well, whoever of its processes that was. */
+  const known = new Set<string>();
 
   const otherOn = ({ runtime }: Machine, { instance, copy }: CopyKey): string | undefined =>
     [...runtime.copies.values()].find(
@@ -43,8 +48,13 @@ export function createDataRules({ witness, facts, now }: RuleDeps): DataRules {
         witness.broken('P2 nothing starts with an empty volume', `${what} starts on ${machine.name}, not ${home.name}`);
       homes.set(key.instance, machine);
     },
+    heard({ topic, payload }) {
+      if (!topic.includes('/instances/') || !payload.includes(web)) return;
+      for (const { instance, copy, status } of (JSON.parse(payload) as InstancesMessage).copies)
+        if (status === 'running' && serviceOf(instance) === web) known.add(`${instance}/${copy}`);
+    },
     taken(machine, { instance, copy }) {
-      if (serviceOf(instance) !== web) return;
+      if (serviceOf(instance) !== web || !known.has(`${instance}/${copy}`)) return;
       if (machine.runtime.copies.get(`${instance}/${copy}`)?.health !== 'healthy') return;
       if (!wasWellElsewhere(facts, instance, { machine: machine.tag, copy }, now(), recently))
         witness.broken('H1 somebody well stays', `${instance}/${copy} is taken from ${machine.name}, no other is well`);

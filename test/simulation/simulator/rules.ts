@@ -65,6 +65,7 @@ export function createRules(deps: RuleDeps): Rules {
     heard(message) {
       view.heard(message);
       runs.heard(message);
+      data.heard(message);
     },
     reported: wire.reported,
     agentEvent(machine, event) {
