@@ -1,4 +1,5 @@
 /** records/ on disk: one JSON document under lowdb, over the durable file. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Adapter, Low } from 'lowdb';
 import { createDurableFiles, type DurableFs } from '../../schemas/io/durable-files.ts';
 import type { Log } from '../../schemas/io/log.ts';
@@ -15,6 +16,8 @@ export interface RecordsStoreOptions {
   readonly log?: Log;
   /** Default: the machine's own. */
   readonly fs?: DurableFs;
+  /** Ends when all of this turn of the event loop have asked. */
+  readonly turn?: () => Promise<void>;
 }
 
 const fileName = 'records.json';
@@ -31,7 +34,7 @@ interface Waiting {
  * Saves are written in order. Calls of one turn, or that come while a write is under way, share the next one: it holds the newest
  * records, and each caller hears of it when it is on disk. Errors: FILE_DAMAGED from load, FILE_UNWRITABLE from save.
  */
-export function createRecordsStore({ folder, log, fs }: RecordsStoreOptions): RecordsStore {
+export function createRecordsStore({ folder, log, fs, turn = nextTurn }: RecordsStoreOptions): RecordsStore {
   const files = createDurableFiles({
     folder,
     ...(fs && { fs }),
@@ -44,7 +47,7 @@ export function createRecordsStore({ folder, log, fs }: RecordsStoreOptions): Re
   const drain = async (): Promise<void> => {
     writing = true;
     // What follows from one thing is often asked for by several, a few steps of the same turn apart.
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     for (let batch = waiting; batch; batch = waiting) {
       waiting = undefined;
       db.data = batch.records;

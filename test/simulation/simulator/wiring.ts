@@ -85,7 +85,7 @@ export function createWires(deps: WiringDeps): Wires {
     rules.begun();
     facts.connectedAt = undefined;
     const onDisk = lifeOnDisk(life, () => deps.died(undefined));
-    const store = createRecordsStore({ folder: '/records', fs: disk.fs(onDisk) });
+    const store = createRecordsStore({ folder: '/records', fs: disk.fs(onDisk), turn: async () => undefined });
     const wired: ReconcilerDeps = {
       ...plain,
       records: {
