@@ -57,7 +57,7 @@ export function parseYaml(text: string, file: string): YamlText {
       offset: error.pos[0],
       message: firstSentence(error.message),
       // Of the first: what is wrong there is often what makes the others.
-      ...(index === 0 && { hint: 'look at indentation, brackets and quotes on this line and the one before it' }),
+      ...(index === 0 && { hint: syntaxHint }),
     }));
   if (found.length > 0) return { documents: [], problems: found.map(report) };
   const walk: Walk = { nodes: 0, found };
@@ -89,6 +89,9 @@ function parseDocuments(text: string, lineCounter: LineCounter): ReturnType<type
     Error.stackTraceLimit = stackTraceLimit;
   }
 }
+
+/** What to do about what the parser says, which is seldom about the cause. */
+export const syntaxHint = 'look at indentation, brackets and quotes on this line and the one before it';
 
 /** The parser's sentence without what it adds on further lines. */
 function firstSentence(message: string): string {

@@ -2,7 +2,7 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
 import { createFindings, type Findings } from '../../schemas/findings.ts';
 import { type Problem, problem } from '../../schemas/problem.ts';
-import type { Path, Place } from '../../schemas/yaml.ts';
+import { type Path, type Place, syntaxHint } from '../../schemas/yaml.ts';
 import { fillIn } from './variables.ts';
 
 export interface ComposeFile {
@@ -23,7 +23,7 @@ export function readCompose(text: string, file: string, given: Readonly<Record<s
   const [wrong] = document.errors;
   if (wrong) {
     const { line, col } = lines.linePos(wrong.pos[0]);
-    return broken(problem('COMPOSE_INVALID', wrong.message, { file, line, column: col }));
+    return broken(problem('COMPOSE_INVALID', wrong.message, { file, line, column: col, hint: syntaxHint }));
   }
   const locate = (path: Path): Place => placeOf(lines, document.contents, path);
   const findings = createFindings(file, { locate });
@@ -73,7 +73,7 @@ function broken(wrong: Problem): ComposeFile {
   const findings = createFindings(wrong.file ?? '', {
     locate: () => ({ line: wrong.line ?? 1, column: wrong.column ?? 1 }),
   });
-  findings.error('COMPOSE_INVALID', [], wrong.message);
+  findings.error('COMPOSE_INVALID', [], wrong.message, wrong.hint);
   return { root: {}, findings };
 }
 

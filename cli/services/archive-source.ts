@@ -21,7 +21,13 @@ const packed: readonly (readonly [string, string])[] = [
 /** NOT_FOUND, ARCHIVE_INVALID. */
 export async function openArchive(file: string): Promise<ArchiveSource> {
   const handle = await open(file, 'r').catch((cause: NodeJS.ErrnoException) => {
-    throw new ProblemError(problem('NOT_FOUND', `the archive cannot be read (${cause.code})`, { file }), { cause });
+    throw new ProblemError(
+      problem('NOT_FOUND', `the archive cannot be read (${cause.code})`, {
+        file,
+        hint: '`docker save -o <archive> <image>` writes one',
+      }),
+      { cause },
+    );
   });
   try {
     const stat = await handle.stat();

@@ -8,7 +8,10 @@ export async function writeNew(file: string, text: string, how: 'secret' | 'open
     const isThere = cause.code === 'EEXIST';
     const message = isThere ? 'the file is there already' : `the file cannot be written (${cause.code})`;
     throw new ProblemError(
-      problem(isThere ? 'REFUSED' : 'FILE_UNWRITABLE', message, { file, ...(isThere && { hint: 'another --out' }) }),
+      problem(isThere ? 'REFUSED' : 'FILE_UNWRITABLE', message, {
+        file,
+        hint: isThere ? 'another --out' : 'is its folder there, and may you write in it?',
+      }),
       { cause },
     );
   });

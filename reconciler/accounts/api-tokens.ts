@@ -68,7 +68,12 @@ export function createApiTokens({ deps, keeper, journal }: AccountsContext, user
     async create(user, { role = user.role, apps, purpose, ttl = month }, by) {
       if (leastRole(role, user.role) !== role) {
         const what = `${user.name} is ${user.role}, and a token of it cannot be ${role}`;
-        throw new ProblemError(problem('FORBIDDEN', what, { subject: user.name }));
+        throw new ProblemError(
+          problem('FORBIDDEN', what, {
+            subject: user.name,
+            hint: `leave out the role, or \`oakctl users role ${user.name} ${role}\` first`,
+          }),
+        );
       }
       const now = wall();
       const live = Object.fromEntries(Object.entries(all()).filter(([, { expires }]) => expires > now - month));

@@ -97,7 +97,12 @@ export function createUsers({ deps, keeper, journal }: AccountsContext, password
     }
     const taken = all().find((user) => user.name.toLowerCase() === name.toLowerCase());
     if (taken)
-      throw new ProblemError(problem('NAME_TAKEN', `there is an account ${taken.name} already`, { subject: name }));
+      throw new ProblemError(
+        problem('NAME_TAKEN', `there is an account ${taken.name} already`, {
+          subject: name,
+          hint: '`oakctl users ls`; `users role` and `users passwd` change it',
+        }),
+      );
     if (all().length >= mostUsers)
       throw new ProblemError(problem('REFUSED', `a cluster has at most ${mostUsers} accounts`, { subject: name }));
   };

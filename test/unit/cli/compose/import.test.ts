@@ -167,3 +167,10 @@ volumes: {data: {}}
     ]);
   });
 });
+
+it('a file that is no YAML is told with its line, and with what to look at', () => {
+  const { findings } = readCompose('services:\n web: [\n', 'compose.yaml', {});
+  expect(findings.problems).toMatchObject([
+    { code: 'COMPOSE_INVALID', line: 3, hint: expect.stringContaining('brackets') },
+  ]);
+});

@@ -177,6 +177,8 @@ describe('an account', () => {
     const add = (name: string, password?: string) =>
       codeOf(accounts.add({ name, role: 'viewer', ...(password !== undefined && { password }) }, owner));
     expect(await add('PAT')).toBe('NAME_TAKEN');
+    const twice = accounts.add({ name: 'PAT', role: 'viewer' }, owner);
+    await expect(twice).rejects.toMatchObject({ problem: { hint: expect.stringContaining('oakctl users ls') } });
     expect(await add('a/b')).toBe('NAME_INVALID');
     expect(await add('__proto__')).toBe('NAME_INVALID');
     expect(await add('eve', 'short')).toBe('BAD_REQUEST');
