@@ -7,12 +7,14 @@ export default class Adopt extends VerbCommand {
   static override summary = 'write what a service deviates by into its file in the repository, commit and push it';
   static override description =
     `What people asked for beside git becomes what git says: of a scale the number of instances, of a stop \`replicas: 0\`, of a moved instance the node in
-the \`direct\` constraint that names it. One line changes, and all comments stay. The overrides of the service end once the cluster has accepted the commit.`;
+the \`direct\` constraint that names it. One line changes, and all comments stay. The overrides of the service end once the cluster has accepted the commit.
+Of what was deployed directly the repository says after it what it is now, in a file of its own if none says it; \`oakctl approve\` hands it over.`;
   static override args = {
     target: Args.string({ required: true, description: 'name of a service, id of an override, or a moved instance' }),
   };
   static override flags = {
     repo: Flags.string({ description: 'working copy (default: the one around here, else a temporary clone)' }),
+    source: Flags.string({ description: 'for what was deployed directly: which git source, where there are several' }),
     author: Flags.string({ helpValue: '"Name <mail>"', description: 'who commits (default: as git is configured)' }),
     reason: Flags.string({ description: 'why, for the message of the commit (default: what the override says)' }),
     ...waitFlags,
@@ -35,7 +37,8 @@ the \`direct\` constraint that names it. One line changes, and all comments stay
     for (const override of ending) this.say(endingText(override));
     if (renumbered.length > 0)
       this.say(`${renumbered.join(', ')}: replaced, since git numbers instances from 0 without gaps`);
-    const text = `adopted: ${adopted.map(({ change }) => change).join(', ')}`;
+    const what = adopted.length === 0 ? ['as it was deployed directly'] : adopted.map(({ change }) => change);
+    const text = `adopted: ${what.join(', ')}`;
     await this.conclude(api, answer, { ...flags, text });
   }
 }

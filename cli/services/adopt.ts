@@ -7,13 +7,15 @@ import { parseDescriptor } from '../../schemas/descriptor.ts';
 import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { parseInstanceName } from '../../schemas/names.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
+import { directSource } from '../../schemas/spec.ts';
 import type { InstanceView, OverrideView, ServiceView } from '../../schemas/views.ts';
+import { adoptDirect, type DirectApi } from './adopt-direct.ts';
 import { type Adoption, decideAdoption, renumbered } from './adoption.ts';
 import { type Asker, type CommitNote, filesOf, isOwn, type Repository } from './commit-edit.ts';
 import { type CommitApi, commitService, type Rewritten } from './commit-service.ts';
 import { readReplicas, setNode, setReplicas } from './edit-service.ts';
 
-type AdoptApi = CommitApi & Pick<ApiClient, 'node' | 'instances'>;
+type AdoptApi = CommitApi & DirectApi & Pick<ApiClient, 'node' | 'instances'>;
 
 interface Adopted {
   /** Without a commit there was nothing to adopt. */
@@ -33,11 +35,15 @@ interface Adopted {
 export async function adopt(api: AdoptApi, target: string, asker: Asker, signal: AbortSignal): Promise<Adopted> {
   const { view, instance, id } = await targetOf(api, target, signal);
   const isAbout = ({ subject }: OverrideView): boolean => instance === undefined || subject === instance;
+  if (view.source === directSource) {
+    const commit = await adoptDirect(api, view, asker, signal);
+    const answer = { service: view.name, digest: view.digest, changed: true, instances: namesOf(view), commit };
+    return { answer, adopted: [], ending: [], renumbered: [] };
+  }
   const about = id === undefined ? view.overrides.filter(isAbout) : view.overrides;
   const adoption = decideAdoption({ ...view, overrides: about }, id);
   if (!adoption) {
-    const instances = view.instances.map(({ name }) => name);
-    const answer = { service: view.name, digest: view.digest, changed: false, instances };
+    const answer = { service: view.name, digest: view.digest, changed: false, instances: namesOf(view) };
     return { answer, adopted: [], ending: [], renumbered: [] };
   }
   const edit = await editOf(api, view, adoption, signal);
@@ -50,6 +56,10 @@ export async function adopt(api: AdoptApi, target: string, asker: Asker, signal:
   const committed = await commitService(api, { view, ends, check, edit }, { ...asker, reason: why }, signal);
   // Also where the file said so already: what deviated is what git says now.
   return { answer: { ...committed, changed: true }, adopted, ending, renumbered: renumbered(view, adoption) };
+}
+
+function namesOf({ instances }: ServiceView): readonly string[] {
+  return instances.map(({ name }) => name);
 }
 
 function sayOverride({ change, actor, reason }: OverrideView): string {

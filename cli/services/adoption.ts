@@ -1,6 +1,5 @@
 /** What of a service's deviations goes into its descriptor, and what cannot. Pure. */
 import { ProblemError, problem } from '../../schemas/problem.ts';
-import { directSource } from '../../schemas/spec.ts';
 import type { OverrideView, ServiceView } from '../../schemas/views.ts';
 
 export interface Adoption {
@@ -15,12 +14,11 @@ export interface Adoption {
 }
 
 /**
- * All overrides of a service, or that with the id `only`. Undefined: it is as its source says. OWNED_DIRECTLY; NOT_FOUND for an id that is
+ * All overrides of a service, or that with the id `only`. Undefined: it is as its source says. NOT_FOUND for an id that is
  * not among them; REFUSED for what a descriptor cannot say, and for one override if another would end with it unsaid.
  */
 export function decideAdoption(view: ServiceView, only?: string): Adoption | undefined {
   const { overrides } = view;
-  requireGit(view);
   if (only !== undefined) requireAlone(view, only);
   if (overrides.length === 0) return requireNoDrift(view);
   const of = (kind: OverrideView['kind']): OverrideView | undefined => overrides.find((one) => one.kind === kind);
@@ -32,13 +30,6 @@ export function decideAdoption(view: ServiceView, only?: string): Adoption | und
   const ending = overrides.filter((one) => one !== counted);
   if (!stop) for (const one of ending) requireThere(view, one);
   return { write: { kind: 'replicas', replicas }, adopted: [counted], ending };
-}
-
-function requireGit({ name, source }: ServiceView): void {
-  if (source !== directSource) return;
-  const hint = '`oakctl deploy --commit <file>` hands it over to git, and `oakctl approve` takes it from there';
-  const message = 'it was deployed directly: there is no file of it to adopt into';
-  throw new ProblemError(problem('OWNED_DIRECTLY', message, { subject: name, hint }));
 }
 
 /** The commit for one override would take the others with it. A move is no loss: what was moved stays where it is. */

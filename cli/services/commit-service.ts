@@ -165,7 +165,7 @@ async function rewrite(
 async function ownedByGit(api: CommitApi, service: string, signal: AbortSignal): Promise<ServiceView> {
   const view = await api.service(service, signal);
   if (view.source !== directSource) return view;
-  const hint = `without --commit it changes for good; \`oakctl deploy --commit <file>\` hands it over to git`;
+  const hint = `without --commit it changes for good; \`oakctl adopt ${view.name}\` hands it over to git`;
   throw new ProblemError(
     problem('OWNED_DIRECTLY', 'it was deployed directly: the repository does not say it', { subject: view.name, hint }),
   );

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adopt } from '../../../cli/services/adopt.ts';
+import type { ClusterSnapshot } from '../../../schemas/cluster-snapshot.ts';
+import { parseDescriptor } from '../../../schemas/descriptor.ts';
 import type { ApiClient } from '../../../schemas/io/api-client.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
+import type { ServiceSpec } from '../../../schemas/spec.ts';
 import type { OverrideView, ServiceView, SourceView } from '../../../schemas/views.ts';
 import { fakeControlPlane, fakeInstance, fakeNode, fakeService } from '../../support/fake-control-plane.ts';
 import { cloneRepository, type GitRepo, git } from '../../support/git-repo.ts';
@@ -44,6 +47,8 @@ let service: ServiceView;
 let overrides: readonly OverrideView[];
 let said: SourceView;
 let asked: string[];
+/** What was deployed directly. */
+let spec: ServiceSpec;
 /** Overrides end by themselves as soon as the cluster has read another document. */
 let endsByItself: boolean;
 
@@ -73,6 +78,7 @@ function api(): ApiClient {
       throw new ProblemError(problem('NOT_FOUND', 'no service is called that', { subject: name }));
     },
     services: async () => [{ ...service, overrides }],
+    snapshot: async () => ({ world: { desired: { [web]: { spec, slots: [0, 2] } } } }) as unknown as ClusterSnapshot,
     sync: async () => {
       asked.push('sync');
       if (endsByItself) overrides = [];
@@ -230,12 +236,67 @@ describe('adopt is refused', () => {
 
   it.each([
     ['a name that nothing has', 'none', () => ({}), 'NOT_FOUND'],
-    ['what was deployed directly', web, () => ({ source: 'direct' }), 'OWNED_DIRECTLY'],
     ['one of two that end together', 'b2', () => ({}), 'REFUSED'],
   ])('for %s', async (_, target, more, code) => {
     overrides = [scale, stop];
     service = { ...service, ...more() };
     await expect(run(target)).rejects.toMatchObject({ problems: [{ code }] });
     expect([await text(), asked]).toEqual([shop, []]);
+  });
+});
+
+describe('adopt of what was deployed directly', () => {
+  const conflict = {
+    code: 'SOURCE_CONFLICT' as const,
+    subject: web,
+    id: 'f00',
+    message: 'main claims it: keep 0, start 1, remove 2',
+  };
+  const handOver = (file: string) => ({
+    problems: [
+      {
+        code: 'OWNED_DIRECTLY',
+        message: expect.stringMatching(new RegExp(`^${file} says it since \\w{7}, .*keep 0, start 1, remove 2$`)),
+        hint: expect.stringContaining('oakctl approve f00'),
+      },
+    ],
+  });
+  beforeEach(() => {
+    const [parsed] = parseDescriptor(shop, 'shop.yaml').services;
+    spec = parsed?.spec as ServiceSpec;
+    service = { ...service, source: 'direct', digest: spec.digest, holds: [conflict] };
+    overrides = [];
+  });
+
+  it('sets the number in the file that says it, and names the approval', async () => {
+    await expect(run()).rejects.toMatchObject(handOver('shop.yaml'));
+    expect(await text()).toBe(shop.replace('replicas: 1', 'replicas: 2'));
+    expect(await pushed()).toBe(await head());
+    const before = await head();
+    await expect(run()).rejects.toMatchObject(handOver('shop.yaml'));
+    expect(await head()).toBe(before);
+  });
+
+  it('writes a descriptor where none says it, with no instance while it is stopped', async () => {
+    await copy.push({ 'shop.yaml': undefined });
+    overrides = [stop];
+    await expect(run('b2', { reason: 'for good' })).rejects.toMatchObject(handOver('shop-web.yaml'));
+    const written = await text('shop-web.yaml');
+    expect(parseDescriptor(written, 'shop-web.yaml').services).toMatchObject([{ spec: { ...spec, replicas: 0 } }]);
+    expect(written).not.toContain('update:');
+    expect(await message()).toBe(`Ada|Adopt ${web}, deployed directly so far\n\nfor good\n\nAsked-by: ann@desk`);
+  });
+
+  it('is refused where a text alone cannot say it, or another file has that name', async () => {
+    await copy.push({ 'shop.yaml': undefined, 'shop-web.yaml': 'notes: mine\n' });
+    const before = await head();
+    await expect(run()).rejects.toMatchObject(refusal({ file: 'shop-web.yaml' }));
+    await copy.push({ 'shop-web.yaml': undefined });
+    spec = { ...spec, run: { ...spec.run, code: '' } };
+    await expect(run()).rejects.toMatchObject({
+      problems: [{ code: 'OWNED_DIRECTLY', hint: expect.stringContaining('oakctl deploy --commit <file>') }],
+    });
+    expect(await copy.git('rev-parse', 'HEAD~1')).toBe(before);
+    expect(await copy.git('status', '--porcelain')).toBe('');
   });
 });

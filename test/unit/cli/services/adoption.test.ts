@@ -74,7 +74,6 @@ it('instances beyond the number are replaced, unless it takes some away', () => 
 
 describe('refused is', () => {
   it.each([
-    ['what was deployed directly', service([stop], { source: 'direct' }), 'OWNED_DIRECTLY', /deploy --commit/],
     ['what git removed', service([undelete, stop], { commit: 'a1b2' }), 'REFUSED', /git checkout a1b2 -- shop\.yaml/],
     ['a number of what has none', service([scale], { replicas: 'every' }), 'REFUSED', /overrides rm/],
     ['one instance of several', service([move], { replicas: 2, slots: 2 }), 'REFUSED', /stays where it is/],
