@@ -74,6 +74,8 @@ export interface ServicePlan {
   readonly stuck?: readonly StuckMove[];
   /** It has to be spread, so that any other node may be where its copies ought to be. */
   readonly spreads?: true;
+  /** It is left alone: only what happens to its own copies, or the end of that, makes another plan. */
+  readonly rests?: true;
   /** Of a job with a schedule: the record as it should be from now on, what is new in it, and the next due time. Absent: none. */
   readonly schedule?: ScheduleState;
   readonly news?: readonly RunNews[];

@@ -172,6 +172,7 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
 ]);
 
 /** Must the service be planned again when something about the nodes changes? */
-export function waitsForNodes(plan: Pick<ServicePlan, 'holds' | 'spreads'>): boolean {
+export function waitsForNodes(plan: Pick<ServicePlan, 'holds' | 'spreads' | 'rests'>): boolean {
+  if (plan.rests) return false;
   return plan.spreads === true || plan.holds.some((hold) => nodeCodes.has(hold.code));
 }

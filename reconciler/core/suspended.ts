@@ -42,6 +42,7 @@ export function planSuspended(
     ],
     holds: [...(held ? [held] : []), ...(isNothing ? [] : [suspendedHold(view, service, suspend)])],
     settled: slots.filter(({ target, current }) => target?.healthy && !current).length,
+    rests: true,
     ...(rollout ? { rollout } : {}),
     ...(schedule ? { schedule: { ...schedule, suspended: true } } : {}),
     ...(wakeAt === undefined ? {} : { wakeAt }),

@@ -89,6 +89,25 @@ describe.each(subjects)('with %s suspended', (subject) => {
     expect(plan(fleet)).toMatchObject({ settled: 5, holds: [] });
   });
 
+  it('it is not planned because of a node that has no copy of it', () => {
+    const fleet = settledFleet(4);
+    suspend(fleet, subject);
+    want(fleet, 2, 5);
+    fleet.run(30_000);
+    const nodes = [1, 2, 3, 4].map((n) => `node${n}`);
+    const away = nodes.filter((id) => !fleet.world.copiesOn.has(id));
+    expect(away).toHaveLength(1);
+    const isPlannedAfter = (node: string): boolean => {
+      fleet.world.dirty.clear();
+      apply(fleet.world, { kind: 'presence', node });
+      return fleet.world.dirty.has(web);
+    };
+    expect(nodes.filter(isPlannedAfter)).toEqual(nodes.filter((id) => !away.includes(id)));
+    resume(fleet, subject);
+    fleet.run(300_000);
+    expect(plan(fleet)).toMatchObject({ settled: 5, holds: [] });
+  });
+
   it('an update in the middle waits, and its time does not run meanwhile', () => {
     const fleet = settledFleet(3, 1);
     want(fleet, 2, 1, { order: 'stop_first', timeout: 30_000 });
