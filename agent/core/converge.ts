@@ -127,6 +127,8 @@ function forward(member: Member, blocked: boolean, memory: Memory, now: Now): St
   const runnable = job.content === undefined ? filled : { ...filled, content: job.content };
   const aim = { ...aimOf(member), digest: job.digest, run: runnable, ...(job.secrets && { sealed: job.secrets }) };
   if (!found) {
+    // Who removed what came to its end asked for no second run.
+    if (memory.copies.get(keyText(member))?.status?.value === 'completed') return undefined;
     const image = memory.images.get(imageKey(job.runtime, runnable));
     return { kind: image !== undefined && image > now.mono ? 'create' : 'prepare', ...aim };
   }

@@ -39,7 +39,8 @@ export function looked(
   now: Mono,
 ): CopyMemory {
   if (memory.stopAsked || !before) return memory;
-  if (!found) return { ...memory, drift: { kind: 'removed', at: now } };
+  // What came to its end is not needed any more.
+  if (!found) return memory.status?.value === 'completed' ? memory : { ...memory, drift: { kind: 'removed', at: now } };
   if (before.state !== 'running' && found.state === 'running') return runsAgain(memory);
   const { signalled, ...rest } = memory;
   if (signalled === undefined || before.state !== 'running' || found.state !== 'exited') return memory;

@@ -122,6 +122,7 @@ function wantedRunning(member: Member, copy: CopyMemory, step: Step | undefined)
   if (copy.failure) return { status: 'failed', ...reasonOf(copy) };
   if (step?.kind === 'start') return { status: 'starting' };
   if (found?.state === 'created') return { status: 'prepared' };
+  if (!found && copy.status?.value === 'completed') return { status: 'completed' };
   if (!found || !run || copy.stopAsked) return { status: 'waiting' };
   switch (endingOf(run, found.exitCode)) {
     case 'completed':

@@ -109,6 +109,24 @@ describe('restarts in place', () => {
     expect(steps(rig).filter((call) => call.startsWith('start'))).toHaveLength(1);
   });
 
+  test('a one-shot that ended well is not run again when somebody clears its container away', async () => {
+    const rig = await started();
+    const run = container('job:1', { one_shot: true });
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', run), run]]));
+    await rig.clock.advance(1_000);
+    rig.runtime.exit({ instance: web, copy: '1.1' }, 0);
+    await rig.clock.advance(1_000);
+    rig.runtime.vanish({ instance: web, copy: '1.1' });
+    await rig.clock.advance(120_000);
+    expect(rig.status('1.1')).toBe('completed');
+    expect(rig.report()?.copies[0]?.drift).toBeUndefined();
+    expect(steps(rig).filter((call) => call.startsWith('start'))).toHaveLength(1);
+    // Another copy of it is another run.
+    rig.assign(partOf({ epoch: 1, gen: 2, by }, [[jobOf(web, '1.2', run), run]]));
+    await rig.clock.advance(1_000);
+    expect(rig.status('1.2')).toBe('running');
+  });
+
   test('a copy that somebody removed is made again', async () => {
     const rig = await started();
     rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1), v1]]));
