@@ -97,42 +97,35 @@ export function instanceView(input: ViewInput, service: ServiceName, { slot, ins
     };
   }
   const { node } = seen;
-  const view = { ...base } as Draft<InstanceView>;
-  tellCopy(view, seen);
-  const reason = endOfCopy(input, seen.copy)?.reason ?? seen.copy.report?.reason;
-  if (reason) view.reason = reason;
-  if (node && isSeed(node)) view.assumed = true;
-  if (node?.heard !== undefined) view.seen = Math.max(0, input.now.mono - node.heard);
-  if (copies.length > 1) view.others = copies.slice(1).map(copyView);
-  return view;
+  const heard = node?.heard;
+  const others = copies.slice(1).map(copyView);
+  return {
+    ...base,
+    ...copyView(seen),
+    ...optional('reason', endOfCopy(input, seen.copy)?.reason ?? seen.copy.report?.reason),
+    ...(node && isSeed(node) ? { assumed: true as const } : {}),
+    ...optional('seen', heard === undefined ? undefined : Math.max(0, input.now.mono - heard)),
+    ...optional('others', others.length > 0 ? others : undefined),
+  };
 }
 
 function copyView(seen: SeenCopy): CopyView {
-  const view = {} as Draft<CopyView>;
-  tellCopy(view, seen);
-  return view;
-}
-
-type Draft<T> = { -readonly [Key in keyof T]: T[Key] };
-
-/** Member by member: there are many of them in a listing, and spreading what may be absent takes several times as long. */
-function tellCopy(view: Draft<CopyView>, seen: SeenCopy): void {
-  const { copy, node, presence, digest, age } = seen;
-  const { report } = copy;
-  view.copy = copy.copy;
-  view.node = node?.record.name ?? copy.node;
-  view.want = seen.want;
-  view.status = presence === 'lost' ? 'lost' : seen.status;
-  view.healthy = seen.healthy;
-  if (digest !== undefined) view.digest = digest;
-  if (age !== undefined) view.age = age;
-  view.addresses = report?.addresses ?? [];
-  if (report?.handle !== undefined) view.handle = report.handle;
-  view.restarts = report?.restarts ?? 0;
-  if (report?.reason !== undefined) view.reason = report.reason;
-  const drift = driftOf(seen);
-  if (drift) view.drift = drift;
-  if (copy.notice !== undefined) view.leaving = true;
+  const { copy, node, presence } = seen;
+  return {
+    copy: copy.copy,
+    node: node?.record.name ?? copy.node,
+    want: seen.want,
+    status: presence === 'lost' ? 'lost' : seen.status,
+    healthy: seen.healthy,
+    ...optional('digest', seen.digest),
+    ...optional('age', seen.age),
+    addresses: copy.report?.addresses ?? [],
+    ...optional('handle', copy.report?.handle),
+    restarts: copy.report?.restarts ?? 0,
+    ...optional('reason', copy.report?.reason),
+    ...optional('drift', driftOf(seen)),
+    ...(copy.notice === undefined ? {} : { leaving: true as const }),
+  };
 }
 
 function driftOf({ copy: { report }, age: now = 0 }: SeenCopy): DriftView | undefined {
@@ -154,18 +147,19 @@ function seeCopy(input: ViewInput, copy: Copy, desired: Desired | undefined): Se
   const presence = node ? knowledgeOf(node, input.policy, input.now).state : 'lost';
   const age = copy.since === undefined ? undefined : Math.max(0, input.now.mono - copy.since);
   const want = wantOf(copy, node);
-  const seen = { copy, presence, want, status: endOfCopy(input, copy)?.status ?? statusOf(copy) } as Draft<SeenCopy>;
-  if (node) seen.node = node;
-  const digest = copy.report?.digest ?? copy.job?.digest;
-  if (digest !== undefined) seen.digest = digest;
-  if (age !== undefined) seen.age = age;
+  const seen = {
+    copy,
+    ...optional('node', node),
+    presence,
+    want,
+    ...optional('digest', copy.report?.digest ?? copy.job?.digest),
+    status: endOfCopy(input, copy)?.status ?? statusOf(copy),
+    ...optional('age', age),
+  };
   const run = documentOf(input, seen, desired) ?? unknownRun;
   const settle = desired?.spec.update.settle ?? defaultSettle;
-  const { report, since } = copy;
-  const judged = { ...(report && { report }), ...(since !== undefined && { since }), job: { want } };
-  const { healthy } = healthOf(judged, run, settle, input.now.mono);
-  seen.healthy = healthy && presence === 'online' && copy.notice === undefined;
-  return seen;
+  const { healthy } = healthOf({ ...copy, job: { want } }, run, settle, input.now.mono);
+  return { ...seen, healthy: healthy && presence === 'online' && copy.notice === undefined };
 }
 
 /** A copy that left its node's part is to go; before the part is known, what the agent has been told counts. */
