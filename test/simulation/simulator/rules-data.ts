@@ -12,6 +12,8 @@ export interface DataRules {
   started(machine: Machine, key: CopyKey, run: RunSpec): void;
   /** The reconciler gets a message. */
   heard(message: BusMessage): void;
+  /** Was that the last word about it? Here networks lose reports also while a connection stands. */
+  isToldToRun(key: CopyKey): boolean;
   /** This copy of an instance is taken from a node that is well. */
   taken(machine: Machine, job: AssignmentMessage['jobs'][number]): void;
 }
@@ -22,11 +24,12 @@ const blind = 90_000;
 /** ms within which another copy must have been well: losing a node takes so long at most. */
 const recently = 60_000;
 
-export function createDataRules({ witness, facts, now }: RuleDeps): DataRules {
+export function createDataRules({ witness, facts, now, anchors }: RuleDeps): DataRules {
   /** Instance -> the machine that has its data. */
   const homes = new Map<string, Machine>();
-  /** Copies that the reconciler was told to be well, whoever of its processes that was. */
-  const known = new Set<string>();
+  /** `<instance>/<copy>` -> what the reconciler was told of it last, whoever of its processes that was. */
+  const told = new Map<string, string>();
+  const isLooked = (instance: string): boolean => serviceOf(instance) === web || anchors.has(serviceOf(instance));
 
   const otherOn = ({ runtime }: Machine, { instance, copy }: CopyKey): string | undefined =>
     [...runtime.copies.values()].find(
@@ -49,12 +52,13 @@ export function createDataRules({ witness, facts, now }: RuleDeps): DataRules {
       homes.set(key.instance, machine);
     },
     heard({ topic, payload }) {
-      if (!topic.includes('/instances/') || !payload.includes(web)) return;
+      if (!topic.includes('/instances/') || payload === '') return;
       for (const { instance, copy, status } of (JSON.parse(payload) as InstancesMessage).copies)
-        if (status === 'running' && serviceOf(instance) === web) known.add(`${instance}/${copy}`);
+        if (isLooked(instance)) told.set(`${instance}/${copy}`, status);
     },
+    isToldToRun: ({ instance, copy }) => told.get(`${instance}/${copy}`) === 'running',
     taken(machine, { instance, copy }) {
-      if (serviceOf(instance) !== web || !known.has(`${instance}/${copy}`)) return;
+      if (serviceOf(instance) !== web || told.get(`${instance}/${copy}`) !== 'running') return;
       if (machine.runtime.copies.get(`${instance}/${copy}`)?.health !== 'healthy') return;
       if (!wasWellElsewhere(facts, instance, { machine: machine.tag, copy }, now(), recently))
         witness.broken('H1 somebody well stays', `${instance}/${copy} is taken from ${machine.name}, no other is well`);

@@ -29,7 +29,7 @@ const unseen = 45_000;
 export interface WireParts {
   readonly disk: Pick<DiskRules, 'durable'>;
   readonly runs: Pick<RunRules, 'controls' | 'isJob'>;
-  readonly data: Pick<DataRules, 'taken'>;
+  readonly data: Pick<DataRules, 'taken' | 'isToldToRun'>;
 }
 
 export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts): WireRules {
@@ -148,7 +148,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
       if (facts.troubles.has(`engine of ${machine.name}`) || now() - machine.hurtAt < unseen) continue;
       if (machine.runtime.copies.get(`${job.instance}/${job.copy}`)?.state !== 'running') continue;
       data.taken(machine, job);
-      if (!anchors.has(serviceOf(job.instance))) continue;
+      if (!anchors.has(serviceOf(job.instance)) || !data.isToldToRun(job)) continue;
       if (!ranElsewhere(facts, job.instance, { machine: node, copy: job.copy }, now(), recently))
         witness.broken(
           'P1 I6 nothing is removed for no reason',
