@@ -75,8 +75,8 @@ describe.skipIf(!hasChromium())('the page of the API', () => {
     await block.getByRole('button', { name: 'Execute' }).click();
     const answer = block.locator('.live-responses-table .response');
     await answer.waitFor();
-    const status = await answer.locator('.response-col_status').innerText();
-    return { status: status.trim(), text: await answer.locator('.response-col_description').innerText() };
+    const textOf = async (part: string) => (await answer.locator(part).textContent()) ?? '';
+    return { status: (await textOf('.response-col_status')).trim(), text: await textOf('.response-col_description') };
   }
 
   const dialogue = (): Locator => page.locator('.dialog-ux');
@@ -107,7 +107,7 @@ describe.skipIf(!hasChromium())('the page of the API', () => {
     expect(written.length).toBeGreaterThan(100);
     expect(shown.sort()).toEqual(written.sort());
     expect(await page.locator('.errors-wrapper').count()).toBe(0);
-    expect(await page.locator('h1, h2').first().innerText()).toContain('oakctl');
+    expect(await page.locator('h1, h2').first().textContent()).toContain('oakctl');
     expect(complaints).toEqual([]);
   });
 
