@@ -174,6 +174,11 @@ export const reconcilerBugs: readonly Bug[] = [
       })),
   },
   {
+    name: 'reconciler: what seed nodes were told is forgotten at a start',
+    reconciler: (deps) =>
+      withLoaded(deps, ({ assumed }) => ({ assumed: without(assumed, ({ part }) => ({ part, told: {} })) })),
+  },
+  {
     name: 'reconciler: suspensions are forgotten at a start',
     reconciler: (deps) => withLoaded(deps, () => ({ suspends: {} })),
   },

@@ -76,6 +76,8 @@ export interface Facts {
   readonly handled: Set<string>;
   /** Nodes that were removed, as it was answered: their names, and since when. */
   readonly removed: Map<string, { readonly name: string; readonly at: number }>;
+  /** Id of the node of the seeds' wire. */
+  plant: string | undefined;
   /** Nodes that somebody ever asked to be removed. */
   readonly leaving: Set<string>;
   /** What is suspended, as it was answered, since when, and until when by the wall clock; there is no entry once its end was asked for. */
@@ -109,6 +111,7 @@ export function createFacts(): Facts {
     handled: new Set(),
     removed: new Map(),
     leaving: new Set(),
+    plant: undefined,
     suspended: new Map(),
     suspending: new Set(),
   };

@@ -8,6 +8,7 @@ import type { Facts, Machine } from './facts.ts';
 import type { End, Hands } from './hands.ts';
 import { foreign } from './names.ts';
 import type { Person } from './person.ts';
+import type { Plant } from './plants.ts';
 import type { Rules } from './rules.ts';
 
 export interface World {
@@ -20,6 +21,8 @@ export interface World {
   readonly disk: SimDisk;
   readonly bodies: Bodies;
   readonly rules: Pick<Rules, 'removed'>;
+  /** A node of the seeds' wire, in some worlds. */
+  readonly plant: Plant | undefined;
 }
 
 export interface Happening {

@@ -4,12 +4,15 @@ import { yearly } from './extras.ts';
 import { quietNetwork, setWall, type World } from './faults.ts';
 import { foreign, fullName } from './names.ts';
 import type { Wish } from './person.ts';
+import { plantDifferences, plantService } from './plants.ts';
 import { endVerbs } from './verbs.ts';
 import { fixed } from './wishes.ts';
 
 const actor = 'person';
 /** ms after which a node that had a clone counts as one again, and a beat or two. */
 const unique = 135_000;
+/** ms after which nothing is under way that was said before. */
+const registersAfter = 5_000;
 
 /** Ends all faults; nothing new happens. */
 export function mend(world: World): void {
@@ -34,6 +37,12 @@ export function mend(world: World): void {
   for (const [name, wish] of person.direct) person.deploy(name, sound(wish));
   for (const [name, wish] of person.git) if (!fixed.has(name)) person.git.set(name, sound(wish));
   endVerbs(world);
+  // What was on its way to it before is there by then.
+  const { plant } = world;
+  if (plant) {
+    plant.quietUntil = 0;
+    cluster.clock.after(registersAfter, () => plant.register(person));
+  }
   person.push();
   for (const { id, name } of cluster.nodes) {
     // Whose entry in nodes.yaml was gone is free by its return.
@@ -68,7 +77,7 @@ export function tidy({ facts, person, cluster }: World): void {
 function moveFromLost({ facts, person, cluster }: Pick<World, 'facts' | 'person' | 'cluster'>): ReadonlySet<string> {
   const { control } = cluster.reconciler;
   const lost = new Set(control.holds().flatMap(({ code, subject }) => (code === 'VOLUME_ON_LOST_NODE' ? subject : [])));
-  const to = control.nodes().find(({ state }) => state === 'online')?.id;
+  const to = control.nodes().find(({ state, dialect }) => state === 'online' && dialect !== 'seed')?.id;
   const moved = new Set(control.overrides().flatMap(({ kind, subject }) => (kind === 'move' ? subject : [])));
   for (const instance of facts.removed.size === 0 || to === undefined ? [] : lost) {
     if (moved.has(instance)) continue;
@@ -98,7 +107,7 @@ export function differences(world: World): string[] {
   const nodes = cluster.reconciler.control.nodes();
   if (nodes.some(({ problems }) => problems.some(({ code }) => code === 'DUPLICATE_NODE')))
     return ['a node is not unique'];
-  const wrong = person.open.map((key) => `${key} has no answer`);
+  const wrong = [...person.open.map((key) => `${key} has no answer`), ...plantDifferences(world)];
   const running = new Map<string, string[]>();
   for (const { runtime } of facts.machines.values()) {
     for (const copy of runtime.copies.values()) {
@@ -118,6 +127,11 @@ export function differences(world: World): string[] {
   if (person.git.has('tick') && person.git.get('tick') !== yearly) wrong.push('tick has not completed since');
   for (const [name, { replicas, code, more }] of wanted) {
     const count = more?.['one_shot'] ? 0 : replicas === 'every' ? cluster.nodes.length : replicas;
+    if (name === plantService) {
+      const { outcome, message } = views.get(name) ?? {};
+      if (outcome !== 'unconfirmed') wrong.push(`${name} is ${outcome}: ${message ?? ''}`);
+      continue;
+    }
     const mine = [...running].filter(([instance]) => instance.startsWith(`${name}.instance.`));
     total += mine.length;
     if (mine.length !== count) wrong.push(`${name}: ${mine.length} of ${count} instances run`);

@@ -4,6 +4,7 @@ import type { AssignmentMessage, ControlMessage, InstancesMessage } from '../../
 import { compareCopyIds } from '../../../schemas/names.ts';
 import { type Machine, ranElsewhere } from './facts.ts';
 import { serviceOf } from './names.ts';
+import type { PlantRules } from './plants.ts';
 import type { RuleDeps } from './rules.ts';
 import type { DataRules } from './rules-data.ts';
 import type { DiskRules } from './rules-disk.ts';
@@ -30,9 +31,10 @@ export interface WireParts {
   readonly disk: Pick<DiskRules, 'durable'>;
   readonly runs: Pick<RunRules, 'controls' | 'isJob'>;
   readonly data: Pick<DataRules, 'taken' | 'isToldToRun'>;
+  readonly plants: Pick<PlantRules, 'told'>;
 }
 
-export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts): WireRules {
+export function createWireRules(deps: RuleDeps, { disk, runs, data, plants }: WireParts): WireRules {
   const { facts, witness, now, anchors } = deps;
   const owners = new Map<number, string>();
   /** `<node> <epoch>.<gen>` -> hash. */
@@ -108,7 +110,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
     if (!cluster || now() - facts.refusedAt < 2_000) return;
     const nodes = cluster.reconciler.control.nodes();
     // What runs on a node that was only just adopted was not said by this process.
-    if (nodes.some(({ id = '', state }) => state === 'online' && !promised.has(id))) return;
+    if (nodes.some(({ id = '', state }) => state === 'online' && id !== facts.plant && !promised.has(id))) return;
     const states = new Map(nodes.map((node) => [node.id ?? '', node.state]));
     // Copies from before a delete are nobody's any more.
     const deleted = disk.durable?.tombstones[serviceOf(job.name)]?.copy;
@@ -173,9 +175,10 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data }: WireParts)
       suspicions = [];
     },
     published(topic, payload) {
-      const row = topic.split('/')[2];
+      const [, node, row] = topic.split('/');
       if (payload === '' || (row !== 'assignment' && row !== 'controls'))
         return witness.saw(`reconciler publishes ${topic}`, { quiet: true, more: payload });
+      if (node !== undefined && node === facts.plant) return plants.told(payload);
       const message = JSON.parse(payload) as AssignmentMessage | ControlMessage;
       checkPair(message);
       if ('command' in message) control(message);

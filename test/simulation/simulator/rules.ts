@@ -6,6 +6,7 @@ import type { BusMessage } from '../../../schemas/ports.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import type { MemoryCluster } from '../../support/memory-cluster.ts';
 import type { Facts, Machine } from './facts.ts';
+import { createPlantRules } from './plants.ts';
 import { createDataRules } from './rules-data.ts';
 import { createDiskRules } from './rules-disk.ts';
 import { createEngineRules } from './rules-engine.ts';
@@ -41,6 +42,8 @@ export interface Rules {
   ended(machine: Machine, key: CopyKey, code: number): void;
   /** It was answered that this node is removed, and nobody said that it is lost. */
   removed(machine: Machine): void;
+  /** The node of the seeds' wire registers. */
+  registers(): void;
   /** A process of the reconciler begins. */
   begun(): void;
   /** What the reconciler said last was decided so many ms ago. */
@@ -57,7 +60,8 @@ export function createRules(deps: RuleDeps): Rules {
   const disk = createDiskRules(deps);
   const runs = createRunRules(deps, disk);
   const data = createDataRules(deps);
-  const wire = createWireRules(deps, { disk, runs, data });
+  const plants = createPlantRules(deps);
+  const wire = createWireRules(deps, { disk, runs, data, plants });
   const engine = createEngineRules(deps);
   const view = createViewRules(deps, wire);
   return {
@@ -82,6 +86,7 @@ export function createRules(deps: RuleDeps): Rules {
     },
     ended: runs.ended,
     removed: view.removed,
+    registers: plants.registers,
     begun() {
       wire.begun();
       runs.begun();
@@ -90,6 +95,7 @@ export function createRules(deps: RuleDeps): Rules {
     saved(records) {
       disk.saved(records);
       runs.saved(records);
+      plants.saved(records);
     },
     look: view.look,
   };
