@@ -4,6 +4,8 @@ import type { RuleDeps } from './rules.ts';
 
 export interface DiskRules {
   saved(records: Records): void;
+  /** A process of the reconciler begins. */
+  begun(): void;
   /** The last records that somebody was told of as durable. */
   readonly durable: Records | undefined;
 }
@@ -16,15 +18,22 @@ export function createDiskRules({ witness, facts }: RuleDeps): DiskRules {
   const counters = new Map<string, number>();
 
   let accepted = -1;
+  /** The present process has saved something. */
+  let hasSaved = true;
 
   return {
     get durable() {
       return durable;
     },
+    begun() {
+      hasSaved = false;
+    },
     saved(records) {
       const before = durable;
       durable = records;
-      if (before && records.epoch < before.epoch)
+      const isFirst = !hasSaved;
+      hasSaved = true;
+      if (before && (isFirst ? records.epoch <= before.epoch : records.epoch < before.epoch))
         witness.broken('I1 epochs grow', `records with epoch ${records.epoch} follow ${before.epoch}`);
       if (before && records.nextOrdinal < before.nextOrdinal)
         witness.broken(

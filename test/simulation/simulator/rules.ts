@@ -88,6 +88,7 @@ export function createRules(deps: RuleDeps): Rules {
     removed: view.removed,
     registers: plants.registers,
     begun() {
+      disk.begun();
       wire.begun();
       runs.begun();
     },
