@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connect, connectAsync } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ApiClient, createApiClient } from '../../../schemas/io/api-client.ts';
-import { createDurableFiles } from '../../../schemas/io/durable-files.ts';
-import type { JoinAnswer } from '../../../schemas/joining.ts';
-import type { InstancesMessage } from '../../../schemas/messages.ts';
-import type { Problem } from '../../../schemas/problem.ts';
-import { topic } from '../../../schemas/topics.ts';
-import type { NodeView } from '../../../schemas/views.ts';
-import { eventually, steadily } from '../../support/eventually.ts';
-import { timely } from '../../support/machine.ts';
+import { type ApiClient, createApiClient } from '../../schemas/io/api-client.ts';
+import { createDurableFiles } from '../../schemas/io/durable-files.ts';
+import type { JoinAnswer } from '../../schemas/joining.ts';
+import type { InstancesMessage } from '../../schemas/messages.ts';
+import type { Problem } from '../../schemas/problem.ts';
+import { topic } from '../../schemas/topics.ts';
+import type { NodeView } from '../../schemas/views.ts';
+import { eventually, steadily } from '../support/eventually.ts';
+import { timely } from '../support/machine.ts';
 
 const program = resolve('dist/cli/bin/oakctl.js');
 const signal = new AbortController().signal;
@@ -210,7 +210,7 @@ describe('a reconciler', () => {
   });
 
   it('leaves nothing behind that keeps its process: nobody has to call exit', async () => {
-    const main = JSON.stringify(new URL('../../../dist/reconciler/main.js', import.meta.url).href);
+    const main = JSON.stringify(new URL('../../dist/reconciler/main.js', import.meta.url).href);
     const { child, ended } = run(
       '--input-type=module',
       '-e',
