@@ -1,7 +1,7 @@
 /** Flags with a type of their own. */
 import { Flags } from '@oclif/core';
 import { type Advertised, advertiseHint, parseAdvertised } from '../schemas/addresses.ts';
-import { parseDuration } from '../schemas/duration.ts';
+import { holdLimits, parseDuration } from '../schemas/duration.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import { actorName } from './services/actor.ts';
 import type { Asker } from './services/commit-edit.ts';
@@ -88,15 +88,12 @@ export function askerOf(flags: {
   };
 }
 
-/** Longest time for which something holds that somebody asked for, in ms: as the API checks it. */
-const longestHold = 30 * 86_400_000;
-
 /** What these flags ask for. USAGE for a time that no reconciler takes. */
 export function verbRequest(flags: { readonly for?: number | undefined; readonly reason?: string | undefined }): {
   readonly for?: number;
   readonly reason?: string;
 } {
-  if (flags.for !== undefined && (flags.for < 1_000 || flags.for > longestHold)) {
+  if (flags.for !== undefined && (flags.for < holdLimits.minimum || flags.for > holdLimits.maximum)) {
     const hint = 'write 90s, 5m, 2h or 30d';
     throw new ProblemError(problem('USAGE', 'at least a second, and at most 30 days', { subject: '--for', hint }));
   }

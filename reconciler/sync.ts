@@ -279,8 +279,8 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
       for (const source of revisions.tick().flatMap(named)) begin(source);
     },
     async plan(request, counts) {
-      const isMeant = request.asSource && [sourceNamed(deps.sources, request.source)];
-      return planOf(isMeant ? await planning(isMeant) : planningNow(context), request, counts);
+      if (!request.asSource) return planOf(planningNow(context), request, counts);
+      return planOf(await planning([sourceNamed(deps.sources, request.source)]), request, counts);
     },
     snapshot: async () => savePlanning(await planning(deps.sources), deps.keys.fingerprint),
     explain() {

@@ -3,6 +3,7 @@
  * a schema and its type cannot part ways unseen.
  */
 import { type Static, Type } from 'typebox';
+import { holdLimits } from './duration.ts';
 
 const name = Type.String({ minLength: 1, maxLength: 255 });
 const actor = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
@@ -54,7 +55,7 @@ export type ApproveBody = Static<typeof ApproveBody>;
 
 /** Of verbs that may make an override: `for` in ms, up to 30 days. */
 const verb = {
-  for: Type.Optional(Type.Integer({ minimum: 1000, maximum: 30 * 24 * 3_600_000 })),
+  for: Type.Optional(Type.Integer(holdLimits)),
   reason: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   actor,
 };

@@ -6,6 +6,9 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 /** Longest time that means anything here: a year. */
 const longest = 365 * 86_400_000;
 
+/** ms for which something may hold that somebody asked for. */
+export const holdLimits = { minimum: 1_000, maximum: 30 * 86_400_000 } as const;
+
 /** `10s`, `500ms`, `5m`, `2h`, `1d` or a number of ms, as whole milliseconds; undefined for anything else, and over a year. */
 export function parseDuration(value: unknown): number | undefined {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0 && value <= longest ? value : undefined;

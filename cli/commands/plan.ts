@@ -42,15 +42,13 @@ export default class Plan extends BaseCommand {
 
   async run(): Promise<void> {
     const { argv, flags } = await this.parse(Plan);
-    const asked = await planRequest(
-      argv as string[],
-      { ...(flags['as-source'] && { asSource: true }), source: flags.source },
-      process.stdin,
-    );
+    const [folder = '.'] = argv as string[];
+    const wish = { asSource: flags['as-source'], source: flags.source };
+    const asked = await planRequest(argv as string[], wish, process.stdin);
     const { plan, request, ...of } = flags.offline
       ? await this.planHere(asked, flags.snapshot ?? '', flags.cluster)
-      : await this.planThere(asked, String(argv[0]), await this.connect(flags));
-    if (request.asSource) this.say(`As if ${argv[0]} were the head of ${request.source ?? 'the repository'}:`);
+      : await this.planThere(asked, folder, await this.connect(flags));
+    if (request.asSource) this.say(`As if ${folder} were the head of ${request.source ?? 'the repository'}:`);
     await this.printOne(flags.output, plan, {
       name: plan.changes.map(({ subject }) => subject).join('\n'),
       text: (value) => renderPlan(value, this.paint()),

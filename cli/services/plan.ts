@@ -17,9 +17,9 @@ export async function planRequest(
   stdin: AsyncIterable<Buffer | string>,
 ): Promise<PlanRequest> {
   const [first] = paths;
-  const { source, asSource = source !== undefined } = flags;
+  const { source, asSource = false } = flags;
   const isOneFolder = paths.length === 1 && first !== undefined && first !== '-' && (await isFolder(first));
-  if (isOneFolder && (asSource || (await isWorkingCopy(first)))) {
+  if (isOneFolder && (asSource || source !== undefined || (await isWorkingCopy(first)))) {
     return { documents: await readFolder(first), asSource: true, ...(source !== undefined && { source }) };
   }
   if (source !== undefined) {

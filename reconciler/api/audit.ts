@@ -35,16 +35,22 @@ const longestName = 63;
 const longestSubject = 200;
 
 export function createAuditDesk({ log, clock }: { readonly log: AuditLog; readonly clock: Clock }): AuditDesk {
-  const [failed, own, changed] = [failures, ownMatters, changes].map(createBuckets) as [Buckets, Buckets, Buckets];
+  const failed = createBuckets(failures);
+  const own = createBuckets(ownMatters);
+  const changed = createBuckets(changes);
+  /** Of how much of this is written. Undefined: of all. */
+  const limitOf = (outcome: AuditOutcome, caller: Caller | undefined): Buckets | undefined => {
+    if (outcome !== 'done') return failed;
+    if (!caller || caller.by === 'cluster' || hasRight(caller, 'admin')) return undefined;
+    return hasRight(caller, 'change') ? changed : own;
+  };
   const unwritten = new Map<string, number>();
   return {
     record(deed) {
       const { caller, status } = deed;
       const { mono, wall } = clock.now();
       const outcome = outcomeOf(status);
-      const mighty = caller && (hasRight(caller, 'admin') || caller.by === 'cluster');
-      const limit =
-        outcome !== 'done' ? failed : !caller || mighty ? undefined : hasRight(caller, 'change') ? changed : own;
+      const limit = limitOf(outcome, caller);
       const key = !caller ? 'nobody' : limit === changed ? caller.name : `${caller.by}/${caller.name}`;
       if (limit && limit.wait(key, mono) > 0) return void unwritten.set(key, (unwritten.get(key) ?? 0) + 1);
       limit?.take(key, mono);

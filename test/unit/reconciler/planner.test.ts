@@ -1,13 +1,12 @@
 import { expect, it } from 'vitest';
 import type { Context } from '../../../reconciler/context.ts';
-import { emptyRecords } from '../../../reconciler/core/records.ts';
 import { apply } from '../../../reconciler/core/world.ts';
 import type { WorldEvent } from '../../../reconciler/core/world-event.ts';
 import type { Dispatcher } from '../../../reconciler/dispatch.ts';
 import { createJournal } from '../../../reconciler/journal.ts';
 import { createPlanner, type Notices } from '../../../reconciler/planner.ts';
-import { openRecords, type RecordsKeeper } from '../../../reconciler/records-keeper.ts';
 import { aCluster, aPolicy, aService, wanted } from '../../support/builders.ts';
+import { countedRecords } from '../../support/counted-records.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const nobody: Notices = { before: () => undefined, replacing: () => undefined, gaveUp: () => undefined };
@@ -15,21 +14,7 @@ const nobody: Notices = { before: () => undefined, replacing: () => undefined, g
 /** How often the records change while so many services that are new are planned together. */
 async function changesFor(count: number): Promise<number> {
   const clock = createVirtualClock();
-  const keeper = await openRecords({ load: () => Promise.resolve(emptyRecords), save: () => Promise.resolve() });
-  let changes = 0;
-  const counting: RecordsKeeper = {
-    get now() {
-      return keeper.now;
-    },
-    get trouble() {
-      return keeper.trouble;
-    },
-    saved: () => keeper.saved(),
-    change(members) {
-      changes += 1;
-      keeper.change(members);
-    },
-  };
+  const { keeper, changes } = await countedRecords();
   const cluster = aCluster();
   cluster.join(1, 0);
   const names = Array.from({ length: count }, (_, number) => `shop.default.web${number}.default`);
@@ -38,7 +23,7 @@ async function changesFor(count: number): Promise<number> {
   const fatal: Error[] = [];
   const context = {
     deps: { clock, log: () => undefined, fatal: (error: Error) => void fatal.push(error) },
-    ...{ world, keeper: counting, plans: new Map(), journal: createJournal({ clock, run: 'r1' }) },
+    ...{ world, keeper, plans: new Map(), journal: createJournal({ clock, run: 'r1' }) },
     policy: () => aPolicy(),
     apply: (event: WorldEvent) => void apply(world, event),
   } as unknown as Context;
@@ -55,7 +40,7 @@ async function changesFor(count: number): Promise<number> {
   expect(Object.keys(keeper.now.rollouts).sort()).toEqual([...names].sort());
   expect(keeper.trouble).toBeUndefined();
   expect(fatal).toEqual([]);
-  return changes;
+  return changes();
 }
 
 /** Each change copies all rollouts that there are: a first sync of ten thousand services would copy them ten thousand times. */

@@ -1,14 +1,13 @@
 import { expect, it } from 'vitest';
 import type { Context } from '../../../reconciler/context.ts';
-import { emptyRecords } from '../../../reconciler/core/records.ts';
 import { apply } from '../../../reconciler/core/world.ts';
 import type { WorldEvent } from '../../../reconciler/core/world-event.ts';
 import { createJournal } from '../../../reconciler/journal.ts';
 import type { Overrides } from '../../../reconciler/overrides.ts';
-import { openRecords, type RecordsKeeper } from '../../../reconciler/records-keeper.ts';
 import { createRetirements } from '../../../reconciler/retirements.ts';
 import type { Wall } from '../../../schemas/ports.ts';
 import { aCluster, aService, wanted } from '../../support/builders.ts';
+import { countedRecords } from '../../support/counted-records.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const noOverrides = { forget: () => undefined } as unknown as Overrides;
@@ -16,26 +15,12 @@ const noOverrides = { forget: () => undefined } as unknown as Overrides;
 /** How often the records change while a source removes so many services, and their time ends. */
 async function changesFor(count: number): Promise<number> {
   const clock = createVirtualClock();
-  const keeper = await openRecords({ load: () => Promise.resolve(emptyRecords), save: () => Promise.resolve() });
-  let changes = 0;
-  const counting: RecordsKeeper = {
-    get now() {
-      return keeper.now;
-    },
-    get trouble() {
-      return keeper.trouble;
-    },
-    saved: () => keeper.saved(),
-    change(members) {
-      changes += 1;
-      keeper.change(members);
-    },
-  };
+  const { keeper, changes } = await countedRecords();
   const { world } = aCluster();
   const fatal: Error[] = [];
   const context = {
     deps: { clock, log: () => undefined, fatal: (error: Error) => void fatal.push(error) },
-    ...{ world, keeper: counting, journal: createJournal({ clock, run: 'r1' }) },
+    ...{ world, keeper, journal: createJournal({ clock, run: 'r1' }) },
     apply: (event: WorldEvent) => void apply(world, event),
   } as unknown as Context;
   const retirements = createRetirements(context, noOverrides);
@@ -58,7 +43,7 @@ async function changesFor(count: number): Promise<number> {
   expect(Object.keys(keeper.now.tombstones)).toHaveLength(count);
   expect(world.desired.size).toBe(0);
   expect(fatal).toEqual([]);
-  return changes;
+  return changes();
 }
 
 /** Each change copies all that is there: ten thousand of them for ten thousand services hold the loop up for a minute. */
