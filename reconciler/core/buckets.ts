@@ -98,14 +98,9 @@ function bucketOf({ current }: SlotState, target: Seen, isOver: (target: Seen) =
   return isOver(target) ? 'failed' : 'starting';
 }
 
-/** A copy that is away did the work. A newer version that did its own, too, is another matter: who asks for the one before asks for it anew. */
-export function isDone({ done, current }: SlotState): boolean {
-  return done !== undefined && current?.copy.report?.status !== 'completed';
-}
-
 function bucketWithout(slot: SlotState): WithoutTarget['bucket'] {
-  const { current, silent, unread, lost } = slot;
-  if (isDone(slot)) return 'done';
+  const { done, current, silent, unread, lost } = slot;
+  if (done) return 'done';
   // What may run on a silent node is not started a second time, whatever else runs.
   if (silent.length > 0) return 'silent';
   if (current) return 'outdated';

@@ -29,7 +29,7 @@ export interface SlotState extends WantedSlot {
   /** On suspect nodes: may well run. */
   readonly silent: readonly Seen[];
   readonly lost: readonly Seen[];
-  /** On a silent or lost node: a one-shot copy of the target that completed. What is done need not be done again. */
+  /** On a silent or lost node: a one-shot copy of the target that completed, and nothing after it. What is done need not be done again. */
   readonly done?: Copy;
   /** Reported by nodes that were not adopted yet and are not lost. */
   readonly unread: readonly Copy[];
@@ -79,7 +79,7 @@ export function seeCopies(view: View, service: string, policy: Policy, now: Now,
       const run = node.part.documents[copy.job.digest] ?? { virtualization: 'container', code: '' };
       seen.push({ copy, job: copy.job, node, presence, run, ...healthOf(copy, run, settle, now.mono) });
     } else if (!node.adopted && presence.state !== 'lost') unread.push(copy);
-    else if (!node.adopted && copy.report?.status === 'completed') ended.push(copy);
+    else if (!node.adopted && isCompleted(copy)) ended.push(copy);
   }
   return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread, ended };
 }
@@ -136,18 +136,24 @@ function slotState(
   const current = others[0];
   const away = seen.filter(({ presence }) => presence.state !== 'online');
   const done =
-    away.find((one) => isTarget(one) && one.copy.report?.status === 'completed')?.copy ??
+    away.find((one) => isTarget(one) && isCompleted(one.copy))?.copy ??
     ended.find((copy) => copy.report?.digest === target.digest && isNew(copy));
+  // A newer version that did its own work is another matter: who asks for the one before asks for it anew.
+  const isOver = done && others.some(({ copy }) => isCompleted(copy) && compareCopyIds(copy.copy, done.copy) > 0);
   return {
     ...wanted,
     ...(best ? { target: best } : {}),
     ...(current ? { current } : {}),
-    ...(done ? { done } : {}),
+    ...(done && !isOver ? { done } : {}),
     extra: here.filter((one) => one !== best && one !== current),
     silent: seen.filter(({ presence }) => presence.state === 'suspect'),
     lost: seen.filter(({ presence }) => presence.state === 'lost'),
     unread,
   };
+}
+
+function isCompleted({ report }: Copy): boolean {
+  return report?.status === 'completed';
 }
 
 /**

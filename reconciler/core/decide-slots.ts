@@ -28,7 +28,7 @@ import { placeMissing, placeUpdate, targetOfMissing } from './start.ts';
 import { suspendedUnheard } from './suspended.ts';
 import { deadlineOf } from './timeout.ts';
 import { unfitHold } from './unfit.ts';
-import { atHome, elsewhereHold, lostHome, lostHomeHold } from './volumes.ts';
+import { atHome, elsewhereHold, whereItsDataIs } from './volumes.ts';
 
 export interface SlotsContext {
   readonly view: View;
@@ -169,13 +169,9 @@ const closedCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
 ]);
 
 function startMissing(context: SlotsContext, missing: SlotState, placer: Placer): Part {
-  const { view, policy, now, desired } = context;
-  const wanted = atHome(view, missing, targetOfMissing(context).run);
-  const where = wanted.home === undefined ? undefined : lostHome(view, wanted.home, policy, now);
-  if (where !== undefined && !desired.spec.placement.portable) {
-    return { actions: [], holds: [lostHomeHold(wanted.instance, where)], excused: true };
-  }
-  const slot = where === undefined ? wanted : unbound(wanted);
+  const { view, policy, now } = context;
+  const { slot, hold } = whereItsDataIs(context, missing, targetOfMissing(context).run);
+  if (hold) return { actions: [], holds: [hold], excused: true };
   const bound = slot.bound === undefined ? undefined : view.nodes.get(slot.bound);
   if (bound && presenceOf(bound, policy, now).state === 'lost') {
     return { actions: [], holds: [awayHold(slot.instance, bound)], excused: true };
@@ -206,11 +202,6 @@ function waitsForPlace({ view, policy, now, desired }: SlotsContext, { instance,
   if (state === 'lost') return undefined;
   const hold = unheardHold(instance, node, changesAt, now.mono);
   return { actions: [], holds: [hold], ...(changesAt === undefined ? {} : { wakeAt: changesAt }) };
-}
-
-/** It may start anywhere, with empty volumes. */
-function unbound({ bound: _home, ...slot }: SlotState): SlotState {
-  return slot;
 }
 
 /**
@@ -244,12 +235,22 @@ function updateNext(context: SlotsContext, outdated: readonly SlotState[], turns
       holds.push(queuedHold(slot, underWay, limit));
       continue;
     }
-    const part = placeUpdate(context, atHome(context.view, slot, context.target.run), placer);
+    const part = updateOne(context, slot, placer);
     if (part.actions.length > 0) underWay += 1;
     actions.push(...part.actions);
     holds.push(...part.holds);
   }
   return { actions, holds };
+}
+
+/** What runs the target beside its lost data is no update: it goes on as it is, and waits for its data. */
+function updateOne(context: SlotsContext, slot: SlotState, placer: Placer): Part {
+  const { view, target } = context;
+  const home =
+    slot.current?.job.digest === target.digest
+      ? { slot: atHome(view, slot, target.run) }
+      : whereItsDataIs(context, slot, target.run);
+  return home.hold ? { actions: [], holds: [home.hold] } : placeUpdate(context, home.slot, placer);
 }
 
 function isFine({ current }: SlotState): boolean {

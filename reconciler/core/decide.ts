@@ -7,7 +7,7 @@ import type { Hold, Want } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import type { Notice } from './availability.ts';
 import { isSameAway } from './away.ts';
-import { type Filed, type Frozen, isDone, type WithTarget } from './buckets.ts';
+import type { Filed, Frozen, WithTarget } from './buckets.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
 import { holdOf, isPrepared, isUndone, isUp, seconds } from './health.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
@@ -54,8 +54,8 @@ export function decideSlot(service: string, filed: Filed, rules: Rules): Decisio
  * back, does harm for as long as it goes on.
  */
 function leaveAlone(service: string, { slot, hold }: Frozen): Decision {
-  const { target, current } = slot;
-  if (isDone(slot)) return { counts: 'settled', actions: [], holds: [] };
+  const { target, current, done } = slot;
+  if (done) return { counts: 'settled', actions: [], holds: [] };
   const second = target?.healthy ? slot.extra.filter(({ job }) => job.want === 'run') : [];
   const actions = second.map((seen) => drop(service, seen, 'another copy of this instance is kept'));
   if (!target?.healthy || current) return { counts: 'neither', actions, holds: [hold] };

@@ -57,9 +57,10 @@ function renewOf({ renew }: Desired, slot: number): Pick<WantedSlot, 'after'> {
   return after === undefined ? {} : { after };
 }
 
-/** Where its volumes are, if it has some: nowhere else is its data. */
+/** Where its volumes are, if it has some: nowhere else is its data. What may leave it behind has none on a node that was removed. */
 function homeOf(view: View, { spec }: Desired, slot: number): NodeId | undefined {
-  return hasVolumes(spec.run) ? view.homes.get(instanceName(spec.name, slot)) : undefined;
+  const home = hasVolumes(spec.run) ? view.homes.get(instanceName(spec.name, slot)) : undefined;
+  return home !== undefined && spec.placement.portable && !view.nodes.has(home) ? undefined : home;
 }
 
 /** A node that was forgotten is nobody's place, unless it took data with it; nor is one that is drained, but for what belongs there. */

@@ -24,6 +24,29 @@ export function atHome<T extends Pick<WantedSlot, 'instance' | 'bound' | 'to' | 
     : { ...slot, bound: home, home };
 }
 
+/** A slot, and what keeps it from being placed. */
+interface Homed<T> {
+  readonly slot: T;
+  readonly hold?: Hold;
+}
+
+/**
+ * The slot as it may be placed: bound to its data, or to no node if that is lost and may be left behind. `hold`: it waits for its
+ * data, whatever of it runs elsewhere.
+ */
+export function whereItsDataIs<T extends WantedSlot>(
+  { view, desired, policy, now }: Readonly<{ view: View; desired: Desired; policy: Policy; now: Now }>,
+  slot: T,
+  run: RunSpec,
+): Homed<T> {
+  const wanted = atHome(view, slot, run);
+  const where = wanted.home === undefined ? undefined : lostHome(view, wanted.home, policy, now);
+  if (where === undefined) return { slot: wanted };
+  if (!desired.spec.placement.portable) return { slot: wanted, hold: lostHomeHold(wanted.instance, where) };
+  const { bound: _home, ...unbound } = wanted;
+  return { slot: unbound as T };
+}
+
 /** Why its data cannot be had: its node is lost, or was removed. Undefined while the node is there, or may come back any moment. */
 export function lostHome(view: View, home: NodeId, policy: Policy, now: Now): string | undefined {
   const node = view.nodes.get(home);

@@ -102,6 +102,35 @@ describe('a volume', () => {
     expect(instancesOf('db')).toHaveLength(1);
   });
 
+  it('that is portable is updated where an older copy of it runs on, when the node of its data was removed', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy({}, { portable: true });
+    await settled('db');
+    const home = homeOf();
+    home.kill(true);
+    await cluster.clock.until(() => instancesOf('db').length === 1, 60_000, 'a copy elsewhere');
+    await settled('db');
+    const next = homeOf();
+    next.kill(true);
+    for (const one of cluster.nodes) if (one !== home && one !== next) one.kill(true);
+    await home.start();
+    await cluster.clock.until(() => instancesOf('db').length === 1, 60_000, 'the copy from before');
+    expect(homeOf()).toBe(home);
+    const { control } = cluster.reconciler;
+    await cluster.clock.until(
+      () => control.nodes().filter(({ state }) => state === 'lost').length === 2,
+      60_000,
+      'losses',
+    );
+    const [before] = instancesOf('db');
+    await deploy({ code: 'oakctl/test:2' }, { portable: true });
+    await control.removeNode(next.id, { force: true });
+    await settled('db');
+    expect(homeOf()).toBe(home);
+    expect(instancesOf('db')).not.toEqual([before]);
+    expect(home.runtime.calls).toContain('prepare oakctl/test:2');
+  });
+
   it('stays behind only when that is said', async () => {
     cluster = await createMemoryCluster({});
     await deploy();

@@ -56,8 +56,11 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
   /** Another machine that everybody can hear, where a copy of it has been running for a while. */
   const runsElsewhere = (instance: string): string | undefined => {
     if (facts.troubles.has('network') || facts.connectedAt === undefined) return undefined;
-    for (const machine of facts.machines.values()) {
-      const isHeard = machine.life.alive && !machine.isCut && now() - machine.hurtAt > blind;
+    const machines = [...facts.machines.values()];
+    for (const machine of machines) {
+      // Of two machines with one identity nobody can tell who speaks.
+      const isOne = machines.every(({ id, tag }) => id !== machine.id || tag === machine.tag);
+      const isHeard = isOne && machine.life.alive && !machine.isCut && now() - machine.hurtAt > blind;
       if (!isHeard || facts.troubles.has(`engine of ${machine.name}`)) continue;
       for (const copy of machine.runtime.copies.values()) {
         const age = now() - (since.get(keyOf(machine, copy)) ?? now());

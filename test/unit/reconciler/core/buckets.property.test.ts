@@ -22,10 +22,9 @@ const meanings: Readonly<
   failed: ({ target }, isOver) => target?.healthy === false && target.job.want === 'run' && isOver(target),
   prepared: ({ target }) => target?.job.want === 'prepared',
   stopped: ({ target }) => target?.job.want === 'stopped',
-  done: ({ target, done, current }) => !target && done !== undefined && current?.copy.report?.status !== 'completed',
-  silent: ({ target, done, current, silent }) =>
-    !target && (!done || current?.copy.report?.status === 'completed') && silent.length > 0,
-  outdated: ({ target, current, silent }) => !target && current !== undefined && silent.length === 0,
+  done: ({ target, done }) => !target && done !== undefined,
+  silent: ({ target, done, silent }) => !target && !done && silent.length > 0,
+  outdated: ({ target, done, current, silent }) => !target && !done && current !== undefined && silent.length === 0,
   unread: ({ target, done, current, silent, unread }) =>
     !target && !done && !current && silent.length === 0 && unread.length > 0,
   lost: ({ target, done, current, silent, unread, lost }) =>

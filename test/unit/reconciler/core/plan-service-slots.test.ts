@@ -257,6 +257,31 @@ describe('a one-shot service', () => {
     expect(actions).toMatchObject([{ kind: 'drop', node: 'node2', why: 'what is wanted is done already' }]);
   });
 
+  it('that completed is done, also when a node comes back that did the version before', () => {
+    const cluster = aCluster();
+    for (const n of [1, 2]) cluster.join(n, 0);
+    const first = wanted(aService({ run: aRun('job:1', { one_shot: true }) }));
+    const second = wanted(aService({ run: aRun('job:2', { one_shot: true }) }));
+    cluster.want(first);
+    foldPlans(cluster.world, policy, at(0));
+    cluster.beat(50_000, 2);
+    cluster.want(second);
+    foldPlans(cluster.world, policy, at(50_000));
+    cluster.obey(2, 50_100, 'completed');
+    expect(foldPlans(cluster.world, policy, at(50_100)).settled).toBe(1);
+    cluster.beat(100_000, 1);
+    cluster.obey(1, 100_000, 'completed');
+    expect(foldPlans(cluster.world, policy, at(100_000)).actions).toMatchObject([
+      { kind: 'drop', node: 'node1', why: 'what is wanted is done already' },
+    ]);
+    // Asked for again after the other version was done, it runs again.
+    cluster.beat(150_000, 2);
+    cluster.want(first);
+    expect(foldPlans(cluster.world, policy, at(150_000)).actions).toMatchObject([
+      { kind: 'start', run: { code: 'job:1' } },
+    ]);
+  });
+
   it('that completed is done, also when its node was lost before its ledger was read', () => {
     const cluster = aCluster();
     cluster.join(1, 0);
