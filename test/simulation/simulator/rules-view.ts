@@ -72,9 +72,11 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
     for (const instance of crowded.keys()) if ((counts.get(instance) ?? 0) <= 2) crowded.delete(instance);
     for (const [instance, count] of counts) {
       if (count <= 2) continue;
-      const since = crowded.get(instance) ?? now();
+      // Nothing is decided while the disk takes nothing, and a process that begins does not know yet.
+      const isExcused = facts.troubles.has('full disk of the reconciler');
+      const since = isExcused ? now() : Math.max(crowded.get(instance) ?? now(), facts.brain?.startedAt ?? 0);
       crowded.set(instance, since);
-      if (now() - since > surplusFor && !facts.troubles.has('full disk of the reconciler'))
+      if (now() - since > surplusFor)
         witness.broken(
           'P5 never more than wanted and surge',
           `${instance} is to run ${count} times on nodes that are there; ${tell(services, instance)}`,
