@@ -82,8 +82,9 @@ export function createCordons(context: Context): Cordons {
       const { cordon, ...record } = node.record;
       const written = cordonOf({ ...node, record }, context.policy());
       if (!cordon && written) {
-        const hint = 'change nodes.yaml and push';
-        const message = `it is cordoned by ${written.cause === 'nodes.yaml' ? 'nodes.yaml' : `policy: ${written.cause}`}`;
+        const isWritten = written.cause === 'nodes.yaml';
+        const hint = isWritten ? `oakctl nodes uncordon ${record.name} --commit` : 'change nodes.yaml and push';
+        const message = `it is cordoned by ${isWritten ? 'nodes.yaml' : `policy: ${written.cause}`}`;
         throw new ProblemError(problem('REFUSED', message, { subject: record.name, hint }));
       }
       if (!cordon) return answerOf(id, false);

@@ -73,6 +73,19 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
       refuse('REFUSED', service, stoppedText(desired.stopped), `oakctl undelete ${service}`);
     return refuse('REFUSED', service, 'it is stopped', `oakctl start ${service}`);
   };
+  /** REFUSED for what is wanted with no instance at all: nothing that could start. */
+  const requireSome = (desired: Desired): Desired => {
+    const { spec, slots, source } = desired;
+    const { name, replicas } = spec;
+    if (replicas === 'every' || slots.length > 0) return desired;
+    const commit = source.name === directSource ? '' : `\`oakctl start ${name} --commit\`, or `;
+    return refuse(
+      'REFUSED',
+      name,
+      'it has no instance to start (replicas: 0)',
+      `${commit}\`oakctl scale ${name} <n>\``,
+    );
+  };
   /** True: the tag stands for something else by now. All instances are of one content, so one alone cannot have another. */
   const renewTag = async (service: ServiceName, instance: string | undefined): Promise<boolean> => {
     unstopped(service);
@@ -125,7 +138,8 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
       const desired = desiredOf(service);
       const stopped = overrides.ofKind(service, 'stop');
       if (desired.stopped && isRetired(desired.stopped)) unstopped(service);
-      if (stopped.length === 0) return desired.spec.schedule ? run(desired, actor, false) : answer(desired, false);
+      if (stopped.length === 0 && desired.spec.schedule) return run(desired, actor, false);
+      if (stopped.length === 0) return answer(requireSome(desired), false);
       await overrides.end(stopped, `started by ${actor}`);
       journal.add('service_started', service, `by ${actor}`);
       return answer(desiredOf(service), true);

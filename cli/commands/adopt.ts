@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { askerOf } from '../flags.ts';
-import { endingText } from '../render/verbs.ts';
+import { endingText, renumberedText } from '../render/verbs.ts';
 import { VerbCommand, type VerbResult, waitFlags } from '../verb-command.ts';
 
 export default class Adopt extends VerbCommand {
@@ -35,8 +35,7 @@ Of what was deployed directly the repository says after it what it is now, in a 
       return this.printOne(flags.output, nothing, { name: answer.service, text: () => '' });
     }
     for (const override of ending) this.say(endingText(override));
-    if (renumbered.length > 0)
-      this.say(`${renumbered.join(', ')}: replaced, since git numbers instances from 0 without gaps`);
+    for (const line of renumberedText(renumbered)) this.say(line);
     const what = adopted.length === 0 ? ['as it was deployed directly'] : adopted.map(({ change }) => change);
     const text = `adopted: ${what.join(', ')}`;
     await this.conclude(api, answer, { ...flags, text });

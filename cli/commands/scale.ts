@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core';
 import { usage } from '../base-command.ts';
 import { askerOf, commitFlags, verbFlags, verbRequest } from '../flags.ts';
+import { renumberedText } from '../render/verbs.ts';
 import { actorName } from '../services/actor.ts';
 import { VerbCommand, waitFlags } from '../verb-command.ts';
 
@@ -28,7 +29,8 @@ export default class Scale extends VerbCommand {
     if (flags.commit) {
       const { commitScale } = await import('../services/commit-service.ts');
       const asked = { service: args.service, replicas };
-      const committed = await commitScale(api, asked, askerOf(flags), this.signal);
+      const { renumbered, ...committed } = await commitScale(api, asked, askerOf(flags), this.signal);
+      for (const line of renumberedText(renumbered)) this.say(line);
       return this.conclude(api, committed, { ...flags, text });
     }
     const request = { ...verbRequest(flags), replicas, actor: actorName() };

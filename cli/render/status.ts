@@ -1,5 +1,6 @@
 /** The state of a cluster on one screen. */
 
+import type { Problem } from '../../schemas/problem.ts';
 import type { ClusterStatus, SourceView } from '../../schemas/views.ts';
 import { age } from './ages.ts';
 import { count } from './counts.ts';
@@ -20,9 +21,15 @@ export function renderStatus(status: ClusterStatus, url: string, paint: Paint): 
     ...status.sources.flatMap((source) => renderSource(source, paint)),
     ...status.overrides.map((one) => `override   ${paint.dim(one.id)} ${one.subject}: ${overrideText(one)}`),
     ...status.suspended.map((one) => `suspended  ${one.subject} ${suspendText(one)}`),
-    ...status.conditions.map((condition) => renderProblem(condition, paint)),
+    ...untold(status).map((condition) => renderProblem(condition, paint)),
     ...status.holds.map((hold) => renderHold(hold, paint)),
   ].join('\n');
+}
+
+/** Conditions that no source above has shown already. */
+function untold({ sources, conditions }: ClusterStatus): readonly Problem[] {
+  const told = new Set(sources.flatMap(({ problems }) => problems.map((one) => JSON.stringify(one))));
+  return conditions.filter((one) => !told.has(JSON.stringify(one)));
 }
 
 /** One source: where it stands, and why it does not go on. Problems follow on lines of their own. */

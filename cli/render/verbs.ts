@@ -22,6 +22,13 @@ export function commitText({ file, line, commit, source, changed }: CommitNote):
   return `${file}:${line}: ${changed ? `committed as ${id}` : `nothing to commit, it says so at ${id}`} (source ${source})`;
 }
 
+/** Whom a commit replaces, though their number stays: a line, or none. */
+export function renumberedText(instances: readonly string[]): readonly string[] {
+  return instances.length === 0
+    ? []
+    : [`${instances.join(', ')}: replaced, since git numbers instances from 0 without gaps`];
+}
+
 /** What a commit ended without saying it. */
 export function endingText({ id, subject, change, kind }: OverrideView): string {
   const after = kind === 'move' ? ': it stays where it is' : '';

@@ -55,7 +55,9 @@ export async function adopt(api: AdoptApi, target: string, asker: Asker, signal:
   const why = asker.reason ?? adopted.map(sayOverride).join('; ');
   const committed = await commitService(api, { view, ends, check, edit }, { ...asker, reason: why }, signal);
   // Also where the file said so already: what deviated is what git says now.
-  return { answer: { ...committed, changed: true }, adopted, ending, renumbered: renumbered(view, adoption) };
+  const { write } = adoption;
+  const replaced = write.kind === 'replicas' ? renumbered(view, write.replicas) : [];
+  return { answer: { ...committed, changed: true }, adopted, ending, renumbered: replaced };
 }
 
 function namesOf({ instances }: ServiceView): readonly string[] {

@@ -81,11 +81,11 @@ function requireThere(view: ServiceView, { id, kind, subject, node }: OverrideVi
 
 /**
  * Instances that are replaced by others when git says so many: it numbers them from 0 without gaps, and a scale that went down in between
- * left some.
+ * left some. Those that go because there are too many of them, the highest first, are not among them.
  */
-export function renumbered({ instances }: ServiceView, { write }: Adoption): readonly string[] {
-  if (write.kind !== 'replicas' || instances.length > write.replicas) return [];
-  return instances.filter(({ slot }) => slot >= write.replicas).map(({ name }) => name);
+export function renumbered({ instances }: Pick<ServiceView, 'instances'>, replicas: number): readonly string[] {
+  const staying = [...instances].sort((a, b) => a.slot - b.slot).slice(0, replicas);
+  return staying.filter(({ slot }) => slot >= replicas).map(({ name }) => name);
 }
 
 function refuseUndeleted(view: ServiceView): never {

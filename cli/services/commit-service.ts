@@ -7,6 +7,7 @@ import type { ApiClient } from '../../schemas/io/api-client.ts';
 import { isProblemError, ProblemError, problem } from '../../schemas/problem.ts';
 import { directSource } from '../../schemas/spec.ts';
 import type { OverrideView, ServiceView } from '../../schemas/views.ts';
+import { renumbered } from './adoption.ts';
 import { syncTo } from './commit.ts';
 import {
   type Asker,
@@ -27,13 +28,18 @@ export interface CommittedVerb extends VerbAnswer {
   readonly commit: CommitNote;
 }
 
+export interface CommittedScale extends CommittedVerb {
+  /** Instances that others take the place of. */
+  readonly renumbered: readonly string[];
+}
+
 /** So many instances. REFUSED for `replicas: every`, and for what was deployed directly. */
 export async function commitScale(
   api: CommitApi,
   asked: { readonly service: string; readonly replicas: number },
   asker: Asker,
   signal: AbortSignal,
-): Promise<CommittedVerb> {
+): Promise<CommittedScale> {
   const view = await ownedByGit(api, asked.service, signal);
   if (view.replicas === 'every') {
     const message = 'it has one instance on every node that matches: it has no number';
@@ -43,7 +49,8 @@ export async function commitScale(
     replicas: asked.replicas,
     says: `Scale ${view.name} to ${asked.replicas}`,
   });
-  return commitReplicas(api, { view, ends: 'scale', write }, asker, signal);
+  const committed = await commitReplicas(api, { view, ends: 'scale', write }, asker, signal);
+  return { ...committed, renumbered: committed.changed ? renumbered(view, asked.replicas) : [] };
 }
 
 /** No instance, until `start` writes the number that it had. */

@@ -32,7 +32,7 @@ export function refuseRemoval(
     state === 'lost'
       ? `if the machine is gone for good: oakctl nodes rm ${name} --force`
       : copies.length > 0
-        ? `cordon it in nodes.yaml and delete or scale what is there, then try again`
+        ? `oakctl nodes drain ${name} moves what can run elsewhere; for what stays: stop its agent, and say --force once it is lost`
         : 'wait until it has reported';
   return problem('REFUSED', `${name} ${what}`, { subject, hint });
 }

@@ -130,6 +130,8 @@ function resolve<T extends { readonly name: string }>(
   const ways = [
     spelled.filter(({ full }) => full.includes(text)),
     spelled.filter(({ short }) => short.includes(text)),
+    // A whole part of a name is meant before a piece of one: `shop.default.web` is not `shop.default.website.default`.
+    text === '' ? [] : spelled.filter(({ full }) => full.some((name) => name.startsWith(`${text}.`))),
     text === '' ? [] : spelled.filter(({ full }) => full.some((name) => name.startsWith(text))),
   ];
   const fitting = ways.find((found) => found.length > 0) ?? [];

@@ -190,6 +190,16 @@ describe('verbs', () => {
     });
   });
 
+  it('start of a service that is wanted with no instance says what would start it', async () => {
+    cluster = await createMemoryCluster({});
+    await push({ replicas: 0 });
+    await settled('web');
+    const hint = `\`oakctl start ${web} --commit\`, or \`oakctl scale ${web} <n>\``;
+    await expect(control().start(web, 'ann')).rejects.toMatchObject({ problem: { code: 'REFUSED', hint } });
+    await control().stop(web, ann);
+    expect(await control().start(web, 'ann')).toMatchObject({ changed: true });
+  });
+
   describe('stop', () => {
     it('--for comes back by itself with the same copies, also over a restart in between', async () => {
       cluster = await createMemoryCluster({});

@@ -204,6 +204,7 @@ describe('nodes rm', () => {
     const refused = await problemOf(rm('w'));
     expect(refused).toMatchObject({ code: 'REFUSED', subject: 'node/w' });
     expect(refused?.message).toMatch(/^w still has 2 copies: shop\.default\.web\.default\.instance\.0\/\d+\.\d+, shop/);
+    expect(refused?.hint).toContain('oakctl nodes drain w');
     expect((await problemOf(rm('w', true)))?.message).toContain('it is online: --force is for lost nodes');
 
     node.kill();

@@ -6,7 +6,7 @@ import { commitCordon } from '../../../cli/services/commit-node.ts';
 import { commitScale, commitStart, commitStop } from '../../../cli/services/commit-service.ts';
 import type { ApiClient } from '../../../schemas/io/api-client.ts';
 import type { NodeView, OverrideView, ServiceView, SourceView } from '../../../schemas/views.ts';
-import { fakeControlPlane, fakeNode, fakeService } from '../../support/fake-control-plane.ts';
+import { fakeControlPlane, fakeInstance, fakeNode, fakeService } from '../../support/fake-control-plane.ts';
 import { cloneRepository, type GitRepo, git } from '../../support/git-repo.ts';
 
 const never = new AbortController().signal;
@@ -102,6 +102,14 @@ const write = async (file: string, content: string): Promise<void> => {
 };
 
 describe('scale --commit', () => {
+  it('says which instances are replaced where the numbers have gaps', async () => {
+    await copy.push({ 'shop.yaml': shop });
+    service = { ...service, instances: [0, 2, 3].map((slot) => fakeInstance(`${web}.instance.${slot}`)) };
+    expect(await scale(3)).toMatchObject({ renumbered: [`${web}.instance.3`] });
+    expect(await scale(3)).toMatchObject({ commit: { changed: false }, renumbered: [] });
+    expect(await scale(4)).toMatchObject({ renumbered: [] });
+  });
+
   it('changes one line, commits it with who and why, and pushes; twice is once', async () => {
     await copy.push({ 'shop.yaml': shop });
     await write('notes.txt', 'mine');

@@ -63,13 +63,12 @@ describe('adopted is', () => {
 it('instances beyond the number are replaced, unless it takes some away', () => {
   const numbered = (...slots: readonly number[]): ServiceView =>
     service([scale], { instances: slots.map((slot) => ({ ...there, name: `${web}.instance.${slot}`, slot })) });
-  const replaced = (view: ServiceView): readonly string[] =>
-    renumbered(view, { write: { kind: 'replicas', replicas: 5 }, adopted: [scale], ending: [] });
+  const replaced = (view: ServiceView): readonly string[] => renumbered(view, 5);
   expect(replaced(numbered(0, 1, 2, 3, 4))).toEqual([]);
   expect(replaced(numbered(0, 1, 2, 5, 7))).toEqual([`${web}.instance.5`, `${web}.instance.7`]);
   expect(replaced(numbered(0, 1, 2, 3, 4, 5))).toEqual([]);
-  const bound = { kind: 'node', node: 'pi2' } as const;
-  expect(renumbered(numbered(7), { write: bound, adopted: [move], ending: [] })).toEqual([]);
+  // The highest goes, and the one before it would have stayed.
+  expect(replaced(numbered(0, 1, 2, 4, 6, 9))).toEqual([`${web}.instance.6`]);
 });
 
 describe('refused is', () => {

@@ -12,7 +12,13 @@ const named = (...names: string[]) => names.map((name) => ({ name }));
 const nameOf = (resolution: ReturnType<typeof resolveService>) =>
   resolution.kind === 'found' ? resolution.item.name : resolution.problem.code;
 
-const services = named('shop.prod.web.default', 'shop.prod.api.default', 'blog.prod.web.default');
+const services = named(
+  'shop.prod.web.default',
+  'shop.prod.api.default',
+  'blog.prod.web.default',
+  'cms.prod.web.default',
+  'cms.prod.website.default',
+);
 
 describe('resolveService', () => {
   it.each([
@@ -21,6 +27,9 @@ describe('resolveService', () => {
     ['blog.web', 'blog.prod.web.default'],
     ['blog', 'blog.prod.web.default'],
     ['shop.prod.a', 'shop.prod.api.default'],
+    ['cms.prod.web', 'cms.prod.web.default'],
+    ['cms.prod.webs', 'cms.prod.website.default'],
+    ['cms.prod.we', 'BAD_REQUEST'],
     ['web', 'BAD_REQUEST'],
     ['shop', 'BAD_REQUEST'],
     ['nothing', 'NOT_FOUND'],
@@ -33,8 +42,8 @@ describe('resolveService', () => {
     const resolution = resolveService(services, 'web');
     expect(resolution).toMatchObject({
       problem: {
-        message: '`web` fits 2 services',
-        hint: 'one of: blog.prod.web.default, shop.prod.web.default',
+        message: '`web` fits 3 services',
+        hint: 'one of: blog.prod.web.default, cms.prod.web.default, shop.prod.web.default',
       },
     });
   });
