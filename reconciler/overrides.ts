@@ -12,6 +12,7 @@ import type { OverrideView } from '../schemas/views.ts';
 import type { Context } from './context.ts';
 import type { VerbOptions } from './control-plane.ts';
 import type { Override, OverrideChange, OverrideOf, Renewals } from './core/deviations.ts';
+import { doneOf } from './core/done.ts';
 import type { Desired } from './core/model.ts';
 import { overrideView, overrideViews } from './core/override-views.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
@@ -190,8 +191,9 @@ export function createOverrides(context: Context): Overrides {
       const renew = keeper.now.renewals[service];
       if (!renew) return;
       const copies = [...(world.copies.get(service)?.values() ?? [])];
+      const done = [...doneOf(world, service)].map(([slot, { copy }]) => ({ slot, copy }));
       const left = Object.entries(renew).filter(([slot, after]) =>
-        copies.some((copy) => copy.slot === Number(slot) && compareCopyIds(copy.copy, after) <= 0),
+        [...copies, ...done].some((copy) => copy.slot === Number(slot) && compareCopyIds(copy.copy, after) <= 0),
       );
       if (left.length < Object.keys(renew).length) setRenewals(service, Object.fromEntries(left));
     },

@@ -43,10 +43,17 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     const placed = placer.place({ instance, run, digest, placement, needs, yields: true, ...only });
     if (placed.kind === 'refused') refuse('REFUSED', instance, `not on ${nameOf(to)}: ${placed.hold.message}`);
   };
-  /** Data does not move by itself. */
-  const checkData = (instance: InstanceName, { spec }: Desired, to: NodeId): void => {
+  /** Where its data is, if that is not there and may not be left behind. */
+  const dataElsewhere = (instance: InstanceName, { spec }: Desired, to: NodeId | undefined): NodeId | undefined => {
     const home = world.homes.get(instance);
-    if (!hasVolumes(spec.run) || spec.placement.portable || home === undefined || home === to) return;
+    const isHere = to === undefined || home === to;
+    return isHere || !hasVolumes(spec.run) || spec.placement.portable ? undefined : home;
+  };
+  /** Data does not move by itself. */
+  const checkData = (instance: InstanceName, desired: Desired, to: NodeId): void => {
+    const home = dataElsewhere(instance, desired, to);
+    if (home === undefined) return;
+    const { spec } = desired;
     const names = (spec.run.volumes ?? []).map(({ name }) => name).join(', ');
     const message = `its data (${names}) is on ${nameOf(home)} and would stay there: on ${nameOf(to)} it starts with empty volumes`;
     refuse('REFUSED', instance, message, 'say --accept-empty-volume if that is meant');
@@ -92,15 +99,23 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     return keeper.now.direct[service]?.slots ?? known?.change.slots ?? slots;
   };
 
+  /** The number of a new slot: not one that has data from before, and is asked for on another node. */
+  const freshSlot = (service: ServiceName, desired: Desired, to: NodeId | undefined): number => {
+    let slot = counterOf(service, desired);
+    while (dataElsewhere(instanceName(service, slot), desired, to) !== undefined) slot += 1;
+    return slot;
+  };
+
   const grow = async (
     service: ServiceName,
+    to: NodeId | undefined,
     how: VerbOptions,
     seatOf: (desired: Desired, instance: InstanceName) => Seat | undefined,
   ): Promise<SlotAnswer> => {
     const desired = countable(service, service);
     if (desired.spec.exclusive && desired.slots.length > 0)
       refuse('REFUSED', service, 'it is exclusive: one copy of it runs, and no further instance');
-    const counter = counterOf(service, desired);
+    const counter = freshSlot(service, desired, to);
     const instance = instanceName(service, counter);
     const seat = seatOf(desired, instance);
     let override: OverrideView | undefined;
@@ -214,7 +229,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
 
     async replicate(instance, to, actor, how = {}) {
       const { service, slot } = withSlot(instance);
-      return grow(service, { ...how, actor }, (desired, next) => {
+      return grow(service, to, { ...how, actor }, (desired, next) => {
         if (isDirect(desired) && how.for !== undefined)
           refuse('BAD_REQUEST', instance, 'it is deployed directly: an instance is added for good, without `--for`');
         checkRoom(next, desired, to);
@@ -224,7 +239,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     },
 
     add: (service, to, actor) =>
-      grow(service, { actor }, () => (to === undefined ? undefined : { to, keep: true, command: 'deploy' })),
+      grow(service, to, { actor }, () => (to === undefined ? undefined : { to, keep: true, command: 'deploy' })),
 
     async drop(instance, actor, stay = false) {
       const { desired, service, slot } = withSlot(instance);

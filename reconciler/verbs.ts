@@ -6,6 +6,7 @@ import { directSource } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane, RestartOptions } from './control-plane.ts';
 import type { StuckMove } from './core/deviations.ts';
+import { doneOf } from './core/done.ts';
 import type { Desired } from './core/model.ts';
 import { overrideView } from './core/override-views.ts';
 import { seatsFor } from './core/seats.ts';
@@ -183,6 +184,7 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
   };
 
   function hasCopy(service: ServiceName, slot: number): boolean {
+    if (doneOf(world, service).has(slot)) return true;
     return [...(world.copies.get(service)?.values() ?? [])].some(
       (copy) => copy.slot === slot && copy.job !== undefined,
     );

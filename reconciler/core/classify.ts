@@ -3,9 +3,10 @@ import type { Job } from '../../schemas/messages.ts';
 import { compareCopyIds, type NodeId } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { OnReturn, RunSpec } from '../../schemas/spec.ts';
+import { doneOf, isAnswer, lastOf } from './done.ts';
 import { isLeaving } from './drain.ts';
 import { type Health, healthOf } from './health.ts';
-import type { Copy, Node, Policy, View } from './model.ts';
+import type { Copy, Done, Node, Policy, View } from './model.ts';
 import { knowledgeOf, type Presence } from './presence.ts';
 import type { WantedSlot } from './slots.ts';
 
@@ -29,8 +30,10 @@ export interface SlotState extends WantedSlot {
   /** On suspect nodes: may well run. */
   readonly silent: readonly Seen[];
   readonly lost: readonly Seen[];
-  /** On a silent or lost node: a one-shot copy of the target that completed, and nothing after it. What is done need not be done again. */
-  readonly done?: Copy;
+  /** The last copy that came to its end, of whatever version and wherever. */
+  readonly finished?: Done;
+  /** It is of the target, and nothing of that is there any more. What is done need not be done again. */
+  readonly done?: Done;
   /** Reported by nodes that were not adopted yet and are not lost. */
   readonly unread: readonly Copy[];
 }
@@ -61,6 +64,8 @@ export interface Sight {
   readonly unread: readonly Copy[];
   /** One-shot copies that completed, as a node reported that was not adopted, and is lost. */
   readonly ended: readonly Copy[];
+  /** On record, by slot. */
+  readonly done: ReadonlyMap<number, Done>;
 }
 
 /** All copies of a service. */
@@ -81,13 +86,14 @@ export function seeCopies(view: View, service: string, policy: Policy, now: Now,
     } else if (!node.adopted && presence.state !== 'lost') unread.push(copy);
     else if (!node.adopted && isCompleted(copy)) ended.push(copy);
   }
-  return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread, ended };
+  const done = doneOf(view, service);
+  return { seen: seen.sort((a, b) => compareCopyIds(b.copy.copy, a.copy.copy)), unread, ended, done };
 }
 
 /** Sorts the copies into the wanted slots. Input order does not matter. `hasFailed`: this copy will not become healthy. */
 export function survey(
   wanted: readonly WantedSlot[],
-  copies: Omit<Sight, 'ended'> & Partial<Sight>,
+  copies: Pick<Sight, 'seen' | 'unread'> & Partial<Sight>,
   target: Target,
   hasFailed: (seen: Seen) => boolean = () => false,
 ): Survey {
@@ -100,7 +106,9 @@ export function survey(
   return {
     slots: wanted.map((one) => {
       const { slot } = one;
-      return slotState(one, { seen: of(seen, slot), unread: of(unread, slot), ended: of(ended, slot) }, target, order);
+      const known = copies.done?.get(slot);
+      const own = { seen: of(seen, slot), unread: of(unread, slot), ended: of(ended, slot), known };
+      return slotState(one, own, target, order);
     }),
     surplus: copies.seen.filter(({ copy }) => !slots.has(copy.slot)),
   };
@@ -118,7 +126,7 @@ function bySlot<T>(items: readonly T[], slotOf: (item: T) => number): ReadonlyMa
 
 function slotState(
   wanted: WantedSlot,
-  { seen, unread, ended }: Sight,
+  { seen, unread, ended, known }: Omit<Sight, 'done'> & { readonly known: Done | undefined },
   target: Target,
   order: (a: Seen, b: Seen) => number,
 ): SlotState {
@@ -134,22 +142,27 @@ function slotState(
   const best = here.filter(isTarget).sort(order)[0];
   const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(order);
   const current = others[0];
-  const away = seen.filter(({ presence }) => presence.state !== 'online');
-  const done =
-    away.find((one) => isTarget(one) && isCompleted(one.copy))?.copy ??
-    ended.find((copy) => copy.report?.digest === target.digest && isNew(copy));
-  // A newer version that did its own work is another matter: who asks for the one before asks for it anew.
-  const isOver = done && others.some(({ copy }) => isCompleted(copy) && compareCopyIds(copy.copy, done.copy) > 0);
+  const finished = lastOf([
+    ...seen.flatMap(({ copy, job }) => (isCompleted(copy) ? [endOf(copy, job.digest)] : [])),
+    ...ended.map((copy) => endOf(copy, copy.report?.digest)),
+    ...(known ? [known] : []),
+  ]);
+  const isDone = !best && finished && isAnswer(finished, { digest: target.digest, place, after: wanted.after });
   return {
     ...wanted,
     ...(best ? { target: best } : {}),
     ...(current ? { current } : {}),
-    ...(done && !isOver ? { done } : {}),
+    ...(finished ? { finished } : {}),
+    ...(isDone ? { done: finished } : {}),
     extra: here.filter((one) => one !== best && one !== current),
     silent: seen.filter(({ presence }) => presence.state === 'suspect'),
     lost: seen.filter(({ presence }) => presence.state === 'lost'),
     unread,
   };
+}
+
+function endOf({ copy, node }: Copy, digest = ''): Done {
+  return { copy, digest, node };
 }
 
 function isCompleted({ report }: Copy): boolean {

@@ -42,11 +42,11 @@ function whyNotReady(view: View, name: ServiceName, policy: Policy, now: Now): s
   }
   const slots = wantedSlots(view, desired);
   if (slots.length === 0) return 'it has no instance';
-  const { seen } = seeCopies(view, name, policy, now, desired.spec.update.settle);
+  const { seen, done } = seeCopies(view, name, policy, now, desired.spec.update.settle);
   const { one_shot: isJob } = desired.spec.run;
   const isReady = ({ copy, healthy, presence }: Seen): boolean =>
     isJob ? copy.report?.status === 'completed' : healthy && presence.state !== 'lost';
-  const ready = new Set(seen.filter(isReady).map(({ copy }) => copy.slot));
+  const ready = new Set([...seen.filter(isReady).map(({ copy }) => copy.slot), ...(isJob ? done.keys() : [])]);
   const count = slots.filter(({ slot }) => ready.has(slot)).length;
   return count === slots.length ? undefined : `${count} of ${slots.length} ${isJob ? 'completed' : 'healthy'}`;
 }

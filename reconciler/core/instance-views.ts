@@ -4,13 +4,15 @@ import { type CopyId, compareCopyIds, instanceName, type NodeId, type ServiceNam
 import type { RunSpec } from '../../schemas/spec.ts';
 import { type CopyStatus, copyStatuses, driftKinds, type Want } from '../../schemas/status.ts';
 import type { CopyView, DriftView, InstanceView } from '../../schemas/views.ts';
+import { doneOf, isAnswer } from './done.ts';
 import { healthOf } from './health.ts';
-import type { Copy, Desired, Node } from './model.ts';
+import type { Copy, Desired, Done, Node } from './model.ts';
 import { isSeed } from './node-facts.ts';
 import { knowledgeOf, type Presence, presenceOf } from './presence.ts';
+import { targetOf } from './rollout.ts';
 import { endOfCopy } from './schedule-views.ts';
 import { type WantedSlot, wantedSlots } from './slots.ts';
-import { optional, rolloutOf, type ViewInput } from './view-input.ts';
+import { nodeName, optional, rolloutOf, type ViewInput } from './view-input.ts';
 import { wantedOf } from './wanted.ts';
 
 /** When neither descriptor nor record says how long a copy must run to count as healthy, in ms. */
@@ -44,6 +46,8 @@ export interface Slot {
   readonly absent: boolean;
   /** The one that matters most first. */
   readonly copies: readonly SeenCopy[];
+  /** It is done, as is on record, and nothing of it needs to be there any more. */
+  readonly done?: Done;
 }
 
 /** Instances of all services, by name and slot. */
@@ -64,6 +68,7 @@ export function slotsOf(input: ViewInput, service: ServiceName): readonly Slot[]
   const copies = [...(input.view.copies.get(service)?.values() ?? [])].map((copy) => seeCopy(input, copy, desired));
   const wanted = new Map((desired ? wantedSlots(input.view, desired) : []).map((slot) => [slot.slot, slot]));
   const all = new Set([...wanted.keys(), ...copies.map(({ copy }) => copy.slot)]);
+  const doneAs = doneIn(input, desired);
   return [...all]
     .sort((a, b) => a - b)
     .map((slot) => ({
@@ -72,9 +77,22 @@ export function slotsOf(input: ViewInput, service: ServiceName): readonly Slot[]
       wanted: wanted.has(slot),
       ...optional('place', wanted.get(slot)?.to ?? wanted.get(slot)?.bound),
       ...optional('after', wanted.get(slot)?.after),
+      ...optional('done', doneAs(wanted.get(slot))),
       absent: isAbsent(input, wanted.get(slot)),
       copies: copies.filter(({ copy }) => copy.slot === slot).sort((a, b) => compareCopies(a, b, desired?.spec.digest)),
     }));
+}
+
+/** What of a job that runs once, and of the version that counts now, is on record as done. */
+function doneIn(input: ViewInput, desired: Desired | undefined): (slot: WantedSlot | undefined) => Done | undefined {
+  const known = desired && !desired.spec.schedule ? doneOf(input.view, desired.spec.name) : undefined;
+  if (!desired || !known || known.size === 0) return () => undefined;
+  const rollout = rolloutOf(input, desired.spec.name);
+  const { digest } = rollout?.digest === desired.spec.digest ? targetOf(desired, rollout) : desired.spec;
+  return (slot) => {
+    const done = slot && known.get(slot.slot);
+    return done && isAnswer(done, { digest, place: slot.to ?? slot.bound, after: slot.after }) ? done : undefined;
+  };
 }
 
 function isAbsent(input: ViewInput, wanted: WantedSlot | undefined): boolean {
@@ -83,9 +101,18 @@ function isAbsent(input: ViewInput, wanted: WantedSlot | undefined): boolean {
 }
 
 /** A slot for people. */
-export function instanceView(input: ViewInput, service: ServiceName, { slot, instance, copies }: Slot): InstanceView {
+export function instanceView(
+  input: ViewInput,
+  service: ServiceName,
+  { slot, instance, copies, done }: Slot,
+): InstanceView {
   const [seen] = copies;
   const base = { name: instance, service, slot };
+  if (done && (!seen || seen.presence === 'lost')) {
+    const { copy, digest } = done;
+    const node = nodeName(input, done.node);
+    return { ...base, copy, node, status: 'completed', healthy: true, digest, addresses: [], restarts: 0 };
+  }
   if (!seen) {
     return {
       ...base,

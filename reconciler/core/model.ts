@@ -157,6 +157,15 @@ export interface Rollout {
    */
   readonly waited?: number;
   readonly reason?: string;
+  /** By slot, of a service that runs once: the last copy that came to its end. */
+  readonly done?: Readonly<Record<string, Done>>;
+}
+
+/** A copy that came to its end. */
+export interface Done {
+  readonly copy: CopyId;
+  readonly digest: string;
+  readonly node: NodeId;
 }
 
 /** From when the deadlines of a rollout count. */

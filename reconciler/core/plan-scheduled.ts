@@ -17,7 +17,7 @@ import { awaitedBy } from './dependencies.ts';
 import { type Followed, followSchedule, stateFor, suspend } from './follow-schedule.ts';
 import { isUp } from './health.ts';
 import type { Copy, Desired, Policy, Rollout, View } from './model.ts';
-import { isOf, progressOf } from './run-progress.ts';
+import { isOf, progressOf, type RunCopies } from './run-progress.ts';
 import { formatWall, type JobRun, type ScheduleState } from './runs.ts';
 import { type WantedSlot, wantedSlots } from './slots.ts';
 import { planStopped } from './stopped.ts';
@@ -72,7 +72,8 @@ function withoutWay({ moving: _moving, after: _after, ...slot }: WantedSlot): Wa
   return slot;
 }
 
-function ofRun(run: JobRun, { seen, unread, ended }: Sight): Sight {
+/** Its own copies. What it did is on the record of runs. */
+function ofRun(run: JobRun, { seen, unread, ended }: Sight): RunCopies {
   const isOwn = (copy: Copy): boolean => isOf(run, copy);
   return { seen: seen.filter(({ copy }) => isOwn(copy)), unread: unread.filter(isOwn), ended: ended.filter(isOwn) };
 }
@@ -132,7 +133,7 @@ function withoutSeat({ to: _to, ...slot }: WantedSlot): WantedSlot {
 }
 
 /** A run goes on with the version with which it began, as long as anybody knows that. */
-function targetOf({ spec }: Desired, { digest }: JobRun, { seen }: Sight): Target {
+function targetOf({ spec }: Desired, { digest }: JobRun, { seen }: Pick<Sight, 'seen'>): Target {
   const run = digest === spec.digest ? undefined : seen.find(({ job }) => job.digest === digest)?.run;
   return run ? { digest, run } : { digest: spec.digest, run: spec.run };
 }

@@ -16,6 +16,7 @@ import { copyKey } from './copy-index.ts';
 import { drop } from './decide.ts';
 import { type Decided, decideSlots, type SlotsContext } from './decide-slots.ts';
 import { awaitedBy } from './dependencies.ts';
+import { withDone } from './done.ts';
 import type { Desired, Policy, Rollout, View } from './model.ts';
 import { planScheduled } from './plan-scheduled.ts';
 import { afterFailure, afterSlots, courseOf, goesOn, rolloutHolds, targetOf } from './rollout.ts';
@@ -103,7 +104,11 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     holds: [...rolloutHolds(desired, rollout), ...(held ? [held] : []), ...decided.holds, ...removal.holds],
     settled: decided.settled,
     noticed: [...decided.noticed, ...removal.noticed].map(({ copy }) => copyKey(copy.instance, copy.copy)),
-    rollout: afterSlots(waiting.rollout, desired, { proven: decided.settled, open: decided.open }, now),
+    rollout: withDone(
+      afterSlots(waiting.rollout, desired, { proven: decided.settled, open: decided.open }, now),
+      slots,
+      spec.run,
+    ),
     ...(wakeAt === undefined ? {} : { wakeAt }),
     // What has its copies waits for nobody, and tells those who wait for it.
     ...(awaited && decided.holds.some(({ code }) => code === 'DEPENDENCY_WAITING') ? { waitsFor: awaited.names } : {}),

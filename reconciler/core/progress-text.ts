@@ -22,8 +22,10 @@ function count({ digest, slots }: Progress): string {
     const left = slots.reduce((sum, { copies }) => sum + copies.length, 0);
     return left === 0 ? 'no instance is wanted' : `${left} ${left === 1 ? 'copy is' : 'copies are'} to go`;
   }
-  const healthy = wanted.filter(({ copies }) => copies.some((seen) => seen.healthy)).length;
-  const updated = wanted.filter(({ copies }) => copies.some((seen) => seen.healthy && seen.digest === digest)).length;
+  const healthy = wanted.filter(({ copies, done }) => done || copies.some((seen) => seen.healthy)).length;
+  const updated = wanted.filter(
+    ({ copies, done }) => done || copies.some((seen) => seen.healthy && seen.digest === digest),
+  ).length;
   const absent = wanted.filter((slot) => slot.absent).length;
   if (absent > 0 && updated === healthy) return `${updated} of ${wanted.length} updated, ${absent} absent`;
   const both = updated === healthy ? '' : `, ${updated} with the wanted version`;
@@ -41,8 +43,8 @@ function firstDetail(input: ViewInput, progress: Progress): string | undefined {
 
 function wantedDetail(input: ViewInput, slot: Slot, { digest, holds }: Progress): string | undefined {
   const near = slot.copies.filter(({ presence }) => presence !== 'lost');
-  const done = near.some((seen) => seen.healthy && seen.digest === digest);
-  if (done) {
+  const isDone = slot.done !== undefined || near.some((seen) => seen.healthy && seen.digest === digest);
+  if (isDone) {
     const left = near.find((seen) => seen.digest !== digest || !seen.healthy);
     const undone = holds.find(({ code, subject }) => code === 'IN_PROGRESS' && subject === slot.instance);
     if (!left) return undone && about(undone);

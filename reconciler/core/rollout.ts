@@ -30,7 +30,8 @@ export function courseOf(view: View, { spec }: Desired, slots: number, now: Now)
 
 /** The record of a rollout that begins, after the one that is known. */
 export function begun(known: Rollout | undefined, digest: string, { wall }: Pick<Now, 'wall'>): Rollout {
-  return { digest, phase: 'progressing', started: wall, ...(known?.good ? { good: known.good } : {}) };
+  const { good, done } = known ?? {};
+  return { digest, phase: 'progressing', started: wall, ...(good ? { good } : {}), ...(done ? { done } : {}) };
 }
 
 /** What slots should run: the wanted digest, or the last good one once the wanted one failed. */

@@ -15,6 +15,9 @@ type Result = Pick<EndedRun, 'exit_code' | 'node' | 'reason'>;
 /** Of several copies of an instance, and of several instances of a run, the first of these counts. */
 const weight: readonly Kind[] = ['completed', 'active', 'assumed', 'retrying', 'failed', 'lost', 'unplaced'];
 
+/** Copies of a run. */
+export type RunCopies = Omit<Sight, 'done'>;
+
 export interface RunSight {
   readonly progress: RunProgress;
   /** Slots that have not come to their end. */
@@ -29,7 +32,11 @@ export function isOf({ after }: JobRun, { copy }: Pick<Copy, 'copy'>): boolean {
 }
 
 /** Copies of the run. */
-export function progressOf(wanted: readonly WantedSlot[], { seen, unread, ended: done }: Sight, now: Now): RunSight {
+export function progressOf(
+  wanted: readonly WantedSlot[],
+  { seen, unread, ended: done }: RunCopies,
+  now: Now,
+): RunSight {
   const slots = wanted.map(({ slot }) => {
     const end = done.find((copy) => copy.slot === slot);
     if (end) return { slot, kind: 'completed' as const, result: { exit_code: end.report?.exit_code ?? 0 } };

@@ -175,8 +175,8 @@ function what(
   return { image: (first && documentOf(input, first, desired)?.code) ?? '', digest: first?.digest ?? '' };
 }
 
-function isHealthy({ copies }: Slot): boolean {
-  return copies.some(({ healthy }) => healthy);
+function isHealthy({ copies, done }: Slot): boolean {
+  return done !== undefined || copies.some(({ healthy }) => healthy);
 }
 
 interface Judged {
@@ -265,9 +265,9 @@ function judgeRollout(
  */
 function hasOnly(slots: readonly Slot[], digest: string): boolean {
   const here = slots.filter(({ absent }) => !absent);
-  return (here.length > 0 ? here : slots).every(({ wanted, copies, place, after }) => {
+  return (here.length > 0 ? here : slots).every(({ wanted, copies, place, after, done }) => {
     const [first, ...others] = copies.filter(({ presence }) => presence !== 'lost');
-    if (!first) return !wanted;
+    if (!first) return !wanted || done !== undefined;
     if (place !== undefined && first.copy.node !== place) return false;
     if (after !== undefined && compareCopyIds(first.copy.copy, after) <= 0) return false;
     return wanted && others.length === 0 && first.healthy && first.digest === digest;

@@ -7,6 +7,7 @@ import { bury } from './buried.ts';
 import { earliest, type Sight, type SlotState, seeCopies, survey } from './classify.ts';
 import { drop } from './decide.ts';
 import type { Suspend } from './deviations.ts';
+import { withDone } from './done.ts';
 import type { Copy, Desired, Policy, Rollout, View } from './model.ts';
 import { targetOf } from './rollout.ts';
 import { wantedSlots } from './slots.ts';
@@ -43,7 +44,7 @@ export function planSuspended(
     holds: [...(held ? [held] : []), ...(isNothing ? [] : [suspendedHold(view, service, suspend)])],
     settled: slots.filter(({ target, current }) => target?.healthy && !current).length,
     rests: true,
-    ...(rollout ? { rollout } : {}),
+    ...(rollout ? { rollout: desired ? withDone(rollout, slots, desired.spec.run) : rollout } : {}),
     ...(schedule ? { schedule: { ...schedule, suspended: true } } : {}),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };

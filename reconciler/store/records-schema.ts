@@ -73,6 +73,7 @@ const rollout = Type.Object({
   phase: text,
   started: Type.Number(),
   good: Type.Optional(Type.Object({ digest: text, run: document })),
+  done: Type.Optional(map(Type.Object({ copy: text, digest: text, node: text }))),
 });
 
 const source = Type.Object({

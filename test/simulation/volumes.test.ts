@@ -131,6 +131,24 @@ describe('a volume', () => {
     expect(home.runtime.calls).toContain('prepare oakctl/test:2');
   });
 
+  it('of a number from before is not what a replica asked for elsewhere gets', async () => {
+    cluster = await createMemoryCluster({});
+    await cluster.push({ 'db.yaml': text() });
+    await settled('db');
+    const { control } = cluster.reconciler;
+    const [one, two] = cluster.nodes.filter((node) => node !== homeOf()).map(({ id }) => id);
+    const before = await control.replicate(first, one, 'test');
+    await settled('db');
+    await control.removeOverride(before.override?.id ?? '', 'test');
+    await cluster.clock.until(() => instancesOf('db').length === 1, 60_000, 'the end of the replica');
+    expect(await control.replicate(first, two, 'test')).toMatchObject({ instance: `${db}.instance.2` });
+    await settled('db');
+    // Where its data is, the number goes on with it.
+    expect(await control.replicate(first, one, 'test')).toMatchObject({ instance: `${db}.instance.3` });
+    await settled('db');
+    expect(instancesOf('db')).toHaveLength(3);
+  });
+
   it('stays behind only when that is said', async () => {
     cluster = await createMemoryCluster({});
     await deploy();

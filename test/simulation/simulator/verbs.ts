@@ -50,8 +50,9 @@ function isWhole({ facts }: World, { id, tag }: Machine): boolean {
 function removed({ facts, person, hands }: World, machine: Machine): void {
   const { name } = machine;
   person.withdraw(`cordon ${name}`);
-  for (const trouble of [`cordon of ${name}`, `engine of ${name}`, `full disk of ${name}`])
-    facts.troubles.delete(trouble);
+  for (const trouble of [`cordon of ${name}`, `full disk of ${name}`]) facts.troubles.delete(trouble);
+  // Nobody mends it any more: what runs there cannot be stopped.
+  if (facts.troubles.delete(`engine of ${name}`)) machine.hurtAt = Number.POSITIVE_INFINITY;
   hands.leave(machine);
 }
 

@@ -1,0 +1,56 @@
+/**
+ * What runs once and came to its end, on record: its container, its node and what its agent knew may be gone by now, and it is not
+ * done again for that. Pure.
+ */
+import { type CopyId, compareCopyIds, type NodeId, type ServiceName } from '../../schemas/names.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
+import type { Done, Rollout, View } from './model.ts';
+
+/** By slot: the last copy of a service that came to its end, as far as that is on record and was not deleted since. */
+export function doneOf(
+  { rollouts, tombstones }: Pick<View, 'rollouts' | 'tombstones'>,
+  service: ServiceName,
+): ReadonlyMap<number, Done> {
+  const known = rollouts.get(service)?.done;
+  if (!known) return none;
+  const tombstone = tombstones.get(service);
+  const isLater = ({ copy }: Done): boolean => tombstone === undefined || compareCopyIds(copy, tombstone) > 0;
+  return new Map(Object.entries(known).flatMap(([slot, done]) => (isLater(done) ? [[Number(slot), done]] : [])));
+}
+
+const none: ReadonlyMap<number, Done> = new Map();
+
+/** The newest of them: who asks for a version before it asks for it anew. */
+export function lastOf(ends: readonly Done[]): Done | undefined {
+  return ends.reduce<Done | undefined>(
+    (last, end) => (last && compareCopyIds(last.copy, end.copy) >= 0 ? last : end),
+    undefined,
+  );
+}
+
+/** What is asked for of a slot: this version, on this node if it belongs to one, by a copy after this one. */
+export interface Asked {
+  readonly digest: string;
+  readonly place?: NodeId | undefined;
+  readonly after?: CopyId | undefined;
+}
+
+/** Is this what is asked for? */
+export function isAnswer({ copy, digest, node }: Done, asked: Asked): boolean {
+  if (digest !== asked.digest || (asked.place !== undefined && node !== asked.place)) return false;
+  return asked.after === undefined || compareCopyIds(copy, asked.after) > 0;
+}
+
+/** The rollout with what its slots did. Of what does not run once nothing is kept. */
+export function withDone(
+  rollout: Rollout,
+  slots: readonly { readonly slot: number; readonly finished?: Done }[],
+  { one_shot }: Pick<RunSpec, 'one_shot'>,
+): Rollout {
+  if (!one_shot && !rollout.done) return rollout;
+  const { done: before = {}, ...rest } = rollout;
+  const done = one_shot ? slots.flatMap(({ slot, finished }) => (finished ? [[slot, finished] as const] : [])) : [];
+  if (done.length === 0) return rest;
+  const isSame = done.every(([slot, { copy }]) => before[slot]?.copy === copy);
+  return isSame && done.length === Object.keys(before).length ? rollout : { ...rest, done: Object.fromEntries(done) };
+}
