@@ -8,6 +8,7 @@ import type { BusMessage, Mono } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import { agentFilters, parseTopic, topic } from '../schemas/topics.ts';
 import { createComparison } from './comparison.ts';
+import { createCompleted } from './completed.ts';
 import { createContact } from './contact.ts';
 import { converge } from './core/converge.ts';
 import { overtaken } from './core/drift.ts';
@@ -86,7 +87,14 @@ export function createAgent(deps: AgentDeps): Agent {
     refused: (on, why) => trace({ kind: 'message_refused', topic: on, why }),
     trouble: (problem) => trace({ kind: 'ledger_problem', problem }),
   });
-  const reporter = createReporter({ ...deps, policy, session, state, ledger, ready, contact });
+  const completed = createCompleted({
+    ...deps,
+    state,
+    ledger,
+    trouble: (problem) => trace({ kind: 'ledger_problem', problem }),
+  });
+  const judged = (): void => completed.note();
+  const reporter = createReporter({ ...deps, policy, session, state, ledger, ready, contact, judged });
   const inbox = createInbox({
     ...deps,
     ledger,
@@ -138,6 +146,7 @@ export function createAgent(deps: AgentDeps): Agent {
       if (damage) trace({ kind: 'ledger_problem', problem: damage });
       noteTrouble(state, 'ledger', damage);
       await contact.load();
+      await completed.load();
       const { jobs } = ledger.part();
       trace({ kind: 'started', node: identity.id, session, jobs: jobs.length });
       const notBefore = (clock.now().mono + firstWord) as Mono;
@@ -168,6 +177,7 @@ export function createAgent(deps: AgentDeps): Agent {
       halt();
       await inbox.idle();
       await contact.stop();
+      await completed.idle();
       await bus.close(authority === 'local' ? undefined : reporter.goodbye(reason));
     },
     halt,

@@ -43,6 +43,8 @@ export interface ReporterDeps {
   /** Did every engine answer, or fail to, once? Before that there is nothing to report. */
   ready(): boolean;
   trace(event: AgentEvent): void;
+  /** The status of every copy is known, as far as it can be. */
+  judged(): void;
 }
 
 export interface Reporter {
@@ -113,6 +115,7 @@ export function createReporter(deps: ReporterDeps): Reporter {
       remember(state, key, (memory) => ({ ...memory, status: { value, since: (now - one.age) as Mono } }));
       deps.trace({ kind: 'status', report: one });
     }
+    deps.judged();
   };
   const soon = (always?: 'always'): void => {
     if (always) forced = true;

@@ -1,4 +1,4 @@
-/** What one agent knows right now: a value owned by its loop. Everything in it but the ledger can be learned again. */
+/** What one agent knows right now: a value owned by its loop. What cannot be learned again is on disk, too. */
 import type { InstanceName } from '../schemas/names.ts';
 import type { Mono } from '../schemas/ports.ts';
 import type { RuntimeName } from '../schemas/spec.ts';

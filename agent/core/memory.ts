@@ -1,6 +1,6 @@
 /**
  * What the agent remembers about copies beside ledger and engine: crashes, failed tries, what is being done right now. All of
- * it may be lost with the process; losing it restarts a back-off, and nothing else.
+ * it may be lost with the process but what completed (../completed.ts); losing it restarts a back-off, and nothing else.
  */
 import type { InstanceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';

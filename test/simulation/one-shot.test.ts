@@ -70,6 +70,60 @@ describe('a job that runs once', () => {
     expect(cluster.running()).toEqual([]);
   });
 
+  it('is not done again when its container is pruned, its agent restarts, its node is lost and then removed', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await deploy();
+    await minutes(1);
+    end(0);
+    await settled('job');
+    const [key] = cluster.nodes.flatMap(({ runtime }) => [...runtime.copies.values()]);
+    const home = cluster.nodes.find(({ name: of }) => of === view()?.instances[0]?.node);
+    if (!key || !home) throw new Error('nothing ran');
+    home.runtime.vanish(key);
+    home.kill();
+    await home.start();
+    await minutes(1);
+    expect(view()).toMatchObject({ outcome: 'settled', instances: [{ status: 'completed' }] });
+    home.kill(true);
+    await minutes(1);
+    const done = {
+      outcome: 'settled',
+      healthy: 1,
+      instances: [{ status: 'completed', node: home.name, copy: key.copy }],
+    };
+    expect(view()).toMatchObject(done);
+    await cluster.reconciler.control.removeNode(home.id, { force: true });
+    await minutes(1);
+    expect(view()).toMatchObject({ ...done, instances: [{ status: 'completed', copy: key.copy }] });
+    await cluster.restartReconciler();
+    await minutes(2);
+    expect(view()).toMatchObject({ outcome: 'settled', healthy: 1 });
+    expect(cluster.running()).toEqual([]);
+    // Who depends on it starts, and who asks for another run gets one.
+    await cluster.reconciler.control.deploy({
+      documents: [{ file: 'b.yaml', text: descriptor([{ microservice_name: 'web', depends_on: [name] }], 'other') }],
+    });
+    await cluster.clock.until(() => cluster.running().length === 1, 60_000, 'who depends on it');
+    await cluster.reconciler.control.restart(name, undefined, 'test');
+    await cluster.clock.until(() => cluster.running().length === 2, 60_000, 'the other run');
+    expect(view()?.outcome).toBe('progressing');
+    for (const { runtime } of cluster.nodes)
+      for (const copy of runtime.copies.values()) if (copy.instance.startsWith(name)) runtime.exit(copy, 0);
+    await settled('job');
+  });
+
+  it('is done again when it was deleted and is deployed anew', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await deploy();
+    await minutes(1);
+    end(0);
+    await settled('job');
+    await cluster.reconciler.control.remove({ services: [name] }, 'test');
+    await minutes(1);
+    await deploy();
+    await cluster.clock.until(() => cluster.running().length === 1, 60_000, 'the other run');
+  });
+
   it('goes out to one instance after the other without waiting for ends', async () => {
     cluster = await createMemoryCluster({ workers: 2 });
     await deploy({ replicas: 3 });

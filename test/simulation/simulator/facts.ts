@@ -39,8 +39,8 @@ export interface Facts {
   readonly ran: Map<string, Map<string, number>>;
   /** As `ran`: when it was last seen well, or ceased to be. Only of copies with a healthcheck. */
   readonly well: Map<string, Map<string, number>>;
-  /** Jobs that came to their end, as `<instance>/<copy>`. */
-  readonly done: Set<string>;
+  /** Jobs that came to their end, as `<instance>/<copy>`, and when. */
+  readonly done: Map<string, number>;
   /** Instances whose data may be left behind: somebody said so. */
   readonly given: Set<string>;
   /** The reconciler process that runs, if one does. */
@@ -91,7 +91,7 @@ export function createFacts(): Facts {
     machines: new Map(),
     ran: new Map(),
     well: new Map(),
-    done: new Set(),
+    done: new Map(),
     given: new Set(),
     brain: undefined,
     connectedAt: undefined,

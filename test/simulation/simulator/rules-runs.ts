@@ -2,7 +2,7 @@
 import type { CopyKey } from '../../../agent/runtimes/runtime.ts';
 import type { Records } from '../../../reconciler/core/records.ts';
 import type { ControlMessage, InstancesMessage } from '../../../schemas/messages.ts';
-import { compareCopyIds } from '../../../schemas/names.ts';
+import { compareCopyIds, instanceName } from '../../../schemas/names.ts';
 import type { BusMessage } from '../../../schemas/ports.ts';
 import type { Machine } from './facts.ts';
 import { fullName, serviceOf } from './names.ts';
@@ -23,7 +23,7 @@ export interface RunRules {
   /** Does it come to its own end? */
   isJob(instance: string): boolean;
   saved(records: Records): void;
-  /** A process of the reconciler begins: it knows nothing of what another one heard. */
+  /** A process of the reconciler begins: it knows what is on record, and nothing else of what another one heard. */
   begun(): void;
 }
 
@@ -76,8 +76,8 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
     for (const [copy, { digest, node }] of all) {
       // Another version was done after it: who asks for this one now asks for it anew.
       if (all.some(([later, its]) => its.digest !== digest && compareCopyIds(later, copy) > 0)) continue;
-      // What was done is known by the node that did it, and goes with it: at least once, not at most once.
-      if (facts.leaving.has(node)) continue;
+      // What a run did is known by the node that did it, and goes with it: at least once, not at most once.
+      if (serviceOf(job.name) === tick && facts.leaving.has(node)) continue;
       const isSame = serviceOf(job.name) === tick ? run && compareCopyIds(copy, run.after) > 0 : digest === job.digest;
       if (isSame) return copy;
     }
@@ -99,7 +99,7 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
     ended(machine, key, code) {
       if (code !== 0) return;
       completed.add(keyOf(machine, key));
-      facts.done.add(`${key.instance}/${key.copy}`);
+      facts.done.set(`${key.instance}/${key.copy}`, now());
       if (serviceOf(key.instance) === once) isOnceDone = true;
     },
     heard({ topic, payload }) {
@@ -119,7 +119,8 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
       if (service !== tick && service !== once) return;
       if (command !== 'deploy') {
         gone.add(`${job.name}/${job.copy}`);
-        return void done.get(job.name)?.delete(job.copy);
+        if (service === tick) done.get(job.name)?.delete(job.copy);
+        return;
       }
       if (job.copy !== `${message.epoch}.${message.gen}` || job.want !== 'run') return;
       const before = doneBefore(message);
@@ -140,6 +141,9 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
     },
     begun() {
       done = new Map();
+      const recorded = disk.durable?.rollouts[once]?.done ?? {};
+      for (const [slot, { copy, ...one }] of Object.entries(recorded))
+        done.set(instanceName(once, Number(slot)), new Map([[copy, one]]));
     },
   };
 }

@@ -1,4 +1,5 @@
 /** What people do with verbs that change what runs, or who is there: replicas, suspensions, what comes back, nodes that go. */
+import type { ActualCopy } from '../../../agent/runtimes/runtime.ts';
 import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import { nodeSubject } from '../../../reconciler/core/suspends.ts';
 import { left } from './extras.ts';
@@ -205,7 +206,34 @@ export const verbs: readonly Happening[] = [
       return `${machine.name}: ${copy.instance}/${copy.copy} is ${how} by hand`;
     },
   },
+  {
+    weight: 2,
+    run(world) {
+      const { facts, dice, bodies } = world;
+      const found = [...facts.machines.values()].flatMap((machine) =>
+        prunable(world, machine).map((copy) => ({ machine, copy })),
+      );
+      if (found.length === 0) return undefined;
+      const { machine, copy } = dice.pick(found);
+      bodies.byHand(machine, copy, 'removed');
+      return `${machine.name}: ${copy.instance}/${copy.copy} is pruned`;
+    },
+  },
 ];
+
+/** ms after which a node knows for good what was done there, unless something went wrong with it meanwhile. */
+const known = 90_000;
+
+/** Containers of jobs that came to their end, and are in nobody's way but take place on the disk. */
+function prunable({ facts, cluster }: World, machine: Machine): ActualCopy[] {
+  const { mono } = cluster.clock.now();
+  const isHurt = [`engine of ${machine.name}`, `full disk of ${machine.name}`].some((one) => facts.troubles.has(one));
+  if (!machine.life.alive || isHurt || mono - machine.hurtAt <= known) return [];
+  return [...machine.runtime.copies.values()].filter(({ instance, copy, state }) => {
+    const end = facts.done.get(`${instance}/${copy}`);
+    return state === 'exited' && end !== undefined && mono - end > known;
+  });
+}
 
 /** What is done by hand to jobs would have them done twice. */
 function isJobOf(machine: Machine, instance: string): boolean {

@@ -121,6 +121,11 @@ describe('restarts in place', () => {
     expect(rig.status('1.1')).toBe('completed');
     expect(rig.report()?.copies[0]?.drift).toBeUndefined();
     expect(steps(rig).filter((call) => call.startsWith('start'))).toHaveLength(1);
+    rig.agent.halt();
+    await rig.boot();
+    await rig.clock.advance(60_000);
+    expect(rig.status('1.1')).toBe('completed');
+    expect(steps(rig).filter((call) => call.startsWith('start'))).toHaveLength(1);
     // Another copy of it is another run.
     rig.assign(partOf({ epoch: 1, gen: 2, by }, [[jobOf(web, '1.2', run), run]]));
     await rig.clock.advance(1_000);
