@@ -24,7 +24,7 @@ function count({ digest, slots }: Progress): string {
   }
   const healthy = wanted.filter(({ copies, done }) => done || copies.some((seen) => seen.healthy)).length;
   const updated = wanted.filter(
-    ({ copies, done }) => done || copies.some((seen) => seen.healthy && seen.digest === digest),
+    ({ copies, done }) => done?.digest === digest || copies.some((seen) => seen.healthy && seen.digest === digest),
   ).length;
   const absent = wanted.filter((slot) => slot.absent).length;
   if (absent > 0 && updated === healthy) return `${updated} of ${wanted.length} updated, ${absent} absent`;
@@ -43,7 +43,7 @@ function firstDetail(input: ViewInput, progress: Progress): string | undefined {
 
 function wantedDetail(input: ViewInput, slot: Slot, { digest, holds }: Progress): string | undefined {
   const near = slot.copies.filter(({ presence }) => presence !== 'lost');
-  const isDone = slot.done !== undefined || near.some((seen) => seen.healthy && seen.digest === digest);
+  const isDone = slot.done?.digest === digest || near.some((seen) => seen.healthy && seen.digest === digest);
   if (isDone) {
     const left = near.find((seen) => seen.digest !== digest || !seen.healthy);
     const undone = holds.find(({ code, subject }) => code === 'IN_PROGRESS' && subject === slot.instance);

@@ -267,7 +267,7 @@ function hasOnly(slots: readonly Slot[], digest: string): boolean {
   const here = slots.filter(({ absent }) => !absent);
   return (here.length > 0 ? here : slots).every(({ wanted, copies, place, after, done }) => {
     const [first, ...others] = copies.filter(({ presence }) => presence !== 'lost');
-    if (!first) return !wanted || done !== undefined;
+    if (!first) return !wanted || done?.digest === digest;
     if (place !== undefined && first.copy.node !== place) return false;
     if (after !== undefined && compareCopyIds(first.copy.copy, after) <= 0) return false;
     return wanted && others.length === 0 && first.healthy && first.digest === digest;

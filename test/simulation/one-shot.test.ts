@@ -112,6 +112,22 @@ describe('a job that runs once', () => {
     await settled('job');
   });
 
+  it('whose new version fails while its node is away is rolled back to what was done, and says so', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    for (const { runtime } of cluster.nodes) runtime.script('prepare', ':bad', { fail: 'IMAGE_NOT_FOUND', times: 100 });
+    await deploy();
+    await minutes(1);
+    end(0);
+    await settled('job');
+    cluster.nodes.find(({ name: of }) => of === view()?.instances[0]?.node)?.kill(true);
+    await minutes(1);
+    await deploy({ code: 'oakctl/test:bad' });
+    await cluster.clock.until(() => view()?.outcome === 'rolled_back', 120_000, 'the rollback');
+    await minutes(1);
+    expect(view()).toMatchObject({ outcome: 'rolled_back', healthy: 1, instances: [{ status: 'completed' }] });
+    expect(cluster.running()).toEqual([]);
+  });
+
   it('is done again when it was deleted and is deployed anew', async () => {
     cluster = await createMemoryCluster({ workers: 2 });
     await deploy();
