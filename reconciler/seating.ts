@@ -55,7 +55,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     if (home === undefined) return;
     const { spec } = desired;
     const names = (spec.run.volumes ?? []).map(({ name }) => name).join(', ');
-    const message = `its data (${names}) is on ${nameOf(home)} and would stay there: on ${nameOf(to)} it starts with empty volumes`;
+    const message = `its data (${names}) is on ${nameOf(home)} and would stay there: on ${nameOf(to)} it starts with empty volumes, or with what it left there before`;
     refuse('REFUSED', instance, message, 'say --accept-empty-volume if that is meant');
   };
   const slotOf = (instance: InstanceName): { service: ServiceName; slot: number } =>

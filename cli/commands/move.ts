@@ -16,7 +16,9 @@ export default class Move extends VerbCommand {
     ...verbFlags,
     commit: Flags.boolean({ hidden: true, description: 'refused: a descriptor does not say where one instance is' }),
     ...waitFlags,
-    'accept-empty-volume': Flags.boolean({ description: 'leave its data behind: it starts with empty volumes there' }),
+    'accept-empty-volume': Flags.boolean({
+      description: 'leave its data behind: it starts with empty volumes there, or with what it left there before',
+    }),
   };
   static override examples = [
     '<%= config.bin %> move shop.default.web.default.instance.0 --to worker-2',

@@ -105,17 +105,31 @@ export async function untilOnline(
       }
       return missing().length === 0;
     },
+    async () => {
+      const said = missing().map(async (name) => {
+        const words = lastWords(await logTail(paths.log(name), 5));
+        return `${words ? `${words}; ` : ''}the whole log: ${paths.log(name)}`;
+      });
+      return (await Promise.all(said)).join('\n');
+    },
   );
   return ids;
 }
 
-async function poll(what: string | (() => string), signal: AbortSignal, done: () => Promise<boolean>): Promise<void> {
+async function poll(
+  what: string | (() => string),
+  signal: AbortSignal,
+  done: () => Promise<boolean>,
+  why?: () => Promise<string>,
+): Promise<void> {
   const end = performance.now() + patience;
   while (!(await done())) {
     if (performance.now() > end) {
       const name = typeof what === 'string' ? what : what();
       throw new ProblemError(
-        problem('TIMED_OUT', `${name} did not come up within ${patience / 1000} s`, { hint: 'its log is in logs/' }),
+        problem('TIMED_OUT', `${name} did not come up within ${patience / 1000} s`, {
+          hint: (await why?.()) ?? '`oakctl ps` says what runs; logs are in the folder logs/ of the cluster',
+        }),
       );
     }
     await sleep(interval, undefined, { signal });
@@ -136,8 +150,16 @@ async function requireAlive(paths: LocalPaths, name: string): Promise<void> {
 export function lastWords(tail: string): string {
   const last = tail.split('\n').filter(Boolean).at(-1) ?? '';
   try {
-    const { msg, err } = JSON.parse(last) as { msg?: string; err?: { message?: string } };
-    return [msg, err?.message].filter(Boolean).join(': ');
+    const {
+      msg,
+      err,
+      problem: told,
+    } = JSON.parse(last) as {
+      msg?: string;
+      err?: { message?: string };
+      problem?: { message?: string; hint?: string };
+    };
+    return [msg, err?.message, told?.message, told?.hint].filter(Boolean).join(': ');
   } catch {
     return last;
   }

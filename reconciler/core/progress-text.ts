@@ -32,8 +32,11 @@ function count({ digest, slots }: Progress): string {
   return `${healthy} of ${wanted.length} healthy${both}`;
 }
 
+/** A copy on the way that says what is wrong with it goes before instances that wait for their turn. */
 function firstDetail(input: ViewInput, progress: Progress): string | undefined {
-  for (const slot of progress.slots) {
+  const isTroubled = ({ wanted, copies }: Slot): boolean =>
+    wanted && copies.some(({ copy, digest, healthy }) => digest === progress.digest && !healthy && copy.report?.reason);
+  for (const slot of [...progress.slots.filter(isTroubled), ...progress.slots]) {
     if (slot.absent && progress.slots.some(({ absent }) => !absent)) continue;
     const detail = slot.wanted ? wantedDetail(input, slot, progress) : leavingDetail(input, slot);
     if (detail !== undefined) return detail;

@@ -82,7 +82,8 @@ export function rolloutHolds({ spec }: Desired, rollout: Rollout): Hold[] {
   const hint = 'push or deploy another version';
   const why = rollout.reason ?? 'the wanted digest failed';
   if (rollout.phase === 'rolled_back') {
-    return [{ code: 'ROLLED_BACK', subject: spec.name, message: `the last good version runs; ${why}`, hint }];
+    const state = rollout.ended === undefined ? 'is put back' : 'runs';
+    return [{ code: 'ROLLED_BACK', subject: spec.name, message: `the last good version ${state}; ${why}`, hint }];
   }
   if (rollout.phase !== 'paused') return [];
   const id = pauseId(spec.name, rollout);

@@ -4,7 +4,7 @@
  */
 
 import { parseInstanceName, parseServiceName } from '../../schemas/names.ts';
-import { type Problem, problem } from '../../schemas/problem.ts';
+import { problem } from '../../schemas/problem.ts';
 import { directSource } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type {
@@ -19,9 +19,10 @@ import type {
 import { isMisspelling, type Resolution, resolveApp, resolveInstance, resolveNode, resolveService } from './resolve.ts';
 import { isScheduled } from './schedule-views.ts';
 import { isPassing } from './service-views.ts';
-import { suspendedText } from './suspends.ts';
 import { formatAge } from './view-input.ts';
 import { appViews } from './views.ts';
+import { awaited, wayOut } from './ways-out.ts';
+import { nodeCause, problemCause } from './why-node.ts';
 
 /** The cluster as people see it at one moment. */
 export interface Sight {
@@ -147,33 +148,64 @@ function instanceCause(sight: Sight, service: ServiceView | undefined, instance:
   const { name, status, node, age, reason, copy } = instance;
   const holds = (service?.holds ?? []).filter(({ subject }) => subject === name);
   const where = node === undefined ? '' : ` on ${node}`;
-  const since = age === undefined || status === 'missing' ? '' : ` for ${formatAge(age)}`;
-  const told: readonly Cause[] = reason
-    ? [{ subject: copy === undefined ? name : `${name}.${copy}`, ...reason, because: [] }]
-    : [];
+  const carrier = sight.nodes.find((one) => one.name === node);
+  // How long a copy ran says nothing of how long its node is gone.
+  const spent = status === 'lost' ? carrier?.seen : age;
+  const since = spent === undefined || status === 'missing' ? '' : ` for ${formatAge(spent)}`;
+  const told = reason ? [reasonCause(name, copy, reason)] : [];
   const because = holds
     .map((hold) => holdCause(sight, hold, service, node))
-    .map((cause, at) => {
-      return at === 0 && cause.code !== reason?.code ? { ...cause, because: [...told, ...cause.because] } : cause;
-    });
+    .map((cause, at) => (at === 0 && reason && cause.code !== reason.code ? beneath(cause, told, reason) : cause));
   if (because.length === 0) because.push(...told);
   const moved = service?.overrides.filter(({ subject }) => subject === name) ?? [];
   const scheduled = service?.holds.find(isScheduled);
   if (scheduled && because.length === 0) because.push(holdCause(sight, scheduled, service));
-  const carrier = sight.nodes.find((one) => one.name === node);
   const shown = because.some((one) => one.because.some(({ subject }) => subject === `node/${node}`));
   if (carrier && !shown && isTroubled(carrier)) because.push(nodeCause(sight, carrier));
   if (service) because.push(...moved.map((one) => overrideCause(service, one)));
   return { subject: name, message: `${status.replaceAll('_', ' ')}${where}${since}`, because };
 }
 
-/** A hold, and the nodes or files that it is about. */
+type Reason = NonNullable<InstanceView['reason']>;
+
+function reasonCause(instance: string, copy: string | undefined, reason: Reason): Cause {
+  const hint = wayOut({ subject: instance, ...reason });
+  return {
+    subject: copy === undefined ? instance : `${instance}.${copy}`,
+    ...reason,
+    ...(hint && { hint }),
+    because: [],
+  };
+}
+
+/** What the copy says stands below its hold, and is not said twice. */
+function beneath(cause: Cause, told: readonly Cause[], { message }: Reason): Cause {
+  const end = `: ${message}`;
+  const short = cause.message.endsWith(end) ? cause.message.slice(0, -end.length) : cause.message;
+  return { ...cause, message: short, because: [...told, ...cause.because] };
+}
+
+/** A hold, and the nodes, files or services that it is about. */
 function holdCause(sight: Sight, hold: Hold, service: ServiceView | undefined, node?: string): Cause {
-  const { code, subject, message, id, hint = id && `oakctl approve ${id}` } = hold;
-  const because = sourceCodes.has(code)
+  const { code, subject, message, id } = hold;
+  const behind = sourceCodes.has(code)
     ? sight.status.sources.filter((one) => one.problems.length > 0 && isSourceOf(one, service)).map(sourceCause)
     : some(nodesBehind(sight, hold, node), (one) => nodeCause(sight, one));
+  const because = [...behind, ...awaitedCauses(sight, hold, service)];
+  const isAnswered = because.some((one) => one.because.some(({ code: inner, hint }) => inner === code && hint));
+  const hint = hold.hint ?? (id === undefined ? (isAnswered ? undefined : wayOut(hold)) : `oakctl approve ${id}`);
   return { subject, code, message, ...(hint && { hint }), because };
+}
+
+/** Who waits is left out below: services of two sources may wait for each other. */
+function awaitedCauses(sight: Sight, hold: Hold, waiting: ServiceView | undefined): readonly Cause[] {
+  const names = awaited(hold);
+  const others = sight.services.filter((one) => one !== waiting);
+  const below = { ...sight, services: others };
+  return some(
+    others.filter(({ name }) => names.has(name)),
+    (one) => serviceCause(below, one),
+  );
 }
 
 /** Holds that a source's own problems explain. */
@@ -193,60 +225,8 @@ function isTroubled({ state, cordoned, suspended, problems }: NodeView): boolean
   return state !== 'online' || cordoned !== undefined || suspended !== undefined || problems.length > 0;
 }
 
-/** A node, its problems, and the conditions of the cluster that are about it. */
-function nodeCause({ status }: Sight, node: NodeView): Cause {
-  const subject = `node/${node.name}`;
-  const own = node.problems.map(({ code, message }): Cause => ({ subject, code, message, because: [] }));
-  const told = new Set(own.map(({ code }) => code));
-  const conditions = status.conditions
-    .filter((one) => one.subject === subject && !told.has(one.code))
-    .map(problemCause);
-  const cordon: readonly Cause[] = node.cordoned
-    ? [{ subject, code: 'NODES_CORDONED', message: `cordoned: ${node.cordoned.cause}`, because: [] }]
-    : [];
-  const asleep: readonly Cause[] = node.suspended
-    ? [
-        {
-          subject,
-          code: 'SUSPENDED',
-          message: suspendedText(node.suspended),
-          hint: `oakctl resume ${node.suspended.subject}`,
-          because: [],
-        },
-      ]
-    : [];
-  const because = [...(node.state === 'online' ? [] : [absence(node)]), ...asleep, ...cordon, ...own, ...conditions];
-  return { subject, message: stateOf(node), because };
-}
-
-function stateOf({ state, seen, instances }: NodeView): string {
-  if (state === 'expected') return 'expected: nodes.yaml lists it, and it never joined';
-  if (state === 'revoked') return 'revoked: its credential is dead';
-  const heard = seen === undefined ? 'never heard by this process' : `heard ${formatAge(seen)} ago`;
-  return `${state}, ${heard}, ${instances} ${instances === 1 ? 'instance' : 'instances'}`;
-}
-
-function absence({ name, state }: NodeView): Cause {
-  const subject = `node/${name}`;
-  if (state === 'expected') {
-    const hint = `oakctl nodes token create --name ${name}`;
-    return { subject, code: 'NODES_AWAY', message: 'it has not joined yet', hint, because: [] };
-  }
-  if (state === 'revoked') {
-    const hint = `oakctl nodes rm ${name}, then let it join anew`;
-    return { subject, code: 'REVOKED', message: 'its credential was revoked', hint, because: [] };
-  }
-  const hint = 'look at the machine, and at the log of its agent';
-  return { subject, code: 'SILENT_NODE', message: 'its agent does not speak', hint, because: [] };
-}
-
 function sourceCause({ name, state, problems }: SourceView): Cause {
   return { subject: `source/${name}`, message: state, because: some(problems, problemCause) };
-}
-
-function problemCause({ code, subject, message, hint, file, line }: Problem): Cause {
-  const where = file === undefined ? (subject ?? '') : `${file}${line === undefined ? '' : `:${line}`}`;
-  return { subject: where, code, message, ...(hint && { hint }), because: [] };
 }
 
 /** The first few, and how many more there are. */

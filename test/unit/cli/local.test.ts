@@ -188,6 +188,8 @@ describe('what a shim recorded', () => {
 
 it('the last words of a process are its last message', () => {
   expect(lastWords('{"msg":"a"}\n{"msg":"failed","err":{"message":"why"}}')).toBe('failed: why');
+  const warning = { event: 'warning', problem: { message: 'pi1 was removed', hint: 'join anew' } };
+  expect(lastWords(`{"msg":"a"}\n${JSON.stringify(warning)}`)).toBe('pi1 was removed: join anew');
   expect(lastWords('plain text')).toBe('plain text');
   expect(lastWords('')).toBe('');
 });

@@ -167,6 +167,17 @@ describe('a service that is not settled', () => {
   });
 });
 
+it('names the copy that fails before the instances that wait for it', () => {
+  c.want([0, 1]);
+  c.copy(0, { digest: v1 });
+  c.copy(1, { status: 'backing_off', age: 5_000 });
+  c.plan([{ code: 'CANARY', subject: `${web}.instance.0`, message: '0 of 1 in pool small updated and healthy' }]);
+  expect(c.service().message).toContain('instance.0: 0 of 1 in pool small');
+  const reason = { code: 'CRASH_LOOP', message: 'it ended' } as const;
+  c.copy(1, { status: 'backing_off', age: 5_000, report: { reason } });
+  expect(c.service().message).toMatch(/instance\.1: backing off on \S+ for 5 s: it ended$/);
+});
+
 describe('the end of a rollout', () => {
   const good = { digest: v1, run: { virtualization: 'container', code: 'app:1' } } as const;
 
