@@ -140,7 +140,8 @@ export function createMirror(folder: string, url: string, run: RunGit, reader: O
         () => false,
       ),
     async has(commit, signal) {
-      if (await reader.ask([`${commit}^{tree}`], 'info', signal)) return true;
+      const isThere = await reader.has(`${commit}^{tree}`, signal);
+      if (isThere !== undefined) return isThere;
       const { stdout } = await batch([`${commit}^{tree}`], '--batch-check', signal);
       return / tree [0-9]+\n$/.test(stdout.toString('latin1'));
     },

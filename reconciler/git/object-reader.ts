@@ -1,7 +1,7 @@
 /**
  * One process of git that reads objects of a mirror, question after question: a push asks for a handful of them, and a process for each
- * question costs more than all else. It only ever confirms: whatever it does not give, for whichever reason, is for the caller to ask for
- * in another way. It ends by itself when nobody asks, and with us.
+ * question costs more than all else. What it does not give, for whichever reason, is for the caller to ask for in another way; only
+ * whether an object is there it may deny, which costs a fetch of what is there at worst. It ends by itself when nobody asks, and with us.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
@@ -13,6 +13,8 @@ export interface ObjectReader {
     what: 'info' | 'contents',
     signal: AbortSignal,
   ): Promise<readonly GitObject[] | undefined>;
+  /** Is the object there? Undefined: it did not say. */
+  has(object: string, signal: AbortSignal): Promise<boolean | undefined>;
   /** The mirror is replaced: what was opened of it is let go. */
   end(): void;
 }
@@ -86,36 +88,46 @@ export function createObjectReader({ folder, env }: ReaderProcess): ObjectReader
     return answers;
   };
 
+  /** What it says of them, of what is missing, too. */
+  const answers: ObjectReader['ask'] = async (objects, what, signal) => {
+    signal.throwIfAborted();
+    if (isBusy || isHopeless || objects.some((object) => !/^[0-9a-f]{40,64}(\^\{tree\})?$/.test(object)))
+      return undefined;
+    isBusy = true;
+    clearTimeout(resting);
+    if (running) hold(running, true);
+    try {
+      const found: GitObject[] = [];
+      for (let at = 0; at < objects.length; at += mostAsked) {
+        const some = await part(objects.slice(at, at + mostAsked), what, signal);
+        signal.throwIfAborted();
+        if (some === undefined) {
+          end();
+          return undefined;
+        }
+        found.push(...some);
+      }
+      return found;
+    } catch (error) {
+      end();
+      throw error;
+    } finally {
+      isBusy = false;
+      if (running) {
+        hold(running, false);
+        resting = setTimeout(end, idle).unref();
+      }
+    }
+  };
+
   return {
     async ask(objects, what, signal) {
-      signal.throwIfAborted();
-      if (isBusy || isHopeless || objects.some((object) => !/^[0-9a-f]{40,64}(\^\{tree\})?$/.test(object)))
-        return undefined;
-      isBusy = true;
-      clearTimeout(resting);
-      if (running) hold(running, true);
-      try {
-        const found: GitObject[] = [];
-        for (let at = 0; at < objects.length; at += mostAsked) {
-          const some = await part(objects.slice(at, at + mostAsked), what, signal);
-          signal.throwIfAborted();
-          if (some === undefined) {
-            end();
-            return undefined;
-          }
-          found.push(...some);
-        }
-        return found.every(({ kind }) => kind !== missing) ? found : undefined;
-      } catch (error) {
-        end();
-        throw error;
-      } finally {
-        isBusy = false;
-        if (running) {
-          hold(running, false);
-          resting = setTimeout(end, idle).unref();
-        }
-      }
+      const found = await answers(objects, what, signal);
+      return found?.every(({ kind }) => kind !== missing) ? found : undefined;
+    },
+    async has(object, signal) {
+      const found = await answers([object], 'info', signal);
+      return found?.every(({ kind }) => kind !== missing);
     },
     end,
   };

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createGitRunner, mirrorEnvironment } from '../../../reconciler/git/command.ts';
+import { createGitRunner, mirrorEnvironment, type RunGit } from '../../../reconciler/git/command.ts';
 import { createMirror, mirrorOf } from '../../../reconciler/git/mirror.ts';
 import { createObjectReader, type ObjectReader } from '../../../reconciler/git/object-reader.ts';
 import { createTreeReader } from '../../../reconciler/git/tree-reader.ts';
 
 const signal = new AbortController().signal;
 /** As a git that is too old: everything is asked for one by one. */
-const silent: ObjectReader = { ask: async () => undefined, end: () => undefined };
+const silent: ObjectReader = { ask: async () => undefined, has: async () => undefined, end: () => undefined };
 
 let folder: string;
 let reader: ObjectReader;
@@ -100,6 +100,26 @@ describe('objects of a mirror', () => {
     reader.end();
     expect(await reader.ask([later], 'info', signal)).toBeUndefined();
     expect(await reader.ask([blob], 'info', signal)).toMatchObject([{ size: 4 }]);
+  });
+
+  it('are there or not by the word of one process, of which no second one is asked', async () => {
+    const commit = git(['commit-tree', '-m', 'one', git(['mktree'])]);
+    const asked: string[][] = [];
+    const run: RunGit = (given, ...rest) => {
+      asked.push([...given.args]);
+      return createGitRunner(folder)(given, ...rest);
+    };
+    const mirror = createMirror(folder, 'file:///nowhere', run, reader);
+    expect(await mirror.has(commit, signal)).toBe(true);
+    expect(await mirror.has('f'.repeat(40), signal)).toBe(false);
+    const later = git(['commit-tree', '-m', 'two', git(['mktree'])]);
+    expect(await mirror.has(later, signal)).toBe(true);
+    expect(asked).toEqual([]);
+    // Where it says nothing, git is asked.
+    const other = createMirror(folder, 'file:///nowhere', run, silent);
+    expect(await other.has(commit, signal)).toBe(true);
+    expect(await other.has('f'.repeat(40), signal)).toBe(false);
+    expect(asked).toHaveLength(2);
   });
 
   it('are not waited for by who gave up, and are there for the next', async () => {
