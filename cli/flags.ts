@@ -1,4 +1,6 @@
 /** Flags with a type of their own. */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Flags } from '@oclif/core';
 import { type Advertised, advertiseHint, parseAdvertised } from '../schemas/addresses.ts';
 import { holdLimits, parseDuration } from '../schemas/duration.ts';
@@ -15,6 +17,16 @@ export const durationFlag = Flags.custom<number>({
     throw new ProblemError(
       problem('USAGE', `\`${text}\` is not a duration`, { hint: 'write 90s, 5m, 2h or 30d; a year at most' }),
     );
+  },
+});
+
+/** A folder that exists; the value is its whole path, since git and the Engine are told of what lies in it from other folders. */
+export const folderFlag = Flags.custom<string>({
+  parse: async (text) => {
+    const folder = resolve(text);
+    const found = await stat(folder).catch(() => undefined);
+    if (found?.isDirectory()) return folder;
+    throw new ProblemError(problem('USAGE', `No directory found at ${folder}`));
   },
 });
 

@@ -4,7 +4,7 @@ import { Flags } from '@oclif/core';
 import { keepHeapSmall } from '../../schemas/io/process-heap.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { BaseCommand } from '../base-command.ts';
-import { advertiseFlag } from '../flags.ts';
+import { advertiseFlag, folderFlag } from '../flags.ts';
 
 export default class Agent extends BaseCommand {
   static override summary = 'run an agent in the foreground; agent.yaml in its folder says how it joins';
@@ -12,7 +12,7 @@ export default class Agent extends BaseCommand {
     `Without \`--folder\` the folder is agent/ of OAKCTL_HOME, and where it has no agent.yaml the environment says how it joins:
 OAKCTL_API (URL of the reconciler), NODE_IP, NODE_ADVERTISE, NODE_NAME, NODE_TOKEN_FILE (file with the join token), NODE_LOCATION, NODE_NETWORK.`;
   static override flags = {
-    folder: Flags.directory({ exists: true, description: 'folder of the agent, with its agent.yaml' }),
+    folder: folderFlag({ description: 'folder of the agent, with its agent.yaml' }),
     advertise: advertiseFlag({
       description: 'where others reach what is published here, instead of what agent.yaml says',
     }),

@@ -4,7 +4,7 @@ import { keepHeapSmall } from '../../schemas/io/process-heap.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 import { BaseCommand } from '../base-command.ts';
 import { readEndpoint } from '../contexts.ts';
-import { insecureFlag } from '../flags.ts';
+import { folderFlag, insecureFlag } from '../flags.ts';
 import { clusterOfEnvironment } from '../services/environment.ts';
 
 export default class Reconciler extends BaseCommand {
@@ -14,7 +14,7 @@ export default class Reconciler extends BaseCommand {
 OAKCTL_HOME: CLUSTER_NAME, CLUSTER_LOCATION, CLUSTER_LABELS, CLUSTER_REPOSITORY, CLUSTER_BRANCH, CLUSTER_REPOSITORY_USERNAME, _TOKEN_FILE, _CA, _KEY_FILE
 and _KNOWN_HOSTS, CLUSTER_WEBHOOK_GITHUB_SECRET_FILE, _GITLAB_, _GITEA_ and _PLAIN_, CLUSTER_ADDRESS (for the certificate), SYSTEM_MANAGER_URL, CLUSTER_TOKEN, OAKCTL_BIND, OAKCTL_API_PORT, OAKCTL_MQTT_PORT. A cluster.yaml in that folder counts, too.`;
   static override flags = {
-    folder: Flags.directory({ exists: true, description: 'folder of the reconciler, with its cluster.yaml' }),
+    folder: folderFlag({ description: 'folder of the reconciler, with its cluster.yaml' }),
     check: Flags.boolean({
       description: 'say whether the reconciler of that folder is there, with broker and store, and end: 1 if not',
     }),
