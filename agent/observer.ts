@@ -140,6 +140,8 @@ export function createObserver(deps: ObserverDeps, signal: AbortSignal): Observe
   /** Nobody saw what became of it before it ran, as we did not start it; or it is not as it was, and may be so again. */
   const mayBeOther = (key: string, found: ActualCopy, before: ActualCopy | undefined): boolean => {
     if (found.state !== 'running') return false;
+    // The event that told so may be lost.
+    if (found.paused) return true;
     return before?.state !== 'running' || drifted(state.copies.get(key) ?? blankMemory)?.kind === 'changed';
   };
   const forgetEnd = (key: string): void => {

@@ -16,6 +16,8 @@ export interface ActualCopy extends CopyKey {
   readonly state: 'created' | 'running' | 'exited';
   /** Only with a healthcheck that the runtime itself runs. */
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
+  /** Somebody froze it: it holds what it has, and does nothing. */
+  readonly paused?: true;
   readonly exitCode?: number;
   /** Container id or pid. */
   readonly handle: string;

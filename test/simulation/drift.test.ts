@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CopyKey } from '../../agent/runtimes/runtime.ts';
 import { driftRows } from '../../cli/render/drift.ts';
-import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { createMemoryCluster, descriptor, type MemoryCluster, type Wiring } from '../support/memory-cluster.ts';
 import type { MemoryNode } from '../support/memory-node.ts';
 import { tell, toldOf } from '../support/memory-story.ts';
 
@@ -21,11 +21,11 @@ interface Place {
   readonly key: CopyKey;
 }
 
-async function begin(more: object = {}, drift?: 'keep'): Promise<Place> {
+async function begin(more: object = {}, drift?: 'keep', wiring: Wiring = {}): Promise<Place> {
   const policies = new Map(
     ['worker-1', 'worker-2', 'worker-3'].map((name) => [name, { grants: [], ...(drift && { drift }) }]),
   );
-  cluster = await createMemoryCluster({ policies });
+  cluster = await createMemoryCluster({ policies, wiring });
   cluster.git.push({ 'web.yaml': descriptor([{ microservice_name: 'web', code: 'oakctl/test:1', ...more }]) });
   await settled('web');
   return place();
@@ -92,6 +92,26 @@ describe('by hand', () => {
     expect(stateOf(at)).toMatchObject({ state: 'running', copy: at.key.copy });
     expect(stateOf(at)?.handle).not.toBe(handle);
     expect(rows()).toMatchObject([{ what: 'memory limit 8 MB instead of none', healed: true }]);
+  });
+
+  it('it is paused, and the engine tells nobody: it is made anew all the same', async () => {
+    let isDeaf = false;
+    const wiring: Wiring = {
+      agent: (deps) => ({
+        ...deps,
+        runtimes: deps.runtimes.map((runtime) => ({
+          ...runtime,
+          watch: (onEvent, signal) => runtime.watch((event) => void (isDeaf || onEvent(event)), signal),
+        })),
+      }),
+    };
+    const at = await begin({}, undefined, wiring);
+    isDeaf = true;
+    at.node.runtime.pause(at.key);
+    await healed('changed');
+    await settled('web');
+    expect(stateOf(at)).toMatchObject({ state: 'running', copy: at.key.copy });
+    expect(stateOf(at)).not.toHaveProperty('paused');
   });
 
   it('what the cluster does itself is none: restart, update, removal', async () => {

@@ -53,6 +53,9 @@ export interface FakeRuntime extends Runtime, Comparer {
   kill(key: CopyKey): void;
   /** Somebody started the copy by hand. */
   revive(key: CopyKey): void;
+  /** Somebody froze the copy by hand, or let it go on. */
+  pause(key: CopyKey): void;
+  unpause(key: CopyKey): void;
   /** Somebody changed its options by hand, until it is made anew; none: changed them back. */
   alter(key: CopyKey, differences: readonly string[]): void;
   /** What `logs` gives, by `<instance>/<copy>`. */
@@ -65,6 +68,9 @@ interface Entry {
   changed: number;
   differences?: readonly string[];
 }
+
+/** Of what does not run any more nothing is said of these. */
+const ofRunning = ['health', 'paused'] as const;
 
 const keyOf = ({ instance, copy }: CopyKey): string => `${instance}/${copy}`;
 
@@ -182,7 +188,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       };
     },
     exit(key, code) {
-      const end = (): void => change(key, { state: 'exited', exitCode: code, addresses: [] }, ['health']);
+      const end = (): void => change(key, { state: 'exited', exitCode: code, addresses: [] }, ofRunning);
       if (endedLag === 0) end();
       else {
         const cancel = clock.after(endedLag, () => ending.get(keyOf(key))?.());
@@ -204,7 +210,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     powerCut() {
       cuts += 1;
       for (const { copy } of entries.values()) {
-        if (copy.state === 'running') change(copy, { state: 'exited', exitCode: 137, addresses: [] }, ['health']);
+        if (copy.state === 'running') change(copy, { state: 'exited', exitCode: 137, addresses: [] }, ofRunning);
       }
     },
     plant(copy) {
@@ -217,12 +223,24 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
     },
     kill(key) {
       emit('signalled', key);
-      change(key, { state: 'exited', exitCode: 143, addresses: [] }, ['health']);
+      change(key, { state: 'exited', exitCode: 143, addresses: [] }, ofRunning);
       emit('ended', key, 143);
     },
     revive(key) {
       change(key, { state: 'running' }, ['exitCode']);
       emit('started', key);
+    },
+    pause(key) {
+      const entry = entries.get(keyOf(key));
+      if (entry?.copy.state !== 'running' || entry.copy.paused) return;
+      change(key, { paused: true });
+      emit('changed', key);
+    },
+    unpause(key) {
+      const entry = entries.get(keyOf(key));
+      if (!entry?.copy.paused) return;
+      change(key, {}, ['paused']);
+      emit('changed', key);
     },
     alter(key, differences) {
       const entry = entries.get(keyOf(key));
@@ -230,7 +248,10 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       entry.differences = differences;
       emit('changed', key);
     },
-    differences: async (key) => entries.get(keyOf(key))?.differences ?? [],
+    differences: async (key) => {
+      const { copy, differences = [] } = entries.get(keyOf(key)) ?? {};
+      return copy?.paused ? ['paused', ...differences] : differences;
+    },
     probe: (signal) => call('probe', '', signal, () => ({ name, version: '1.0.0-fake' })),
     list(signal) {
       // As it was when it was asked: an answer is old when it arrives.
@@ -274,7 +295,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       stepCall('stop', keyOf(key), signal, () => {
         if (!Number.isFinite(grace) || grace < 0) throw new TypeError(`grace ${grace}`);
         if (entries.get(keyOf(key))?.copy.state !== 'running') return;
-        change(key, { state: 'exited', exitCode: 143, addresses: [] }, ['health']);
+        change(key, { state: 'exited', exitCode: 143, addresses: [] }, ofRunning);
         emit('ended', key);
       }),
     remove: (key, signal) =>

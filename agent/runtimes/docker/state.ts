@@ -42,6 +42,7 @@ export function readSummary(owner: Owner, summary: Summary): Listed {
   const name = (summary.Names[0] ?? summary.Id).replace(/^\//, '');
   if (owned.kind === 'stranger') return { kind: 'stranger', id: summary.Id, name, why: owned.why };
   const state = stateOf(summary.State);
+  const isPaused = summary.State === 'paused';
   const line: StatusLine = state === 'created' ? {} : readStatusLine(summary.Status);
   const copy: ActualCopy = {
     runtime: 'docker',
@@ -52,8 +53,10 @@ export function readSummary(owner: Owner, summary: Summary): Listed {
     handle: summary.Id,
     addresses: addressesOf(summary.Ports),
     ...line,
+    ...(isPaused && { paused: true }),
   };
-  const complete = state === 'created' || line.since !== undefined || summary.State !== state;
+  // The line of what is paused says nothing of its health.
+  const complete = !isPaused && (state === 'created' || line.since !== undefined || summary.State !== state);
   return { kind: 'copy', copy, complete };
 }
 

@@ -72,6 +72,10 @@ export function catchUp(known: Map<string, CopyKey>, copies: readonly ActualCopy
     ...copies.map(
       ({ instance, copy, state }): RuntimeEvent => ({ kind: state === 'exited' ? 'ended' : 'started', instance, copy }),
     ),
+    // And as it was created?
+    ...copies.flatMap(({ instance, copy, state }): RuntimeEvent[] =>
+      state === 'running' ? [{ kind: 'changed', instance, copy }] : [],
+    ),
   ];
 }
 

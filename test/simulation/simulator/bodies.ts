@@ -7,6 +7,9 @@ import { type Facts, type Machine, noteRan, noteWell } from './facts.ts';
 import type { Rules } from './rules.ts';
 import type { Witness } from './witness.ts';
 
+/** What people do to a copy on its machine. */
+export type ByHand = 'stopped' | 'removed' | 'started' | 'paused' | 'unpaused';
+
 export interface Bodies {
   /** An engine started it. */
   started(machine: Machine, key: CopyKey, run: RunSpec): void;
@@ -15,7 +18,7 @@ export interface Bodies {
   /** It is not well for so many ms. */
   ail(machine: Machine, copy: ActualCopy, ms: number): void;
   /** Somebody does it on the machine, past everybody else. */
-  byHand(machine: Machine, copy: ActualCopy, how: 'stopped' | 'removed' | 'started'): void;
+  byHand(machine: Machine, copy: ActualCopy, how: ByHand): void;
 }
 
 export interface BodiesDeps {
@@ -38,12 +41,14 @@ export function createBodies({ clock, dice, facts, witness, rules, isRough }: Bo
     lives.set(keyOf(machine, key), next);
     return next;
   };
-  /** Later, if it still runs without having been started again. */
+  /** Later, if it still runs without having been started again; and not while it is paused. */
   const later = (machine: Machine, key: CopyKey, ms: number, run: (copy: ActualCopy) => void): void => {
     const life = lives.get(keyOf(machine, key));
     clock.after(ms, () => {
       const copy = machine.runtime.copies.get(`${key.instance}/${key.copy}`);
-      if (copy?.state === 'running' && lives.get(keyOf(machine, key)) === life) run(copy);
+      if (copy?.state !== 'running' || lives.get(keyOf(machine, key)) !== life) return;
+      if (copy.paused) later(machine, key, ms, run);
+      else run(copy);
     });
   };
   const feel = (machine: Machine, copy: ActualCopy, health: 'healthy' | 'unhealthy'): void => {
@@ -79,8 +84,14 @@ export function createBodies({ clock, dice, facts, witness, rules, isRough }: Bo
       later(machine, copy, ms, (found) => feel(machine, found, 'healthy'));
     },
     byHand(machine, copy, how) {
-      turn(machine, copy);
       const { runtime, tag } = machine;
+      if (how === 'paused' || how === 'unpaused') {
+        facts.paused.set(keyOf(machine, copy), now());
+        if (how === 'paused') runtime.pause(copy);
+        else runtime.unpause(copy);
+        return;
+      }
+      turn(machine, copy);
       if (how === 'started') {
         // Its agent has not seen it yet.
         machine.hurtAt = now();

@@ -165,6 +165,20 @@ export const agentBugs: readonly Bug[] = [
       })),
   },
   {
+    name: 'agent: nobody looks whether a copy is as it was made',
+    agent: (deps) => withRuntime(deps, () => ({ differences: undefined }) as Partial<Runtime>),
+  },
+  {
+    name: 'agent: only events tell of a pause',
+    agent: (deps) =>
+      withRuntime(deps, (runtime) => ({
+        async list(signal) {
+          const copies = await runtime.list(signal);
+          return copies.map(({ paused: _paused, ...copy }) => copy);
+        },
+      })),
+  },
+  {
     name: 'agent: whatever runs is well',
     agent: (deps) =>
       withRuntime(deps, (runtime) => ({

@@ -39,6 +39,8 @@ export interface Facts {
   readonly ran: Map<string, Map<string, number>>;
   /** As `ran`: when it was last seen well, or ceased to be. Only of copies with a healthcheck. */
   readonly well: Map<string, Map<string, number>>;
+  /** `<machine> <instance>/<copy>` -> when somebody last paused it, or let it go on. */
+  readonly paused: Map<string, number>;
   /** Jobs that came to their end, as `<instance>/<copy>`, and when. */
   readonly done: Map<string, number>;
   /** Instances whose data may be left behind: somebody said so. */
@@ -91,6 +93,7 @@ export function createFacts(): Facts {
     machines: new Map(),
     ran: new Map(),
     well: new Map(),
+    paused: new Map(),
     done: new Map(),
     given: new Set(),
     brain: undefined,

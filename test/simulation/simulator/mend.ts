@@ -112,6 +112,7 @@ export function differences(world: World): string[] {
   for (const { runtime } of facts.machines.values()) {
     for (const copy of runtime.copies.values()) {
       if (copy.state !== 'running' || copy.instance === foreign) continue;
+      if (copy.paused) wrong.push(`${copy.instance} is paused`);
       const { code = '' } = runtime.runOf(copy) ?? {};
       running.set(copy.instance, [...(running.get(copy.instance) ?? []), code]);
     }

@@ -22,8 +22,10 @@ export function createEngineRules({ witness, now, facts }: RuleDeps): EngineRule
     const found = runtime.copies.get(text);
     const job = ledger.jobs.find((one) => one.instance === instance && one.copy === copy);
     if (kind === 'stop' || kind === 'remove') {
-      // Those that are limited while the node is away may stop by themselves.
-      const isWanted = found?.state === 'running' && job?.want === 'run' && !job.away && job.digest === found.digest;
+      // Those that are limited while the node is away may stop by themselves; what was paused by hand is made anew.
+      const isFrozen = now() - (facts.paused.get(`${machine.tag} ${text}`) ?? Number.NEGATIVE_INFINITY) < blind;
+      const isAsSaid = found?.state === 'running' && job?.digest === found.digest && !found.paused && !isFrozen;
+      const isWanted = isAsSaid && job.want === 'run' && !job.away;
       return isWanted ? [wanted, `${name} does ${kind} ${text}, which its ledger wants to run`] : undefined;
     }
     if (!job) return [assigned, `${name} does ${kind} ${text}, which is not in its ledger`];

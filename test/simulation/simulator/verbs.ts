@@ -2,6 +2,7 @@
 import type { ActualCopy } from '../../../agent/runtimes/runtime.ts';
 import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import { nodeSubject } from '../../../reconciler/core/suspends.ts';
+import type { ByHand } from './bodies.ts';
 import { left } from './extras.ts';
 import type { Machine } from './facts.ts';
 import type { Happening, World } from './faults.ts';
@@ -200,7 +201,7 @@ export const verbs: readonly Happening[] = [
       );
       if (copies.length === 0) return undefined;
       const copy = dice.pick(copies);
-      const how = copy.state === 'running' ? dice.pick(['stopped', 'removed'] as const) : 'started';
+      const how = handsOn(world, copy);
       if (how === 'started' && serviceOf(copy.instance) === fullName('git', 'solo')) return undefined;
       bodies.byHand(machine, copy, how);
       return `${machine.name}: ${copy.instance}/${copy.copy} is ${how} by hand`;
@@ -233,6 +234,11 @@ function prunable({ facts, cluster }: World, machine: Machine): ActualCopy[] {
     const end = facts.done.get(`${instance}/${copy}`);
     return state === 'exited' && end !== undefined && mono - end > known;
   });
+}
+
+function handsOn({ dice }: World, { state, paused }: ActualCopy): ByHand {
+  if (state !== 'running') return 'started';
+  return dice.pick(paused ? ['stopped', 'removed', 'unpaused', 'unpaused'] : ['stopped', 'removed', 'paused', 'paused']);
 }
 
 /** What is done by hand to jobs would have them done twice. */

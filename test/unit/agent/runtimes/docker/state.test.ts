@@ -70,7 +70,7 @@ describe('a listed container', () => {
   it.each([
     ['created', 'Created', 'created', true],
     ['running', 'Up 2 hours', 'running', true],
-    ['paused', 'Up 2 hours (Paused)', 'running', true],
+    ['paused', 'Up 2 hours (Paused)', 'running', false],
     ['exited', 'Exited (3) 2 hours ago', 'exited', true],
     ['removing', 'Removal In Progress', 'exited', true],
     ['dead', 'Dead', 'exited', true],
@@ -78,6 +78,15 @@ describe('a listed container', () => {
     ['exited', 'words of another engine', 'exited', false],
   ])('in state %s (%s) is %s', (State, Status, state, complete) => {
     expect(readSummary(owner, summary({ State, Status }))).toMatchObject({ complete, copy: { state } });
+  });
+
+  it('that is paused is so, and as well as its inspect says', () => {
+    const listed = readSummary(owner, summary({ State: 'paused', Status: 'Up 2 hours (Paused)' }));
+    if (listed.kind !== 'copy') throw new Error('a stranger');
+    const Health = { Status: 'starting' };
+    const state = { StartedAt: '2026-01-01T00:00:00Z', FinishedAt: '0001-01-01T00:00:00Z', ExitCode: 0, Health };
+    const copy = withInspected(listed.copy, state, Date.parse('2026-01-01T00:00:05Z'));
+    expect(copy).toMatchObject({ state: 'running', paused: true, health: 'starting', since: 5_000 });
   });
 
   it('is completed by an inspect where its line says nothing', () => {

@@ -132,7 +132,7 @@ describe('events of the engine', () => {
     expect(readEvent(owner, text)).toBeUndefined();
   });
 
-  it('are made up for after a gap: what vanished, what ended, what runs', () => {
+  it('are made up for after a gap: what vanished, what ended, what runs and may have been changed', () => {
     const copy = (instance: string, state: ActualCopy['state']): ActualCopy => ({
       ...{ runtime: 'docker', instance, copy: '1.1', digest: '1:ab', state, handle: 'h', addresses: [] },
     });
@@ -143,6 +143,7 @@ describe('events of the engine', () => {
       'a removed',
       'b started',
       'c ended',
+      'b changed',
     ]);
   });
 });
