@@ -222,6 +222,25 @@ export const reconcilerBugs: readonly Bug[] = [
       })),
   },
   {
+    name: 'reconciler: whatever the plan is by now is carried out',
+    control: (control) => ({
+      ...control,
+      deploy: ({ plan: _plan, ...request }) => control.deploy(request),
+    }),
+  },
+  {
+    name: 'reconciler: a plan names other nodes than it means',
+    control: (control) => ({
+      ...control,
+      async plan(request, counts) {
+        const plan = await control.plan(request, counts);
+        const names = control.nodes().map(({ name }) => name);
+        const other = (node: string): string => names[(names.indexOf(node) + 1) % names.length] ?? node;
+        return { ...plan, changes: plan.changes.map((one) => (one.node ? { ...one, node: other(one.node) } : one)) };
+      },
+    }),
+  },
+  {
     name: 'reconciler: a job that runs counts as done',
     reconciler: (deps) =>
       withHandlers(deps, (handlers) => ({

@@ -1,6 +1,7 @@
 /** Planted bugs: what a simulator must find to be worth its time. Each sits between a loop and its ports. */
 import type { AgentDeps } from '../../../agent/ports.ts';
 import type { ReconcilerDeps } from '../../../reconciler/context.ts';
+import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import type { VirtualClock } from '../../support/virtual-clock.ts';
 import { agentBugs } from './bugs-agent.ts';
 import { reconcilerBugs } from './bugs-reconciler.ts';
@@ -17,6 +18,8 @@ export interface Bug {
   /** At each start of a process. */
   agent?(deps: AgentDeps, context: BugContext & { readonly machine: Machine }): AgentDeps;
   reconciler?(deps: ReconcilerDeps, context: BugContext): ReconcilerDeps;
+  /** At each request of people. */
+  control?(control: ControlPlane): ControlPlane;
 }
 
 export const bugs: readonly Bug[] = [...agentBugs, ...reconcilerBugs];

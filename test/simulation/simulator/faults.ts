@@ -20,7 +20,7 @@ export interface World {
   /** Of the reconciler's machine. */
   readonly disk: SimDisk;
   readonly bodies: Bodies;
-  readonly rules: Pick<Rules, 'removed'>;
+  readonly rules: Pick<Rules, 'removed' | 'planAsked'>;
   /** A node of the seeds' wire, in some worlds. */
   readonly plant: Plant | undefined;
 }
@@ -228,7 +228,7 @@ export const faults: readonly Happening[] = [
     weight: 2,
     run(world) {
       const machine = anyMachine(world);
-      const well = [...machine.runtime.copies.values()].filter(({ health }) => health === 'healthy');
+      const well = [...machine.runtime.copies.values()].filter(({ health, paused }) => health === 'healthy' && !paused);
       if (well.length === 0) return undefined;
       const copy = world.dice.pick(well);
       world.bodies.ail(machine, copy, world.dice.pick([1_000, 20_000, 60_000]));

@@ -1,7 +1,9 @@
 /** What people want of a simulated cluster, and how they ask: again and again until there is an answer. */
 import type { ControlPlane } from '../../../reconciler/control-plane.ts';
+import type { DeployRequest } from '../../../schemas/api.ts';
 import { isProblemError } from '../../../schemas/problem.ts';
 import { descriptor, type MemoryCluster } from '../../support/memory-cluster.ts';
+import type { Bug } from './bugs.ts';
 import type { Facts } from './facts.ts';
 import { fullName } from './names.ts';
 import type { Witness } from './witness.ts';
@@ -20,6 +22,8 @@ export interface Person {
   push(broken?: string): void;
   /** Nodes with an entry in nodes.yaml; undefined: there is no such file. */
   listed: Set<string> | undefined;
+  /** What is deployed directly as `name`. */
+  documents(name: string, wish: Wish): DeployRequest['documents'];
   deploy(name: string, wish: Wish): void;
   remove(name: string): void;
   /** Once, and whatever comes of it. */
@@ -63,10 +67,15 @@ function textOf(app: string, name: string, { replicas, code, more }: Wish): stri
   );
 }
 
-export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witness): Person {
+/** `bug`: what stands between people and the reconciler. */
+export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witness, bug?: Bug): Person {
   const git = new Map<string, Wish>();
   const direct = new Map<string, Wish>();
   const open = new Map<string, Request>();
+  const plane = (): ControlPlane => {
+    const { control } = cluster.reconciler;
+    return bug?.control?.(control) ?? control;
+  };
   const now = (): number => cluster.clock.now().mono;
 
   const answered = (what: string, error: unknown): boolean => {
@@ -82,7 +91,7 @@ export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witn
   const ask = (key: string, request: Request): void => {
     request.askedAt = now();
     if (!facts.isReady) return;
-    request.ask(cluster.reconciler.control).then(
+    request.ask(plane()).then(
       () => {
         if (open.get(key) !== request) return;
         witness.saw(`person: ${key} is answered`);
@@ -120,11 +129,12 @@ export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witn
       }
       facts.commits.push(cluster.git.push(Object.fromEntries(files)));
     },
+    documents: (name, wish) => [{ file: 'd.yaml', text: textOf('direct', name, wish) }],
     deploy(name, wish) {
       direct.set(name, wish);
       const service = fullName('direct', name);
       facts.answered.delete(service);
-      const documents = [{ file: 'd.yaml', text: textOf('direct', name, wish) }];
+      const documents = person.documents(name, wish);
       insist(
         `direct ${name}`,
         (control) => control.deploy({ documents }),
@@ -143,7 +153,7 @@ export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witn
     },
     tell(what, request, done, refused) {
       if (!facts.isReady) return;
-      request(cluster.reconciler.control).then(
+      request(plane()).then(
         () => done?.(),
         (error: unknown) => {
           answered(what, error);

@@ -11,6 +11,7 @@ import { differences, mend, tidy } from './mend.ts';
 import { fullName } from './names.ts';
 import { createPerson } from './person.ts';
 import { joinPlant, plantHappenings } from './plants.ts';
+import { reviews } from './reviews.ts';
 import { createRules, type Rules } from './rules.ts';
 import { verbs } from './verbs.ts';
 import { createWires } from './wiring.ts';
@@ -40,7 +41,7 @@ const healingLimit = 900_000;
 const quiet = 60_000;
 /** Longer than all of the rest at the end. */
 const atRest = 120_000;
-const happenings = [...faults, ...wishes, ...verbs, ...plantHappenings];
+const happenings = [...faults, ...wishes, ...verbs, ...reviews, ...plantHappenings];
 const pauses = [10, 10, 200, 200, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 /** Once in a while, so that what takes its time comes to its end, and calm can be told from trouble. */
 const longPause = 120_000;
@@ -73,7 +74,7 @@ export async function play(seed: number, { bug, print }: PlayOptions = {}): Prom
   cluster = await createMemoryCluster({ workers: 3 + dice.below(3), seed, wiring: wires.wiring });
   facts.isReady = true;
   hands = createHands({ cluster, facts, witness, dice, disk: wires.disk });
-  const person = createPerson(cluster, facts, witness);
+  const person = createPerson(cluster, facts, witness, bug);
   const { disk, bodies } = wires;
   const plant = dice.chance(0.3) ? await joinPlant(cluster, witness, rules) : undefined;
   facts.plant = plant?.id;

@@ -8,6 +8,7 @@ import type { PlantRules } from './plants.ts';
 import type { RuleDeps } from './rules.ts';
 import type { DataRules } from './rules-data.ts';
 import type { DiskRules } from './rules-disk.ts';
+import type { PlanRules } from './rules-plan.ts';
 import type { RunRules } from './rules-runs.ts';
 
 type Jobs = AssignmentMessage['jobs'];
@@ -32,9 +33,10 @@ export interface WireParts {
   readonly runs: Pick<RunRules, 'controls' | 'isJob'>;
   readonly data: Pick<DataRules, 'taken' | 'isToldToRun'>;
   readonly plants: Pick<PlantRules, 'told'>;
+  readonly plans: Pick<PlanRules, 'controls'>;
 }
 
-export function createWireRules(deps: RuleDeps, { disk, runs, data, plants }: WireParts): WireRules {
+export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plans }: WireParts): WireRules {
   const { facts, witness, now, anchors } = deps;
   const owners = new Map<number, string>();
   /** `<node> <epoch>.<gen>` -> hash. */
@@ -77,6 +79,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants }: Wi
     const { job, command } = message;
     witness.saw(`reconciler ${command} ${job.name}/${job.copy} ${job.want ?? ''} to ${nameOf(message.node)}`);
     runs.controls(message);
+    plans.controls(message);
     const isNew = job.copy === `${message.epoch}.${message.gen}`;
     if (command !== 'deploy') return;
     const what = `${message.node} ${job.name} ${job.digest}`;

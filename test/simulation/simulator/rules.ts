@@ -10,6 +10,7 @@ import { createPlantRules } from './plants.ts';
 import { createDataRules } from './rules-data.ts';
 import { createDiskRules } from './rules-disk.ts';
 import { createEngineRules } from './rules-engine.ts';
+import { createPlanRules, type PlanRules } from './rules-plan.ts';
 import { createRunRules } from './rules-runs.ts';
 import { createViewRules } from './rules-view.ts';
 import { createWireRules } from './rules-wire.ts';
@@ -42,6 +43,8 @@ export interface Rules {
   ended(machine: Machine, key: CopyKey, code: number): void;
   /** It was answered that this node is removed, and nobody said that it is lost. */
   removed(machine: Machine): void;
+  /** Somebody asks for a plan that he has seen. */
+  planAsked: PlanRules['asked'];
   /** The node of the seeds' wire registers. */
   registers(): void;
   /** A process of the reconciler begins. */
@@ -61,12 +64,14 @@ export function createRules(deps: RuleDeps): Rules {
   const runs = createRunRules(deps, disk);
   const data = createDataRules(deps);
   const plants = createPlantRules(deps);
-  const wire = createWireRules(deps, { disk, runs, data, plants });
+  const plans = createPlanRules(deps);
+  const wire = createWireRules(deps, { disk, runs, data, plants, plans });
   const engine = createEngineRules(deps);
   const view = createViewRules(deps, wire);
   return {
     published: wire.published,
     heard(message) {
+      plans.stirred();
       view.heard(message);
       runs.heard(message);
       data.heard(message);
@@ -87,7 +92,9 @@ export function createRules(deps: RuleDeps): Rules {
     ended: runs.ended,
     removed: view.removed,
     registers: plants.registers,
+    planAsked: plans.asked,
     begun() {
+      plans.stirred();
       disk.begun();
       wire.begun();
       runs.begun();

@@ -238,7 +238,9 @@ function prunable({ facts, cluster }: World, machine: Machine): ActualCopy[] {
 
 function handsOn({ dice }: World, { state, paused }: ActualCopy): ByHand {
   if (state !== 'running') return 'started';
-  return dice.pick(paused ? ['stopped', 'removed', 'unpaused', 'unpaused'] : ['stopped', 'removed', 'paused', 'paused']);
+  return dice.pick(
+    paused ? ['stopped', 'removed', 'unpaused', 'unpaused'] : ['stopped', 'removed', 'paused', 'paused'],
+  );
 }
 
 /** What is done by hand to jobs would have them done twice. */

@@ -21,8 +21,8 @@ const isFree = (name: string): boolean => !fixed.has(name) && !left.has(name);
 /** Nobody moves these: they stay where they are, have no other place, or would be done twice. */
 const unmoved: ReadonlySet<string> = new Set(['anchor', 'each', 'once'].map((name) => fullName('git', name)));
 
-/** `number`: of the service, for a port of its own. */
-function anyWish({ dice }: World, number: number): Wish {
+/** Of a service that people change as they like. `number`: of the service, for a port of its own. */
+export function anyWish({ dice }: World, number: number): Wish {
   const order = dice.pick(['start_first', 'stop_first', 'recreate', undefined]);
   const hasPort = dice.chance(0.2);
   const port = hasPort ? { port: `${8_000 + number}:80` } : {};
