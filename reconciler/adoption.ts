@@ -7,17 +7,17 @@
 import { emptyPart, hashPart, type Part } from '../schemas/assignment.ts';
 import { type Fence, messageVersion, type RequestMessage } from '../schemas/messages.ts';
 import type { NodeId } from '../schemas/names.ts';
-import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import type { Problem } from '../schemas/problem.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { presenceOf } from './core/presence.ts';
 import { regainedPart } from './core/regain.ts';
-import { isOutOfReach, isReplacedBy, type Reign, replaced, unproven } from './core/rivals.ts';
+import { isForeign, type Reign } from './core/rivals.ts';
 import type { Dispatcher } from './dispatch.ts';
+import { createForeigners } from './foreigners.ts';
 import { type LedgerAnswer, parseLedger } from './ledger-answer.ts';
 import { onceSaved } from './records-keeper.ts';
 import { createRestoration } from './restoration.ts';
-import { checkedList } from './rivals.ts';
 
 export interface Adoption {
   /** Begins the window. `lost`: nodes that were lost before the stop, which nobody waits for. */
@@ -32,8 +32,8 @@ export interface Adoption {
   stop(): void;
   /** An agent carries a pair of another process that is not below ours. */
   foreign(node: NodeId, pair: Reign): void;
-  /** Nodes that speak of a reconciler that was restored later, without a proof of it. */
-  conditions(): readonly Problem[];
+  /** Nodes that speak of another reconciler, without a proof of it. */
+  unproven(): ReadonlyMap<NodeId, Problem>;
   /** Hash of the node's part as we promised it. */
   hashOf(node: NodeId): string;
 }
@@ -41,7 +41,7 @@ export interface Adoption {
 const readTimeout = 10_000;
 const firstRetry = 2_000;
 const longestRetry = 30_000;
-/** ms between two questions to one node for a proof. */
+/** ms between two questions to one node for a proof, when it had none. */
 const proofEvery = 300_000;
 const ledgerLimit = 1024 * 1024;
 /** ms between two looks whether the sources were read, and the node said what it has. */
@@ -56,16 +56,15 @@ export function createAdoption(
   dispatcher: Dispatcher,
   { isRead, onAdopted }: { isRead(): boolean; onAdopted(): void },
 ): Adoption {
-  const { deps, world, keeper, journal } = context;
+  const { deps, world, journal } = context;
   const reading = new Set<NodeId>();
   const awaited = new Set<NodeId>();
   const proving = new Set<NodeId>();
-  const foreigners = new Set<string>();
+  const foreigners = createForeigners(context);
   const hashes = new Map<NodeId, { part: Part; hash: string }>();
   const restoration = createRestoration(context);
   const emptyHash = hashPart(emptyPart);
   const failures = new Map<NodeId, number>();
-  const unprovens = new Map<NodeId, Problem>();
   let cancelWindow = (): void => {};
   let begun = false;
   let connected = false;
@@ -73,12 +72,10 @@ export function createAdoption(
 
   const adopt = (id: NodeId, part: Part): void => {
     if (stopped || world.nodes.get(id)?.adopted !== false) return;
-    if (part.fence.epoch >= world.fence.epoch && part.fence.by !== world.fence.by) raiseEpoch(part.fence);
     restoration.adopting(id, part);
     context.apply({ kind: 'ledger', node: id, part });
     deps.log('info', 'node_adopted', { node: id, copies: part.jobs.length, fence: part.fence });
     failures.delete(id);
-    unprovens.delete(id);
     if (world.recovering) {
       endWhenAllAdopted();
       return;
@@ -87,29 +84,7 @@ export function createAdoption(
     onAdopted();
   };
 
-  /** Nothing of ours may be below what agents have on disk, e.g. after records were restored from a backup. */
-  const raiseEpoch = (pair: Reign): void => {
-    foreigners.add(pair.by);
-    keeper.change({ epoch: Math.max(keeper.now.epoch, pair.epoch) + 1 });
-    world.fence = { ...world.fence, epoch: keeper.now.epoch };
-    deps.log('warn', 'epoch_raised', { epoch: world.fence.epoch, by: pair.by });
-  };
-
-  /** Whoever was restored after us has this node by right: we end, once it is proven, and never count up to it. */
-  const isAnothers = (id: NodeId, { part, endpoints }: LedgerAnswer): boolean => {
-    const list = checkedList(deps.keys, endpoints);
-    const name = world.nodes.get(id)?.record.name ?? id;
-    if (list && isReplacedBy(world.fence, list)) {
-      deps.fatal(new ProblemError(replaced(world.fence, list, `node ${name} follows it`)));
-      return true;
-    }
-    if (isOutOfReach(world.fence, part.fence)) unprovens.set(id, unproven(name, part.fence));
-    else unprovens.delete(id);
-    return unprovens.has(id);
-  };
-
-  /** Where the ledger is when nothing is in it: then nothing was adopted yet. */
-  const readLedger = async (id: NodeId): Promise<Fence | undefined> => {
+  const readLedger = async (id: NodeId): Promise<LedgerAnswer | undefined> => {
     const abort = new AbortController();
     const stop = deps.clock.after(readTimeout, () => abort.abort());
     try {
@@ -123,10 +98,7 @@ export function createAdoption(
       }
       const answer = parseLedger(text);
       if (!answer) deps.log('warn', 'ledger_unreadable', { node: id, bytes: text.length });
-      else if (!isAnothers(id, answer)) {
-        if (answer.part.jobs.length === 0) return answer.part.fence;
-        adopt(id, answer.part);
-      }
+      return answer;
     } catch (error) {
       deps.log('warn', 'ledger_unread', { node: id, why: String(error) });
     } finally {
@@ -154,10 +126,11 @@ export function createAdoption(
   const read = (id: NodeId): void => {
     if (stopped || reading.has(id) || world.nodes.get(id)?.adopted !== false) return;
     reading.add(id);
-    void readLedger(id).then((empty) => {
-      if (empty) {
+    void readLedger(id).then((answer) => {
+      if (answer && !stopped && world.nodes.get(id)?.adopted === false && foreigners.admits(id, answer)) {
         reading.delete(id);
-        adoptEmpty(id, empty);
+        if (answer.part.jobs.length === 0) adoptEmpty(id, answer.part.fence);
+        else adopt(id, answer.part);
         return;
       }
       const node = world.nodes.get(id);
@@ -173,13 +146,18 @@ export function createAdoption(
     });
   };
 
-  /** Reads the ledger of a node that is ours already, for what it can show; not at each of its messages. */
-  const prove = (id: NodeId): void => {
+  /** Reads the ledger of a node that is ours already, for what it shows; not at each of its messages. */
+  const prove = (id: NodeId, pair: Reign): void => {
     if (reading.has(id) || proving.has(id)) return;
     proving.add(id);
-    deps.clock.after(proofEvery, () => proving.delete(id));
     reading.add(id);
-    void readLedger(id).finally(() => reading.delete(id));
+    void readLedger(id).then((answer) => {
+      reading.delete(id);
+      if (stopped || !world.nodes.has(id)) return void proving.delete(id);
+      if (!foreigners.judge(id, pair, answer)) return void deps.clock.after(proofEvery, () => proving.delete(id));
+      proving.delete(id);
+      onceSaved(context, restampAll);
+    });
   };
 
   /** Nodes that the window waits for. */
@@ -236,20 +214,18 @@ export function createAdoption(
       const node = world.nodes.get(id);
       if (!node?.reported) return;
       const { hash, epoch, gen, by } = node.reported;
-      const isOurs = !isOutOfReach(world.fence, { epoch });
-      if (isOurs) unprovens.delete(id);
+      foreigners.reported(id, { epoch, by });
       if (node.adopted) return;
-      if (hash === emptyHash && !retained && isOurs) adoptEmpty(id, { epoch, gen, by });
+      // What it has of somebody else it has to show.
+      if (hash === emptyHash && !retained && !isForeign(world.fence, { epoch, by })) adoptEmpty(id, { epoch, gen, by });
       else read(id);
     },
     forgotten: endWhenAllAdopted,
-    conditions: () => [...unprovens].flatMap(([id, found]) => (world.nodes.has(id) ? [found] : [])),
+    unproven: foreigners.unproven,
     foreign(id, pair) {
       if (stopped) return;
-      if (isOutOfReach(world.fence, pair)) return prove(id);
-      if (foreigners.has(pair.by)) return deps.fatal(rival(pair.by));
-      raiseEpoch(pair);
-      onceSaved(context, restampAll);
+      foreigners.noted(id);
+      prove(id, pair);
     },
     stop() {
       stopped = true;
@@ -264,9 +240,4 @@ export function createAdoption(
       return hash;
     },
   };
-}
-
-function rival(by: string): ProblemError {
-  const hint = 'stop it, or this one: two must not run on one cluster';
-  return new ProblemError(problem('RIVAL_RECONCILER', `another reconciler (${by}) speaks for this cluster`, { hint }));
 }

@@ -1,6 +1,6 @@
 /** What the parts of the reconciler's loop share. One value, made in loop.ts; the world changes only through `apply`. */
 
-import type { Endpoint, EndpointList } from '../schemas/endpoints.ts';
+import type { Endpoint } from '../schemas/endpoints.ts';
 import type { Log } from '../schemas/io/log.ts';
 import type { JoinAnswer } from '../schemas/joining.ts';
 import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
@@ -10,6 +10,7 @@ import type { SignerSettings } from '../schemas/settings-source.ts';
 import type { ServicePlan } from './core/action.ts';
 import type { Policy, World } from './core/model.ts';
 import type { WorldEvent } from './core/world-event.ts';
+import type { Lists } from './endpoints.ts';
 import type { Journal } from './journal.ts';
 import type { Meter } from './meter.ts';
 import type { Git, Keys, RecordsStore, Streams } from './ports.ts';
@@ -93,7 +94,7 @@ export interface Context {
   readonly plans: Map<string, ServicePlan>;
   policy(): Policy;
   /** The list that agents are given, signed; undefined: there is nothing to tell them. */
-  endpoints(): EndpointList | undefined;
+  readonly endpoints: Lists;
   /** Applies an event to the world and makes sure that what it dirtied is planned. */
   apply(event: WorldEvent): void;
 }

@@ -56,7 +56,6 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
     const part = world.nodes.get(node)?.part;
     if (!part || seeds.serves(node)) return;
     const on = topic(node, 'assignment', 0);
-    const endpoints = context.endpoints();
     const message: Unsigned<AssignmentMessage> = {
       v: messageVersion,
       cluster: world.cluster,
@@ -67,7 +66,7 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
       hash: hashPart(part),
       jobs: [...part.jobs],
       documents: { ...part.documents },
-      ...(endpoints && { endpoints }),
+      endpoints: context.endpoints.told(),
       ...trustOf(deps.keys, world.nodes.get(node)?.record),
     };
     deps.bus.publish(on, canonicalJson(signMessage(deps.keys, on, message)), { qos: 1, retain: true });

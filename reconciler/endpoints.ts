@@ -1,4 +1,4 @@
-/** The list of endpoints as agents get it: signed once for all of them, and anew when the epoch was raised, or another key signs. */
+/** The list of endpoints: signed once for all who get it, and anew when the epoch was raised, or another key signs. */
 import { type Endpoint, type EndpointList, endpointsTopic, eraOf } from '../schemas/endpoints.ts';
 import { signMessage } from '../schemas/io/signatures.ts';
 import type { ReconcilerDeps } from './context.ts';
@@ -6,24 +6,41 @@ import type { Reign } from './core/rivals.ts';
 
 const none: readonly Endpoint[] = [];
 
-/** Undefined where there is nothing to tell: no endpoints are set, and nothing was ever restored. */
+export interface Lists {
+  /** As agents get it with what they are to do. It proves to others that we ran the cluster, and is there also when it names no place. */
+  told(): EndpointList;
+  /** As anybody gets it who asks who we are. Undefined where there is nothing to tell: no endpoints are set, and nothing was ever restored. */
+  shown(): EndpointList | undefined;
+}
+
 export function createEndpoints(
   { keys, endpoints }: Pick<ReconcilerDeps, 'keys' | 'endpoints'>,
   reign: () => Reign,
-): () => EndpointList | undefined {
-  let made: EndpointList | undefined;
-  let from: readonly Endpoint[] | undefined;
-  return () => {
-    const list = endpoints?.() ?? none;
-    const { epoch, by } = reign();
-    if (list.length === 0 && eraOf(epoch) === 0) return undefined;
-    const isSame = made?.epoch === epoch && made.by === by && made.kid === keys.kid && from === list;
-    if (!isSame) {
+): Lists {
+  const places = (): readonly Endpoint[] => endpoints?.() ?? none;
+  const signed = (more: Pick<EndpointList, 'told'>): (() => EndpointList) => {
+    let made: EndpointList | undefined;
+    let from: readonly Endpoint[] | undefined;
+    return () => {
+      const list = places();
+      const { epoch, by } = reign();
+      if (made?.epoch === epoch && made.by === by && made.kid === keys.kid && from === list) return made;
       from = list;
       const { cluster } = keys;
-      const message = { v: 1 as const, cluster, epoch, by, endpoints: [...list] };
-      made = signMessage(keys, endpointsTopic(cluster), message);
-    }
-    return made;
+      made = signMessage(keys, endpointsTopic(cluster), {
+        v: 1 as const,
+        cluster,
+        epoch,
+        by,
+        endpoints: [...list],
+        ...more,
+      });
+      return made;
+    };
+  };
+  const shown = signed({});
+  return {
+    told: signed({ told: true }),
+    shown: () => (places().length === 0 && eraOf(reign().epoch) === 0 ? undefined : shown()),
   };
 }

@@ -204,7 +204,7 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     },
 
     identity(nonce) {
-      const endpoints = context.endpoints();
+      const endpoints = context.endpoints.shown();
       return { ...identityOf(deps.keys, nonce), wire: wireVersions, ...(endpoints && { endpoints }) };
     },
 

@@ -1,6 +1,7 @@
 import { type Problem, ProblemError } from '../schemas/problem.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import type { ClusterStatus, ServiceView } from '../schemas/views.ts';
+import type { Adoption } from './adoption.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { duplicateProblem } from './core/node-views.ts';
@@ -36,10 +37,12 @@ export function createInspection(
     sync,
     office,
     dispatcher,
+    adoption,
   }: {
     readonly sync: Sync;
     readonly office: OfficeSeat;
     readonly dispatcher: Pick<Dispatcher, 'waiting'>;
+    readonly adoption: Pick<Adoption, 'unproven'>;
   },
   others: readonly { conditions(): readonly Problem[] }[],
 ): Inspection {
@@ -50,6 +53,7 @@ export function createInspection(
     policy: context.policy(),
     now: deps.clock.now(),
     records: context.keeper.now,
+    unproven: adoption.unproven(),
   });
   const holds: Inspection['holds'] = () => {
     const all = [...sync.holds(), ...holdViews(input())];
@@ -74,6 +78,7 @@ export function createInspection(
       conditions: [
         ...(context.keeper.trouble ? [context.keeper.trouble] : []),
         ...(deps.conditions?.() ?? []),
+        ...adoption.unproven().values(),
         ...others.flatMap((part) => part.conditions()),
         ...office.conditions(),
         ...[...world.nodes.values()].filter((node) => node.duplicate).map(duplicateProblem),

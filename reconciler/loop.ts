@@ -226,9 +226,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const oakestra = createOakestraDesk(context, ownership);
   const resume = createResume(context);
   const { conditions, ...registries } = createRegistries(context);
-  const inspection = createInspection(context, { sync, office, dispatcher }, [
+  const inspection = createInspection(context, { sync, office, dispatcher, adoption }, [
     enrolment,
-    adoption,
     rotation,
     { conditions },
   ]);

@@ -26,6 +26,8 @@ export const EndpointList = Type.Object({
   /** Of the process that wrote it. */
   epoch: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   by: Type.String({ maxLength: 64 }),
+  /** It came with an assignment: its writer ran the cluster. Absent: it was given to whoever asked. */
+  told: Type.Optional(Type.Literal(true)),
   endpoints: Type.Array(Endpoint, { maxItems: mostEndpoints }),
   kid: Type.String({ maxLength: 64 }),
   sig: Type.String({ maxLength: 128 }),

@@ -68,6 +68,7 @@ export const problemCodes = {
   FOLDER_LOCKED: 'another process holds the folder',
   PORT_TAKEN: 'a port is in use',
   RIVAL_RECONCILER: 'another reconciler speaks for this cluster',
+  PAIR_UNPROVEN: 'a node repeats what another reconciler is to have said, and shows nothing that this cluster signed',
   STANDBY: 'another reconciler runs this cluster, or may run it: this one waits until it falls silent',
   VERSION_SKEW:
     'two programs, or a program and a file, are of versions that do not fit together, or that should be brought together',

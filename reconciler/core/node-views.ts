@@ -151,6 +151,7 @@ function problemsOf(input: ViewInput, node: Node): NodeView['problems'] {
     message: `its connection ended ${formatAge(input.now.mono - node.gone.at)} ago${node.gone.reason ? `: ${node.gone.reason}` : ''}`,
   };
   const foreign = foreignProblem(node);
+  const unproven = input.unproven?.get(node.record.id);
   const unsaid = !unread && !foreign && isBack(node, input.policy, input.now);
   const message = 'it spoke and did not report yet: nothing new is placed there before';
   const former =
@@ -160,6 +161,7 @@ function problemsOf(input: ViewInput, node: Node): NodeView['problems'] {
   return [
     ...(former ? [former] : []),
     ...(node.duplicate ? [shortOf(duplicateProblem(node))] : []),
+    ...(unproven ? [shortOf(unproven)] : []),
     ...(foreign ? [shortOf(foreign)] : []),
     ...(gone ? [gone] : []),
     ...(unsaid ? [{ code: 'NOT_REPORTED', message }] : []),

@@ -1,5 +1,6 @@
 /** What views are made of, and the words that they share. */
 import type { Now } from '../../schemas/ports.ts';
+import type { Problem } from '../../schemas/problem.ts';
 import type { ServicePlan } from './action.ts';
 import type { Policy, Rollout, View } from './model.ts';
 import type { Records } from './records.ts';
@@ -13,6 +14,8 @@ export interface ViewInput {
   readonly now: Now;
   /** Of interest: the nodes that were revoked, and when something was deployed directly. */
   readonly records: Pick<Records, 'nodes'> & Partial<Pick<Records, 'direct'>>;
+  /** Nodes that speak of another reconciler, without a proof of it. */
+  readonly unproven?: ReadonlyMap<string, Problem>;
 }
 
 /** The rollout of a service as it stands. */

@@ -12,11 +12,14 @@ interface Surroundings {
 /** A node, its problems, and the conditions of the cluster that are about it. */
 export function nodeCause({ status }: Surroundings, node: NodeView): Cause {
   const subject = `node/${node.name}`;
-  const own = node.problems.map(({ code, message }): Cause => ({ subject, code, message, because: [] }));
+  const about = status.conditions.filter((one) => one.subject === subject);
+  const own = node.problems.map(({ code, message }): Cause => {
+    // The condition says what to do about it, too.
+    const same = about.find((one) => one.code === code);
+    return same ? problemCause(same) : { subject, code, message, because: [] };
+  });
   const told = new Set(own.map(({ code }) => code));
-  const conditions = status.conditions
-    .filter((one) => one.subject === subject && !told.has(one.code))
-    .map(problemCause);
+  const conditions = about.filter((one) => !told.has(one.code)).map(problemCause);
   const hint = cordonEnd(node);
   const cordon: readonly Cause[] = node.cordoned
     ? [

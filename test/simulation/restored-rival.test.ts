@@ -40,13 +40,7 @@ async function restoreElsewhere(): Promise<void> {
 }
 
 it('ends when a node shows the list that the restored one signed', async () => {
-  const kept = new Map<string, unknown>();
-  await start({
-    agent: (deps, { name }) => ({
-      ...deps,
-      endpoints: { take: (list) => void kept.set(name, list), list: () => kept.get(name) as never },
-    }),
-  });
+  await start();
   const before = cluster.handles();
   await restoreElsewhere();
   await cluster.clock.until(() => cluster.fatal.length > 0, 120_000, 'its end');
@@ -56,7 +50,7 @@ it('ends when a node shows the list that the restored one signed', async () => {
 });
 
 it('only says so when nothing proves it, and forgets it with the node', async () => {
-  await start();
+  await start({ agent: ({ endpoints: _kept, ...deps }) => deps });
   const before = cluster.handles();
   await restoreElsewhere();
   const all = ['node/worker-1', 'node/worker-2'];

@@ -191,6 +191,13 @@ export async function createMemoryCluster(options: {
           ((topic, message) =>
             verifyMessage({ cluster: 'test', keys: { [keys.kid]: keys.publicKey } }, topic, message)),
         streams: streams.opener(id),
+        trusted: {
+          cluster: 'test',
+          get keys() {
+            return keys.trusted();
+          },
+          keyOf: () => undefined,
+        },
         onConnected: () => {
           if (authority === 'cluster') return;
           const renewed = cluster.reconciler.control.register({ id, name, ip, port: 0 }, `1.${id}`);

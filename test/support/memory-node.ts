@@ -1,6 +1,8 @@
+import { createEndpoints, type EndpointsDeps } from '../../agent/endpoints.ts';
 import { type Agent, createAgent } from '../../agent/loop.ts';
 import type { AgentDeps, Authority } from '../../agent/ports.ts';
 import type { Bus, Clock, Random } from '../../schemas/ports.ts';
+import { ProblemError, problem } from '../../schemas/problem.ts';
 import { createFakeRuntime, type FakeRuntime, type FakeRuntimeOptions } from './fake-runtime.ts';
 import { createMemoryFiles, type MemoryFiles } from './memory-files.ts';
 
@@ -32,6 +34,8 @@ export interface NodeSite extends Pick<AgentDeps, 'policy' | 'verify'> {
   bus(tag: string): Bus;
   kill(tag: string): void;
   readonly streams: AgentDeps['streams'];
+  /** Whose lists of endpoints it keeps. */
+  readonly trusted: EndpointsDeps['trusted'];
   readonly onConnected?: () => void;
   readonly trace: AgentDeps['trace'];
   readonly engine?: Partial<FakeRuntimeOptions>;
@@ -85,6 +89,17 @@ export function createMemoryNode({ name, id, ip, authority, tag = id }: NodeIden
       slept += ms;
     },
     async start() {
+      const endpoints = createEndpoints({
+        files,
+        random,
+        trusted: site.trusted,
+        joined: { api: 'http://memory:1', mqtt: 'mqtt://memory:1' },
+        ask: async () => {
+          throw new ProblemError(problem('UNREACHABLE', 'nobody moves'));
+        },
+        trouble: (found) => site.trace({ kind: 'ledger_problem', problem: found }),
+      });
+      await endpoints.load();
       const deps: AgentDeps = {
         ...(site.policy && { policy: site.policy }),
         identity: { id, name, cluster: 'test' },
@@ -99,6 +114,7 @@ export function createMemoryNode({ name, id, ip, authority, tag = id }: NodeIden
         verify: site.verify,
         usage: () => ({ cpu: 1, memory: 10, capacity: { cpu: 2, memory: 4_096 } }),
         streams: site.streams,
+        endpoints,
         ...(site.onConnected && { onConnected: site.onConnected }),
         trace: site.trace,
       };
