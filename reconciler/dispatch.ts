@@ -3,7 +3,7 @@
  * follows is the authority and is retained. The broker is a cache: everything is published again at every connect.
  */
 
-import { hashPart, jobNumber, type Part } from '../schemas/assignment.ts';
+import { hashPart, jobNumber, jobOf, type Part } from '../schemas/assignment.ts';
 import { canonicalJson } from '../schemas/digest.ts';
 import { signMessage } from '../schemas/io/signatures.ts';
 import { type AssignmentMessage, type ControlMessage, type Job, messageVersion } from '../schemas/messages.ts';
@@ -81,8 +81,10 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
   return {
     queue(promised) {
       if (seeds.serves(promised.node)) return seeds.changed(promised.node);
-      const before = promises.get(promised.node) ?? [];
-      promises.set(promised.node, [...before, controlOf(world.cluster, promised)]);
+      const control = controlOf(world.cluster, promised);
+      const before = promises.get(promised.node);
+      if (before) before.push(control);
+      else promises.set(promised.node, [control]);
     },
     forget(node) {
       if (seeds.serves(node)) return seeds.changed(node);
@@ -119,9 +121,7 @@ export function createDispatcher(context: Context, seeds: Pick<SeedDesk, 'serves
 
 /** The envelope of seed 000 around one change of a part. */
 function controlOf(cluster: string, { action, node, before, after, copy }: Promised): Unsigned<ControlMessage> {
-  const job = (action.kind === 'drop' ? before : after).jobs.find(
-    (entry) => entry.instance === action.instance && entry.copy === copy,
-  );
+  const job = jobOf(action.kind === 'drop' ? before : after, { instance: action.instance, copy });
   const document = job && (action.kind === 'drop' ? before : after).documents[job.digest];
   const isNew = job !== undefined && action.kind !== 'drop' && before.documents[job.digest] === undefined;
   return {

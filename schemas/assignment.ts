@@ -23,7 +23,7 @@ export function normalisePart(part: Part): Part {
   return { fence: part.fence, jobs, documents: documentsOf(jobs, part.documents) };
 }
 
-function compareJobs(a: Job, b: Job): number {
+function compareJobs(a: Pick<Job, 'instance' | 'copy'>, b: Pick<Job, 'instance' | 'copy'>): number {
   return a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : compareCopyIds(a.copy, b.copy);
 }
 
@@ -64,18 +64,57 @@ export type PartChange =
 
 /** The part after one change, under the fence of the control that carries it. Of a normalised part; the answer is one, too. */
 export function changePart(part: Part, change: PartChange, fence: Fence): Part {
-  const { instance, copy } = change.kind === 'upsert' ? change.job : change;
-  const jobs = part.jobs.filter((job) => job.instance !== instance || job.copy !== copy);
-  if (change.kind === 'upsert') {
-    const behind = jobs.findIndex((other) => compareJobs(other, change.job) > 0);
-    jobs.splice(behind < 0 ? jobs.length : behind, 0, change.job);
+  const subject = change.kind === 'upsert' ? change.job : change;
+  const { from, to } = placeOf(part.jobs, subject);
+  const like = part.jobs.slice(from, to);
+  const gone = like.filter(({ copy }) => copy === subject.copy);
+  const middle = like.filter(({ copy }) => copy !== subject.copy);
+  if (change.kind === 'upsert') middle.push(change.job);
+  // Most of a part is as before: its lists are copied, and nobody looks into what is in them.
+  const jobs = part.jobs.slice(0, from).concat(middle, part.jobs.slice(to));
+  return { fence, jobs, documents: documentsAfter(part.documents, { jobs, gone, change }) };
+}
+
+/** The job of this copy in a normalised part. */
+export function jobOf({ jobs }: Pick<Part, 'jobs'>, subject: Pick<Job, 'instance' | 'copy'>): Job | undefined {
+  const { from, to } = placeOf(jobs, subject);
+  for (let n = from; n < to; n += 1) if (jobs[n]?.copy === subject.copy) return jobs[n];
+  return undefined;
+}
+
+/** Where in sorted jobs those are that have the same place in order: one, or none, and then where it would be. */
+function placeOf(jobs: readonly Job[], subject: Pick<Job, 'instance' | 'copy'>): { from: number; to: number } {
+  let from = 0;
+  for (let high = jobs.length; from < high; ) {
+    const middle = (from + high) >>> 1;
+    if (compareJobs(jobs[middle] as Job, subject) < 0) from = middle + 1;
+    else high = middle;
   }
-  const isMore = jobs.length > part.jobs.length;
-  const isThere = change.kind === 'upsert' && part.documents[change.job.digest] !== undefined;
-  // One more of what is there already needs no other documents.
-  if (isMore && isThere) return { fence, jobs, documents: part.documents };
-  const all = change.kind === 'upsert' ? { ...part.documents, [change.job.digest]: change.document } : part.documents;
-  return { fence, jobs, documents: documentsOf(jobs, all) };
+  let to = from;
+  while (to < jobs.length && compareJobs(jobs[to] as Job, subject) === 0) to += 1;
+  return { from, to };
+}
+
+/** `jobs`: after the change; `gone`: what it took out. The very same value when no document comes or leaves. */
+function documentsAfter(
+  before: Part['documents'],
+  { jobs, gone, change }: { readonly jobs: readonly Job[]; readonly gone: readonly Job[]; readonly change: PartChange },
+): Part['documents'] {
+  const come = change.kind === 'upsert' ? change.job.digest : undefined;
+  const left = gone.find(({ digest }) => digest !== come && jobs.every((job) => job.digest !== digest))?.digest;
+  const isNew = come !== undefined && before[come] === undefined;
+  if (left === undefined && !isNew) return before;
+  const digests = Object.keys(before).filter((digest) => digest !== left);
+  if (isNew) {
+    const behind = digests.findIndex((digest) => digest > come);
+    digests.splice(behind < 0 ? digests.length : behind, 0, come);
+  }
+  const documents: Record<string, RunSpec> = {};
+  for (const digest of digests) {
+    const document = digest === come && change.kind === 'upsert' ? change.document : before[digest];
+    if (document) documents[digest] = document;
+  }
+  return documents;
 }
 
 /** What became of a control or an assignment at the agent. */

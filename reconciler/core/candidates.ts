@@ -5,12 +5,12 @@ import type { Now } from '../../schemas/ports.ts';
 import type { SealedSecret } from '../../schemas/secret-file.ts';
 import type { Needs, Placement, RunSpec } from '../../schemas/spec.ts';
 import { variablesOf } from '../../schemas/variables.ts';
-import { portKeys } from './copy-index.ts';
 import type { Node, Policy, Reserved, View } from './model.ts';
 import { cordonOf } from './node-facts.ts';
 import { type Facts, factsOf } from './node-index.ts';
 import { sizeOfDocument } from './part-size.ts';
 import { isBack, knowledgeOf, type Presence } from './presence.ts';
+import { portKeys } from './reserved.ts';
 import { bytesOfSecrets } from './sealed.ts';
 import { suspendedText, suspendOfNode } from './suspends.ts';
 

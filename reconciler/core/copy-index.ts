@@ -12,8 +12,7 @@ import {
   type ServiceName,
 } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
-import type { RunSpec } from '../../schemas/spec.ts';
-import type { Copy, Reserved, World } from './model.ts';
+import type { Copy, World } from './model.ts';
 import { changesOf } from './part-change.ts';
 
 type Indexes = Pick<World, 'copies' | 'copiesOn'>;
@@ -42,17 +41,24 @@ function setIn(outer: Map<string, Map<string, Copy>>, name: string, key: string,
   else outer.delete(name);
 }
 
+/** A copy on a node, before and after; undefined where there was or is none. */
+export interface Touched {
+  readonly node: NodeId;
+  readonly before: Copy | undefined;
+  readonly after: Copy | undefined;
+}
+
 /**
  * Makes the copies that `node` has in the index equal to its part: jobs that are new appear, jobs that left are forgotten unless
- * they are still reported. Returns the services whose copies changed. `at`: when that was promised.
+ * they are still reported. Answers each copy that changed, once, also where another node claimed it. `at`: when that was promised.
  */
 export function indexJobs(
   index: Indexes,
   node: NodeId,
   parts: { readonly before: Part; readonly after: Part },
   at?: Mono,
-): Set<ServiceName> {
-  const changed = new Set<ServiceName>();
+): readonly Touched[] {
+  const touched: Touched[] = [];
   const { gone, come } = changesOf(parts.before, parts.after);
   const stay = new Set(come.map((job) => copyKey(job.instance, job.copy)));
   for (const { instance, copy: id } of gone) {
@@ -61,30 +67,30 @@ export function indexJobs(
     if (!copy?.job || stay.has(key)) continue;
     const { job, ...rest } = copy;
     const leaving = parts.before.documents[job.digest];
-    const left = { ...rest, ...(leaving ? { leaving } : {}) };
-    setCopy(index, { service: copy.service, node, key }, copy.report ? left : undefined);
-    changed.add(copy.service);
+    const after = copy.report ? { ...rest, ...(leaving ? { leaving } : {}) } : undefined;
+    setCopy(index, { service: copy.service, node, key }, after);
+    touched.push({ node, before: copy, after });
   }
-  for (const job of come) {
-    if (indexJob(index, node, copyKey(job.instance, job.copy), job, at)) changed.add(serviceOf(job.instance));
-  }
-  return changed;
+  for (const job of come) touched.push(...indexJob(index, node, copyKey(job.instance, job.copy), job, at));
+  return touched;
 }
 
-function indexJob(index: Indexes, node: NodeId, key: string, job: Job, at?: Mono): boolean {
+function indexJob(index: Indexes, node: NodeId, key: string, job: Job, at?: Mono): readonly Touched[] {
   const named = parseInstanceName(job.instance);
-  if (!named) return false;
+  if (!named) return [];
   const known = index.copies.get(named.service)?.get(key);
   const ours = known?.node === node ? known : undefined;
-  if (ours?.job === job) return false;
+  if (ours?.job === job) return [];
   // Two nodes cannot carry one copy: a promise beats a claim, and takes its place.
   if (known && !ours) setCopy(index, { service: named.service, node: known.node, key });
   // A copy that was ready and waited for us begins anew when it is told to run.
   const told = !ours?.job || (ours.job.want !== 'run' && job.want === 'run');
   const begun = at !== undefined && told ? { progress: at } : {};
   const { leaving: _back, ...base } = ours ?? { ...named, instance: job.instance, copy: job.copy, node };
-  setCopy(index, { service: named.service, node, key }, { ...base, ...begun, job });
-  return true;
+  const after: Copy = { ...base, ...begun, job };
+  setCopy(index, { service: named.service, node, key }, after);
+  const claim = known && !ours ? [{ node: known.node, before: known, after: undefined }] : [];
+  return [...claim, { node, before: ours, after }];
 }
 
 /**
@@ -172,51 +178,6 @@ export function forgetCopies(index: Indexes, node: NodeId): Set<ServiceName> {
     changed.add(copy.service);
   }
   return changed;
-}
-
-/** What the copies of a node reserve on it. `documents`: of the node's part. */
-export function reservedBy(copies: Iterable<Copy>, documents: Part['documents']): Reserved {
-  const sum = { memory: 0, vcpus: 0, vgpus: 0, storage: 0, bandwidth_in: 0, bandwidth_out: 0, copies: 0 };
-  const ports = new Map<string, InstanceName>();
-  for (const copy of copies) {
-    sum.copies += 1;
-    const run = occupiedBy(copy, documents);
-    if (!run) continue;
-    sum.memory += run.memory ?? 0;
-    sum.vcpus += run.vcpus ?? 0;
-    sum.vgpus += run.vgpus ?? 0;
-    const reserves = copy.job?.reserves;
-    if (reserves) {
-      sum.storage += reserves.storage ?? 0;
-      sum.bandwidth_in += reserves.bandwidth_in ?? 0;
-      sum.bandwidth_out += reserves.bandwidth_out ?? 0;
-    }
-    for (const key of portKeys(run)) ports.set(key, copy.instance);
-  }
-  return { ...sum, ports };
-}
-
-/** Statuses of a copy that still has its ports and its memory. */
-const occupying: ReadonlySet<string> = new Set(['starting', 'running', 'unhealthy', 'stopping', 'unknown']);
-
-function occupiedBy({ job, report, leaving }: Copy, documents: Part['documents']): RunSpec | undefined {
-  if (!job) return leaving;
-  if (job.want === 'stopped' && !occupying.has(report?.status ?? '')) return undefined;
-  return documents[job.digest];
-}
-
-const amounts = ['memory', 'vcpus', 'vgpus', 'storage', 'bandwidth_in', 'bandwidth_out', 'copies'] as const;
-
-/** Is there less in `after` than in `before`, so that something that waits may fit now? */
-export function frees(before: Reserved | undefined, after: Reserved): boolean {
-  if (!before) return false;
-  const freed = [...before.ports.keys()].some((port) => !after.ports.has(port));
-  return freed || amounts.some((amount) => after[amount] < before[amount]);
-}
-
-/** `<protocol>/<host port>` of each published port. */
-export function portKeys(run: Pick<RunSpec, 'ports'>): string[] {
-  return (run.ports ?? []).map((port) => `${port.protocol}/${port.host}`);
 }
 
 function serviceOf(instance: InstanceName): ServiceName {

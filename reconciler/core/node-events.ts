@@ -3,14 +3,15 @@ import { emptyPart, normalisePart, type Part } from '../../schemas/assignment.ts
 import type { InformationMessage } from '../../schemas/messages.ts';
 import { type NodeId, parseInstanceName, type ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
-import { forgetCopies, frees, indexJobs, indexReports, reservedBy } from './copy-index.ts';
+import { forgetCopies, indexJobs, indexReports } from './copy-index.ts';
 import { forgetFailures, noteFailures } from './failures.ts';
 import { rematch, rematchNode } from './listings.ts';
-import type { Listing, Node, NodeRecord, World } from './model.ts';
+import type { Listing, Node, NodeRecord, Reserved, World } from './model.ts';
 import { isUnwritable } from './node-facts.ts';
 import { indexNode, rankNode } from './node-index.ts';
 import { sizeAfter } from './part-size.ts';
 import { beatOf } from './presence.ts';
+import { frees, reservedAfter, reservedBy } from './reserved.ts';
 import { noteSigns } from './signs.ts';
 import { tagsFound } from './tags.ts';
 import { hasVolumes } from './volumes.ts';
@@ -145,22 +146,32 @@ export function ledgerRead(world: World, id: NodeId, part: Part): void {
   dirtyNode(world, id);
 }
 
-/** Replaces a node's part with all that follows from it. */
-export function setPart(world: World, id: NodeId, part: Part, at?: Mono): Set<ServiceName> {
+/** Replaces a node's part with all that follows from it. What that costs depends on what changes, not on what is on the node. */
+export function setPart(world: World, id: NodeId, part: Part, at?: Mono): void {
   const node = world.nodes.get(id);
-  if (!node) return new Set();
+  if (!node) return;
+  const parts = { before: node.part, after: part };
   world.nodes.set(id, { ...node, part });
-  world.sizes.set(id, sizeAfter(world.sizes.get(id) ?? 0, node.part, part));
-  const changed = indexJobs(world, id, { before: node.part, after: part }, at);
-  reserve(world, id);
-  return changed;
+  world.sizes.set(id, sizeAfter(world.sizes.get(id) ?? 0, parts.before, parts.after));
+  const touched = indexJobs(world, id, parts, at);
+  const own = touched.filter((one) => one.node === id);
+  const reserved = world.reserved.get(id);
+  const documents = { before: parts.before.documents, after: parts.after.documents };
+  const after = reserved && reservedAfter(reserved, own, documents);
+  if (after) reserveAs(world, id, after);
+  else reserve(world, id);
+  // Who claimed one of them does not have it any more.
+  for (const other of touched) if (other.node !== id && world.nodes.has(other.node)) reserve(world, other.node);
 }
 
 /** Counts anew what is reserved on the node, and plans what waits if something became free. */
 export function reserve(world: World, id: NodeId): void {
-  const before = world.reserved.get(id);
   const documents = world.nodes.get(id)?.part.documents ?? {};
-  const after = reservedBy(world.copiesOn.get(id)?.values() ?? [], documents);
+  reserveAs(world, id, reservedBy(world.copiesOn.get(id)?.values() ?? [], documents));
+}
+
+function reserveAs(world: World, id: NodeId, after: Reserved): void {
+  const before = world.reserved.get(id);
   world.reserved.set(id, after);
   rankNode(world, id);
   if (frees(before, after)) dirtyWaiting(world);

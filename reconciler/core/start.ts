@@ -5,10 +5,10 @@ import type { Action } from './action.ts';
 import { asksOf, isPlaced, optionalAway } from './away.ts';
 import type { PlaceRequest } from './candidates.ts';
 import type { SlotState, Target } from './classify.ts';
-import { portKeys } from './copy-index.ts';
 import type { SlotsContext } from './decide-slots.ts';
 import { isLeaving } from './drain.ts';
 import type { Placed, Placer } from './place.ts';
+import { portKeys } from './reserved.ts';
 import { optionalContent, tagHold } from './tags.ts';
 
 interface Outcome {

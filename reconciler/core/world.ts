@@ -1,5 +1,5 @@
 /** The world and the one way to change it. `apply` keeps every index as if it were built anew. */
-import { changePart, type Part, type PartChange } from '../../schemas/assignment.ts';
+import { changePart, jobOf, type Part, type PartChange } from '../../schemas/assignment.ts';
 import { type CopyId, copyId, type NodeId, type ServiceName } from '../../schemas/names.ts';
 import type { Mono } from '../../schemas/ports.ts';
 import type { JobSource } from '../../schemas/spec.ts';
@@ -237,7 +237,7 @@ function changeFor(action: Action, part: Part, copy: CopyId): PartChange | undef
     };
     return { kind: 'upsert', job: { instance, copy, want, digest, runtime, source, ...beside }, document: run };
   }
-  const job = part.jobs.find((one) => one.instance === instance && one.copy === copy);
+  const job = jobOf(part, { instance, copy });
   const document = job && part.documents[job.digest];
   if (!job || !document) return undefined;
   const { away: before, ...rest } = job;

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Action } from '../../../../reconciler/core/action.ts';
-import { copyKey, reservedBy } from '../../../../reconciler/core/copy-index.ts';
+import { copyKey } from '../../../../reconciler/core/copy-index.ts';
 import type { Copy, World } from '../../../../reconciler/core/model.ts';
+import { reservedBy } from '../../../../reconciler/core/reserved.ts';
 import { apply, cloneWorld } from '../../../../reconciler/core/world.ts';
 import type { CopyReport } from '../../../../schemas/messages.ts';
 import { instanceName } from '../../../../schemas/names.ts';
@@ -84,9 +85,9 @@ function play(steps: readonly Step[]): { world: World; reports: Map<string, read
 
 function start(world: World, one: Extract<Step, { kind: 'start' }>): void {
   const service = services[one.service] ?? '';
-  const { run, digest } = aService({
-    run: aRun(one.code, { memory: 100, ports: [{ host: 80, container: 80, protocol: 'tcp' }] }),
-  });
+  const ports = [{ host: 80 + one.slot, container: 80, protocol: 'tcp' as const }];
+  const amounts = { memory: one.slot === 0 ? 100 : 0.1, vcpus: one.slot / 3 };
+  const { run, digest } = aService({ run: aRun(one.code, { ...amounts, ...(one.service === 0 && { ports }) }) });
   const where = { service, instance: instanceName(service, one.slot), node: `node${one.node}` };
   const what = { want: 'run' as const, digest, run, runtime: 'docker' as const, source: { name: 'main' }, why: '' };
   apply(world, { kind: 'promised', action: { kind: 'start', ...where, ...what } });
