@@ -13,9 +13,10 @@ import { admit } from './core/admit.ts';
 import { strictHold } from './core/head-holds.ts';
 import type { Listing, World } from './core/model.ts';
 import { createPlacements } from './core/placements.ts';
-import { planAll } from './core/plan.ts';
+import { foldSteps } from './core/plan.ts';
 import { seatsFor } from './core/seats.ts';
-import { composeSnapshot, readFile } from './core/snapshot.ts';
+import { composeSnapshot, type ReadFile, readFile } from './core/snapshot.ts';
+import { atOnce, type Steps } from './core/steps.ts';
 import { tokenOf } from './core/token.ts';
 import { verdictEvents } from './core/verdict.ts';
 import { ancestryKey, apply, cloneWorld } from './core/world.ts';
@@ -34,22 +35,40 @@ const revision = 'working copy';
  * What would happen: with `documents` as if deployed directly, or (`asSource`) as if they were the whole source. ProblemErrors: what
  * is wrong with the documents, OWNED_BY_GIT, and those of {@link sourceNamed}. `counts`: whose instances are counted as settled.
  */
-export function planOf(
+export function planOf(planning: Planning, request: PlanRequest, counts?: (service: ServiceName) => boolean): PlanView {
+  return atOnce(planSteps(planning, request, counts));
+}
+
+/** As {@link planOf}, in steps. All of the world that it rests on is copied with the first one: what comes later is not in the plan. */
+export function* planSteps(
   planning: Planning,
   request: PlanRequest,
   counts: (service: ServiceName) => boolean = () => true,
-): PlanView {
+): Steps<PlanView> {
+  const { schedules, heads, desired } = planning.world;
+  const copies: World['copies'] = new Map();
+  const before = { schedules: new Map(schedules), heads: new Map(heads), desired: new Map(desired), copies };
   const world = cloneWorld(planning.world);
-  const told = request.asSource ? tellAsSource(planning, world, request) : tellDirect(planning, world, request);
+  yield;
+  const told = yield* request.asSource ? tellAsSource(planning, world, request) : tellDirect(planning, world, request);
   const policy = { ...planning.policy, isDryRun: true as const };
   const placements = createPlacements(policy, planning.now);
-  const plan = planAll(world, policy, planning.now, placements.planned);
+  const plan = yield* foldSteps(world, policy, planning.now, (view, service, made) => {
+    // Nobody but its own plan changes the copies of a service: these are as they were.
+    if (made.actions.length > 0) copies.set(service, new Map(view.copies.get(service)));
+    placements.planned(view, service, made);
+  });
   const later = plan.holds.filter((hold) => hold.code === queued);
-  const changes = plan.actions.flatMap((action) => changeOf(planning.world, action, placements.of(action)) ?? []);
+  const changes: PlanChange[] = [];
+  for (const action of plan.actions) {
+    const change = changeOf({ nodes: world.nodes, copies }, action, placements.of(action));
+    if (change) changes.push(change);
+    yield;
+  }
   const begun = new Set(changes.map(({ subject }) => subject));
   // That a job waits for its schedule is worth a line when the schedule is new.
   const isKnown = (name: string): boolean =>
-    planning.world.schedules.get(name)?.rule === plan.services.get(name)?.schedule?.rule;
+    before.schedules.get(name)?.rule === plan.services.get(name)?.schedule?.rule;
   const held = plan.holds.filter(
     ({ code, subject }) =>
       code !== queued &&
@@ -57,6 +76,7 @@ export function planOf(
       !(code === 'IN_PROGRESS' && begun.has(subject)) &&
       !(code === 'SCHEDULED' && isKnown(subject)),
   );
+  yield;
   return {
     changes: [
       ...told.changes,
@@ -66,7 +86,7 @@ export function planOf(
     holds: distinct([...told.holds, ...held]),
     settled: [...plan.services].reduce((sum, [name, { settled }]) => sum + (counts(name) ? settled : 0), 0),
     problems: told.problems,
-    token: tokenOf(planning.world, plan),
+    token: tokenOf(before, plan),
   };
 }
 
@@ -77,7 +97,7 @@ function distinct(holds: readonly Hold[]): Hold[] {
 
 type Told = Pick<PlanView, 'changes' | 'holds' | 'problems'>;
 
-function tellDirect({ limits, labels, direct }: Planning, world: World, request: PlanRequest): Told {
+function* tellDirect({ limits, labels, direct }: Planning, world: World, request: PlanRequest): Steps<Told> {
   if (!request.documents) return { changes: [], holds: [], problems: [] };
   const options = { limits, cluster: world.cluster, ...(labels && { labels }) };
   const { services, warnings } = readDescriptors(request.documents, options);
@@ -93,15 +113,16 @@ function tellDirect({ limits, labels, direct }: Planning, world: World, request:
     const seats = seatsFor(old?.seats, slots);
     const desired = { spec, source: { name: directSource }, slots, ...seats, ...(sealed && { sealed }) };
     apply(world, { kind: 'desired', service: spec.name, desired });
+    yield;
   }
   return { changes: [], holds: [], problems: warnings };
 }
 
-function tellAsSource(
+function* tellAsSource(
   { limits, labels, policy, sources, now: at }: Planning,
   world: World,
   request: PlanRequest,
-): Told {
+): Steps<Told> {
   const source = sourceNamed(sources, request.source);
   const { name, previous, before } = source;
   const where = { cluster: world.cluster, path: source.path, limits, ...(labels && { labels }) };
@@ -113,9 +134,11 @@ function tellAsSource(
     mode: '100644',
     ...(taken && { files: taken }),
   }));
-  const now = selectPaths(files, where).map((file) => {
-    return { path: file.path, blob: file.blob, reading: readFile(file, where) };
-  });
+  const now: ReadFile[] = [];
+  for (const file of selectPaths(files, where)) {
+    now.push({ path: file.path, blob: file.blob, reading: readFile(file, where) });
+    yield;
+  }
   const snapshot = composeSnapshot({ source: name, commit: revision, previous, now, before });
   const verdict = admit(previous, snapshot, {
     guard: policy.guard,
@@ -135,6 +158,7 @@ function tellAsSource(
     // Of what leaves, a plan says what becomes of it in the end.
     const isLeaving = event.kind === 'desired' && event.desired?.retired !== undefined;
     apply(world, isLeaving ? { kind: 'desired', service: event.service } : event);
+    yield;
   }
   // The working copy is taken for a child of what was accepted: what it leaves out may go.
   for (const copies of world.copies.values()) {
@@ -166,7 +190,11 @@ function differences(old: Listing, now: Listing): string {
     .join('; ');
 }
 
-function changeOf(world: World, action: Action, placement: PlacementView | undefined): PlanChange | undefined {
+function changeOf(
+  world: Pick<World, 'nodes' | 'copies'>,
+  action: Action,
+  placement: PlacementView | undefined,
+): PlanChange | undefined {
   const node = world.nodes.get(action.node)?.record.name ?? action.node;
   const copies = [...(world.copies.get(action.service)?.values() ?? [])].filter(
     (copy) => copy.instance === action.instance,

@@ -3,8 +3,10 @@ import { type ClusterSnapshot, snapshotFormat, snapshotNote, snapshotVersion } f
 import type { Mono, Wall } from '../schemas/ports.ts';
 import { oakctlVersion } from '../schemas/version.ts';
 import type { Policy } from './core/model.ts';
-import { restoreWorld, type SavedWorld, saveWorld } from './core/saved-world.ts';
+import { restoreWorld, type SavedWorld, saveWorldSteps } from './core/saved-world.ts';
 import type { ReadFile } from './core/snapshot.ts';
+import { atOnce, type Steps } from './core/steps.ts';
+import { cloneWorld } from './core/world.ts';
 import type { PlannedSource, Planning } from './planning.ts';
 
 /** A cluster snapshot with all its types. */
@@ -15,9 +17,18 @@ export interface SavedPlanning extends ClusterSnapshot, Pick<Planning, 'limits' 
   readonly sources: readonly PlannedSource[];
 }
 
+/** All of it in one go. */
 export function savePlanning(planning: Planning, fingerprint: string): SavedPlanning {
+  return atOnce(saveSteps(planning, fingerprint));
+}
+
+/** As {@link savePlanning}, in steps. The world is copied with the first one: what comes later is not in the snapshot. */
+export function* saveSteps(planning: Planning, fingerprint: string): Steps<SavedPlanning> {
   const { world, policy, now, limits, labels, direct, sources } = planning;
   const { graceUntil, isDryRun: _never, ...rules } = policy;
+  const copied = cloneWorld(world);
+  yield;
+  const saved = yield* saveWorldSteps(copied, now.mono);
   return {
     format: snapshotFormat,
     version: snapshotVersion,
@@ -31,7 +42,7 @@ export function savePlanning(planning: Planning, fingerprint: string): SavedPlan
     policy: { ...rules, grace: graceUntil - now.mono },
     direct,
     sources: sources.map((source) => ({ ...source, before: source.before.map(withoutProblems) })),
-    world: saveWorld(world, now.mono),
+    world: saved,
   };
 }
 

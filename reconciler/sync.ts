@@ -10,17 +10,18 @@ import { createAcceptance, type SourceDesks } from './acceptance.ts';
 import type { Context, Source } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Policy } from './core/model.ts';
-import { planOf } from './dry-run.ts';
+import { planSteps } from './dry-run.ts';
 import { holdsNamed } from './head-guard.ts';
 import { planningNow, takePlanning } from './planning.ts';
 import { createPolls } from './polls.ts';
 import { RemoteRefusal } from './ports.ts';
 import { savedOr } from './records-keeper.ts';
-import { type SavedPlanning, savePlanning } from './saved-planning.ts';
+import { type SavedPlanning, saveSteps } from './saved-planning.ts';
 import { sourceNamed } from './source-named.ts';
 import { policyOf } from './source-policy.ts';
 import { type Progress, sourceView } from './source-progress.ts';
 import { within } from './time-limit.ts';
+import { createTurns } from './turns.ts';
 
 export interface Sync {
   start(): void;
@@ -62,6 +63,7 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
   const { deps, keeper, journal } = context;
   const { revisions } = desks;
   const acceptance = createAcceptance(context, desks);
+  const turns = createTurns(deps.clock);
   const progress = new Map<string, Progress>();
   const abort = new AbortController();
   const unwatch: (() => void)[] = [];
@@ -278,11 +280,12 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
     tick() {
       for (const source of revisions.tick().flatMap(named)) begin(source);
     },
-    async plan(request, counts) {
-      if (!request.asSource) return planOf(planningNow(context), request, counts);
-      return planOf(await planning([sourceNamed(deps.sources, request.source)]), request, counts);
-    },
-    snapshot: async () => savePlanning(await planning(deps.sources), deps.keys.fingerprint),
+    plan: (request, counts) =>
+      turns.run(async () => {
+        if (!request.asSource) return planSteps(planningNow(context), request, counts);
+        return planSteps(await planning([sourceNamed(deps.sources, request.source)]), request, counts);
+      }),
+    snapshot: () => turns.run(async () => saveSteps(await planning(deps.sources), deps.keys.fingerprint)),
     explain() {
       acceptance.explain(abort.signal).catch((error: unknown) => {
         if (!abort.signal.aborted) deps.fatal(error instanceof Error ? error : new Error(String(error)));

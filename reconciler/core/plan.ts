@@ -6,6 +6,7 @@ import type { Action, ServicePlan } from './action.ts';
 import { earliest } from './classify.ts';
 import type { Policy, View, World } from './model.ts';
 import { planService, waitsForNodes } from './plan-service.ts';
+import { atOnce, type Steps } from './steps.ts';
 import { apply, cloneWorld } from './world.ts';
 import type { Promised } from './world-event.ts';
 
@@ -59,15 +60,21 @@ export type Planned = (view: View, service: ServiceName, plan: ServicePlan) => v
 
 /** As {@link planAll}, on a world that becomes what the plan makes of it. */
 export function foldPlans(world: World, policy: Policy, now: Now, planned?: Planned): Plan {
+  return atOnce(foldSteps(world, policy, now, planned));
+}
+
+/** As {@link foldPlans}, a service a step. Nobody else may change the world meanwhile. */
+export function* foldSteps(world: World, policy: Policy, now: Now, planned?: Planned): Steps<Plan> {
   const services = new Map<ServiceName, ServicePlan>();
   for (const service of planOrder(world, [...world.desired.keys(), ...world.copies.keys()])) {
     const plan = planService(world, service, policy, now);
     services.set(service, plan);
     planned?.(world, service, plan);
     carryOut(world, service, plan, now.mono);
+    yield;
   }
   const plans = [...services.values()];
-  const wakeAt = earliest(...plans.map((plan) => plan.wakeAt));
+  const wakeAt = plans.reduce<Mono | undefined>((first, plan) => earliest(first, plan.wakeAt), undefined);
   return {
     services,
     actions: plans.flatMap((plan) => plan.actions),

@@ -16,6 +16,7 @@ import { reserve } from './node-events.ts';
 import { indexNode } from './node-index.ts';
 import type { ScheduleState } from './runs.ts';
 import { noteSigns } from './signs.ts';
+import { atOnce, type Steps } from './steps.ts';
 import type { TagRecords } from './tags.ts';
 import { apply, createWorld } from './world.ts';
 
@@ -125,9 +126,24 @@ export const members = {
 
 /** The world as it is at `now`. */
 export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
+  return atOnce(saveWorldSteps(world, now));
+}
+
+/** As {@link saveWorld}, in steps. Nobody may change the world meanwhile. */
+export function* saveWorldSteps(world: Readonly<World>, now: Mono): Steps<SavedWorld> {
   const named = <T>(map: ReadonlyMap<string, T>): Named<T> => Object.fromEntries(map);
   const changed = <T, U>(map: ReadonlyMap<string, T>, change: (value: T) => U): Named<U> =>
     Object.fromEntries([...map].map(([key, value]) => [key, change(value)]));
+  const nodes: SavedNode[] = [];
+  for (const node of world.nodes.values()) {
+    nodes.push(saveNode(world, node, now));
+    yield;
+  }
+  const copies: SavedCopy[] = [];
+  for (const ofService of world.copies.values()) {
+    for (const copy of ofService.values()) copies.push(saveCopy(copy, now));
+    yield;
+  }
   return {
     cluster: world.cluster,
     fence: world.fence,
@@ -151,8 +167,8 @@ export function saveWorld(world: Readonly<World>, now: Mono): SavedWorld {
     ancestry: named(world.ancestry),
     heads: named(world.heads),
     listings: [...world.listed.byName.values()],
-    nodes: [...world.nodes.values()].map((node) => saveNode(world, node, now)),
-    copies: [...world.copies.values()].flatMap((copies) => [...copies.values()].map((copy) => saveCopy(copy, now))),
+    nodes,
+    copies,
     failures: changed(world.failures, (nodes) => changed(nodes, ({ times, at }) => ({ times, age: now - at }))),
   };
 }

@@ -6,11 +6,13 @@ import { holdKey, passingHolds } from './holds.ts';
 import type { View } from './model.ts';
 import type { Plan } from './plan.ts';
 
+export type Before = Pick<View, 'heads' | 'desired' | 'copies'>;
+
 /**
- * `<of the accepted commits>.<of what would change, and of what it changes>`. `view`: the world before the plan. What waits for a
+ * `<of the accepted commits>.<of what would change, and of what it changes>`. `view`: before the plan, with the services that it changes. What waits for a
  * while in services that the plan leaves alone is not in it.
  */
-export function tokenOf(view: View, { actions, holds }: Plan): string {
+export function tokenOf(view: Before, { actions, holds }: Plan): string {
   const services = [...new Set(actions.map(({ service }) => service))].sort();
   const state = {
     actions: actions.map(said).sort(),
@@ -32,7 +34,7 @@ function said(action: Action): string {
   return [action.kind, action.instance, action.node, what].join(' ');
 }
 
-function before(view: View, service: ServiceName): unknown {
+function before(view: Before, service: ServiceName): unknown {
   const desired = view.desired.get(service);
   const copies = [...(view.copies.get(service)?.values() ?? [])].map(({ instance, copy, node, job }) =>
     [instance, copy, node, job?.digest, job?.want].join(' '),

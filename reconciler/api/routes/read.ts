@@ -14,6 +14,7 @@ import {
 } from '../../core/resolve.ts';
 import { needs } from '../access.ts';
 import { manyOf, type NamedRoute, type Query } from '../bodies.ts';
+import { sendJson } from '../json-flow.ts';
 
 interface ListRoute {
   Querystring: Query;
@@ -25,7 +26,7 @@ export function readRoutes(app: FastifyInstance): void {
     const [subject = ''] = manyOf(query, 'subject');
     return control.why(subject);
   });
-  app.get('/v1/snapshot', needs('survey'), async ({ control }) => control.snapshot());
+  app.get('/v1/snapshot', needs('survey'), async ({ control }, reply) => sendJson(reply, await control.snapshot()));
   app.get('/v1/holds', needs('read'), async ({ control }) => ({ items: control.holds() }));
   app.get<ListRoute>('/v1/apps', needs('read'), async ({ query, control }) => ({
     items: select(control.apps(), query, resolveApp),
