@@ -212,6 +212,7 @@ export function createObserver(deps: ObserverDeps, signal: AbortSignal): Observe
       runtime.watch((event) => {
         const key = keyText(event);
         if (event.kind === 'signalled') return signalled(key);
+        if (event.kind === 'oom') return remember(state, key, (memory) => ({ ...memory, oom: true }));
         if (event.kind === 'changed') return deps.suspected(event);
         if (event.kind === 'started') forgetEnd(key);
         if (event.kind === 'ended') {

@@ -29,6 +29,8 @@ export interface CopyMemory {
   readonly lastExit?: number;
   /** Status last reported, and when it was reached. */
   readonly status?: { readonly value: CopyStatus; readonly since: Mono };
+  /** Something of it was killed for want of memory; forgotten when it starts. */
+  readonly oom?: true;
   /** When somebody else sent it a signal; forgotten when it starts or ends. */
   readonly signalled?: Mono;
   /** What people did to it last, past this agent. */
@@ -105,7 +107,7 @@ export function stepDone(memory: CopyMemory, step: Step, now: Mono): CopyMemory 
   if (step.kind === 'remove' && rest.drift?.kind === 'changed') return { ...mended(rest), stopAsked: true };
   if (step.kind !== 'start') return stopAsked ? { ...rest, stopAsked } : rest;
   const again = memory.crashes > 0 && !stopAsked ? 1 : 0;
-  const { outOfReach: _stopped, signalled: _signal, ...started } = runsAgain(rest);
+  const { outOfReach: _stopped, signalled: _signal, oom: _oom, ...started } = runsAgain(rest);
   return { ...started, restarts: memory.restarts + again, runningSince: now };
 }
 

@@ -2,6 +2,7 @@
 import type { Part } from '../../schemas/assignment.ts';
 import type { CopyReport } from '../../schemas/messages.ts';
 import type { Now } from '../../schemas/ports.ts';
+import type { RunSpec } from '../../schemas/spec.ts';
 import type { CopyStatus } from '../../schemas/status.ts';
 import { isLeft } from './converge.ts';
 import type { ActualCopy } from './copy.ts';
@@ -128,9 +129,12 @@ function wantedRunning(member: Member, copy: CopyMemory, step: Step | undefined)
     case 'completed':
       return { status: 'completed' };
     case 'ended':
-      return { status: 'failed', reason: { code: 'START_FAILED', message: `${exitText(found)}; it is not restarted` } };
+      return {
+        status: 'failed',
+        reason: { code: 'START_FAILED', message: `${exitText(found, run, copy)}; it is not restarted` },
+      };
     case 'restart':
-      return restarting(found, copy);
+      return restarting(found, run, copy);
   }
 }
 
@@ -141,13 +145,19 @@ function running({ state, health }: ActualCopy): Judgement {
   return { status: 'unhealthy', reason: { code: 'UNHEALTHY', message: 'its healthcheck fails' } };
 }
 
-function restarting(found: ActualCopy, { crashes }: CopyMemory): Judgement {
+function restarting(found: ActualCopy, run: RunSpec, copy: CopyMemory): Judgement {
+  const { crashes } = copy;
   if (crashes === 0) return { status: 'waiting' };
-  const message = `${exitText(found)}, ${crashes} ${crashes === 1 ? 'time' : 'times'} in a row`;
+  const message = `${exitText(found, run, copy)}, ${crashes} ${crashes === 1 ? 'time' : 'times'} in a row`;
   return { status: crashes >= crashLoopFrom ? 'crash_loop' : 'backing_off', reason: { code: 'CRASH_LOOP', message } };
 }
 
-function exitText({ exitCode }: ActualCopy): string {
+/** 128 and the number of SIGKILL. */
+const killed = 137;
+
+function exitText({ exitCode }: ActualCopy, { limits }: RunSpec, { oom }: CopyMemory): string {
+  const whose = limits?.memory ? `its limit is ${limits.memory} MB` : 'the node had none left';
+  if (oom && exitCode === killed) return `it was killed for want of memory (exit code ${exitCode}; ${whose})`;
   return exitCode === undefined ? 'it ended' : `it ended with exit code ${exitCode}`;
 }
 

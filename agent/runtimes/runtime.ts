@@ -31,8 +31,11 @@ export interface LogLine {
 
 /** Something happened to a copy; look again. Only a hint, streams of engines stop silently. */
 export interface RuntimeEvent extends CopyKey {
-  /** `signalled`: somebody sent it a signal, maybe we; `changed`: its options are others, or it was paused or goes on. */
-  readonly kind: 'started' | 'ended' | 'health' | 'removed' | 'signalled' | 'changed';
+  /**
+   * `signalled`: somebody sent it a signal, maybe we; `changed`: its options are others, or it was paused or goes on; `oom`: something of
+   * it was killed for want of memory.
+   */
+  readonly kind: 'started' | 'ended' | 'health' | 'removed' | 'signalled' | 'changed' | 'oom';
   /**
    * How it ended, where the runtime says so. Such an end is acted upon before `list` shows it: a `start` that comes right then has
    * to wait until the runtime is done with the end.

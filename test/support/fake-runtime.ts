@@ -51,6 +51,8 @@ export interface FakeRuntime extends Runtime, Comparer {
   vanish(key: CopyKey): void;
   /** Somebody stopped the copy by hand. */
   kill(key: CopyKey): void;
+  /** It takes more memory than it may. */
+  starve(key: CopyKey): void;
   /** Somebody started the copy by hand. */
   revive(key: CopyKey): void;
   /** Somebody froze the copy by hand, or let it go on. */
@@ -225,6 +227,10 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       emit('signalled', key);
       change(key, { state: 'exited', exitCode: 143, addresses: [] }, ofRunning);
       emit('ended', key, 143);
+    },
+    starve(key) {
+      emit('oom', key);
+      this.exit(key, 137);
     },
     revive(key) {
       change(key, { state: 'running' }, ['exitCode']);

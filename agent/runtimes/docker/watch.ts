@@ -11,6 +11,7 @@ const backOff = { first: 200, last: 5000 };
 
 const kinds: Readonly<Record<string, RuntimeEvent['kind']>> = {
   start: 'started',
+  oom: 'oom',
   die: 'ended',
   destroy: 'removed',
   health_status: 'health',

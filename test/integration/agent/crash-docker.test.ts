@@ -63,4 +63,23 @@ await describeWithEngine('a container that is killed', (socket) => {
     }
     expect(events.filter(({ kind }) => kind === 'ended').map(({ exitCode }) => exitCode)).toEqual([137, 137, 137]);
   });
+
+  it('for want of memory is told as such, before its end', async () => {
+    const runtime = createDockerRuntime({ socket, cluster, node: '0123456789abcdef', ip });
+    const cmd = ['sh', '-c', 'sleep 1; exec tail /dev/zero'];
+    const run: RunSpec = { virtualization: 'container', code: 'oakctl/test:1', cmd, limits: { memory: 16 } };
+    const plan = { instance: `${unique('oom')}.test.web.test.instance.0`, copy: '7.1', digest: digestOf(run), run };
+    const told: string[] = [];
+    runtime.watch(({ instance, kind, exitCode }) => {
+      if (instance === plan.instance) told.push(`${kind} ${exitCode ?? ''}`.trim());
+    }, watching.signal);
+    await runtime.prepare(run, never);
+    await runtime.create(plan, never);
+    await eventually(async () => {
+      await runtime.start(plan, never);
+      await eventually(() => expect(told).toContain('oom'), { timeout: 5_000 });
+    });
+    await eventually(() => expect(told).toContain('ended 137'));
+    expect(told.indexOf('oom')).toBeLessThan(told.indexOf('ended 137'));
+  });
 });

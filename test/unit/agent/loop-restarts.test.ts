@@ -29,6 +29,24 @@ describe('restarts in place', () => {
     expect(rig.report()?.copies[0]?.restarts).toBe(8);
   });
 
+  test('a copy that is killed for want of memory says so, and its limit, until it starts again', async () => {
+    const rig = await started();
+    const small = container('web:1', { limits: { memory: 64 } });
+    rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', small), small]]));
+    await rig.clock.advance(1_000);
+    const key = { instance: web, copy: '1.1' };
+    const reason = () => rig.report()?.copies[0]?.reason?.message;
+    for (let crash = 1; crash <= 2; crash += 1) {
+      rig.runtime.starve(key);
+      await rig.clock.advance(1_000);
+    }
+    expect(reason()).toBe('it was killed for want of memory (exit code 137; its limit is 64 MB), 2 times in a row');
+    await rig.clock.until(() => rig.runtime.copies.get(`${web}/1.1`)?.state === 'running', 60_000);
+    rig.runtime.exit(key, 137);
+    await rig.clock.advance(1_000);
+    expect(reason()).toBe('it ended with exit code 137, 3 times in a row');
+  });
+
   test('an engine whose list lags behind its events does not delay the restart', async () => {
     const rig = createRig({ endedLag: 400 });
     await rig.boot();
