@@ -56,7 +56,7 @@ export function createAdoption(
   dispatcher: Dispatcher,
   { isRead, onAdopted }: { isRead(): boolean; onAdopted(): void },
 ): Adoption {
-  const { deps, world, journal } = context;
+  const { deps, world, keeper, journal } = context;
   const reading = new Set<NodeId>();
   const awaited = new Set<NodeId>();
   const proving = new Set<NodeId>();
@@ -80,8 +80,17 @@ export function createAdoption(
       endWhenAllAdopted();
       return;
     }
-    onceSaved(context, () => dispatcher.restamp(id));
+    onceRaised(() => dispatcher.restamp(id));
     onAdopted();
+  };
+
+  /** Speaks under the epoch as it is now from when it is on disk: before that the next process could begin with the same one. */
+  const onceRaised = (run: () => void): void => {
+    const { epoch } = keeper.now;
+    onceSaved(context, () => {
+      if (epoch > world.fence.epoch) world.fence = { ...world.fence, epoch };
+      run();
+    });
   };
 
   const readLedger = async (id: NodeId): Promise<LedgerAnswer | undefined> => {
@@ -156,7 +165,7 @@ export function createAdoption(
       if (stopped || !world.nodes.has(id)) return void proving.delete(id);
       if (!foreigners.judge(id, pair, answer)) return void deps.clock.after(proofEvery, () => proving.delete(id));
       proving.delete(id);
-      onceSaved(context, restampAll);
+      onceRaised(restampAll);
     });
   };
 
@@ -176,7 +185,7 @@ export function createAdoption(
   const end = (why: string): void => {
     if (!world.recovering) return;
     cancelWindow();
-    onceSaved(context, () => {
+    onceRaised(() => {
       if (!world.recovering || stopped) return;
       restoration.recovered();
       context.apply({ kind: 'recovered' });
@@ -223,7 +232,8 @@ export function createAdoption(
     forgotten: endWhenAllAdopted,
     unproven: foreigners.unproven,
     foreign(id, pair) {
-      if (stopped) return;
+      // We are above it as soon as that is on disk.
+      if (stopped || pair.epoch < keeper.now.epoch) return;
       foreigners.noted(id);
       prove(id, pair);
     },

@@ -50,6 +50,8 @@ export function createForeigners({ deps, world, keeper }: Context): Foreigners {
   const believed = new Set<NodeId>();
   const said = new Map<NodeId, Said>();
 
+  /** With the epoch that we have, or will have once it is on disk. */
+  const own = (): Reign => ({ epoch: keeper.now.epoch, by: world.fence.by });
   const now = (): Mono => deps.clock.now().mono;
   const nameOf = (id: NodeId): string => world.nodes.get(id)?.record.name ?? id;
   const show = (id: NodeId, problem: Problem): void => {
@@ -64,15 +66,14 @@ export function createForeigners({ deps, world, keeper }: Context): Foreigners {
     if (!proven) believed.add(node);
     said.delete(node);
     keeper.change({ epoch: Math.max(keeper.now.epoch + 1, to) });
-    world.fence = { ...world.fence, epoch: keeper.now.epoch };
-    deps.log('warn', 'epoch_raised', { epoch: world.fence.epoch, by, node, proven });
+    deps.log('warn', 'epoch_raised', { epoch: keeper.now.epoch, by, node, proven });
   };
 
   const weigh = (node: NodeId, pair: Reign, endpoints: unknown, wasMet: boolean): ForeignVerdict => {
     const list = checkedList(deps.keys, endpoints);
     // Whoever stands by, or was only started, signs lists for those who ask: these prove nothing.
     const shown = list?.told ? list : undefined;
-    const verdict = judgeForeign({ own: world.fence, said: pair, shown, met: wasMet, believed: believed.has(node) });
+    const verdict = judgeForeign({ own: own(), said: pair, shown, met: wasMet, believed: believed.has(node) });
     const name = nameOf(node);
     if (verdict.kind === 'replaced') end(replaced(world.fence, verdict.by, `node ${name} follows it`));
     if (verdict.kind === 'rival') end(rival(verdict.by, `node ${name} follows it`));
@@ -93,7 +94,7 @@ export function createForeigners({ deps, world, keeper }: Context): Foreigners {
       const { by, epoch } = answer?.part.fence ?? pair;
       const verdict = weigh(node, { by, epoch }, answer?.endpoints, met.has(by));
       // A ledger never goes back: what was said before cannot be above it.
-      if (verdict.kind === 'ours' && isForeign(world.fence, pair)) show(node, unproven(nameOf(node), pair));
+      if (verdict.kind === 'ours' && isForeign(own(), pair)) show(node, unproven(nameOf(node), pair));
       if (verdict.kind !== 'raise') return false;
       if (verdict.proven) met.add(by);
       return true;
@@ -104,7 +105,7 @@ export function createForeigners({ deps, world, keeper }: Context): Foreigners {
     },
     reported(node, pair) {
       const known = said.get(node);
-      if (known && !isForeign(world.fence, pair) && now() - known.at >= shownFor) said.delete(node);
+      if (known && !isForeign(own(), pair) && now() - known.at >= shownFor) said.delete(node);
     },
     unproven: () => new Map([...said].flatMap(([id, { problem }]) => (world.nodes.has(id) ? [[id, problem]] : []))),
   };

@@ -342,6 +342,27 @@ describe('after a crash', () => {
     if (rival.fatal.length === 0) await rival.reconciler.stop();
   });
 
+  it('an epoch that was raised for a rival is on disk before anybody hears of it', async () => {
+    cluster = await createMemoryCluster({});
+    await deploy(one('web', { replicas: 3 }));
+    await settled('web');
+    const records = { ...structuredClone(cluster.records), epoch: cluster.records.epoch + 10 };
+    cluster.disk.full = true;
+    const rival = await cluster.startRival(records);
+    await cluster.clock.advance(20_000);
+    const epochs = (): number[] =>
+      cluster.broker.log
+        .filter(({ from, topic }) => from === 'reconciler' && topic.includes('/assignment/'))
+        .map(({ payload }) => JSON.parse(payload).epoch);
+    expect(Math.max(...epochs())).toBeLessThanOrEqual(cluster.records.epoch);
+    expect(cluster.fatal).toEqual([]);
+    cluster.disk.full = false;
+    await cluster.clock.until(() => cluster.fatal.length + rival.fatal.length > 0, 60_000, 'the end of one of them');
+    expect(Math.max(...epochs())).toBeGreaterThan(records.epoch);
+    fatal = cluster.fatal.length;
+    if (rival.fatal.length === 0) await rival.reconciler.stop();
+  });
+
   it('a revoked node stays out, also over restarts, and leaves no row behind', async () => {
     cluster = await createMemoryCluster({});
     await cluster.push({ 'web.yaml': one('web', { replicas: 3 }) });
