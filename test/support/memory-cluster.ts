@@ -68,8 +68,8 @@ export interface Wiring {
   readonly clock?: VirtualClock;
   readonly keys?: Keys;
   readonly verify?: AgentDeps['verify'];
-  /** At each start of a reconciler. */
-  reconciler?(deps: ReconcilerDeps, process: MortalProcess): ReconcilerDeps;
+  /** At each start of a reconciler; `who`: at the broker. */
+  reconciler?(deps: ReconcilerDeps, process: MortalProcess, who: string): ReconcilerDeps;
   /** At each start of an agent. */
   agent?(deps: AgentDeps, node: { readonly name: string; readonly tag: string }): AgentDeps;
   engine?(tag: string): Partial<FakeRuntimeOptions>;
@@ -166,7 +166,7 @@ export async function createMemoryCluster(options: {
         broker.kill(id);
       },
     };
-    const reconciler = await createReconciler(wiring.reconciler?.(deps, process) ?? deps);
+    const reconciler = await createReconciler(wiring.reconciler?.(deps, process, id) ?? deps);
     reconciler.start();
     return reconciler;
   };

@@ -4,6 +4,7 @@ import type { Git } from '../../../reconciler/ports.ts';
 import { signMessage } from '../../../schemas/io/signatures.ts';
 import type { AssignmentMessage, InstancesMessage } from '../../../schemas/messages.ts';
 import type { BusHandlers, Mono, Wall } from '../../../schemas/ports.ts';
+import { isProblemError } from '../../../schemas/problem.ts';
 import type { Bug } from './bugs.ts';
 
 /** What a process finds in its records. */
@@ -237,6 +238,15 @@ export const reconcilerBugs: readonly Bug[] = [
         const names = control.nodes().map(({ name }) => name);
         const other = (node: string): string => names[(names.indexOf(node) + 1) % names.length] ?? node;
         return { ...plan, changes: plan.changes.map((one) => (one.node ? { ...one, node: other(one.node) } : one)) };
+      },
+    }),
+  },
+  {
+    name: 'reconciler: a rival is no reason to end',
+    reconciler: (deps) => ({
+      ...deps,
+      fatal(error) {
+        if (!isProblemError(error) || error.problem.code !== 'RIVAL_RECONCILER') deps.fatal(error);
       },
     }),
   },

@@ -1,6 +1,8 @@
 /** What is true in a simulated world, as nobody in it can know it: the rules compare with this. */
+import type { Reconciler } from '../../../reconciler/loop.ts';
 import type { Part } from '../../../schemas/assignment.ts';
 import type { FakeRuntime } from '../../support/fake-runtime.ts';
+import type { MortalProcess } from '../../support/mortal-process.ts';
 import type { SimDisk } from './disk.ts';
 
 /** A process that can die at every call to a disk. */
@@ -33,6 +35,14 @@ export interface Machine {
   isGivenUp: boolean;
 }
 
+export interface RivalProcess {
+  readonly life: MortalLife;
+  readonly process: MortalProcess;
+  connectedAt: number | undefined;
+  /** Once it is made. */
+  reconciler: Reconciler | undefined;
+}
+
 export interface Facts {
   readonly machines: Map<string, Machine>;
   /** `<instance>` -> `<machine> <copy>` -> when that copy was last seen running. */
@@ -47,6 +57,11 @@ export interface Facts {
   readonly given: Set<string>;
   /** The reconciler process that runs, if one does. */
   brain: { readonly life: MortalLife; readonly startedAt: number } | undefined;
+  /** A second reconciler of this cluster, from a copy of the first one's disk. */
+  rival: RivalProcess | undefined;
+  /** When the last one was off, or gave up; how many there were. */
+  rivalEndedAt: number;
+  rivals: number;
   /** When the reconciler's connection to the broker was made; undefined: there is none. */
   connectedAt: number | undefined;
   /** Node id -> when the reconciler last got a live message of it, in this process. */
@@ -97,6 +112,9 @@ export function createFacts(): Facts {
     done: new Map(),
     given: new Set(),
     brain: undefined,
+    rival: undefined,
+    rivalEndedAt: Number.NEGATIVE_INFINITY,
+    rivals: 0,
     connectedAt: undefined,
     heard: new Map(),
     troubles: new Set(),

@@ -9,6 +9,7 @@ import type { End, Hands } from './hands.ts';
 import { foreign } from './names.ts';
 import type { Person } from './person.ts';
 import type { Plant } from './plants.ts';
+import type { RivalHands } from './rival.ts';
 import type { Rules } from './rules.ts';
 
 export interface World {
@@ -23,6 +24,8 @@ export interface World {
   readonly rules: Pick<Rules, 'removed' | 'planAsked'>;
   /** A node of the seeds' wire, in some worlds. */
   readonly plant: Plant | undefined;
+  /** In some worlds there may be a second reconciler. */
+  readonly rivals: RivalHands | undefined;
 }
 
 export interface Happening {

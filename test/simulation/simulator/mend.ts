@@ -31,6 +31,7 @@ export function mend(world: World): void {
     machine.isCut = false;
   }
   cluster.broker.heal('reconciler');
+  world.rivals?.end();
   hands.mendAll();
   facts.troubles.clear();
   facts.troubledAt = cluster.clock.now().mono;
@@ -67,6 +68,7 @@ export function tidy({ facts, person, cluster }: World): void {
   const { control } = cluster.reconciler;
   const ids = new Set(control.holds().flatMap(({ id }) => id ?? []));
   for (const id of ids) person.tell(`approve ${id}`, (on: ControlPlane) => on.approve(id, actor));
+  if (facts.rivals > 0) dropOrphans({ person, cluster });
   endTicks({ facts, person, cluster });
   const lost = moveFromLost({ facts, person, cluster });
   for (const { id, subject } of control.overrides())
@@ -85,6 +87,14 @@ function moveFromLost({ facts, person, cluster }: Pick<World, 'facts' | 'person'
     person.tell(`move ${instance}`, (on) => on.move(instance, to as string, actor, { acceptEmptyVolume: true }));
   }
   return lost;
+}
+
+/** What a rival started from old records, and nobody wants. */
+function dropOrphans({ person, cluster }: Pick<World, 'person' | 'cluster'>): void {
+  const wanted = new Set([...person.direct.keys()].map((name) => fullName('direct', name)));
+  for (const { name, outcome } of cluster.reconciler.control.services())
+    if (outcome === 'orphaned' && !wanted.has(name))
+      person.tell(`delete ${name}`, (on) => on.remove({ services: [name] }, actor));
 }
 
 /** A job that comes at its times has come, and may rest. */

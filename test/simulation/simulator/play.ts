@@ -12,6 +12,7 @@ import { fullName } from './names.ts';
 import { createPerson } from './person.ts';
 import { joinPlant, plantHappenings } from './plants.ts';
 import { reviews } from './reviews.ts';
+import { createRivalHands, type RivalHands, rivalHappenings } from './rival.ts';
 import { createRules, type Rules } from './rules.ts';
 import { verbs } from './verbs.ts';
 import { createWires } from './wiring.ts';
@@ -41,7 +42,7 @@ const healingLimit = 900_000;
 const quiet = 60_000;
 /** Longer than all of the rest at the end. */
 const atRest = 120_000;
-const happenings = [...faults, ...wishes, ...verbs, ...reviews, ...plantHappenings];
+const happenings = [...faults, ...wishes, ...verbs, ...reviews, ...plantHappenings, ...rivalHappenings];
 const pauses = [10, 10, 200, 200, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 /** Once in a while, so that what takes its time comes to its end, and calm can be told from trouble. */
 const longPause = 120_000;
@@ -56,6 +57,7 @@ export async function play(seed: number, { bug, print }: PlayOptions = {}): Prom
   const anchors = new Set(Object.keys(steady).map((name) => fullName('git', name)));
   let cluster: MemoryCluster | undefined;
   let hands: Hands | undefined;
+  let onGaveUp: RivalHands['gaveUp'] | undefined;
   const rules = createRules({ facts, witness, now, wall: () => clock.now().wall, anchors, cluster: () => cluster });
   const wires = createWires({
     clock,
@@ -64,6 +66,7 @@ export async function play(seed: number, { bug, print }: PlayOptions = {}): Prom
     witness,
     rules,
     bug,
+    gaveUp: (who, error) => onGaveUp?.(who, error),
     died(machine) {
       const how = dice.chance(0.5) ? 'power' : 'process';
       const after = dice.pick([10, 2_000, 20_000]);
@@ -76,9 +79,23 @@ export async function play(seed: number, { bug, print }: PlayOptions = {}): Prom
   hands = createHands({ cluster, facts, witness, dice, disk: wires.disk });
   const person = createPerson(cluster, facts, witness, bug);
   const { disk, bodies } = wires;
+  const rivals = createRivalHands({ cluster, facts, witness, dice, hands, wires });
+  onGaveUp = rivals.gaveUp;
   const plant = dice.chance(0.3) ? await joinPlant(cluster, witness, rules) : undefined;
   facts.plant = plant?.id;
-  const world: World = { cluster, dice, facts, hands, person, disk, bodies, rules, plant };
+  const hasRivals = dice.chance(0.05);
+  const world: World = {
+    cluster,
+    dice,
+    facts,
+    hands,
+    person,
+    disk,
+    bodies,
+    rules,
+    plant,
+    rivals: hasRivals ? rivals : undefined,
+  };
   const run: Run = { world, rules, witness, isOver: () => witness.violations.length > 0 };
   begin(world);
   wires.rough = true;
@@ -193,6 +210,7 @@ async function rest(run: Run): Promise<void> {
 /** Leaves nothing behind that would run on. */
 async function end({ facts, cluster }: World): Promise<void> {
   for (const { life } of facts.machines.values()) life.alive = false;
+  facts.rival?.process.die();
   for (const node of cluster.nodes) node.kill();
   cluster.killReconciler();
   await cluster.clock.settle();

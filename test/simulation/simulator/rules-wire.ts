@@ -15,6 +15,8 @@ type Jobs = AssignmentMessage['jobs'];
 
 export interface WireRules {
   published(topic: string, payload: string): void;
+  /** As `published`, of a rival. Gives what it says to a node of ours. */
+  rivalPublished(topic: string, payload: string): AssignmentMessage | ControlMessage | undefined;
   reported(machine: Machine, topic: string, payload: string): void;
   begun(): void;
   planned(ms: number): void;
@@ -41,6 +43,8 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
   const owners = new Map<number, string>();
   /** `<node> <epoch>.<gen>` -> hash. */
   const pairs = new Map<string, string>();
+  /** `<node> <epoch>.<gen> <hash>` of rivals: one from an old backup counts as the first one did. */
+  const rivalPairs = new Set<string>();
   const lastGen = new Map<string, number>();
   /** Copy id -> what it stands for. */
   const copies = new Map<string, string>();
@@ -52,7 +56,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
 
   const checkPair = (message: AssignmentMessage | ControlMessage): void => {
     const owner = owners.get(message.epoch);
-    if (owner !== undefined && owner !== message.by)
+    if (owner !== undefined && owner !== message.by && facts.rivals === 0)
       witness.broken('I3 one process per epoch', `epoch ${message.epoch} of ${owner} is used by ${message.by}`);
     owners.set(message.epoch, message.by);
     if ((disk.durable?.epoch ?? 0) < message.epoch)
@@ -78,13 +82,13 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
   const control = (message: ControlMessage): void => {
     const { job, command } = message;
     witness.saw(`reconciler ${command} ${job.name}/${job.copy} ${job.want ?? ''} to ${nameOf(message.node)}`);
-    runs.controls(message);
+    if (facts.rivals === 0) runs.controls(message);
     plans.controls(message);
     const isNew = job.copy === `${message.epoch}.${message.gen}`;
     if (command !== 'deploy') return;
     const what = `${message.node} ${job.name} ${job.digest}`;
     const known = copies.get(job.copy);
-    if (known !== undefined && known !== what)
+    if (known !== undefined && known !== what && facts.rivals === 0)
       witness.broken('one copy per id', `${job.copy} is ${known}, and ${what}`);
     copies.set(job.copy, what);
     if (!isNew) return;
@@ -187,6 +191,16 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
       if ('command' in message) control(message);
       else assignment(message);
     },
+    rivalPublished(topic, payload) {
+      const [, node, row] = topic.split('/');
+      const isSaid = payload !== '' && node !== facts.plant && (row === 'assignment' || row === 'controls');
+      if (!isSaid) return void witness.saw(`rival publishes ${topic}`, { quiet: true, more: payload });
+      const message = JSON.parse(payload) as AssignmentMessage | ControlMessage;
+      rivalPairs.add(`${message.node} ${message.epoch}.${message.gen} ${message.hash}`);
+      const what = 'command' in message ? `${message.command} ${message.job.name}` : `assigns ${message.jobs.length}`;
+      witness.saw(`rival: ${what} to ${nameOf(message.node)} at ${message.epoch}.${message.gen}`);
+      return message;
+    },
     reported(machine, topic, payload) {
       const isReport = topic.includes('/instances/');
       witness.saw(`${machine.name} publishes ${topic.split('/')[2]}`, { quiet: true, more: payload });
@@ -201,7 +215,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
       machine.highest = [epoch, gen];
       if (epoch === 0 || message.hash === '') return;
       const hash = pairs.get(`${machine.id} ${pair}`);
-      if (hash !== message.hash)
+      if (hash !== message.hash && !rivalPairs.has(`${machine.id} ${pair} ${message.hash}`))
         witness.broken(
           'I2 only what was signed',
           `${machine.name} has ${message.hash.slice(0, 8)} at ${pair}, said was ${hash?.slice(0, 8)}`,

@@ -11,6 +11,7 @@ import { createDataRules } from './rules-data.ts';
 import { createDiskRules } from './rules-disk.ts';
 import { createEngineRules } from './rules-engine.ts';
 import { createPlanRules, type PlanRules } from './rules-plan.ts';
+import { createRivalRules } from './rules-rival.ts';
 import { createRunRules } from './rules-runs.ts';
 import { createViewRules } from './rules-view.ts';
 import { createWireRules } from './rules-wire.ts';
@@ -30,6 +31,8 @@ export interface RuleDeps {
 export interface Rules {
   /** The reconciler publishes. */
   published(topic: string, payload: string): void;
+  /** A rival publishes. */
+  rivalPublished(topic: string, payload: string): void;
   /** The reconciler gets a message. */
   heard(message: BusMessage): void;
   /** An agent publishes. */
@@ -66,10 +69,15 @@ export function createRules(deps: RuleDeps): Rules {
   const plants = createPlantRules(deps);
   const plans = createPlanRules(deps);
   const wire = createWireRules(deps, { disk, runs, data, plants, plans });
+  const rival = createRivalRules(deps);
   const engine = createEngineRules(deps);
   const view = createViewRules(deps, wire);
   return {
     published: wire.published,
+    rivalPublished(topic, payload) {
+      const message = wire.rivalPublished(topic, payload);
+      if (message && !('command' in message)) rival.assignment(message);
+    },
     heard(message) {
       plans.stirred();
       view.heard(message);
@@ -105,7 +113,10 @@ export function createRules(deps: RuleDeps): Rules {
       runs.saved(records);
       plants.saved(records);
     },
-    look: view.look,
+    look() {
+      rival.look();
+      view.look();
+    },
   };
 }
 

@@ -18,6 +18,7 @@ import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { FakeRuntime } from '../../support/fake-runtime.ts';
 import type { Wiring } from '../../support/memory-cluster.ts';
 import { createMemoryKeys } from '../../support/memory-keys.ts';
+import type { MortalProcess } from '../../support/mortal-process.ts';
 import type { VirtualClock } from '../../support/virtual-clock.ts';
 import { type Bodies, createBodies } from './bodies.ts';
 import type { Bug } from './bugs.ts';
@@ -26,6 +27,7 @@ import { createSimDisk, type Life, type SimDisk } from './disk.ts';
 import { type Facts, type Machine, type MortalLife, noteRan } from './facts.ts';
 import { furnish } from './hands.ts';
 import { foreign } from './names.ts';
+import { wireRival } from './rival-wiring.ts';
 import type { Rules } from './rules.ts';
 import type { Witness } from './witness.ts';
 
@@ -41,6 +43,8 @@ export interface WiringDeps {
   readonly bug: Bug | undefined;
   /** A process ran out of calls to its disk: undefined is the reconciler. */
   died(machine: Machine | undefined): void;
+  /** A reconciler gave up. */
+  gaveUp(who: 'reconciler' | 'rival', error: Error): void;
 }
 
 export interface Wires {
@@ -48,6 +52,8 @@ export interface Wires {
   /** Of the reconciler's machine. */
   readonly disk: SimDisk;
   readonly bodies: Bodies;
+  /** Of the next rival. */
+  rivalDisk: SimDisk | undefined;
   /** Until this is set everything is at once and nothing fails. */
   rough: boolean;
 }
@@ -78,7 +84,19 @@ export function createWires(deps: WiringDeps): Wires {
     },
   });
 
-  const wireReconciler: NonNullable<Wiring['reconciler']> = (plain, process) => {
+  const wireReconciler: NonNullable<Wiring['reconciler']> = (plain, process, who) => {
+    if (who === 'rival') {
+      const fs = (wires.rivalDisk ?? disk.copy()).fs;
+      const sources = plain.sources.map((source) => ({
+        ...source,
+        git: slowGit(source.git, latency, () => process.alive),
+      }));
+      return wireRival(
+        { ...deps, keys, fs, onDisk: lifeOnDisk },
+        { ...plain, sources, fatal: endsWith('rival', plain, process) },
+        process,
+      );
+    }
     const life: MortalLife = { alive: true, countdown: undefined };
     facts.brain = { life, startedAt: clock.now().mono };
     facts.heard.clear();
@@ -100,6 +118,7 @@ export function createWires(deps: WiringDeps): Wires {
       state: createDurableFiles({ folder: '/state', fs: disk.fs(onDisk) }),
       bus: brainBus(plain.bus, () => process.alive),
       sources: plain.sources.map((source) => ({ ...source, git: slowGit(source.git, latency, () => process.alive) })),
+      fatal: endsWith('reconciler', plain, process),
       log: (level, event, fields) => {
         if (!process.alive) return;
         if (event === 'records_unwritable') facts.refusedAt = clock.now().mono;
@@ -107,6 +126,17 @@ export function createWires(deps: WiringDeps): Wires {
       },
     };
     return bug?.reconciler?.(wired, { clock, dice }) ?? wired;
+  };
+  const endsWith = (
+    who: 'reconciler' | 'rival',
+    { fatal }: ReconcilerDeps,
+    process: MortalProcess,
+  ): ReconcilerDeps['fatal'] => {
+    return (error) => {
+      if (!process.alive) return;
+      fatal(error);
+      deps.gaveUp(who, error);
+    };
   };
   const brainBus = (bus: Bus, isAlive: () => boolean): Bus => ({
     ...bus,
@@ -197,6 +227,7 @@ export function createWires(deps: WiringDeps): Wires {
   const wires: Wires = {
     disk,
     bodies,
+    rivalDisk: undefined,
     rough: false,
     wiring: {
       clock,
