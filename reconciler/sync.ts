@@ -281,9 +281,10 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
       for (const source of revisions.tick().flatMap(named)) begin(source);
     },
     plan: (request, counts) =>
-      turns.run(async () => {
+      turns.run(() => {
         if (!request.asSource) return planSteps(planningNow(context), request, counts);
-        return planSteps(await planning([sourceNamed(deps.sources, request.source)]), request, counts);
+        const sources = [sourceNamed(deps.sources, request.source)];
+        return planning(sources).then((taken) => planSteps(taken, request, counts));
       }),
     snapshot: () => turns.run(async () => saveSteps(await planning(deps.sources), deps.keys.fingerprint)),
     explain() {

@@ -5,8 +5,9 @@ import type { Steps } from './core/steps.ts';
 
 export interface Turns {
   /**
-   * Carries work out, one at a time and in the order in which it was asked for: each may hold a copy of the world. `make` is called
-   * when its turn has come, and its first step follows in the same turn of the loop. What `make` or a step throws goes to the caller.
+   * Carries work out, one at a time and in the order in which it was asked for: each may hold a copy of the world. `make` is called,
+   * and its first step follows, at once when nothing else is under way, and else when its turn has come. What either throws goes to the
+   * caller.
    */
   run<T>(make: () => Steps<T> | Promise<Steps<T>>): Promise<T>;
 }
@@ -16,11 +17,20 @@ const piece = 20;
 
 /** `turn`: resolves when the event loop has gone round. */
 export function createTurns(clock: Pick<Clock, 'now'>, turn: () => Promise<void> = nextTurn): Turns {
-  let last: Promise<unknown> = Promise.resolve();
+  let last: Promise<unknown> | undefined;
   return {
     run<T>(make: () => Steps<T> | Promise<Steps<T>>): Promise<T> {
-      const work = last.then(async () => inTurns(await make(), clock, turn));
-      last = work.catch(() => undefined);
+      const begin = async (): Promise<T> => {
+        const made = make();
+        return inTurns(made instanceof Promise ? await made : made, clock, turn);
+      };
+      const work = last ? last.then(begin) : begin();
+      const ended = work
+        .catch(() => undefined)
+        .then(() => {
+          if (last === ended) last = undefined;
+        });
+      last = ended;
       return work;
     },
   };

@@ -29,9 +29,11 @@ interface Open extends Promised {
   at: number | undefined;
 }
 
-/** What a plan does, one line for each. */
+/** What a plan does now, one line for each. What waits for its turn has no node yet, and a token says nothing of it. */
 function linesOf({ changes }: PlanView): string[] {
-  return changes.map(({ action, subject, node = '' }) => `${action} ${subject} ${node}`.trim()).sort();
+  return changes
+    .flatMap(({ action, subject, node }) => (node === undefined ? [] : [`${action} ${subject} ${node}`]))
+    .sort();
 }
 
 /** All that decides where something goes, as the reconciler shows it, but for this service. */
