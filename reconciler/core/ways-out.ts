@@ -39,6 +39,8 @@ export function wayOut({
   readonly subject: string;
   readonly message: string;
 }): string | undefined {
+  const memory = starved(message);
+  if (memory) return memory;
   if (code === 'START_FAILED') return refusedStart(subject, message);
   return ways[code]?.(subject);
 }
@@ -48,6 +50,13 @@ function refusedStart(instance: string, message: string): string | undefined {
   if (/address already in use|port is already allocated/.test(message))
     return 'something else on the node has the port (`ss -ltnp` there shows who): stop that, or take another host port';
   return message.startsWith('it ended') ? `oakctl logs ${instance}` : undefined;
+}
+
+/** Its logs say little: whoever takes too much memory is killed without a word. */
+function starved(message: string): string | undefined {
+  return message.includes('it was killed for want of memory')
+    ? 'give it more (`memory`, and `limits` if it has some), or place it where there is more: oakctl nodes ls'
+    : undefined;
 }
 
 /** How a cordon ends; undefined for one that follows from a policy. */

@@ -35,6 +35,14 @@ it.each<[string, Hold, Partial<InstanceView>, RegExp]>([
     /^oakctl logs shop\.default\.web\.default\.instance\.0$/,
   ],
   [
+    'too little memory',
+    hold('CRASH_LOOP', 'crash loop on pi1: it was killed for want of memory (exit code 137; its limit is 64 MB)'),
+    {
+      reason: { code: 'CRASH_LOOP', message: 'it was killed for want of memory (exit code 137; its limit is 64 MB)' },
+    },
+    /`memory`/,
+  ],
+  [
     'a port that a stranger has',
     hold('COPY_FAILED', 'failed on pi1: listen tcp4 :80: bind: address already in use'),
     { reason: { code: 'START_FAILED', message: 'listen tcp4 :80: bind: address already in use' } },
