@@ -12,7 +12,7 @@ import type { Desired } from './core/model.ts';
 import { createPlacer } from './core/place.ts';
 import { presenceOf } from './core/presence.ts';
 import { type SeatChange, seatAt, seatsFor, settleSeats } from './core/seats.ts';
-import { hasVolumes } from './core/volumes.ts';
+import { dataElsewhere } from './core/volumes.ts';
 import { wantedOf } from './core/wanted.ts';
 import type { Direct } from './direct.ts';
 import type { Overrides } from './overrides.ts';
@@ -43,15 +43,9 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     const placed = placer.place({ instance, run, digest, placement, needs, yields: true, ...only });
     if (placed.kind === 'refused') refuse('REFUSED', instance, `not on ${nameOf(to)}: ${placed.hold.message}`);
   };
-  /** Where its data is, if that is not there and may not be left behind. */
-  const dataElsewhere = (instance: InstanceName, { spec }: Desired, to: NodeId | undefined): NodeId | undefined => {
-    const home = world.homes.get(instance);
-    const isHere = to === undefined || home === to;
-    return isHere || !hasVolumes(spec.run) || spec.placement.portable ? undefined : home;
-  };
   /** Data does not move by itself. */
   const checkData = (instance: InstanceName, desired: Desired, to: NodeId): void => {
-    const home = dataElsewhere(instance, desired, to);
+    const home = dataElsewhere(world, instance, desired, to);
     if (home === undefined) return;
     const { spec } = desired;
     const names = (spec.run.volumes ?? []).map(({ name }) => name).join(', ');
@@ -102,7 +96,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
   /** The number of a new slot: not one that has data from before, and is asked for on another node. */
   const freshSlot = (service: ServiceName, desired: Desired, to: NodeId | undefined): number => {
     let slot = counterOf(service, desired);
-    while (dataElsewhere(instanceName(service, slot), desired, to) !== undefined) slot += 1;
+    while (dataElsewhere(world, instanceName(service, slot), desired, to) !== undefined) slot += 1;
     return slot;
   };
 

@@ -63,6 +63,18 @@ function heirOf({ heirs, nodes }: Pick<View, 'heirs' | 'nodes'>, id: NodeId): No
   return heir === undefined ? undefined : nodes.get(heir);
 }
 
+/** Where its data is, if that is not on this node and may not be left behind. */
+export function dataElsewhere(
+  { homes }: Pick<View, 'homes'>,
+  instance: InstanceName,
+  { spec }: Pick<Desired, 'spec'>,
+  to: NodeId | undefined,
+): NodeId | undefined {
+  const home = homes.get(instance);
+  const isHere = to === undefined || home === to;
+  return isHere || !hasVolumes(spec.run) || spec.placement.portable ? undefined : home;
+}
+
 /** The instance waits for its data. */
 export function lostHomeHold(instance: InstanceName, where: string): Hold {
   return {
