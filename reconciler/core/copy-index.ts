@@ -135,6 +135,7 @@ const upward = ['waiting', 'pulling', 'prepared', 'starting', 'running'];
 function stepOf(known: Copy | undefined, after: CopyReport, at: Mono): Mono | undefined {
   const to = (after.restarts ?? 0) > 0 ? -1 : upward.indexOf(after.status);
   if (known?.report) {
+    if (known.report.status === 'unknown') return to >= 0 ? stepWithout(known, at) : undefined;
     const from = upward.indexOf(known.report.status);
     return from >= 0 && to > from ? at : undefined;
   }
@@ -142,6 +143,11 @@ function stepOf(known: Copy | undefined, after: CopyReport, at: Mono): Mono | un
   if (known?.progress !== undefined) return at;
   // What is heard first of another copy may be old: its age says when that step was made.
   return to >= 0 ? ((at - after.age) as Mono) : undefined;
+}
+
+/** The last step, later by as long as the engine was silent: nobody saw what the copy did in that time. */
+function stepWithout({ progress, since }: Copy, at: Mono): Mono {
+  return Math.min(at, (progress ?? at) + (at - (since ?? at))) as Mono;
 }
 
 function differs(a: CopyReport, b: CopyReport): boolean {

@@ -87,6 +87,8 @@ export interface Facts {
   readonly commits: string[];
   /** What was answered to people, by direct service; undefined: its end. While a request is under way there is no entry. */
   readonly answered: Map<string, { readonly code: string; readonly replicas: number } | undefined>;
+  /** Direct services -> requests for one more of them that have no answer. Their number is only known again after a deploy. */
+  readonly replicating: Map<string, number>;
   /** Node id -> whether it is cordoned, as it was answered. */
   readonly cordoned: Map<string, boolean>;
   /** Nodes that somebody ever cordoned by hand, or the other way round. */
@@ -128,6 +130,7 @@ export function createFacts(): Facts {
     isReady: false,
     commits: [],
     answered: new Map(),
+    replicating: new Map(),
     cordoned: new Map(),
     handled: new Set(),
     removed: new Map(),

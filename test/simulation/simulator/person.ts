@@ -134,6 +134,7 @@ export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witn
       direct.set(name, wish);
       const service = fullName('direct', name);
       facts.answered.delete(service);
+      facts.replicating.delete(service);
       const documents = person.documents(name, wish);
       insist(
         `direct ${name}`,
@@ -145,6 +146,7 @@ export function createPerson(cluster: MemoryCluster, facts: Facts, witness: Witn
       direct.delete(name);
       const service = fullName('direct', name);
       facts.answered.delete(service);
+      facts.replicating.delete(service);
       insist(
         `direct ${name}`,
         (control) => control.remove({ services: [service] }, 'person'),

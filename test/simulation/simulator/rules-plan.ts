@@ -27,6 +27,16 @@ interface Open extends Promised {
   digest: string | undefined;
   /** When its first copy was said. */
   at: number | undefined;
+  /** What was said of the service before the answer came. */
+  early: Said[];
+}
+
+/** That a node was told to begin a copy. */
+interface Said {
+  readonly digest: string | undefined;
+  readonly at: number;
+  /** What is wrong with it as the first of the plan. */
+  readonly wrong: string | undefined;
 }
 
 /** What a plan does now, one line for each. What waits for its turn has no node yet, and a token says nothing of it. */
@@ -51,17 +61,20 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps): PlanRules 
   const open = new Set<Open>();
   const worldNow = (service: string): string => worldOf(cluster()?.reconciler.control, service);
 
-  const first = (promise: Open, { job, node }: ControlMessage): void => {
-    if (promise.at !== undefined && promise.at !== now()) return void open.delete(promise);
-    promise.at = now();
+  const wrongWith = ({ seen, world, service }: Open, { job, node }: ControlMessage): string | undefined => {
     const name = cluster()?.nodes.find(({ id }) => id === node)?.name;
-    const isSeen = promise.seen.changes.some(
+    const isSeen = seen.changes.some(
       ({ action, subject, node: to = name }) =>
         (action === 'start' || action === 'replace') && subject === job.name && to === name,
     );
-    if (isSeen || promise.world !== worldNow(promise.service)) return;
-    const seen = linesOf(promise.seen).join(', ');
-    witness.broken('T2 a plan says what is done', `${job.name} goes to ${name}; the plan was: ${seen}`);
+    if (isSeen || world !== worldNow(service)) return undefined;
+    return `${job.name} goes to ${name}; the plan was: ${linesOf(seen).join(', ')}`;
+  };
+  const say = (promise: Open, { digest, at, wrong }: Said): void => {
+    if (digest !== promise.digest) return;
+    if (promise.at !== undefined && promise.at !== at) return void open.delete(promise);
+    promise.at = at;
+    if (wrong !== undefined) witness.broken('T2 a plan says what is done', wrong);
   };
 
   return {
@@ -72,11 +85,14 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps): PlanRules 
         world: worldNow(service),
         digest: undefined,
         at: undefined,
+        early: [],
         accepted(digest) {
           promise.digest = digest;
           witness.saw(`person: ${service} is carried out as planned`);
           const [was, is] = [linesOf(seen).join(', '), linesOf(asked).join(', ')];
           if (was !== is) witness.broken('T1 only the plan that was seen', `seen was: ${was}; carried out is: ${is}`);
+          for (const said of promise.early) say(promise, said);
+          promise.early = [];
         },
       };
       open.add(promise);
@@ -85,8 +101,12 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps): PlanRules 
     controls(message) {
       const { command, job, epoch, gen } = message;
       if (open.size === 0 || command !== 'deploy' || job.copy !== `${epoch}.${gen}`) return;
-      for (const promise of open)
-        if (promise.service === serviceOf(job.name) && promise.digest === job.digest) first(promise, message);
+      for (const promise of open) {
+        if (promise.service !== serviceOf(job.name)) continue;
+        const said = { digest: job.digest, at: now(), wrong: wrongWith(promise, message) };
+        if (promise.digest === undefined) promise.early.push(said);
+        else say(promise, said);
+      }
     },
     stirred: () => open.clear(),
   };

@@ -86,8 +86,9 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
 
   return {
     begins(machine, kind, key) {
-      // What is removed with a ledger that was late on disk may be told again by who has heard only of the one before.
-      if (kind === 'remove' && now() - machine.hurtAt <= blind) completed.delete(keyOf(machine, key));
+      // What is removed with a ledger that was late on disk may be told again by who has heard only of the one before; and by a
+      // rival from before.
+      if (kind === 'remove' && (facts.rivals > 0 || now() - machine.hurtAt <= blind)) completed.delete(keyOf(machine, key));
       if (kind === 'start' && completed.has(keyOf(machine, key)))
         witness.broken('J1 what is done is not done again', `${machine.name} starts ${key.instance}/${key.copy}`);
     },

@@ -27,7 +27,12 @@ function replicateDirect(world: World, name: string, instance: string, to: strin
   const wish = person.direct.get(name);
   const answered = facts.answered.get(service);
   facts.answered.delete(service);
-  const isSame = (): boolean => person.direct.get(name) === wish && !person.open.includes(`direct ${name}`);
+  const underWay = (facts.replicating.get(service) ?? 0) + 1;
+  facts.replicating.set(service, underWay);
+  const isSame = (): boolean => {
+    const isOnly = facts.replicating.get(service) === 1 && underWay === 1;
+    return isOnly && person.direct.get(name) === wish && !person.open.includes(`direct ${name}`);
+  };
   person.tell(
     `replicate ${instance}`,
     (control) => control.replicate(instance, to, actor),
@@ -35,10 +40,13 @@ function replicateDirect(world: World, name: string, instance: string, to: strin
       if (!wish || !isSame()) return;
       const more = { ...wish, replicas: Number(wish.replicas) + 1 };
       person.direct.set(name, more);
+      facts.replicating.delete(service);
       facts.answered.set(service, { code: more.code, replicas: more.replicas });
     },
     () => {
-      if (answered && isSame()) facts.answered.set(service, answered);
+      if (!isSame()) return;
+      facts.replicating.delete(service);
+      if (answered) facts.answered.set(service, answered);
     },
   );
 }

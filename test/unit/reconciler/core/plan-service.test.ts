@@ -64,6 +64,23 @@ describe('a new service', () => {
     }
   });
 
+  it('has its whole time after its engine was silent, if nothing was seen of it before', () => {
+    const cluster = aCluster();
+    cluster.join(1, 0);
+    cluster.want(wanted(aService({ update: { timeout: 60_000 } })));
+    foldPlans(cluster.world, policy, at(0));
+    for (const [ms, status, phase] of [
+      [1_000, 'unknown', 'progressing'],
+      [50_000, 'starting', 'progressing'],
+      [109_000, 'starting', 'progressing'],
+      [110_000, 'starting', 'failed'],
+    ] as const) {
+      cluster.obey(1, ms, status);
+      foldPlans(cluster.world, policy, at(ms));
+      expect(cluster.world.rollouts.get(web)?.phase).toBe(phase);
+    }
+  });
+
   it.each([
     ['IMAGE_NOT_FOUND', undefined, 0],
     ['START_FAILED', 1, 0],
