@@ -97,6 +97,8 @@ export interface Facts {
   readonly removed: Map<string, { readonly name: string; readonly at: number }>;
   /** Id of the node of the seeds' wire. */
   plant: string | undefined;
+  /** Names of machines that ask to join, and have no answer. */
+  readonly joining: Set<string>;
   /** Nodes that somebody ever asked to be removed. */
   readonly leaving: Set<string>;
   /** What is suspended, as it was answered, since when, and until when by the wall clock; there is no entry once its end was asked for. */
@@ -134,6 +136,7 @@ export function createFacts(): Facts {
     cordoned: new Map(),
     handled: new Set(),
     removed: new Map(),
+    joining: new Set(),
     leaving: new Set(),
     plant: undefined,
     suspended: new Map(),

@@ -73,7 +73,9 @@ export const faults: readonly Happening[] = [
       const isOld = free.length > 0 && dice.chance(0.7);
       const name = isOld ? dice.pick(free).name : `late-${cluster.nodes.length}-${dice.below(1_000)}`;
       // Whether it is answered or not: a machine that comes too late is one that never came.
-      cluster.join(name).catch(() => undefined);
+      facts.joining.add(name);
+      const answered = (): boolean => facts.joining.delete(name);
+      cluster.join(name).then(answered, answered);
       return `${name} joins`;
     },
   },

@@ -30,7 +30,17 @@ export interface RunRules {
 interface Done {
   readonly digest: string;
   readonly node: string;
+  /** Its node cannot say any more that it was done. */
+  readonly isForgotten?: boolean;
 }
+
+interface Life {
+  readonly completed: Set<string>;
+  /** When each copy was started. */
+  readonly since: Map<string, number>;
+}
+
+const keyOf = ({ instance, copy }: CopyKey): string => `${instance}/${copy}`;
 
 const tick = fullName('git', 'tick');
 const once = fullName('git', 'once');
@@ -41,9 +51,8 @@ const known = 20_000;
 const blind = 90_000;
 
 export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<DiskRules, 'durable'>): RunRules {
-  /** `<machine> <instance>/<copy>` of what completed, and when each copy was started. */
-  const completed = new Set<string>();
-  const since = new Map<string, number>();
+  /** By machine and `<instance>/<copy>`. A second clone has the tag of the first. */
+  const lives = new WeakMap<Machine, Life>();
   let isOnceDone = false;
   /** Instance -> copies that the reconciler knows to be done. */
   let done = new Map<string, Map<string, Done>>();
@@ -51,7 +60,11 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
   const gone = new Set<string>();
   let lastRun: { readonly due: number; readonly after: string; readonly setBacks: number } | undefined;
 
-  const keyOf = (machine: Machine, { instance, copy }: CopyKey): string => `${machine.tag} ${instance}/${copy}`;
+  const lifeOf = (machine: Machine): Life => {
+    const life = lives.get(machine) ?? { completed: new Set(), since: new Map() };
+    lives.set(machine, life);
+    return life;
+  };
 
   /** Another machine that everybody can hear, where a copy of it has been running for a while. */
   const runsElsewhere = (instance: string): string | undefined => {
@@ -63,7 +76,7 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
       const isHeard = isOne && machine.life.alive && !machine.isCut && now() - machine.hurtAt > blind;
       if (!isHeard || facts.troubles.has(`engine of ${machine.name}`)) continue;
       for (const copy of machine.runtime.copies.values()) {
-        const age = now() - (since.get(keyOf(machine, copy)) ?? now());
+        const age = now() - (lifeOf(machine).since.get(keyOf(copy)) ?? now());
         if (copy.instance === instance && copy.state === 'running' && age > known) return machine.name;
       }
     }
@@ -73,7 +86,8 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
   const doneBefore = ({ job }: ControlMessage): string | undefined => {
     const run = disk.durable?.schedules[tick]?.current;
     const all = [...(done.get(job.name) ?? [])];
-    for (const [copy, { digest, node }] of all) {
+    for (const [copy, { digest, node, isForgotten }] of all) {
+      if (isForgotten) continue;
       // Another version was done after it: who asks for this one now asks for it anew.
       if (all.some(([later, its]) => its.digest !== digest && compareCopyIds(later, copy) > 0)) continue;
       // What a run did is known by the node that did it, and goes with it: at least once, not at most once.
@@ -88,18 +102,19 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
     begins(machine, kind, key) {
       // What is removed with a ledger that was late on disk may be told again by who has heard only of the one before; and by a
       // rival from before.
-      if (kind === 'remove' && (facts.rivals > 0 || now() - machine.hurtAt <= blind)) completed.delete(keyOf(machine, key));
-      if (kind === 'start' && completed.has(keyOf(machine, key)))
+      if (kind === 'remove' && (facts.rivals > 0 || now() - machine.hurtAt <= blind))
+        lifeOf(machine).completed.delete(keyOf(key));
+      if (kind === 'start' && lifeOf(machine).completed.has(keyOf(key)))
         witness.broken('J1 what is done is not done again', `${machine.name} starts ${key.instance}/${key.copy}`);
     },
     started(machine, key) {
-      since.set(keyOf(machine, key), now());
+      lifeOf(machine).since.set(keyOf(key), now());
       if (serviceOf(key.instance) === after && !isOnceDone)
         witness.broken('J4 who depends waits', `${key.instance}/${key.copy} starts before ${once} was done`);
     },
     ended(machine, key, code) {
       if (code !== 0) return;
-      completed.add(keyOf(machine, key));
+      lifeOf(machine).completed.add(keyOf(key));
       facts.done.set(`${key.instance}/${key.copy}`, now());
       if (serviceOf(key.instance) === once) isOnceDone = true;
     },
@@ -108,7 +123,8 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
       const { copies } = JSON.parse(payload) as InstancesMessage;
       for (const { instance, copy, digest, status } of copies) {
         // An agent that began while its engine was silent cannot say any more what was done.
-        if (status === 'unknown') done.get(instance)?.delete(copy);
+        const before = done.get(instance)?.get(copy);
+        if (status === 'unknown' && before) done.get(instance)?.set(copy, { ...before, isForgotten: true });
         if (status !== 'completed' || gone.has(`${instance}/${copy}`)) continue;
         const ofInstance = done.get(instance) ?? new Map<string, Done>();
         done.set(instance, ofInstance.set(copy, { digest, node: topic.split('/')[1] ?? '' }));

@@ -271,5 +271,5 @@ export function endVerbs({ person, facts, cluster, hands }: World): void {
       () => undefined,
     );
   }
-  if (person.listed) person.listed = new Set(cluster.nodes.map(({ name }) => name));
+  if (person.listed) person.listed = new Set([...cluster.nodes.map(({ name }) => name), ...facts.joining]);
 }
