@@ -41,7 +41,7 @@ export interface Adoption {
 const readTimeout = 10_000;
 const firstRetry = 2_000;
 const longestRetry = 30_000;
-/** ms between two questions to one node for a proof, when it had none. */
+/** ms between two questions to one node for a proof, when it answered and had none. */
 const proofEvery = 300_000;
 const ledgerLimit = 1024 * 1024;
 /** ms between two looks whether the sources were read, and the node said what it has. */
@@ -163,9 +163,13 @@ export function createAdoption(
     void readLedger(id).then((answer) => {
       reading.delete(id);
       if (stopped || !world.nodes.has(id)) return void proving.delete(id);
-      if (!foreigners.judge(id, pair, answer)) return void deps.clock.after(proofEvery, () => proving.delete(id));
+      const isRaised = foreigners.judge(id, pair, answer);
+      // Another node may have led us above it meanwhile: then its next word is about something else.
+      if (!isRaised && pair.epoch >= keeper.now.epoch) {
+        return void deps.clock.after(answer ? proofEvery : longestRetry, () => proving.delete(id));
+      }
       proving.delete(id);
-      onceRaised(restampAll);
+      if (isRaised) onceRaised(restampAll);
     });
   };
 

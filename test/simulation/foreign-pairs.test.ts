@@ -12,7 +12,7 @@ let cluster: MemoryCluster;
 afterEach(() => cluster.close());
 
 /** What a node makes of a pair that it should report; counts its messages from 1. */
-type Lie = (count: number) => Reign;
+type Lie = (count: number, node?: string) => Reign;
 
 /** The agent says other pairs than it has, in its reports and, unless `only`, as its ledger; `shows`: the list that it gives for a proof. */
 function lying(
@@ -68,7 +68,7 @@ async function deploy(name: string, replicas: number): Promise<void> {
 async function start(liars: readonly string[], lie: Lie, how: Parameters<typeof lying>[2] = {}) {
   let lies = false;
   const wiring: Wiring = {
-    agent: (deps, { name }) => (lies && liars.includes(name) ? lying(deps, lie, how) : deps),
+    agent: (deps, { name }) => (lies && liars.includes(name) ? lying(deps, (count) => lie(count, name), how) : deps),
   };
   cluster = await createMemoryCluster({ workers: 3, wiring });
   await deploy('web', 3);
@@ -160,6 +160,16 @@ describe('a proof is a list that', () => {
     await start(['worker-1'], rising, { shows: (pair) => list(pair, true) });
     await cluster.clock.until(() => cluster.fatal.length > 0, 120_000, 'the end');
     expect(cluster.fatal.join()).toMatch(/RIVAL_RECONCILER.*\(ghost, epoch \d+\).*node worker-1 follows it/);
+  });
+
+  it('leads us on at two nodes: what one of them says later is looked at as soon as it is said', async () => {
+    let isBack = false;
+    const lie: Lie = (_count, node) => ({ epoch: isBack && node === 'worker-2' ? 50 : 40, by: 'ghost' });
+    await start(['worker-1', 'worker-2'], lie, { shows: (pair) => list(pair, true) });
+    await cluster.clock.advance(60_000);
+    expect([epoch(), cluster.fatal]).toEqual([41, []]);
+    isBack = true;
+    await cluster.clock.until(() => cluster.fatal.length > 0, 60_000, 'the end');
   });
 
   it.each([

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { type Seen, survey } from '../../../../reconciler/core/classify.ts';
+
+const digest = '1:a';
+const target = { digest, run: { virtualization: 'container', code: 'web' } } as const;
+
+const instance = 'a.b.web.b.instance.0';
+
+function seen(copy: string, status?: string): Seen {
+  const node = `node-${copy}`;
+  const report = status === undefined ? {} : { report: { status } };
+  return {
+    copy: { instance, slot: 0, copy, node, ...report },
+    job: { digest, want: 'run' },
+    node: { record: { id: node, name: node } },
+    presence: { state: 'online' },
+    healthy: false,
+  } as unknown as Seen;
+}
+
+describe('of two copies that are not healthy', () => {
+  it.each([
+    ['starting', 'pulling', '1.6'],
+    ['running', undefined, '1.6'],
+    ['pulling', 'starting', '4.4'],
+    ['starting', 'running', '4.4'],
+    ['pulling', 'waiting', '4.4'],
+  ])('%s and, newer, %s: what is up is kept, else the newer one', (older, newer, kept) => {
+    const copies = { seen: [seen('4.4', newer), seen('1.6', older)], unread: [] };
+    const { slots } = survey([{ slot: 0, instance }], copies, target);
+    expect(slots[0]?.target?.copy.copy).toBe(kept);
+    expect(slots[0]?.extra).toHaveLength(1);
+  });
+});
