@@ -100,7 +100,8 @@ function isWrong(member: Member, memory: Pick<Memory, 'copies' | 'keepsDrift'>):
 
 function isOther({ job }: Member, found: ActualCopy, { copies, keepsDrift }: Pick<Memory, 'copies' | 'keepsDrift'>) {
   if (found.digest !== job?.digest) return true;
-  return !keepsDrift && drifted(copies.get(keyText(found)) ?? blankMemory)?.kind === 'changed';
+  const drift = drifted(copies.get(keyText(found)) ?? blankMemory);
+  return !keepsDrift && drift?.kind === 'changed' && !(drift.unsure && found.state === 'running');
 }
 
 /** People stopped or removed it, and the node's owner wants that left alone. */

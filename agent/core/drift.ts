@@ -12,6 +12,8 @@ export interface Drift {
   readonly at: Mono;
   /** The copy is as wanted again, whoever made it so. */
   readonly healed?: true;
+  /** Its engine was silent since: nothing is done to what runs before it was compared once more. */
+  readonly unsure?: true;
 }
 
 /** ms after which an end has nothing to do any more with a signal: many are no request to stop. */
@@ -56,14 +58,19 @@ export function compared(memory: CopyMemory, differences: readonly string[], now
   const known = drifted(memory);
   if (differences.length === 0) return known?.kind === 'changed' ? mended(memory) : memory;
   const what = differences.join(', ');
-  if (known?.kind === 'changed' && known.what === what) return memory;
-  return { ...memory, drift: { kind: 'changed', what, at: now } };
+  const isKnown = known?.kind === 'changed' && known.what === what;
+  if (isKnown && !known.unsure) return memory;
+  return { ...memory, drift: { kind: 'changed', what, at: isKnown ? known.at : now } };
 }
 
-/** An engine that goes down stops what it has by the same signals as people: when it is back, nobody is taken to have stopped anything. */
+/**
+ * An engine that goes down stops what it has by the same signals as people: when it is back, nobody is taken to have stopped anything. What
+ * was changed may have been changed back.
+ */
 export function restarted(memory: CopyMemory): CopyMemory {
   const { signalled: _signal, drift, ...rest } = memory;
-  return drift === undefined || (!drift.healed && drift.kind === 'stopped') ? rest : { ...rest, drift };
+  if (drift === undefined || (!drift.healed && drift.kind === 'stopped')) return rest;
+  return { ...rest, drift: drift.healed || drift.kind !== 'changed' ? drift : { ...drift, unsure: true } };
 }
 
 /** It was started, by whomever: what was changed by hand is so all the same. */

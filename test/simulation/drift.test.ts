@@ -94,6 +94,22 @@ describe('by hand', () => {
     expect(rows()).toMatchObject([{ what: 'memory limit 8 MB instead of none', healed: true }]);
   });
 
+  it('it is changed, and changed back while its engine is silent: nothing is done to it', async () => {
+    const at = await begin();
+    const { runtime } = at.node;
+    const before = cluster.handles();
+    runtime.script('stop', at.key.instance, { fail: 'RUNTIME_UNAVAILABLE', times: 1 });
+    runtime.alter(at.key, ['paused']);
+    await seen('changed');
+    runtime.engine('down');
+    await cluster.clock.until(() => control().instances()[0]?.status === 'unknown', 60_000, 'unknown');
+    await cluster.clock.advance(120_000);
+    runtime.alter(at.key, []);
+    runtime.engine('up');
+    await healed('changed');
+    expect(cluster.handles()).toEqual(before);
+  });
+
   it('it is paused, and the engine tells nobody: it is made anew all the same', async () => {
     let isDeaf = false;
     const wiring: Wiring = {

@@ -7,7 +7,7 @@ import type { Clock } from '../../schemas/ports.ts';
 import { type ProblemCode, ProblemError, problem } from '../../schemas/problem.ts';
 import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
 
-export type FakeCall = 'probe' | 'list' | 'prepare' | 'create' | 'start' | 'stop' | 'remove';
+export type FakeCall = 'probe' | 'list' | 'inspect' | 'prepare' | 'create' | 'start' | 'stop' | 'remove';
 
 /** How calls on a copy (or image, for `prepare`) go. `hang` ends only by abort. */
 export type Script = { readonly fail: ProblemCode; readonly times?: number } | 'hang';
@@ -254,10 +254,11 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       entry.differences = differences;
       emit('changed', key);
     },
-    differences: async (key) => {
-      const { copy, differences = [] } = entries.get(keyOf(key)) ?? {};
-      return copy?.paused ? ['paused', ...differences] : differences;
-    },
+    differences: (key, _run, signal) =>
+      call('inspect', keyOf(key), signal, () => {
+        const { copy, differences = [] } = entries.get(keyOf(key)) ?? {};
+        return copy?.paused ? ['paused', ...differences] : differences;
+      }),
     probe: (signal) => call('probe', '', signal, () => ({ name, version: '1.0.0-fake' })),
     list(signal) {
       // As it was when it was asked: an answer is old when it arrives.

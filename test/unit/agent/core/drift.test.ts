@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ActualCopy } from '../../../../agent/core/copy.ts';
-import { compared, type Drift, drifted, looked, overtaken, runsAgain } from '../../../../agent/core/drift.ts';
+import { compared, type Drift, drifted, looked, overtaken, restarted, runsAgain } from '../../../../agent/core/drift.ts';
 import { blankMemory, type CopyMemory, observed, stepDone } from '../../../../agent/core/memory.ts';
 import type { Mono } from '../../../../schemas/ports.ts';
 import { container } from '../support.ts';
@@ -53,6 +53,13 @@ describe('what people did to a copy', () => {
     }
     expect(overtaken(after('changed'))).toEqual(after('changed'));
     expect(overtaken(blankMemory)).toEqual(blankMemory);
+  });
+
+  it('is looked at again after its engine was silent: it may have been changed back', () => {
+    const unsure = restarted(after('changed'));
+    expect(unsure.drift).toMatchObject({ kind: 'changed', unsure: true });
+    expect(compared(unsure, ['paused'], at(2_000), false)).toEqual(after('changed'));
+    expect(compared(unsure, [], at(2_000), false).drift?.healed).toBe(true);
   });
 
   it('is mended when nothing is other than it was, and as old as it is when nothing else is', () => {
