@@ -19,6 +19,7 @@ import { begun } from './core/rollout.ts';
 import { isSameSealed, withFormer } from './core/sealed.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
+import { createDirectAttempts, type DirectAttempts } from './direct-attempts.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
 
 export interface Direct {
@@ -34,6 +35,7 @@ export interface Direct {
   load(): void;
   /** Git took the name over: the record goes, nothing is deleted. */
   release(name: ServiceName): void;
+  readonly reseat: DirectAttempts['reseat'];
 }
 
 /** A record whose deletion is on its way to the disk: as long as that may fail its numbers are in use. */
@@ -83,6 +85,7 @@ export function readDescriptors(
 
 export function createDirect(context: Context): Direct {
   const { deps, world, keeper, journal } = context;
+  const attempts = createDirectAttempts(context);
 
   /** A source that cluster.yaml does not name any more owns nothing. */
   const gitOwner = (name: ServiceName): { source: string; file: string } | undefined => {
@@ -187,21 +190,29 @@ export function createDirect(context: Context): Direct {
         return { name: spec.name, digest: spec.digest, change };
       });
       keeper.change({ direct, rollouts, tally: counted(keeper.now.tally, 'requests') });
+      const made = answer.flatMap(({ name, change }) => {
+        const record = direct[name];
+        const isNew = change !== 'same' && record !== undefined;
+        return isNew ? [{ attempt: attempts.begin({ name, record, former: before[name] }), change }] : [];
+      });
       await savedOr(keeper, () => {
         keeper.change({ tally: counted(keeper.now.tally, 'requests', -1) });
-        for (const { name, change } of answer) {
-          if (change === 'same' || keeper.now.direct[name] !== direct[name]) continue;
+        for (const { attempt } of made) {
+          attempts.end(attempt);
+          if (!attempts.isInForce(attempt)) continue;
+          const { name, former } = attempt;
           // What was being deleted, and could not be, is there again.
           const back = gone.get(name)?.isRefused ? gone.get(name) : undefined;
-          keeper.change({ direct: withEntry(keeper.now.direct, name, before[name] ?? back?.record) });
+          keeper.change({ direct: withEntry(keeper.now.direct, name, former ?? back?.record) });
           if (keeper.now.rollouts[name] === rollouts[name])
             keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, rolledOut[name] ?? back?.rollout) });
         }
       });
-      for (const { name, change } of answer) {
-        const record = direct[name];
+      for (const { attempt, change } of made) {
+        attempts.end(attempt);
         // Somebody deleted it, or deployed another version, while this was being written.
-        if (change === 'same' || !record || keeper.now.direct[name] !== record) continue;
+        if (!attempts.isInForce(attempt)) continue;
+        const { name, record } = attempt;
         const rollout = keeper.now.rollouts[name];
         if (rollout && rollout === rollouts[name] && rollout !== rolledOut[name]) {
           context.apply({ kind: 'rollout', service: name, rollout, at: deps.clock.now().mono });
@@ -219,14 +230,15 @@ export function createDirect(context: Context): Direct {
         const hint = 'oakctl services ls';
         throw new ProblemError(problem('NOT_FOUND', 'it is not deployed directly', { subject: name, hint }));
       }
-      const record = change(old);
-      keeper.change({ direct: withEntry(keeper.now.direct, name, record) });
-      const isOurs = (): boolean => keeper.now.direct[name] === record;
+      const attempt = attempts.begin({ name, record: change(old), former: old });
+      keeper.change({ direct: withEntry(keeper.now.direct, name, attempt.record) });
       await savedOr(keeper, () => {
-        if (isOurs()) keeper.change({ direct: withEntry(keeper.now.direct, name, old) });
+        attempts.end(attempt);
+        if (attempts.isInForce(attempt)) keeper.change({ direct: withEntry(keeper.now.direct, name, attempt.former) });
       });
-      if (isOurs()) want(name, record);
-      return record;
+      attempts.end(attempt);
+      if (attempts.isInForce(attempt)) want(name, attempt.record);
+      return attempt.record;
     },
 
     async remove(names, actor) {
@@ -285,6 +297,8 @@ export function createDirect(context: Context): Direct {
     release(name) {
       keeper.change({ direct: withEntry(keeper.now.direct, name, undefined) });
     },
+
+    reseat: attempts.reseat,
   };
 }
 

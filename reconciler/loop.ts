@@ -152,7 +152,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const rotation = createRotation(context, dispatcher, enrolment);
   const leases = createLeases(context);
   const standing = createStanding(context, { unknown: enrolment.forgotten, shown: rotation.shown });
-  const replacement = createReplacement(context, enrolment, overrides);
+  const replacement = createReplacement(context, enrolment, { direct, overrides });
   const listeners = { dispatcher, adoption, seeds, leases, replacement, unknown: enrolment.forgotten };
   const observer = createObserver(context, listeners);
   const duplicates = createDuplicates(context);

@@ -11,9 +11,10 @@ import type { Row } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import type { NodeRecord } from './core/model.ts';
 import { isMember, reseat, reseatOverride, withoutDrain } from './core/replace.ts';
+import type { Direct } from './direct.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { Overrides } from './overrides.ts';
-import { onceSaved, withEntry } from './records-keeper.ts';
+import { onceSaved } from './records-keeper.ts';
 
 export interface Replacement {
   /** A live message of who is no node. Returns what it said since it came, in order, once it is one; before, and else, nothing. */
@@ -26,7 +27,7 @@ const needed = ['information', 'instances'] as const;
 export function createReplacement(
   context: Context,
   enrolment: Pick<Enrolment, 'shutOut'>,
-  overrides: Pick<Overrides, 'amend'>,
+  { direct, overrides }: { direct: Pick<Direct, 'reseat'>; overrides: Pick<Overrides, 'amend'> },
 ): Replacement {
   const { deps, world, keeper, journal } = context;
   /** The last message of each row, of one life of its agent. */
@@ -57,10 +58,10 @@ export function createReplacement(
   };
 
   const moveSeats = (from: NodeId, to: NodeId): void => {
-    for (const [service, direct] of Object.entries(keeper.now.direct)) {
-      const seats = reseat(direct.seats, from, to);
+    for (const [service, record] of Object.entries(keeper.now.direct)) {
+      const seats = reseat(record.seats, from, to);
       if (!seats) continue;
-      keeper.change({ direct: withEntry(keeper.now.direct, service, { ...direct, seats }) });
+      direct.reseat(service, seats);
       const desired = world.desired.get(service);
       if (desired) context.apply({ kind: 'desired', service, desired: { ...desired, seats } });
     }

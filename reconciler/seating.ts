@@ -263,7 +263,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
         if (!desired || !record || seat?.command !== 'move' || seat.origin === undefined) continue;
         const { origin: _back, ...rest } = seat;
         const seats = { ...record.seats, [slot]: { ...rest, to: node } };
-        keeper.change({ direct: withEntry(keeper.now.direct, service, { ...record, seats }) });
+        direct.reseat(service, seats);
         context.apply({ kind: 'desired', service, desired: { ...desired, seats } });
         journal.add('slot_moved', instance, `back to ${nameOf(node)}: it failed on ${nameOf(seat.to)}, ${reason}`);
       }
@@ -281,11 +281,9 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
       const seats: Seats = Object.fromEntries(
         Object.entries({ ...record.seats, ...ended }).flatMap(([slot, seat]) => (seat ? [[slot, seat]] : [])),
       );
-      const { seats: _record, ...rest } = record;
       const { seats: _desired, ...others } = desired;
-      const kept = seatsFor(seats, record.slots);
-      keeper.change({ direct: withEntry(keeper.now.direct, service, { ...rest, ...kept }) });
-      context.apply({ kind: 'desired', service, desired: { ...others, ...kept } });
+      direct.reseat(service, seats);
+      context.apply({ kind: 'desired', service, desired: { ...others, ...seatsFor(seats, record.slots) } });
       for (const change of changes) {
         keepHome(service, change);
         end(service, change);

@@ -1,5 +1,5 @@
 /** What people wait for waits for the disk: how often that is. */
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
 
@@ -81,6 +81,51 @@ it('a deployment and a deletion that a full disk refuses leave no trace in what 
   await settled('web');
   expect(cluster.records.rollouts).toEqual(before.rollouts);
   expect(Object.keys(cluster.records.direct)).toEqual([service('web')]);
+});
+
+describe('while a version is on its way to a slow disk, an instance arrives where it was asked for', () => {
+  const begin = async (): Promise<{ answer: Promise<unknown>; end: () => void }> => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await deploy();
+    await settled('web');
+    const { node, name: instance } = control().instances()[0] ?? { name: '' };
+    const to = cluster.nodes.find(({ name }) => name !== node);
+    await control().replicate(instance, to?.id ?? '', 'ann');
+    await cluster.clock.until(() => cluster.running().length === 2, 60_000, 'it runs there');
+    // All but the last second that it has to run for.
+    await cluster.clock.advance(9_000);
+    let end = (): void => undefined;
+    cluster.disk.busy = new Promise((resolve) => {
+      end = resolve;
+    });
+    const answer = deploy({ replicas: 2, code: 'oakctl/test:2' });
+    answer.catch(() => undefined);
+    await cluster.clock.advance(20_000);
+    return { answer, end };
+  };
+
+  it('the version is in force once it is there', async () => {
+    const { answer, end } = await begin();
+    end();
+    await answer;
+    await cluster.clock.until(() => control().services()[0]?.image === 'oakctl/test:2', 10_000, 'wanted');
+    await settled('web');
+  });
+
+  it('a version that the disk refuses is forgotten, and the place is free', async () => {
+    const { answer, end } = await begin();
+    cluster.disk.full = true;
+    end();
+    await expect(answer).rejects.toThrow('no space');
+    cluster.disk.full = false;
+    await cluster.clock.advance(30_000);
+    const { direct } = cluster.records;
+    expect(direct[service('web')]?.spec.run.code).toBe('oakctl/test:1');
+    expect(direct[service('web')]).not.toHaveProperty('seats');
+    await cluster.restartReconciler();
+    await settled('web');
+    expect(control().services()[0]?.image).toBe('oakctl/test:1');
+  });
 });
 
 it('a full disk is asked every now and then, however much happens meanwhile', async () => {

@@ -17,6 +17,8 @@ export interface Disk {
   records: Records;
   /** While set, every save fails. */
   full: boolean;
+  /** Saves that begin now go on when this is over. */
+  busy?: Promise<void>;
   /** Saves so far, of all processes. */
   saves: number;
   /** Called around every save with its number; may let the process die. */
@@ -52,6 +54,7 @@ export function createMortalProcess(): MortalProcess {
         if (!isAlive()) return never();
         // A turn later, as a disk does: others go on meanwhile.
         await new Promise<void>((resolve) => setImmediate(resolve));
+        await disk.busy;
         disk.saves += 1;
         const number = disk.saves;
         if (isAlive()) disk.onSave(number, 'before');

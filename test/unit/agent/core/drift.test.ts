@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ActualCopy } from '../../../../agent/core/copy.ts';
-import { compared, type Drift, drifted, looked, overtaken, restarted, runsAgain } from '../../../../agent/core/drift.ts';
+import {
+  compared,
+  type Drift,
+  drifted,
+  looked,
+  overtaken,
+  restarted,
+  runsAgain,
+} from '../../../../agent/core/drift.ts';
 import { blankMemory, type CopyMemory, observed, stepDone } from '../../../../agent/core/memory.ts';
 import type { Mono } from '../../../../schemas/ports.ts';
 import { container } from '../support.ts';
