@@ -30,8 +30,8 @@ export interface InboxDeps {
   readonly endpoints?: AgentDeps['endpoints'];
   /** The ledger on disk is a newer one. */
   applied(previous: Part): void;
-  /** Something was refused that its sender should know about: report what we have. */
-  contradicted(): void;
+  /** Its sender should know what we have: something was refused, or we were told once more what we have already. */
+  reportBack(): void;
   /** What keeps the ledger from following; undefined: nothing any more. */
   trouble(subject: 'ledger' | 'rival' | 'wire', found: Problem | undefined): void;
 }
@@ -45,7 +45,7 @@ export interface Inbox {
 }
 
 type Incoming =
-  | { readonly kind: 'assignment'; readonly message: AssignmentMessage }
+  | { readonly kind: 'assignment'; readonly message: AssignmentMessage; readonly retained: boolean }
   | { readonly kind: 'control'; readonly message: ControlMessage }
   | { readonly kind: 'plain'; readonly control: PlainControl; readonly topic: string };
 
@@ -144,7 +144,7 @@ function read(message: BusMessage, deps: InboxDeps): Incoming | string {
   return 'the topic carries neither assignments nor controls';
 }
 
-function readAssignment({ topic, payload }: BusMessage, where: Topic, deps: InboxDeps): Incoming | string {
+function readAssignment({ topic, payload, retained }: BusMessage, where: Topic, deps: InboxDeps): Incoming | string {
   const parsed = parseMessage<AssignmentMessage>(AssignmentMessage, payload);
   if (!parsed.ok) return describe(parsed.problem);
   const { value: message } = parsed;
@@ -155,7 +155,7 @@ function readAssignment({ topic, payload }: BusMessage, where: Topic, deps: Inbo
   }
   if (!deps.verify(topic, message)) return 'not signed by this cluster';
   if (message.endpoints) deps.endpoints?.take(message.endpoints);
-  return badDocument(Object.values(message.documents)) ?? { kind: 'assignment', message };
+  return badDocument(Object.values(message.documents)) ?? { kind: 'assignment', message, retained };
 }
 
 function readPlain({ topic, payload, retained }: BusMessage, where: Topic): Incoming | string {
@@ -218,15 +218,22 @@ function judgeSigned(part: Part | undefined, incoming: Signed): Acceptance {
   return part ? acceptControl(part, incoming.message) : { kind: 'ignored', why: 'not_at_base' };
 }
 
-function announce({ kind, message }: Signed, verdict: Acceptance, deps: InboxDeps): void {
+function announce(incoming: Signed, verdict: Acceptance, deps: InboxDeps): void {
+  const { kind, message } = incoming;
   const fence = fenceOf(message);
   const why = 'why' in verdict ? { why: verdict.why } : {};
   deps.trace({ kind: 'judged', message: kind, fence, outcome: verdict.kind, ...why });
   if (verdict.kind === 'applied') deps.trouble('rival', undefined);
   deps.trouble('wire', undefined);
   if (verdict.kind === 'conflict') deps.trouble('rival', rival(fence));
-  // Whoever is behind us, or contradicts us, learns where we are. A replayed control teaches nobody.
-  if (verdict.kind === 'conflict' || (verdict.kind === 'refused' && kind === 'assignment')) deps.contradicted();
+  if (teaches(incoming, verdict)) deps.reportBack();
+}
+
+/** Whoever is behind us, contradicts us, or was away until now learns where we are. A replayed control teaches nobody. */
+function teaches(incoming: Signed, { kind }: Acceptance): boolean {
+  if (kind === 'conflict') return true;
+  if (incoming.kind !== 'assignment') return false;
+  return kind === 'refused' || (kind === 'acknowledged' && !incoming.retained);
 }
 
 function fenceOf({ epoch, gen, by }: Fence): Fence {

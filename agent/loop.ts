@@ -98,7 +98,7 @@ export function createAgent(deps: AgentDeps): Agent {
   const inbox = createInbox({
     ...deps,
     ledger,
-    contradicted: () => reporter.soon('always'),
+    reportBack: () => reporter.soon('always'),
     trouble: (subject, found) => noteTrouble(state, subject, found),
     applied: (previous) => {
       follow(state, previous, ledger.part());

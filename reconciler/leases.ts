@@ -9,7 +9,7 @@ import { type NodeId, parseInstanceName, type ServiceName } from '../schemas/nam
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { copyKey } from './core/copy-index.ts';
-import { hasEnded, type Lease, standingOf, waitOf } from './core/leases.ts';
+import { hasEnded, type Lease, laterHolder, standingOf, waitOf } from './core/leases.ts';
 import { onceSaved, withEntry } from './records-keeper.ts';
 
 export interface Leases {
@@ -74,7 +74,9 @@ export function createLeases(context: Context): Leases {
     };
     if (!node.adopted) {
       // Its ledger is not read yet; the record is enough to let go on what runs.
-      for (const [service, lease] of world.leases) if (lease.node === id) give(service, lease);
+      for (const [service, lease] of world.leases)
+        if (lease.node === id && !laterHolder(world, service, lease, context.policy(), deps.clock.now()))
+          give(service, lease);
       return given;
     }
     for (const job of node.part.jobs) {

@@ -5,7 +5,14 @@
  * the gap wider.
  */
 import type { Job } from '../../schemas/messages.ts';
-import { type CopyId, compareFence, type InstanceName, type NodeId, type ServiceName } from '../../schemas/names.ts';
+import {
+  type CopyId,
+  compareCopyIds,
+  compareFence,
+  type InstanceName,
+  type NodeId,
+  type ServiceName,
+} from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
@@ -58,7 +65,10 @@ export type Standing = 'holder' | 'free' | { readonly message: string; readonly 
 /** How a copy stands to the lease of its service. */
 export function standingOf(view: View, asking: Asking, policy: Policy, now: Now): Standing {
   const lease = view.leases.get(asking.service);
-  if (lease?.instance === asking.instance && lease.copy === asking.copy) return 'holder';
+  const isHolder = lease?.instance === asking.instance && lease.copy === asking.copy;
+  const later = isHolder ? laterHolder(view, asking.service, lease, policy, now) : undefined;
+  if (later) return { message: `${describe(view, later)} runs, and came after it` };
+  if (isHolder) return 'holder';
   const held = lease && stillHeld(view, asking, lease, policy, now);
   if (held) return held;
   for (const other of view.copies.get(asking.service)?.values() ?? []) {
@@ -70,6 +80,27 @@ export function standingOf(view: View, asking: Asking, policy: Policy, now: Now)
     return { message: `${describe(view, other)} may still run` };
   }
   return 'free';
+}
+
+/** A later copy that runs by what its node says now, which it cannot without the lease: what is on record is from before, as in a backup. */
+export function laterHolder(
+  view: View,
+  service: ServiceName,
+  lease: Lease,
+  policy: Policy,
+  now: Now,
+): Copy | undefined {
+  for (const other of view.copies.get(service)?.values() ?? []) {
+    if (!other.job?.away?.exclusive || compareCopyIds(other.copy, lease.copy) <= 0) continue;
+    const node = view.nodes.get(other.node);
+    if (!runs(other) || !node || node.stale) continue;
+    if (presenceOf(node, policy, now).state === 'online') return other;
+  }
+  return undefined;
+}
+
+function runs({ report }: Copy): boolean {
+  return report !== undefined && ['starting', 'running', 'unhealthy'].includes(report.status);
 }
 
 /** On one node the copies of one instance follow each other by themselves: its agent stops before it starts. */

@@ -442,6 +442,21 @@ describe('after a crash', () => {
     expect(outcome('web')).toBe('settled');
   });
 
+  it('a node that came back before the link to the broker did is known a moment after that', async () => {
+    cluster = await createMemoryCluster({ workers: 3 });
+    await cluster.push({ 'web.yaml': one('web', { replicas: 3 }) });
+    await settled('web');
+    cluster.broker.cut(node(0).id);
+    await cluster.clock.until(() => cluster.running().length === 4, 120_000, 'replaced');
+    await settled('web');
+    cluster.broker.cut('reconciler');
+    await cluster.clock.advance(1_000);
+    cluster.broker.heal(node(0).id);
+    await cluster.clock.advance(15_000);
+    cluster.broker.heal('reconciler');
+    await cluster.clock.until(() => cluster.running().length === 3, 10_000, 'the surplus is gone');
+  });
+
   it('a node that was lost and came back is waited for after the next restart', async () => {
     cluster = await createMemoryCluster({});
     node(0).kill();

@@ -34,7 +34,7 @@ export interface FakeRuntime extends Runtime, Comparer {
   readonly copies: Map<string, ActualCopy>;
   /** What each copy was created with, by `<instance>/<copy>`. */
   runOf(key: CopyKey): RunSpec | undefined;
-  /** Most calls (without probe and list) that were under way at once. */
+  /** Most calls (without probe, list and inspect) that were under way at once. */
   readonly peak: () => number;
   /** Calls of this kind on subjects that contain `part` go this way. Returns how to undo it. */
   script(call: FakeCall, part: string, script: Script): () => void;

@@ -38,6 +38,8 @@ interface Life {
   readonly completed: Set<string>;
   /** When each copy was started. */
   readonly since: Map<string, number>;
+  /** What is being stopped: if it ends meanwhile, nobody knows whether it was done. */
+  readonly stopping: Set<string>;
 }
 
 const keyOf = ({ instance, copy }: CopyKey): string => `${instance}/${copy}`;
@@ -61,7 +63,7 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
   let lastRun: { readonly due: number; readonly after: string; readonly setBacks: number } | undefined;
 
   const lifeOf = (machine: Machine): Life => {
-    const life = lives.get(machine) ?? { completed: new Set(), since: new Map() };
+    const life = lives.get(machine) ?? { completed: new Set(), since: new Map(), stopping: new Set() };
     lives.set(machine, life);
     return life;
   };
@@ -104,17 +106,19 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
       // rival from before.
       if (kind === 'remove' && (facts.rivals > 0 || now() - machine.hurtAt <= blind))
         lifeOf(machine).completed.delete(keyOf(key));
+      if (kind === 'stop') lifeOf(machine).stopping.add(keyOf(key));
       if (kind === 'start' && lifeOf(machine).completed.has(keyOf(key)))
         witness.broken('J1 what is done is not done again', `${machine.name} starts ${key.instance}/${key.copy}`);
     },
     started(machine, key) {
       lifeOf(machine).since.set(keyOf(key), now());
+      lifeOf(machine).stopping.delete(keyOf(key));
       if (serviceOf(key.instance) === after && !isOnceDone)
         witness.broken('J4 who depends waits', `${key.instance}/${key.copy} starts before ${once} was done`);
     },
     ended(machine, key, code) {
       if (code !== 0) return;
-      lifeOf(machine).completed.add(keyOf(key));
+      if (!lifeOf(machine).stopping.has(keyOf(key))) lifeOf(machine).completed.add(keyOf(key));
       facts.done.set(`${key.instance}/${key.copy}`, now());
       if (serviceOf(key.instance) === once) isOnceDone = true;
     },

@@ -92,7 +92,7 @@ class World {
         if (event.kind === 'judged') this.tally[event.outcome === 'applied' ? 'applied' : 'other'] += 1;
       },
       applied: () => this.check(ledger),
-      contradicted: () => undefined,
+      reportBack: () => undefined,
       trouble: () => undefined,
     });
     this.agent = {

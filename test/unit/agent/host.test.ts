@@ -25,7 +25,7 @@ describe('an agent that is sent what its node does not grant', () => {
     expect(copy?.status).toBe('failed');
     expect(copy?.reason?.code).toBe('HOST_NOT_GRANTED');
     expect(copy?.reason?.message).toContain('- { app: shop.default, service: web.default, devices: [/dev/zero] }');
-    expect(rig.runtime.calls.filter((call) => !/^(list|probe)/.test(call))).toEqual([]);
+    expect(rig.runtime.calls.filter((call) => !/^(list|probe|inspect)/.test(call))).toEqual([]);
   });
 
   test('and that has a grant runs it, and says what it grants', async () => {

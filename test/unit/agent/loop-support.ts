@@ -7,4 +7,4 @@ export async function started(): Promise<Rig> {
   return rig;
 }
 
-export const steps = (rig: Rig): string[] => rig.runtime.calls.filter((call) => !/^(list|probe)/.test(call));
+export const steps = (rig: Rig): string[] => rig.runtime.calls.filter((call) => !/^(list|probe|inspect)/.test(call));

@@ -65,7 +65,7 @@ function inboxOf(ledger: Ledger) {
     verify: (_, message) => (message as { sig: unknown }).sig === 'good',
     trace: nothing,
     applied: nothing,
-    contradicted: nothing,
+    reportBack: nothing,
     trouble: nothing,
   });
 }

@@ -66,6 +66,25 @@ const reported = (
 ): CopyReport => ({ instance, copy, digest: spec.digest, status, want, age: 0 });
 
 describe('the lease of an exclusive service', () => {
+  it.each([
+    ['running', 'waits'],
+    ['starting', 'waits'],
+    ['unknown', 'holder'],
+    ['prepared', 'holder'],
+  ] as const)(
+    'on record for one while a later copy is %s: the record may be from before, it %s',
+    (status, expected) => {
+      const cluster = begin();
+      const first = start(cluster, 1);
+      hold(cluster, first, 0);
+      const second = start(cluster, 2);
+      cluster.report(1, 500, [reported(first, 'prepared', 'run')]);
+      cluster.report(2, 500, [reported(second, status, 'run')]);
+      expect(stand(cluster, first, 1_000)).toBe(expected);
+      expect(stand(cluster, second, 1_000)).toBe('waits');
+    },
+  );
+
   it('is free for the first copy, and for no second one while the first is the holder', () => {
     const cluster = begin();
     const first = start(cluster, 1);
