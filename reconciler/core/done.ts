@@ -3,8 +3,7 @@
  * done again for that. Pure.
  */
 import { type CopyId, compareCopyIds, type NodeId, type ServiceName } from '../../schemas/names.ts';
-import type { RunSpec } from '../../schemas/spec.ts';
-import type { Done, Rollout, View } from './model.ts';
+import type { Desired, Done, Rollout, View } from './model.ts';
 
 /** By slot: the last copy of a service that came to its end, as far as that is on record and was not deleted since. */
 export function doneOf(
@@ -41,16 +40,18 @@ export function isAnswer({ copy, digest, node }: Done, asked: Asked): boolean {
   return asked.after === undefined || compareCopyIds(copy, asked.after) > 0;
 }
 
-/** The rollout with what its slots did. Of what does not run once nothing is kept. */
+/** The rollout with what its slots did, and who asks for it. Of what does not run once nothing is kept. */
 export function withDone(
   rollout: Rollout,
   slots: readonly { readonly slot: number; readonly finished?: Done }[],
-  { one_shot }: Pick<RunSpec, 'one_shot'>,
+  { spec, source }: Pick<Desired, 'spec' | 'source'>,
 ): Rollout {
+  const { one_shot } = spec.run;
   if (!one_shot && !rollout.done) return rollout;
-  const { done: before = {}, ...rest } = rollout;
+  const { done: before = {}, source: asked, ...rest } = rollout;
   const done = one_shot ? slots.flatMap(({ slot, finished }) => (finished ? [[slot, finished] as const] : [])) : [];
   if (done.length === 0) return rest;
-  const isSame = done.every(([slot, { copy }]) => before[slot]?.copy === copy);
-  return isSame && done.length === Object.keys(before).length ? rollout : { ...rest, done: Object.fromEntries(done) };
+  const isSame =
+    done.length === Object.keys(before).length && done.every(([slot, { copy }]) => before[slot]?.copy === copy);
+  return isSame && asked === source.name ? rollout : { ...rest, done: Object.fromEntries(done), source: source.name };
 }

@@ -159,6 +159,8 @@ export interface Rollout {
   readonly reason?: string;
   /** By slot, of a service that runs once: the last copy that came to its end. */
   readonly done?: Readonly<Record<string, Done>>;
+  /** Whose service it is; kept with `done`. */
+  readonly source?: string;
 }
 
 /** A copy that came to its end. */

@@ -107,7 +107,7 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     rollout: withDone(
       afterSlots(waiting.rollout, desired, { proven: decided.settled, open: decided.open }, now),
       slots,
-      spec.run,
+      desired,
     ),
     ...(wakeAt === undefined ? {} : { wakeAt }),
     // What has its copies waits for nobody, and tells those who wait for it.

@@ -44,7 +44,7 @@ export function planSuspended(
     holds: [...(held ? [held] : []), ...(isNothing ? [] : [suspendedHold(view, service, suspend)])],
     settled: slots.filter(({ target, current }) => target?.healthy && !current).length,
     rests: true,
-    ...(rollout ? { rollout: desired ? withDone(rollout, slots, desired.spec.run) : rollout } : {}),
+    ...(rollout ? { rollout: desired ? withDone(rollout, slots, desired) : rollout } : {}),
     ...(schedule ? { schedule: { ...schedule, suspended: true } } : {}),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };

@@ -21,8 +21,9 @@ export function planUnwanted(view: View, service: ServiceName, policy: Policy, n
   const silent = goes.filter(({ presence }) => presence.state === 'suspect');
   const wakeAt = earliest(...silent.map(({ presence }) => presence.changesAt));
   const kept = judged.flatMap(({ hold }) => (hold ? [hold] : []));
+  const rollout = view.rollouts.get(service);
   // Its source may only not have been read yet: what is known of its updates goes with the last copy that is kept.
-  const rollout = kept.length > 0 || unread.length > 0 ? view.rollouts.get(service) : undefined;
+  const keepsRollout = kept.length > 0 || unread.length > 0 || isUnread(view, rollout);
   return {
     actions: goes
       .filter(({ presence }) => presence.state === 'online')
@@ -33,17 +34,20 @@ export function planUnwanted(view: View, service: ServiceName, policy: Policy, n
       ...unread.map((copy) => unreadHold(copy.instance, copy)),
     ],
     settled: 0,
-    ...(rollout ? { rollout } : {}),
+    ...(rollout && keepsRollout ? { rollout } : {}),
     ...keptSchedule(view, service),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
 }
 
-/** What is known of its schedule is kept until its source was read: it may be wanted all the same. */
+/** What is known of its schedule, and of what it did, is kept until its source was read: it may be wanted all the same. */
+function isUnread({ heads }: View, known: { readonly source?: string } | undefined): boolean {
+  return known?.source !== undefined && known.source !== directSource && !heads.has(known.source);
+}
+
 function keptSchedule(view: View, service: ServiceName): Pick<ServicePlan, 'schedule'> {
   const schedule = view.schedules.get(service);
-  const isUnread = schedule && schedule.source !== directSource && !view.heads.has(schedule.source);
-  return isUnread || (schedule && view.held.has(service)) ? { schedule } : {};
+  return schedule && (isUnread(view, schedule) || view.held.has(service)) ? { schedule } : {};
 }
 
 /** Undefined: the copy may go. */

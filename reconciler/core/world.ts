@@ -304,8 +304,10 @@ function headIs(world: World, { source, commit }: Of<'head'>): void {
   dirtyUnwanted(world, source);
 }
 
-/** Services that nothing asks for any more, with jobs of this source. */
+/** Services that nothing asks for any more, with jobs of this source, or done for it. */
 function dirtyUnwanted(world: World, source: string): void {
+  for (const [service, rollout] of world.rollouts)
+    if (rollout.source === source && !world.desired.has(service)) world.dirty.add(service);
   for (const [service, copies] of world.copies) {
     if (world.desired.has(service)) continue;
     if ([...copies.values()].some((copy: Copy) => copy.job?.source.name === source)) world.dirty.add(service);

@@ -74,6 +74,7 @@ const rollout = Type.Object({
   started: Type.Number(),
   good: Type.Optional(Type.Object({ digest: text, run: document })),
   done: Type.Optional(map(Type.Object({ copy: text, digest: text, node: text }))),
+  source: Type.Optional(text),
 });
 
 const source = Type.Object({

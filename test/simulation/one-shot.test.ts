@@ -8,17 +8,10 @@ describe('a job that runs once', () => {
   const { service, settled } = tell(() => cluster);
   const name = service('job');
   const view = () => cluster.reconciler.control.services().find((one) => one.name === name);
+  const text = (more: object = {}) =>
+    descriptor([{ microservice_name: 'job', one_shot: true, update: { settle: '1s', timeout: '1m' }, ...more }]);
   const deploy = (more: object = {}) =>
-    cluster.reconciler.control.deploy({
-      documents: [
-        {
-          file: 'a.yaml',
-          text: descriptor([
-            { microservice_name: 'job', one_shot: true, update: { settle: '1s', timeout: '1m' }, ...more },
-          ]),
-        },
-      ],
-    });
+    cluster.reconciler.control.deploy({ documents: [{ file: 'a.yaml', text: text(more) }] });
   const end = (code: number): void => {
     for (const { runtime } of cluster.nodes)
       for (const copy of runtime.copies.values()) if (copy.state === 'running') runtime.exit(copy, code);
@@ -110,6 +103,32 @@ describe('a job that runs once', () => {
     for (const { runtime } of cluster.nodes)
       for (const copy of runtime.copies.values()) if (copy.instance.startsWith(name)) runtime.exit(copy, 0);
     await settled('job');
+  });
+
+  it('of a source is not done again when its node is removed before the source was read after a start', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    const web = descriptor([{ microservice_name: 'web' }]);
+    await cluster.push({ 'a.yaml': text(), 'b.yaml': web });
+    await cluster.clock.until(() => cluster.running().length === 2, 60_000, 'both run');
+    for (const { runtime } of cluster.nodes)
+      for (const copy of runtime.copies.values()) if (copy.instance.startsWith(name)) runtime.exit(copy, 0);
+    await settled('job');
+    const home = cluster.nodes.find(({ name: of }) => of === view()?.instances[0]?.node);
+    cluster.git.hanging = true;
+    cluster.git.wipeMirror();
+    await cluster.restartReconciler();
+    await cluster.clock.advance(20_000);
+    home?.kill(true);
+    await cluster.clock.advance(20_000);
+    await cluster.reconciler.control.removeNode(home?.id ?? '', { force: true });
+    // Until the source is given up, and longer: what is known of it is there by then, and nobody hears of the job.
+    await minutes(3);
+    cluster.git.hanging = false;
+    await settled('job');
+    expect(view()).toMatchObject({ healthy: 1, instances: [{ status: 'completed' }] });
+    expect(cluster.running()).toHaveLength(1);
+    await cluster.push({ 'b.yaml': web });
+    await cluster.clock.until(() => cluster.records.rollouts[name] === undefined, 900_000, 'nothing is kept of it');
   });
 
   it('whose new version fails while its node is away is rolled back to what was done, and says so', async () => {

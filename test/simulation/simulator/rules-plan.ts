@@ -52,7 +52,7 @@ function worldOf(control: ControlPlane | undefined, service: string): string {
   const nodes = control.nodes().map(({ id, state, cordoned }) => [id, state, cordoned]);
   const copies = control
     .instances()
-    .flatMap((one) => (one.service === service ? [] : [[one.name, one.node, one.copy]]));
+    .flatMap((one) => (one.service === service ? [] : [[one.name, one.node, one.copy, one.want]]));
   const holds = control.holds().flatMap(({ code, subject }) => (subject.startsWith(service) ? [] : [[code, subject]]));
   return JSON.stringify([nodes, copies, holds, control.overrides().length]);
 }
