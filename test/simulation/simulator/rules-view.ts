@@ -134,8 +134,9 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
     for (const { disk, name } of facts.machines.values())
       if (disk.count() > 8) witness.broken('I8 bounds', `${disk.count()} files are on the disk of ${name}`);
     const rows = cluster.broker.retained.size;
-    // A rival from before speaks also to nodes that were removed since.
-    if (facts.rivals === 0 && rows > 3 * cluster.nodes.length + 1)
+    // A rival from before speaks also to nodes that were removed since; and what is not heard is not cleared away.
+    const isHeard = facts.connectedAt !== undefined && now() - facts.connectedAt > underWay;
+    if (isHeard && facts.rivals === 0 && rows > 3 * cluster.nodes.length + 1)
       witness.broken('I8 bounds', `${rows} rows are retained`);
     for (const denied of cluster.broker.denied) witness.broken('P9 only what is its own', denied);
   };
