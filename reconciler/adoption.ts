@@ -6,10 +6,11 @@
 
 import { emptyPart, hashPart, type Part } from '../schemas/assignment.ts';
 import { type Fence, messageVersion, type RequestMessage } from '../schemas/messages.ts';
-import type { NodeId } from '../schemas/names.ts';
+import { compareFence, type NodeId } from '../schemas/names.ts';
 import type { Problem } from '../schemas/problem.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
+import type { Node } from './core/model.ts';
 import { presenceOf } from './core/presence.ts';
 import { regainedPart } from './core/regain.ts';
 import { isForeign, type Reign } from './core/rivals.ts';
@@ -228,7 +229,11 @@ export function createAdoption(
       if (!node?.reported) return;
       const { hash, epoch, gen, by } = node.reported;
       foreigners.reported(id, { epoch, by });
-      if (node.adopted) return;
+      if (node.adopted && !hasMovedOn(node, world.fence)) return;
+      if (node.adopted) {
+        context.apply({ kind: 'ledger_moved', node: id });
+        if (world.recovering) awaited.add(id);
+      }
       // What it has of somebody else it has to show.
       if (hash === emptyHash && !retained && !isForeign(world.fence, { epoch, by })) adoptEmpty(id, { epoch, gen, by });
       else read(id);
@@ -254,4 +259,13 @@ export function createAdoption(
       return hash;
     },
   };
+}
+
+/**
+ * We said nothing to it yet, and it has by now what the process before us said last: its disk was full when its ledger was read, or what it
+ * was told was still on its way.
+ */
+function hasMovedOn({ part, reported }: Pick<Node, 'part' | 'reported'>, own: Fence): boolean {
+  if (!reported || part.fence.epoch >= own.epoch || reported.epoch >= own.epoch) return false;
+  return compareFence(reported, part.fence) > 0;
 }

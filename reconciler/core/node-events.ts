@@ -146,6 +146,14 @@ export function ledgerRead(world: World, id: NodeId, part: Part): void {
   dirtyNode(world, id);
 }
 
+/** As before its ledger was read; what was read stays until it is read again. */
+export function ledgerMoved(world: World, id: NodeId): void {
+  const node = world.nodes.get(id);
+  if (!node) return;
+  world.nodes.set(id, { ...node, adopted: false });
+  dirtyNode(world, id);
+}
+
 /** Replaces a node's part with all that follows from it. What that costs depends on what changes, not on what is on the node. */
 export function setPart(world: World, id: NodeId, part: Part, at?: Mono): void {
   const node = world.nodes.get(id);

@@ -59,6 +59,8 @@ export type WorldEvent =
   | { readonly kind: 'foreign'; readonly node: NodeId; readonly version: number; readonly at: Mono }
   /** The node's ledger as read from it: becomes its part (never over an already adopted one). */
   | { readonly kind: 'ledger'; readonly node: NodeId; readonly part: Part }
+  /** It has a later ledger than the one that was read: what is in it is not known before it is read again. */
+  | { readonly kind: 'ledger_moved'; readonly node: NodeId }
   | { readonly kind: 'desired'; readonly service: ServiceName; readonly desired?: Desired }
   | { readonly kind: 'deviation'; readonly service: ServiceName; readonly deviation?: Deviation }
   /** By its subject; absent: it ended. */

@@ -15,6 +15,7 @@ import {
   heirKnown,
   informationCame,
   instancesCame,
+  ledgerMoved,
   ledgerRead,
   listingsRead,
   nodeForgotten,
@@ -143,6 +144,7 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
   online: onlineCame,
   foreign: foreignCame,
   ledger: (world, { node, part }) => ledgerRead(world, node, part),
+  ledger_moved: (world, { node }) => ledgerMoved(world, node),
   listings: (world, { listings, removed }) => listingsRead(world, listings, removed),
   presence: (world, { node }) => dirtyNode(world, node),
   desired: (world, { service, desired }) => {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { ProblemError, problem } from '../../schemas/problem.ts';
 import { topic } from '../../schemas/topics.ts';
-import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { createMemoryCluster, descriptor, type MemoryCluster, type Wiring } from '../support/memory-cluster.ts';
 import { tell } from '../support/memory-story.ts';
 
 const one = (name: string, more: object = {}): string => descriptor([{ microservice_name: name, ...more }]);
@@ -440,6 +441,43 @@ describe('after a crash', () => {
     await cluster.clock.advance(60_000);
     expect(cluster.handles()).toEqual(before);
     expect(outcome('web')).toBe('settled');
+  });
+
+  it('a node whose disk was full when its ledger was read is read again, and keeps what it began since', async () => {
+    let isFull = false;
+    const wiring: Wiring = {
+      agent: (deps) => ({
+        ...deps,
+        files: {
+          ...deps.files,
+          async write(name, text) {
+            if (isFull) throw new ProblemError(problem('FILE_UNWRITABLE', 'no space left', { disposition: 'retry' }));
+            await deps.files.write(name, text);
+          },
+        },
+      }),
+    };
+    cluster = await createMemoryCluster({ workers: 2, wiring });
+    await deploy(one('web', { replicas: 2 }));
+    await settled('web');
+    isFull = true;
+    await deploy(one('api', { replicas: 2 }));
+    await cluster.clock.advance(10_000);
+    // One that does not come keeps the window open.
+    node(1).kill();
+    cluster.killReconciler();
+    await cluster.startReconciler();
+    await cluster.clock.advance(2_000);
+    expect(instancesOf('api')).toEqual([]);
+    isFull = false;
+    await cluster.clock.until(() => instancesOf('api').length === 1, 10_000, 'what it was told before is on its disk');
+    expect(cluster.reconciler.control.status().phase).toBe('recovering');
+    const before = new Map([...cluster.handles()].filter(([copy]) => copy.startsWith(service('api'))));
+    expect(before.size).toBe(1);
+    await cluster.clock.until(() => cluster.reconciler.control.status().phase === 'running', 60_000, 'recovered');
+    await node(1).start();
+    await settled('api');
+    expectUnchanged(before);
   });
 
   it('a node that came back before the link to the broker did is known a moment after that', async () => {

@@ -30,6 +30,8 @@ export interface Machine {
   hurtAt: number;
   /** Its state was wiped, and nothing was written since. */
   wiped: boolean;
+  /** Its state was wiped once: what its agent wrote down before is gone. */
+  wasWiped: boolean;
   isCut: boolean;
   /** Its owner gives it up, and says so until it is removed. */
   isGivenUp: boolean;

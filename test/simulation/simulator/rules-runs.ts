@@ -52,7 +52,7 @@ const known = 20_000;
 /** ms after trouble with a machine in which what runs there may be news to others. */
 const blind = 90_000;
 
-export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<DiskRules, 'durable'>): RunRules {
+export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pick<DiskRules, 'durable'>): RunRules {
   /** By machine and `<instance>/<copy>`. A second clone has the tag of the first. */
   const lives = new WeakMap<Machine, Life>();
   let isOnceDone = false;
@@ -107,6 +107,10 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
       if (kind === 'remove' && (facts.rivals > 0 || now() - machine.hurtAt <= blind))
         lifeOf(machine).completed.delete(keyOf(key));
       if (kind === 'stop') lifeOf(machine).stopping.add(keyOf(key));
+      // Whoever is told to stop what ended a moment ago need not know that it was done; a rival tells so at any time.
+      if (kind === 'stop' && facts.rivals > 0) lifeOf(machine).completed.delete(keyOf(key));
+      // Its memory is gone, and so is the container: whatever it was told once is news to it.
+      if (kind === 'create' && machine.wasWiped) lifeOf(machine).completed.delete(keyOf(key));
       if (kind === 'start' && lifeOf(machine).completed.has(keyOf(key)))
         witness.broken('J1 what is done is not done again', `${machine.name} starts ${key.instance}/${key.copy}`);
     },
@@ -155,7 +159,9 @@ export function createRunRules({ witness, facts, now }: RuleDeps, disk: Pick<Dis
     saved({ schedules }) {
       const run = schedules[tick]?.current;
       if (!run || run.cause === 'asked' || run.after === lastRun?.after) return;
-      const { setBacks } = facts;
+      // Decided before the clock went back, and on disk after.
+      const isFromBefore = run.due > wall() + 3_600_000;
+      const setBacks = facts.setBacks - (isFromBefore ? 1 : 0);
       if (lastRun && lastRun.setBacks === setBacks && run.due <= lastRun.due)
         witness.broken('J2 a due time has one run', `the one due at ${run.due} follows that of ${lastRun.due}`);
       lastRun = { due: run.due, after: run.after, setBacks };

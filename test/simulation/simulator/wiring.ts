@@ -190,6 +190,7 @@ export function createWires(deps: WiringDeps): Wires {
       highest: [0, 0],
       hurtAt: Number.NEGATIVE_INFINITY,
       wiped: false,
+      wasWiped: false,
       isCut: false,
       isGivenUp: false,
     };
