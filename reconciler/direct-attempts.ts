@@ -3,57 +3,106 @@
 import type { ServiceName } from '../schemas/names.ts';
 import type { Context } from './context.ts';
 import type { Seats } from './core/deviations.ts';
-import type { DirectRecord } from './core/records.ts';
+import type { DirectRecord, Records } from './core/records.ts';
 import { seatsFor } from './core/seats.ts';
 import { withEntry } from './records-keeper.ts';
 
-/** A record that was asked for and is not on disk yet. */
+/** A change of one record that was asked for and is not on disk yet. All of it as it is by now. */
 export interface Attempt {
   readonly name: ServiceName;
-  /** As it is by now. */
-  readonly record: DirectRecord;
-  /** What it takes the place of, and comes back if the disk refuses; as it is by now. */
+  /** Undefined: it is removed. */
+  readonly record: DirectRecord | undefined;
+  /** What it takes the place of, and comes back if the disk refuses. */
   readonly former: DirectRecord | undefined;
+  /** The same of what is known of its updates. */
+  readonly rollout: Rollout;
+  readonly formerRollout: Rollout;
 }
+
+type Rollout = Records['rollouts'][string] | undefined;
 
 export interface DirectAttempts {
   begin(attempt: Attempt): Attempt;
-  end(attempt: Attempt): void;
+  /** Somebody asks for what is on its way already, and is answered for himself; undefined: it is not. */
+  join(name: ServiceName, record: DirectRecord): Attempt | undefined;
+  /** It is on disk. False: it was already, for somebody who asked for the same. */
+  end(attempt: Attempt): boolean;
+  /** The disk refuses it: what it took the place of comes back, now or, where others asked for more, when that is refused as well. */
+  refuse(attempt: Attempt): void;
   /** Nobody asked for anything else meanwhile. */
   isInForce(attempt: Attempt): boolean;
-  /** Seats that nobody asked for: they ended, or their node has an heir. It is no other wish; on disk with the next write. */
-  reseat(name: ServiceName, seats: Seats): void;
+  /**
+   * A change of seats that nobody asked for: they ended, or their node has an heir. It is no other wish, and is made to each record by
+   * itself, so that what was asked for meanwhile stays, and is forgotten if the disk refuses it. On disk with the next write.
+   */
+  reseat(name: ServiceName, change: (seats: Seats | undefined) => Seats | undefined): void;
 }
 
+type Open = { -readonly [Member in keyof Attempt]: Attempt[Member] };
+
 export function createDirectAttempts({ keeper }: Pick<Context, 'keeper'>): DirectAttempts {
-  const open = new Set<{ name: ServiceName; record: DirectRecord; former: DirectRecord | undefined }>();
+  /** In the order in which they were asked for. */
+  const open = new Set<Open>();
+  const of = (name: ServiceName): Open[] => [...open].filter((attempt) => attempt.name === name);
+  const isInForce = ({ name, record }: Attempt): boolean => keeper.now.direct[name] === record;
+  const sharing = ({ name, record }: Attempt): Open[] =>
+    record ? of(name).filter((other) => other.record === record) : [];
+
+  const begin = (attempt: Attempt): Attempt => {
+    const own = { ...attempt };
+    open.add(own);
+    return own;
+  };
+  const takeBack = ({ name, record, former, rollout, formerRollout }: Attempt): void => {
+    const { direct, rollouts } = keeper.now;
+    if (direct[name] === record) keeper.change({ direct: withEntry(direct, name, former) });
+    if (rollouts[name] === rollout) keeper.change({ rollouts: withEntry(rollouts, name, formerRollout) });
+  };
+
   return {
-    begin(attempt) {
-      const own = { ...attempt };
-      open.add(own);
-      return own;
+    begin,
+    join(name, record) {
+      const [known] = of(name).filter((attempt) => attempt.record === record);
+      return known && begin(known);
     },
     end(attempt) {
-      open.delete(attempt);
+      const isNews = open.delete(attempt);
+      for (const other of sharing(attempt)) open.delete(other);
+      return isNews;
     },
-    isInForce: ({ name, record }) => keeper.now.direct[name] === record,
-    reseat(name, seats) {
-      const now = keeper.now.direct[name];
-      if (!now) return;
+    refuse(attempt) {
+      const all = of(attempt.name);
+      const at = all.indexOf(attempt);
+      if (at < 0) return;
+      open.delete(attempt);
+      if (sharing(attempt).length > 0) return;
+      for (const later of all.slice(at + 1)) {
+        if (later.former === attempt.record) later.former = attempt.former;
+        if (later.formerRollout === attempt.rollout) later.formerRollout = attempt.formerRollout;
+      }
+      takeBack(attempt);
+    },
+    isInForce,
+    reseat(name, change) {
       // One attempt's record is what another's takes the place of: they stay the same one.
       const seated = new Map<DirectRecord, DirectRecord>();
-      const seat = (record: DirectRecord): DirectRecord => {
-        const { seats: _before, ...rest } = record;
-        const next = seated.get(record) ?? { ...rest, ...seatsFor(seats, record.slots) };
+      const seat = (record: DirectRecord | undefined): DirectRecord | undefined => {
+        if (!record) return undefined;
+        const known = seated.get(record);
+        if (known) return known;
+        const { seats: before, ...rest } = record;
+        const after = change(before);
+        const next = after === before ? record : { ...rest, ...seatsFor(after, record.slots) };
         seated.set(record, next);
         return next;
       };
-      for (const attempt of open) {
-        if (attempt.name !== name) continue;
+      for (const attempt of of(name)) {
         attempt.record = seat(attempt.record);
-        attempt.former = attempt.former && seat(attempt.former);
+        attempt.former = seat(attempt.former);
       }
-      keeper.change({ direct: withEntry(keeper.now.direct, name, seat(now)) });
+      const now = keeper.now.direct[name];
+      const next = seat(now);
+      if (next !== now) keeper.change({ direct: withEntry(keeper.now.direct, name, next) });
     },
   };
 }

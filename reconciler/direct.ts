@@ -19,7 +19,7 @@ import { begun } from './core/rollout.ts';
 import { isSameSealed, withFormer } from './core/sealed.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
-import { createDirectAttempts, type DirectAttempts } from './direct-attempts.ts';
+import { type Attempt, createDirectAttempts, type DirectAttempts } from './direct-attempts.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
 
 export interface Direct {
@@ -36,13 +36,6 @@ export interface Direct {
   /** Git took the name over: the record goes, nothing is deleted. */
   release(name: ServiceName): void;
   readonly reseat: DirectAttempts['reseat'];
-}
-
-/** A record whose deletion is on its way to the disk: as long as that may fail its numbers are in use. */
-interface Leaving {
-  readonly record: DirectRecord;
-  readonly rollout?: Records['rollouts'][string];
-  isRefused: boolean;
 }
 
 /** Slots after a change of replicas: new ones come from the counter, the highest go first. */
@@ -153,7 +146,8 @@ export function createDirect(context: Context): Direct {
     return tombstone !== undefined && copies.every(({ copy }) => compareCopyIds(copy, tombstone.copy) <= 0);
   };
 
-  const leaving = new Map<ServiceName, Leaving>();
+  /** Deletions on their way to the disk: as long as one may fail the numbers of its record are in use. */
+  const leaving = new Map<ServiceName, Attempt>();
 
   return {
     async deploy(request, seats) {
@@ -164,7 +158,6 @@ export function createDirect(context: Context): Direct {
       );
       const now = deps.clock.now();
       const { direct: before, rollouts: rolledOut } = keeper.now;
-      const gone = new Map(leaving);
       let direct = before;
       // In the same write as what is wanted: the planner would have to wait for another one.
       let rollouts = rolledOut;
@@ -172,7 +165,7 @@ export function createDirect(context: Context): Direct {
         const old = before[spec.name];
         const sealed = withFormer(found, old?.sealed);
         const same = old !== undefined && sameSpec(old.spec, spec) && isSameSealed(old.sealed, sealed);
-        const slots = resize(old ?? gone.get(spec.name)?.record ?? orphanSlots(world, spec.name), spec.replicas);
+        const slots = resize(old ?? leaving.get(spec.name)?.former ?? orphanSlots(world, spec.name), spec.replicas);
         const record: DirectRecord = {
           spec,
           ...slots,
@@ -192,33 +185,26 @@ export function createDirect(context: Context): Direct {
       keeper.change({ direct, rollouts, tally: counted(keeper.now.tally, 'requests') });
       const made = answer.flatMap(({ name, change }) => {
         const record = direct[name];
-        const isNew = change !== 'same' && record !== undefined;
-        return isNew ? [{ attempt: attempts.begin({ name, record, former: before[name] }), change }] : [];
+        if (!record) return [];
+        const asked = { name, record, former: before[name], rollout: rollouts[name], formerRollout: rolledOut[name] };
+        const attempt = change === 'same' ? attempts.join(name, record) : attempts.begin(asked);
+        return attempt ?? [];
       });
       await savedOr(keeper, () => {
         keeper.change({ tally: counted(keeper.now.tally, 'requests', -1) });
-        for (const { attempt } of made) {
-          attempts.end(attempt);
-          if (!attempts.isInForce(attempt)) continue;
-          const { name, former } = attempt;
-          // What was being deleted, and could not be, is there again.
-          const back = gone.get(name)?.isRefused ? gone.get(name) : undefined;
-          keeper.change({ direct: withEntry(keeper.now.direct, name, former ?? back?.record) });
-          if (keeper.now.rollouts[name] === rollouts[name])
-            keeper.change({ rollouts: withEntry(keeper.now.rollouts, name, rolledOut[name] ?? back?.rollout) });
-        }
+        for (const attempt of made) attempts.refuse(attempt);
       });
-      for (const { attempt, change } of made) {
-        attempts.end(attempt);
+      for (const attempt of made) {
+        const isNews = attempts.end(attempt);
+        const { name, record, former } = attempt;
         // Somebody deleted it, or deployed another version, while this was being written.
-        if (!attempts.isInForce(attempt)) continue;
-        const { name, record } = attempt;
+        if (!isNews || !record || !attempts.isInForce(attempt)) continue;
         const rollout = keeper.now.rollouts[name];
-        if (rollout && rollout === rollouts[name] && rollout !== rolledOut[name]) {
+        if (rollout && rollout === attempt.rollout && rollout !== attempt.formerRollout) {
           context.apply({ kind: 'rollout', service: name, rollout, at: deps.clock.now().mono });
         }
         want(name, record);
-        journal.add('service_deployed', name, `${change} by ${record.actor}`);
+        journal.add('service_deployed', name, `${former ? 'updated' : 'created'} by ${record.actor}`);
       }
       return { services: answer, warnings };
     },
@@ -230,15 +216,15 @@ export function createDirect(context: Context): Direct {
         const hint = 'oakctl services ls';
         throw new ProblemError(problem('NOT_FOUND', 'it is not deployed directly', { subject: name, hint }));
       }
-      const attempt = attempts.begin({ name, record: change(old), former: old });
-      keeper.change({ direct: withEntry(keeper.now.direct, name, attempt.record) });
-      await savedOr(keeper, () => {
-        attempts.end(attempt);
-        if (attempts.isInForce(attempt)) keeper.change({ direct: withEntry(keeper.now.direct, name, attempt.former) });
-      });
+      const record = change(old);
+      const rollout = keeper.now.rollouts[name];
+      const attempt = attempts.begin({ name, record, former: old, rollout, formerRollout: rollout });
+      keeper.change({ direct: withEntry(keeper.now.direct, name, record) });
+      await savedOr(keeper, () => attempts.refuse(attempt));
       attempts.end(attempt);
-      if (attempts.isInForce(attempt)) want(name, attempt.record);
-      return attempt.record;
+      const seated = attempt.record ?? record;
+      if (attempts.isInForce(attempt)) want(name, seated);
+      return seated;
     },
 
     async remove(names, actor) {
@@ -248,27 +234,27 @@ export function createDirect(context: Context): Direct {
       const pick = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
         Object.fromEntries(Object.entries(map).filter(([name]) => services.includes(name)));
       keeper.change(recordsWithout(before, services));
-      const going = Object.entries(pick(before.direct)).map(([name, record]): [ServiceName, Leaving] => {
-        const rollout = before.rollouts[name];
-        return [name, { record, ...(rollout && { rollout }), isRefused: false }];
+      const going = Object.entries(pick(before.direct)).map(([name, former]) => {
+        const formerRollout = before.rollouts[name];
+        return attempts.begin({ name, record: undefined, former, rollout: undefined, formerRollout });
       });
-      for (const [name, one] of going) leaving.set(name, one);
+      for (const attempt of going) leaving.set(attempt.name, attempt);
       do {
         keeper.change({ tombstones: { ...keeper.now.tombstones, ...bury(services) } });
         await savedOr(keeper, () => {
-          for (const [, one] of going) one.isRefused = true;
-          const { direct, rollouts, schedules, retired, tombstones } = keeper.now;
+          for (const attempt of going) attempts.refuse(attempt);
+          const { rollouts, schedules, retired, tombstones } = keeper.now;
           keeper.change({
-            direct: { ...pick(before.direct), ...direct },
-            rollouts: { ...pick(before.rollouts), ...rollouts },
+            rollouts: { ...without(pick(before.rollouts), Object.keys(before.direct)), ...rollouts },
             schedules: { ...pick(before.schedules), ...schedules },
             retired: { ...pick(before.retired), ...retired },
             tombstones: { ...without(tombstones, services), ...pick(before.tombstones) },
           });
         }).finally(() => {
-          for (const [name, one] of going) if (leaving.get(name) === one) leaving.delete(name);
+          for (const attempt of going) if (leaving.get(attempt.name) === attempt) leaving.delete(attempt.name);
         });
       } while (!services.every(isCovered));
+      for (const attempt of going) attempts.end(attempt);
       for (const name of services) {
         const tombstone = keeper.now.tombstones[name];
         if (tombstone) context.apply({ kind: 'tombstone', service: name, copy: tombstone.copy });

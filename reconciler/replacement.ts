@@ -9,6 +9,7 @@ import { parseMessage } from '../schemas/parse.ts';
 import type { BusMessage } from '../schemas/ports.ts';
 import type { Row } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
+import type { Seats } from './core/deviations.ts';
 import type { NodeRecord } from './core/model.ts';
 import { isMember, reseat, reseatOverride, withoutDrain } from './core/replace.ts';
 import type { Direct } from './direct.ts';
@@ -58,12 +59,12 @@ export function createReplacement(
   };
 
   const moveSeats = (from: NodeId, to: NodeId): void => {
-    for (const [service, record] of Object.entries(keeper.now.direct)) {
-      const seats = reseat(record.seats, from, to);
-      if (!seats) continue;
-      direct.reseat(service, seats);
+    const moved = (seats: Seats | undefined): Seats | undefined => reseat(seats, from, to) ?? seats;
+    for (const service of Object.keys(keeper.now.direct)) {
+      direct.reseat(service, moved);
       const desired = world.desired.get(service);
-      if (desired) context.apply({ kind: 'desired', service, desired: { ...desired, seats } });
+      const seats = reseat(desired?.seats, from, to);
+      if (desired && seats) context.apply({ kind: 'desired', service, desired: { ...desired, seats } });
     }
     for (const override of Object.values(keeper.now.overrides)) {
       const next = reseatOverride(override, from, to);

@@ -11,7 +11,7 @@ import type { OverrideOf, Seat, Seats, StuckMove } from './core/deviations.ts';
 import type { Desired } from './core/model.ts';
 import { createPlacer } from './core/place.ts';
 import { presenceOf } from './core/presence.ts';
-import { type SeatChange, seatAt, seatsFor, settleSeats } from './core/seats.ts';
+import { type SeatChange, seatAt, seatsAfter, seatsFor, settleSeats } from './core/seats.ts';
 import { dataElsewhere } from './core/volumes.ts';
 import { wantedOf } from './core/wanted.ts';
 import type { Direct } from './direct.ts';
@@ -192,6 +192,14 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     }
   };
 
+  /** Of what was deployed directly. */
+  const reseat = (service: ServiceName, desired: Desired, changes: readonly Omit<SeatChange, 'outcome'>[]): void => {
+    direct.reseat(service, (seats) => seatsAfter(seats, changes));
+    const { seats, ...rest } = desired;
+    const left = seatsFor(seatsAfter(seats, changes), desired.slots);
+    context.apply({ kind: 'desired', service, desired: { ...rest, ...left } });
+  };
+
   return {
     async move(instance, to, actor, { acceptEmptyVolume = false, ...how } = {}) {
       const { desired, service, slot } = withSlot(instance);
@@ -258,13 +266,12 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
         bringHome(instance, node);
         const desired = world.desired.get(service);
         const record = keeper.now.direct[service];
-        const seat = seatAt(record?.seats, slot);
+        // What is in force: what was asked for since, and is not on disk yet, has not failed.
+        const seat = seatAt(desired?.seats, slot);
         if (!record) giveUpOverride(service, slot, { instance, node, reason });
         if (!desired || !record || seat?.command !== 'move' || seat.origin === undefined) continue;
         const { origin: _back, ...rest } = seat;
-        const seats = { ...record.seats, [slot]: { ...rest, to: node } };
-        direct.reseat(service, seats);
-        context.apply({ kind: 'desired', service, desired: { ...desired, seats } });
+        reseat(service, desired, [{ slot, seat, next: { ...rest, to: node } }]);
         journal.add('slot_moved', instance, `back to ${nameOf(node)}: it failed on ${nameOf(seat.to)}, ${reason}`);
       }
     },
@@ -277,13 +284,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
       if (!desired?.seats || !record?.seats) return;
       const changes = settleSeats(world, desired, context.policy(), deps.clock.now());
       if (changes.length === 0) return;
-      const ended = Object.fromEntries(changes.map(({ slot, next }) => [slot, next]));
-      const seats: Seats = Object.fromEntries(
-        Object.entries({ ...record.seats, ...ended }).flatMap(([slot, seat]) => (seat ? [[slot, seat]] : [])),
-      );
-      const { seats: _desired, ...others } = desired;
-      direct.reseat(service, seats);
-      context.apply({ kind: 'desired', service, desired: { ...others, ...seatsFor(seats, record.slots) } });
+      reseat(service, desired, changes);
       for (const change of changes) {
         keepHome(service, change);
         end(service, change);

@@ -1,4 +1,5 @@
 /** Places that slots were given: which of them still count, and which are reached. */
+import { canonicalJson } from '../../schemas/digest.ts';
 import type { Now } from '../../schemas/ports.ts';
 import { type Seen, seeCopies } from './classify.ts';
 import type { Seat, Seats } from './deviations.ts';
@@ -23,6 +24,18 @@ export interface SeatChange {
   readonly outcome: 'arrived' | 'given_up';
   /** What counts from now on; absent: nothing. */
   readonly next?: Seat;
+}
+
+/** Seats with these changes; a slot that was given another place meanwhile keeps it. */
+export function seatsAfter(seats: Seats = {}, changes: readonly Omit<SeatChange, 'outcome'>[]): Seats {
+  const next = new Map(Object.entries(seats));
+  for (const { slot, seat, next: after } of changes) {
+    const known = next.get(String(slot));
+    if (!known || canonicalJson(known) !== canonicalJson(seat)) continue;
+    if (after) next.set(String(slot), after);
+    else next.delete(String(slot));
+  }
+  return Object.fromEntries(next);
 }
 
 /** Seats of a service that have come to an end, or that stay as a mere place. */

@@ -84,8 +84,11 @@ it('a deployment and a deletion that a full disk refuses leave no trace in what 
 });
 
 describe('while a version is on its way to a slow disk, an instance arrives where it was asked for', () => {
-  const begin = async (): Promise<{ answer: Promise<unknown>; end: () => void }> => {
-    cluster = await createMemoryCluster({ workers: 2 });
+  const begin = async (
+    workers = 2,
+    ask = (): Promise<unknown> => deploy({ replicas: 2, code: 'oakctl/test:2' }),
+  ): Promise<{ answer: Promise<unknown>; end: () => void }> => {
+    cluster = await createMemoryCluster({ workers });
     await deploy();
     await settled('web');
     const { node, name: instance } = control().instances()[0] ?? { name: '' };
@@ -98,10 +101,31 @@ describe('while a version is on its way to a slow disk, an instance arrives wher
     cluster.disk.busy = new Promise((resolve) => {
       end = resolve;
     });
-    const answer = deploy({ replicas: 2, code: 'oakctl/test:2' });
+    const answer = ask();
     answer.catch(() => undefined);
     await cluster.clock.advance(20_000);
     return { answer, end };
+  };
+
+  const placeOf = (slot: number): string | undefined =>
+    control()
+      .instances()
+      .find(({ name }) => name.endsWith(`.${slot}`))?.node;
+  const beginMove = async (slot: number) => {
+    let moved: Promise<unknown> = Promise.resolve();
+    let move = { to: '', name: '', from: '' };
+    const { end } = await begin(3, () => {
+      const used = new Set(
+        control()
+          .instances()
+          .map(({ node }) => node),
+      );
+      const free = cluster.nodes.find(({ name }) => !used.has(name));
+      move = { to: free?.id ?? '', name: free?.name ?? '', from: placeOf(slot) ?? '' };
+      moved = control().move(`${service('web')}.instance.${slot}`, move.to, 'ann');
+      return moved;
+    });
+    return { move: { ...move, answer: moved }, end };
   };
 
   it('the version is in force once it is there', async () => {
@@ -110,6 +134,28 @@ describe('while a version is on its way to a slow disk, an instance arrives wher
     await answer;
     await cluster.clock.until(() => control().services()[0]?.image === 'oakctl/test:2', 10_000, 'wanted');
     await settled('web');
+  });
+
+  it.each([0, 1])('a move of instance %i that was asked for meanwhile is carried out', async (slot) => {
+    const { move, end } = await beginMove(slot);
+    end();
+    await move.answer;
+    expect(cluster.records.direct[service('web')]?.seats?.[slot]).toMatchObject({ to: move.to, command: 'move' });
+    await cluster.clock.until(() => placeOf(slot) === move.name, 60_000, 'moved');
+  });
+
+  it.each([0, 1])('a move of instance %i that the disk refuses is not carried out', async (slot) => {
+    const { move, end } = await beginMove(slot);
+    cluster.disk.full = true;
+    end();
+    await expect(move.answer).rejects.toThrow('no space');
+    cluster.disk.full = false;
+    await cluster.clock.advance(60_000);
+    expect(placeOf(slot)).toBe(move.from);
+    expect(cluster.records.direct[service('web')]).not.toHaveProperty('seats');
+    await cluster.restartReconciler();
+    await settled('web');
+    expect(placeOf(slot)).toBe(move.from);
   });
 
   it('a version that the disk refuses is forgotten, and the place is free', async () => {
@@ -126,6 +172,44 @@ describe('while a version is on its way to a slow disk, an instance arrives wher
     await settled('web');
     expect(control().services()[0]?.image).toBe('oakctl/test:1');
   });
+});
+
+it('who asks for what another asked for is answered for himself: what is on disk for one of them is in force', async () => {
+  cluster = await createMemoryCluster({ workers: 1 });
+  await deploy();
+  await settled('web');
+  const { disk } = cluster;
+  const first = disk.saves + 1;
+  disk.full = true;
+  disk.onSave = (number) => {
+    if (number > first) disk.full = false;
+  };
+  const version = { code: 'oakctl/test:2' };
+  const answers = await Promise.allSettled([deploy(version), deploy(version)]);
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  await cluster.clock.until(() => control().services()[0]?.image === 'oakctl/test:2', 10_000, 'in force');
+  await settled('web');
+});
+
+it.each([
+  ['of another version', () => deploy({ code: 'oakctl/test:3' })],
+  ['of another number', () => deploy({ replicas: 3 })],
+  ['that removes it', () => control().remove({ services: [service('web')] }, 'ann')],
+])('a version and, behind it, a request %s that a full disk refuses both leave all as it was', async (_, second) => {
+  cluster = await createMemoryCluster({ workers: 1 });
+  await deploy();
+  await settled('web');
+  const { direct, rollouts } = cluster.records;
+  cluster.disk.full = true;
+  const first = deploy({ code: 'oakctl/test:2' });
+  const answers = await Promise.allSettled([first, second()]);
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  cluster.disk.full = false;
+  await cluster.clock.advance(30_000);
+  await cluster.restartReconciler();
+  expect(cluster.records).toMatchObject({ direct, rollouts });
+  await settled('web');
+  expect(control().services()[0]?.image).toBe('oakctl/test:1');
 });
 
 it('a full disk is asked every now and then, however much happens meanwhile', async () => {
