@@ -5,7 +5,7 @@ import type { Mono, Now } from '../../schemas/ports.ts';
 import type { OnReturn, RunSpec } from '../../schemas/spec.ts';
 import { doneOf, isAnswer, lastOf } from './done.ts';
 import { isLeaving } from './drain.ts';
-import { type Health, healthOf, isUp } from './health.ts';
+import { type Health, healthOf, runs } from './health.ts';
 import type { Copy, Done, Node, Policy, View } from './model.ts';
 import { knowledgeOf, type Presence } from './presence.ts';
 import type { WantedSlot } from './slots.ts';
@@ -170,7 +170,7 @@ function isCompleted({ report }: Copy): boolean {
 }
 
 /**
- * Healthy first (the last good digest before others), then what is meant to run (what is up before what is on its way), then what was
+ * Healthy first (the last good digest before others), then what is meant to run (what runs before what is on its way), then what was
  * stopped for another copy, and that one only if it failed. Among equals as `on_return` says, then the newer copy.
  */
 function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean): (a: Seen, b: Seen) => number {
@@ -179,7 +179,7 @@ function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean)
     if (healthy) return job.digest === good ? 4 : 3;
     if (job.want !== 'run') return 0;
     if (hasFailed(seen)) return -1;
-    return isUp(copy) ? 2 : 1;
+    return runs(copy) ? 2 : 1;
   };
   const newer = (a: Seen, b: Seen): number => compareCopyIds(b.copy.copy, a.copy.copy);
   const longer = (a: Seen, b: Seen): number => (a.copy.since ?? 0) - (b.copy.since ?? 0);

@@ -48,6 +48,11 @@ export function isUp({ report }: Pick<Copy, 'report'>): boolean {
   return ['starting', 'running', 'unhealthy', 'stopping', 'unknown'].includes(report?.status ?? '');
 }
 
+/** It runs, by what its node said last: not on its way down, and its engine answers. */
+export function runs({ report }: Pick<Copy, 'report'>): boolean {
+  return ['starting', 'running', 'unhealthy'].includes(report?.status ?? '');
+}
+
 /** It runs, or will by what its node was told, or nobody knows that it does not. */
 export function mayRun(copy: Pick<Copy, 'job' | 'report'>): boolean {
   return copy.job?.want === 'run' || isUp(copy);

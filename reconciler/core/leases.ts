@@ -17,7 +17,7 @@ import type { Mono, Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { Hold } from '../../schemas/status.ts';
 import { copyKey } from './copy-index.ts';
-import { isUp, seconds } from './health.ts';
+import { isUp, runs, seconds } from './health.ts';
 import type { Copy, Node, Policy, View } from './model.ts';
 import { presenceOf } from './presence.ts';
 
@@ -92,6 +92,7 @@ export function laterHolder(
 ): Copy | undefined {
   for (const other of view.copies.get(service)?.values() ?? []) {
     if (!other.job?.away?.exclusive || compareCopyIds(other.copy, lease.copy) <= 0) continue;
+    if (isSibling(lease, other)) continue;
     const node = view.nodes.get(other.node);
     if (!runs(other) || !node || node.stale) continue;
     if (presenceOf(node, policy, now).state === 'online') return other;
@@ -99,12 +100,11 @@ export function laterHolder(
   return undefined;
 }
 
-function runs({ report }: Copy): boolean {
-  return report !== undefined && ['starting', 'running', 'unhealthy'].includes(report.status);
-}
-
 /** On one node the copies of one instance follow each other by themselves: its agent stops before it starts. */
-function isSibling(asking: Asking, { instance, node, job }: Pick<Copy, 'instance' | 'node' | 'job'>): boolean {
+function isSibling(
+  asking: Pick<Asking, 'instance' | 'node'>,
+  { instance, node, job }: Pick<Copy, 'instance' | 'node' | 'job'>,
+): boolean {
   return asking.instance === instance && asking.node === node && job?.want !== 'run';
 }
 

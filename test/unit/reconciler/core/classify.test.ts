@@ -25,6 +25,9 @@ describe('of two copies that are not healthy', () => {
     ['pulling', 'starting', '4.4'],
     ['starting', 'running', '4.4'],
     ['pulling', 'waiting', '4.4'],
+    // Its engine does not answer, perhaps for ever: nothing is known to be up.
+    ['unknown', 'pulling', '4.4'],
+    ['stopping', 'pulling', '4.4'],
   ])('%s and, newer, %s: what is up is kept, else the newer one', (older, newer, kept) => {
     const copies = { seen: [seen('4.4', newer), seen('1.6', older)], unread: [] };
     const { slots } = survey([{ slot: 0, instance }], copies, target);

@@ -167,6 +167,20 @@ describe('the lease of an exclusive service', () => {
     expect(stand(cluster, second, 0)).toBe('free');
   });
 
+  it('goes back to the copy before it on one node, though the later one runs until its agent has stopped it', () => {
+    const cluster = begin();
+    const first = start(cluster, 1);
+    tell(cluster, first, 'stopped');
+    const second = start(cluster, 1);
+    hold(cluster, second, 0);
+    cluster.report(1, 500, [reported(first, 'stopped'), reported(second, 'unhealthy', 'run')]);
+    tell(cluster, second, 'stopped');
+    tell(cluster, first, 'run');
+    expect(stand(cluster, first, 500)).toBe('free');
+    hold(cluster, first, 500);
+    expect(stand(cluster, first, 500)).toBe('holder');
+  });
+
   it('waits for copies that were started before they needed one, for as long as it takes', () => {
     const cluster = begin();
     const old = start(cluster, 1, false);
