@@ -18,14 +18,17 @@ export interface RunRules {
   ended(machine: Machine, key: CopyKey, code: number): void;
   /** The reconciler gets a message. */
   heard(message: BusMessage): void;
-  /** The reconciler sends a control. */
-  controls(message: ControlMessage): void;
+  /** The reconciler sends a control. Gives what is wrong with it if it was decided just now. */
+  controls(message: ControlMessage): readonly Suspicion[];
   /** Does it come to its own end? */
   isJob(instance: string): boolean;
   saved(records: Records): void;
   /** A process of the reconciler begins: it knows what is on record, and nothing else of what another one heard. */
   begun(): void;
 }
+
+/** A rule, and what breaks it. */
+export type Suspicion = readonly [rule: string, what: string];
 
 interface Done {
   readonly digest: string;
@@ -141,19 +144,21 @@ export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pi
     controls(message) {
       const { command, job } = message;
       const service = serviceOf(job.name);
-      if (service !== tick && service !== once) return;
+      if (service !== tick && service !== once) return [];
       if (command !== 'deploy') {
         gone.add(`${job.name}/${job.copy}`);
         if (service === tick) done.get(job.name)?.delete(job.copy);
-        return;
+        return [];
       }
-      if (job.copy !== `${message.epoch}.${message.gen}` || job.want !== 'run') return;
+      if (job.copy !== `${message.epoch}.${message.gen}` || job.want !== 'run') return [];
+      const found: Suspicion[] = [];
       const before = doneBefore(message);
       if (before !== undefined)
-        witness.broken('J1 what is done is not done again', `${job.name} gets ${job.copy}, ${before} has completed`);
+        found.push(['J1 what is done is not done again', `${job.name} gets ${job.copy}, ${before} has completed`]);
       const other = service === tick ? runsElsewhere(job.name) : undefined;
       if (other !== undefined)
-        witness.broken('J3 one run at a time', `${job.name} gets ${job.copy}, one runs on ${other}`);
+        found.push(['J3 one run at a time', `${job.name} gets ${job.copy}, one runs on ${other}`]);
+      return found;
     },
     isJob: (instance) => serviceOf(instance) === tick,
     saved({ schedules }) {

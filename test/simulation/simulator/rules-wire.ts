@@ -9,7 +9,7 @@ import type { RuleDeps } from './rules.ts';
 import type { DataRules } from './rules-data.ts';
 import type { DiskRules } from './rules-disk.ts';
 import type { PlanRules } from './rules-plan.ts';
-import type { RunRules } from './rules-runs.ts';
+import type { RunRules, Suspicion } from './rules-runs.ts';
 
 type Jobs = AssignmentMessage['jobs'];
 
@@ -52,7 +52,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
   let by = '';
   let promised = new Map<string, Jobs>();
   /** What is wrong if what was said since the last pass of the planner was decided when it was said. */
-  let suspicions: (readonly [rule: string, what: string])[] = [];
+  let suspicions: Suspicion[] = [];
 
   const checkPair = (message: AssignmentMessage | ControlMessage): void => {
     const owner = owners.get(message.epoch);
@@ -82,7 +82,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
   const control = (message: ControlMessage): void => {
     const { job, command } = message;
     witness.saw(`reconciler ${command} ${job.name}/${job.copy} ${job.want ?? ''} to ${nameOf(message.node)}`);
-    if (facts.rivals === 0) runs.controls(message);
+    if (facts.rivals === 0) suspicions.push(...runs.controls(message));
     plans.controls(message);
     const isNew = job.copy === `${message.epoch}.${message.gen}`;
     if (command !== 'deploy') return;
