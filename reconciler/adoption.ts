@@ -229,8 +229,8 @@ export function createAdoption(
       if (!node?.reported) return;
       const { hash, epoch, gen, by } = node.reported;
       foreigners.reported(id, { epoch, by });
-      if (node.adopted && !hasMovedOn(node, world.fence)) return;
       if (node.adopted) {
+        if (!hasMovedOn(node, world.fence)) return;
         context.apply({ kind: 'ledger_moved', node: id });
         if (world.recovering) awaited.add(id);
       }
@@ -266,6 +266,5 @@ export function createAdoption(
  * was told was still on its way.
  */
 function hasMovedOn({ part, reported }: Pick<Node, 'part' | 'reported'>, own: Fence): boolean {
-  if (!reported || part.fence.epoch >= own.epoch || reported.epoch >= own.epoch) return false;
-  return compareFence(reported, part.fence) > 0;
+  return reported !== undefined && reported.epoch < own.epoch && compareFence(reported, part.fence) > 0;
 }

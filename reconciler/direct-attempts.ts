@@ -1,5 +1,4 @@
 /** Direct records on their way to the disk: whose attempt is still in force when it is there, though seats came and went meanwhile. */
-
 import type { ServiceName } from '../schemas/names.ts';
 import type { Context } from './context.ts';
 import type { Seats } from './core/deviations.ts';
@@ -41,16 +40,22 @@ export interface DirectAttempts {
 type Open = { -readonly [Member in keyof Attempt]: Attempt[Member] };
 
 export function createDirectAttempts({ keeper }: Pick<Context, 'keeper'>): DirectAttempts {
-  /** In the order in which they were asked for. */
-  const open = new Set<Open>();
-  const of = (name: ServiceName): Open[] => [...open].filter((attempt) => attempt.name === name);
+  /** By service, in the order in which they were asked for: a deployment may be of thousands. */
+  const open = new Map<ServiceName, Set<Open>>();
+  const of = (name: ServiceName): Open[] => [...(open.get(name) ?? [])];
+  const close = (attempt: Attempt): boolean => {
+    const own = open.get(attempt.name);
+    const isOpen = own?.delete(attempt) ?? false;
+    if (own?.size === 0) open.delete(attempt.name);
+    return isOpen;
+  };
   const isInForce = ({ name, record }: Attempt): boolean => keeper.now.direct[name] === record;
   const sharing = ({ name, record }: Attempt): Open[] =>
     record ? of(name).filter((other) => other.record === record) : [];
 
   const begin = (attempt: Attempt): Attempt => {
     const own = { ...attempt };
-    open.add(own);
+    open.set(attempt.name, (open.get(attempt.name) ?? new Set()).add(own));
     return own;
   };
   const takeBack = ({ name, record, former, rollout, formerRollout }: Attempt): void => {
@@ -62,19 +67,19 @@ export function createDirectAttempts({ keeper }: Pick<Context, 'keeper'>): Direc
   return {
     begin,
     join(name, record) {
-      const [known] = of(name).filter((attempt) => attempt.record === record);
+      const known = of(name).find((attempt) => attempt.record === record);
       return known && begin(known);
     },
     end(attempt) {
-      const isNews = open.delete(attempt);
-      for (const other of sharing(attempt)) open.delete(other);
+      const isNews = close(attempt);
+      for (const other of sharing(attempt)) close(other);
       return isNews;
     },
     refuse(attempt) {
       const all = of(attempt.name);
       const at = all.indexOf(attempt);
       if (at < 0) return;
-      open.delete(attempt);
+      close(attempt);
       if (sharing(attempt).length > 0) return;
       for (const later of all.slice(at + 1)) {
         if (later.former === attempt.record) later.former = attempt.former;

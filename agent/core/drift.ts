@@ -69,8 +69,9 @@ export function compared(memory: CopyMemory, differences: readonly string[], now
  */
 export function restarted(memory: CopyMemory): CopyMemory {
   const { signalled: _signal, drift, ...rest } = memory;
-  if (drift === undefined || (!drift.healed && drift.kind === 'stopped')) return rest;
-  return { ...rest, drift: drift.healed || drift.kind !== 'changed' ? drift : { ...drift, unsure: true } };
+  const open = drifted(memory);
+  if (!drift || open?.kind === 'stopped') return rest;
+  return { ...rest, drift: open?.kind === 'changed' ? { ...open, unsure: true } : drift };
 }
 
 /** It was started, by whomever: what was changed by hand is so all the same. */

@@ -44,8 +44,8 @@ export function isPrepared(copy: Copy): boolean {
 }
 
 /** Does it run, as far as anybody knows? */
-export function isUp({ report }: Pick<Copy, 'report'>): boolean {
-  return ['starting', 'running', 'unhealthy', 'stopping', 'unknown'].includes(report?.status ?? '');
+export function isUp(copy: Pick<Copy, 'report'>): boolean {
+  return runs(copy) || ['stopping', 'unknown'].includes(copy.report?.status ?? '');
 }
 
 /** It runs, by what its node said last: not on its way down, and its engine answers. */

@@ -19,7 +19,7 @@ import type { Hold } from '../../schemas/status.ts';
 import { copyKey } from './copy-index.ts';
 import { isUp, runs, seconds } from './health.ts';
 import type { Copy, Node, Policy, View } from './model.ts';
-import { presenceOf } from './presence.ts';
+import { knowledgeOf, presenceOf } from './presence.ts';
 
 /** Who has the lease of an exclusive service, or had it last. In records/ (but for `granted`) before it is told. */
 export interface Lease {
@@ -65,10 +65,10 @@ export type Standing = 'holder' | 'free' | { readonly message: string; readonly 
 /** How a copy stands to the lease of its service. */
 export function standingOf(view: View, asking: Asking, policy: Policy, now: Now): Standing {
   const lease = view.leases.get(asking.service);
-  const isHolder = lease?.instance === asking.instance && lease.copy === asking.copy;
-  const later = isHolder ? laterHolder(view, asking.service, lease, policy, now) : undefined;
-  if (later) return { message: `${describe(view, later)} runs, and came after it` };
-  if (isHolder) return 'holder';
+  if (lease?.instance === asking.instance && lease.copy === asking.copy) {
+    const later = laterHolder(view, asking.service, lease, policy, now);
+    return later ? { message: `${describe(view, later)} runs, and came after it` } : 'holder';
+  }
   const held = lease && stillHeld(view, asking, lease, policy, now);
   if (held) return held;
   for (const other of view.copies.get(asking.service)?.values() ?? []) {
@@ -92,10 +92,9 @@ export function laterHolder(
 ): Copy | undefined {
   for (const other of view.copies.get(service)?.values() ?? []) {
     if (!other.job?.away?.exclusive || compareCopyIds(other.copy, lease.copy) <= 0) continue;
-    if (isSibling(lease, other)) continue;
+    if (isSibling(lease, other) || !runs(other)) continue;
     const node = view.nodes.get(other.node);
-    if (!runs(other) || !node || node.stale) continue;
-    if (presenceOf(node, policy, now).state === 'online') return other;
+    if (node && knowledgeOf(node, policy, now).state === 'online') return other;
   }
   return undefined;
 }

@@ -16,6 +16,10 @@ describe('a job that runs once', () => {
     for (const { runtime } of cluster.nodes)
       for (const copy of runtime.copies.values()) if (copy.state === 'running') runtime.exit(copy, code);
   };
+  const endJob = (): void => {
+    for (const { runtime } of cluster.nodes)
+      for (const copy of runtime.copies.values()) if (copy.instance.startsWith(name)) runtime.exit(copy, 0);
+  };
   const minutes = (n: number) => cluster.clock.advance(n * 60_000);
 
   afterEach(async ({ task }) => {
@@ -100,8 +104,7 @@ describe('a job that runs once', () => {
     await cluster.reconciler.control.restart(name, undefined, 'test');
     await cluster.clock.until(() => cluster.running().length === 2, 60_000, 'the other run');
     expect(view()?.outcome).toBe('progressing');
-    for (const { runtime } of cluster.nodes)
-      for (const copy of runtime.copies.values()) if (copy.instance.startsWith(name)) runtime.exit(copy, 0);
+    endJob();
     await settled('job');
   });
 
@@ -110,8 +113,7 @@ describe('a job that runs once', () => {
     const web = descriptor([{ microservice_name: 'web' }]);
     await cluster.push({ 'a.yaml': text(), 'b.yaml': web });
     await cluster.clock.until(() => cluster.running().length === 2, 60_000, 'both run');
-    for (const { runtime } of cluster.nodes)
-      for (const copy of runtime.copies.values()) if (copy.instance.startsWith(name)) runtime.exit(copy, 0);
+    endJob();
     await settled('job');
     const home = cluster.nodes.find(({ name: of }) => of === view()?.instances[0]?.node);
     cluster.git.hanging = true;

@@ -16,6 +16,16 @@ const saves = async (work: () => Promise<unknown>, copies: number): Promise<numb
   return cluster.disk.saves - before;
 };
 
+/** The disk refuses the next save, and none after it. */
+const refuseOnce = (): void => {
+  const { disk } = cluster;
+  const first = disk.saves + 1;
+  disk.full = true;
+  disk.onSave = (number) => {
+    if (number > first) disk.full = false;
+  };
+};
+
 afterEach(async () => {
   expect(cluster.fatal).toEqual([]);
   await cluster.close();
@@ -37,12 +47,7 @@ it('a deployment behind a deletion that a full disk refuses reuses no slot numbe
   cluster = await createMemoryCluster({ workers: 1 });
   await deploy({ replicas: 2 });
   await settled('web');
-  const { disk } = cluster;
-  const first = disk.saves + 1;
-  disk.full = true;
-  disk.onSave = (number) => {
-    if (number > first) disk.full = false;
-  };
+  refuseOnce();
   const removed = control().remove({ services: [service('web')] }, 'ann');
   const [deletion] = await Promise.allSettled([removed, deploy({ code: 'oakctl/test:2' })]);
   expect(deletion.status).toBe('rejected');
@@ -178,12 +183,7 @@ it('who asks for what another asked for is answered for himself: what is on disk
   cluster = await createMemoryCluster({ workers: 1 });
   await deploy();
   await settled('web');
-  const { disk } = cluster;
-  const first = disk.saves + 1;
-  disk.full = true;
-  disk.onSave = (number) => {
-    if (number > first) disk.full = false;
-  };
+  refuseOnce();
   const version = { code: 'oakctl/test:2' };
   const answers = await Promise.allSettled([deploy(version), deploy(version)]);
   expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);

@@ -30,8 +30,8 @@ export interface Machine {
   hurtAt: number;
   /** Its state was wiped, and nothing was written since. */
   wiped: boolean;
-  /** Its state was wiped once: what its agent wrote down before is gone. */
-  wasWiped: boolean;
+  /** When its state was wiped last: what its agent wrote down before is gone. */
+  wipedAt: number;
   isCut: boolean;
   /** Its owner gives it up, and says so until it is removed. */
   isGivenUp: boolean;

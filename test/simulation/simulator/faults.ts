@@ -118,7 +118,7 @@ export const faults: readonly Happening[] = [
       if (world.hands.isRunning(machine)) return undefined;
       machine.disk.wipe();
       machine.wiped = true;
-      machine.wasWiped = true;
+      machine.wipedAt = world.cluster.clock.now().mono;
       machine.highest = [0, 0];
       return `${machine.name}: its state is wiped`;
     },
@@ -132,7 +132,7 @@ export const faults: readonly Happening[] = [
       if (file === undefined) return undefined;
       // The version before it counts, as after a restore.
       machine.wiped = true;
-      machine.wasWiped = true;
+      machine.wipedAt = world.cluster.clock.now().mono;
       machine.highest = [0, 0];
       return `${machine.name}: ${file} is damaged`;
     },

@@ -38,7 +38,8 @@ interface Done {
 }
 
 interface Life {
-  readonly completed: Set<string>;
+  /** What came to its own end, and when. */
+  readonly completed: Map<string, number>;
   /** When each copy was started. */
   readonly since: Map<string, number>;
   /** What is being stopped: if it ends meanwhile, nobody knows whether it was done. */
@@ -66,7 +67,7 @@ export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pi
   let lastRun: { readonly due: number; readonly after: string; readonly setBacks: number } | undefined;
 
   const lifeOf = (machine: Machine): Life => {
-    const life = lives.get(machine) ?? { completed: new Set(), since: new Map(), stopping: new Set() };
+    const life = lives.get(machine) ?? { completed: new Map(), since: new Map(), stopping: new Set() };
     lives.set(machine, life);
     return life;
   };
@@ -105,16 +106,18 @@ export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pi
 
   return {
     begins(machine, kind, key) {
+      const { completed, stopping } = lifeOf(machine);
+      const id = keyOf(key);
+      const isRival = facts.rivals > 0;
       // What is removed with a ledger that was late on disk may be told again by who has heard only of the one before; and by a
       // rival from before.
-      if (kind === 'remove' && (facts.rivals > 0 || now() - machine.hurtAt <= blind))
-        lifeOf(machine).completed.delete(keyOf(key));
-      if (kind === 'stop') lifeOf(machine).stopping.add(keyOf(key));
+      if (kind === 'remove' && (isRival || now() - machine.hurtAt <= blind)) completed.delete(id);
       // Whoever is told to stop what ended a moment ago need not know that it was done; a rival tells so at any time.
-      if (kind === 'stop' && facts.rivals > 0) lifeOf(machine).completed.delete(keyOf(key));
-      // Its memory is gone, and so is the container: whatever it was told once is news to it.
-      if (kind === 'create' && machine.wasWiped) lifeOf(machine).completed.delete(keyOf(key));
-      if (kind === 'start' && lifeOf(machine).completed.has(keyOf(key)))
+      if (kind === 'stop' && isRival) completed.delete(id);
+      if (kind === 'stop') stopping.add(id);
+      // Its memory of that is gone, and so is the container: whatever it was told once is news to it.
+      if (kind === 'create' && (completed.get(id) ?? now()) <= machine.wipedAt) completed.delete(id);
+      if (kind === 'start' && completed.has(id))
         witness.broken('J1 what is done is not done again', `${machine.name} starts ${key.instance}/${key.copy}`);
     },
     started(machine, key) {
@@ -125,7 +128,7 @@ export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pi
     },
     ended(machine, key, code) {
       if (code !== 0) return;
-      if (!lifeOf(machine).stopping.has(keyOf(key))) lifeOf(machine).completed.add(keyOf(key));
+      if (!lifeOf(machine).stopping.has(keyOf(key))) lifeOf(machine).completed.set(keyOf(key), now());
       facts.done.set(`${key.instance}/${key.copy}`, now());
       if (serviceOf(key.instance) === once) isOnceDone = true;
     },
@@ -165,7 +168,7 @@ export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pi
       const run = schedules[tick]?.current;
       if (!run || run.cause === 'asked' || run.after === lastRun?.after) return;
       // Decided before the clock went back, and on disk after.
-      const isFromBefore = run.due > wall() + 3_600_000;
+      const isFromBefore = facts.setBacks > 0 && run.due > wall() + 3_600_000;
       const setBacks = facts.setBacks - (isFromBefore ? 1 : 0);
       if (lastRun && lastRun.setBacks === setBacks && run.due <= lastRun.due)
         witness.broken('J2 a due time has one run', `the one due at ${run.due} follows that of ${lastRun.due}`);

@@ -190,7 +190,7 @@ export function createWires(deps: WiringDeps): Wires {
       highest: [0, 0],
       hurtAt: Number.NEGATIVE_INFINITY,
       wiped: false,
-      wasWiped: false,
+      wipedAt: Number.NEGATIVE_INFINITY,
       isCut: false,
       isGivenUp: false,
     };

@@ -48,33 +48,30 @@ describe('a new service', () => {
     expect(cluster.world.rollouts.get(web)).not.toHaveProperty('reason');
   });
 
-  it('fails when its time is up, and not while the engine does not answer', () => {
+  it.each([
+    [
+      'fails when its time is up, and not while the engine does not answer',
+      [
+        [1_000, 'pulling', 'progressing'],
+        [61_500, 'unknown', 'progressing'],
+        [62_000, 'pulling', 'failed'],
+      ],
+    ],
+    [
+      'has its whole time after its engine was silent, if nothing was seen of it before',
+      [
+        [1_000, 'unknown', 'progressing'],
+        [50_000, 'starting', 'progressing'],
+        [109_000, 'starting', 'progressing'],
+        [110_000, 'starting', 'failed'],
+      ],
+    ],
+  ] as const)('%s', (_what, reports) => {
     const cluster = aCluster();
     cluster.join(1, 0);
     cluster.want(wanted(aService({ update: { timeout: 60_000 } })));
     foldPlans(cluster.world, policy, at(0));
-    for (const [ms, status, phase] of [
-      [1_000, 'pulling', 'progressing'],
-      [61_500, 'unknown', 'progressing'],
-      [62_000, 'pulling', 'failed'],
-    ] as const) {
-      cluster.obey(1, ms, status);
-      foldPlans(cluster.world, policy, at(ms));
-      expect(cluster.world.rollouts.get(web)?.phase).toBe(phase);
-    }
-  });
-
-  it('has its whole time after its engine was silent, if nothing was seen of it before', () => {
-    const cluster = aCluster();
-    cluster.join(1, 0);
-    cluster.want(wanted(aService({ update: { timeout: 60_000 } })));
-    foldPlans(cluster.world, policy, at(0));
-    for (const [ms, status, phase] of [
-      [1_000, 'unknown', 'progressing'],
-      [50_000, 'starting', 'progressing'],
-      [109_000, 'starting', 'progressing'],
-      [110_000, 'starting', 'failed'],
-    ] as const) {
+    for (const [ms, status, phase] of reports) {
       cluster.obey(1, ms, status);
       foldPlans(cluster.world, policy, at(ms));
       expect(cluster.world.rollouts.get(web)?.phase).toBe(phase);
