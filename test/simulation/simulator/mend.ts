@@ -70,6 +70,7 @@ export function tidy({ facts, person, cluster }: World): void {
   for (const id of ids) person.tell(`approve ${id}`, (on: ControlPlane) => on.approve(id, actor));
   if (facts.rivals > 0) dropOrphans({ person, cluster });
   endTicks({ facts, person, cluster });
+  moveApart({ person, cluster });
   const lost = moveFromLost({ facts, person, cluster });
   for (const { id, subject } of control.overrides())
     if (!lost.has(subject)) person.tell(`end ${id}`, (on) => on.removeOverride(id, actor));
@@ -87,6 +88,24 @@ function moveFromLost({ facts, person, cluster }: Pick<World, 'facts' | 'person'
     person.tell(`move ${instance}`, (on) => on.move(instance, to as string, actor, { acceptEmptyVolume: true }));
   }
   return lost;
+}
+
+/** Instances that people put on one node, before a version came that publishes a port. */
+function moveApart({ person, cluster }: Pick<World, 'person' | 'cluster'>): void {
+  const { control } = cluster.reconciler;
+  const instances = control.instances();
+  const online = control
+    .nodes()
+    .flatMap(({ id, state, dialect }) => (id && state === 'online' && dialect !== 'seed' ? [id] : []));
+  for (const { code, subject } of control.holds()) {
+    const held = code === 'PORT_CONFLICT' && instances.find(({ name }) => name === subject);
+    if (!held || !subject.startsWith('direct.')) continue;
+    const taken = instances.flatMap(({ name, service, node }) =>
+      service === held.service && name !== subject ? [node] : [],
+    );
+    const free = online.find((id) => !taken.includes(id));
+    if (free && taken.includes(held.node)) person.tell(`move ${subject}`, (on) => on.move(subject, free, actor, {}));
+  }
 }
 
 /** What a rival started from old records, and nobody wants. */

@@ -54,7 +54,7 @@ function worldOf(control: ControlPlane | undefined, service: string): string {
     .instances()
     .flatMap((one) => (one.service === service ? [] : [[one.name, one.node, one.copy, one.want]]));
   const holds = control.holds().flatMap(({ code, subject }) => (subject.startsWith(service) ? [] : [[code, subject]]));
-  return JSON.stringify([nodes, copies, holds, control.overrides().length]);
+  return JSON.stringify([nodes, copies, holds, control.overrides().length, control.status().suspended]);
 }
 
 export function createPlanRules({ witness, now, cluster }: RuleDeps): PlanRules {
