@@ -1,5 +1,5 @@
 /** Direct deployments: what CLI and API ask for. Recorded durably before anybody is told; the plan follows by itself. */
-import type { DeployAnswer, DeployRequest, DocumentText } from '../schemas/api.ts';
+import type { DeployAnswer, DocumentText } from '../schemas/api.ts';
 import {
   checkServices,
   type DescriptorOptions,
@@ -19,23 +19,34 @@ import { begun } from './core/rollout.ts';
 import { isSameSealed, withFormer } from './core/sealed.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
-import { type Attempt, createDirectAttempts, type DirectAttempts } from './direct-attempts.ts';
+import { createDirectAttempts, type DirectAttempts } from './direct-attempts.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
 
 export interface Direct {
-  /** `seats`: places for the slots of what is deployed. */
-  deploy(request: DeployRequest, seats?: Seats): Promise<DeployAnswer>;
+  /** `seats`: places for the slots of what is deployed. One request at a time for each service, here and below: requests.ts. */
+  deploy(read: ReadDescriptors, actor?: string, seats?: Seats): Promise<DeployAnswer>;
   /** Changes slots and places of one direct deployment, durably. OWNED_BY_GIT, NOT_FOUND. */
-  revise(name: ServiceName, change: (old: DirectRecord) => DirectRecord): Promise<DirectRecord>;
-  remove(
-    names: { readonly services?: readonly string[]; readonly apps?: readonly string[] },
-    actor: string,
-  ): Promise<{ services: readonly string[] }>;
+  revise(name: ServiceName, change: (old: DirectRecord) => DirectRecord): Promise<void>;
+  /** The services that are meant, of what is deployed or left of a deployment. NOT_FOUND. */
+  find(names: Names): readonly ServiceName[];
+  remove(names: Names, actor: string): Promise<{ services: readonly string[] }>;
   /** Tells the world what records/ holds: at start. */
   load(): void;
   /** Git took the name over: the record goes, nothing is deleted. */
   release(name: ServiceName): void;
   readonly reseat: DirectAttempts['reseat'];
+  readonly names: DirectAttempts['names'];
+}
+
+/** Full service names, and applications as `app.appns`. */
+export interface Names {
+  readonly services?: readonly string[];
+  readonly apps?: readonly string[];
+}
+
+export interface ReadDescriptors {
+  readonly services: readonly ParsedService[];
+  readonly warnings: readonly Problem[];
 }
 
 /** Slots after a change of replicas: new ones come from the counter, the highest go first. */
@@ -54,13 +65,7 @@ export function resize(
 }
 
 /** Services of descriptors, or everything that is wrong with them. Warnings do not fail. */
-export function readDescriptors(
-  documents: readonly DocumentText[],
-  options: DescriptorOptions,
-): {
-  services: readonly ParsedService[];
-  warnings: readonly Problem[];
-} {
+export function readDescriptors(documents: readonly DocumentText[], options: DescriptorOptions): ReadDescriptors {
   const parsed = documents.map(({ file, text, files }) =>
     parseDescriptor(text, file, { ...options, ...(files && { files }) }),
   );
@@ -115,10 +120,7 @@ export function createDirect(context: Context): Direct {
       },
     });
 
-  const namesOf = (names: {
-    readonly services?: readonly string[];
-    readonly apps?: readonly string[];
-  }): ServiceName[] => {
+  const find = (names: Names): ServiceName[] => {
     const all = Object.keys(keeper.now.direct);
     const inApp =
       (app: string) =>
@@ -146,12 +148,8 @@ export function createDirect(context: Context): Direct {
     return tombstone !== undefined && copies.every(({ copy }) => compareCopyIds(copy, tombstone.copy) <= 0);
   };
 
-  /** Deletions on their way to the disk: as long as one may fail the numbers of its record are in use. */
-  const leaving = new Map<ServiceName, Attempt>();
-
   return {
-    async deploy(request, seats) {
-      const { services, warnings } = readDescriptors(request.documents, deps.settings);
+    async deploy({ services, warnings }, actor = 'api', seats) {
       refuseGit(
         services.map((service) => service.spec.name),
         'deploy',
@@ -165,14 +163,14 @@ export function createDirect(context: Context): Direct {
         const old = before[spec.name];
         const sealed = withFormer(found, old?.sealed);
         const same = old !== undefined && sameSpec(old.spec, spec) && isSameSealed(old.sealed, sealed);
-        const slots = resize(old ?? leaving.get(spec.name)?.former ?? orphanSlots(world, spec.name), spec.replicas);
+        const slots = resize(old ?? orphanSlots(world, spec.name), spec.replicas);
         const record: DirectRecord = {
           spec,
           ...slots,
           ...(sealed.length > 0 && { sealed }),
           ...seatsFor({ ...old?.seats, ...seats }, slots.slots),
           at: now.wall,
-          actor: request.actor ?? 'api',
+          actor,
         };
         if (!same) direct = withEntry(direct, spec.name, record);
         const known = rollouts[spec.name];
@@ -184,21 +182,18 @@ export function createDirect(context: Context): Direct {
       });
       keeper.change({ direct, rollouts, tally: counted(keeper.now.tally, 'requests') });
       const made = answer.flatMap(({ name, change }) => {
-        const record = direct[name];
-        if (!record) return [];
-        const asked = { name, record, former: before[name], rollout: rollouts[name], formerRollout: rolledOut[name] };
-        const attempt = change === 'same' ? attempts.join(name, record) : attempts.begin(asked);
-        return attempt ?? [];
+        if (change === 'same') return [];
+        const known = { rollout: rollouts[name], formerRollout: rolledOut[name] };
+        return attempts.begin({ name, record: direct[name], former: before[name], ...known });
       });
       await savedOr(keeper, () => {
         keeper.change({ tally: counted(keeper.now.tally, 'requests', -1) });
         for (const attempt of made) attempts.refuse(attempt);
       });
       for (const attempt of made) {
-        const isNews = attempts.end(attempt);
+        const isInForce = attempts.end(attempt);
         const { name, record, former } = attempt;
-        // Somebody deleted it, or deployed another version, while this was being written.
-        if (!isNews || !record || !attempts.isInForce(attempt)) continue;
+        if (!record || !isInForce) continue;
         const rollout = keeper.now.rollouts[name];
         if (rollout && rollout === attempt.rollout && rollout !== attempt.formerRollout) {
           context.apply({ kind: 'rollout', service: name, rollout, at: deps.clock.now().mono });
@@ -221,14 +216,13 @@ export function createDirect(context: Context): Direct {
       const attempt = attempts.begin({ name, record, former: old, rollout, formerRollout: rollout });
       keeper.change({ direct: withEntry(keeper.now.direct, name, record) });
       await savedOr(keeper, () => attempts.refuse(attempt));
-      attempts.end(attempt);
-      const seated = attempt.record ?? record;
-      if (attempts.isInForce(attempt)) want(name, seated);
-      return seated;
+      if (attempts.end(attempt)) want(name, attempt.record ?? record);
     },
 
+    find,
+
     async remove(names, actor) {
-      const services = namesOf(names);
+      const services = find(names);
       refuseGit(services, 'delete');
       const before = keeper.now;
       const pick = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
@@ -238,7 +232,6 @@ export function createDirect(context: Context): Direct {
         const formerRollout = before.rollouts[name];
         return attempts.begin({ name, record: undefined, former, rollout: undefined, formerRollout });
       });
-      for (const attempt of going) leaving.set(attempt.name, attempt);
       do {
         keeper.change({ tombstones: { ...keeper.now.tombstones, ...bury(services) } });
         await savedOr(keeper, () => {
@@ -250,8 +243,6 @@ export function createDirect(context: Context): Direct {
             retired: { ...pick(before.retired), ...retired },
             tombstones: { ...without(tombstones, services), ...pick(before.tombstones) },
           });
-        }).finally(() => {
-          for (const attempt of going) if (leaving.get(attempt.name) === attempt) leaving.delete(attempt.name);
         });
       } while (!services.every(isCovered));
       for (const attempt of going) attempts.end(attempt);
@@ -259,8 +250,8 @@ export function createDirect(context: Context): Direct {
         const tombstone = keeper.now.tombstones[name];
         if (tombstone) context.apply({ kind: 'tombstone', service: name, copy: tombstone.copy });
         journal.add('service_deleted', name, `deleted by ${actor}`);
-        // Deployed anew while this was being written: what it was before is covered, what it is now is not.
-        if (keeper.now.direct[name]) continue;
+        // Git took the name over while this was being written.
+        if (gitOwner(name) && world.desired.get(name)?.source.name !== directSource) continue;
         // It was planned once more meanwhile.
         const { rollouts, schedules } = keeper.now;
         if (rollouts[name] || schedules[name]) {
@@ -285,6 +276,7 @@ export function createDirect(context: Context): Direct {
     },
 
     reseat: attempts.reseat,
+    names: attempts.names,
   };
 }
 

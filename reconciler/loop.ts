@@ -34,13 +34,13 @@ import { createObserver } from './observe.ts';
 import { createOffice } from './office.ts';
 import { createOverrides } from './overrides.ts';
 import { createOwnership } from './ownership.ts';
-import { requirePlan } from './plan-token.ts';
 import { createPlanner, type Planner } from './planner.ts';
 import { createPulse } from './pulse.ts';
 import { recall } from './recall.ts';
 import { answeredOnceSaved, openRecords, saveAgain } from './records-keeper.ts';
 import { createRegistries } from './registries.ts';
 import { createReplacement } from './replacement.ts';
+import { createRequests } from './requests.ts';
 import { createResume } from './resume.ts';
 import { createRetirements } from './retirements.ts';
 import { createRevisions } from './revisions.ts';
@@ -135,7 +135,8 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const schedules = createSchedules(context, () => planner?.wake());
   const tags = createTagDesk(context);
   const verbs = createVerbs(context, { direct, overrides, schedules, tags });
-  const operators = createOperatorDesk(context, direct, seating);
+  const requests = createRequests(context, { direct, seating, verbs });
+  const operators = createOperatorDesk(context, requests);
   const revisions = createRevisions(context);
   const retirements = createRetirements(context, overrides);
   const sync = createSync(context, { direct, revisions, retirements });
@@ -234,12 +235,9 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const control: ControlPlane = gateChanges(office, {
     ...inspection,
     ...registries,
-    async deploy(request) {
-      requirePlan(context, request);
-      return direct.deploy(request);
-    },
+    deploy: (request) => requests.deploy(request),
     async remove(names, actor) {
-      const removed = await direct.remove(names, actor);
+      const removed = await requests.remove(names, actor);
       overrides.forget(removed.services);
       ownership.tidy();
       sync.reclaim();
@@ -261,10 +259,10 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     identity: enrolment.identity,
     join: enrolment.join,
     standing: standing.of,
-    move: seating.move,
-    replicate: seating.replicate,
-    addInstance: (service, actor) => seating.add(service, undefined, actor),
-    dropInstance: (instance, actor) => seating.drop(instance, actor, true),
+    move: requests.move,
+    replicate: requests.replicate,
+    addInstance: (service, actor) => requests.add(service, undefined, actor),
+    dropInstance: (instance, actor) => requests.drop(instance, actor, true),
     registered(service) {
       const desired = wantedOf(world, service);
       if (!desired) return undefined;
@@ -277,7 +275,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     removeNode: (node, options) => left(enrolment.remove(node, options)),
     overrides: overrides.list,
     removeOverride: (id, actor) => overrides.remove(id, actor),
-    scale: answeredOnceSaved(keeper, verbs.scale),
+    scale: answeredOnceSaved(keeper, requests.scale),
     stop: answeredOnceSaved(keeper, verbs.stop),
     start: answeredOnceSaved(keeper, verbs.start),
     restart: answeredOnceSaved(keeper, verbs.restart),

@@ -28,7 +28,7 @@ const needed = ['information', 'instances'] as const;
 export function createReplacement(
   context: Context,
   enrolment: Pick<Enrolment, 'shutOut'>,
-  { direct, overrides }: { direct: Pick<Direct, 'reseat'>; overrides: Pick<Overrides, 'amend'> },
+  { direct, overrides }: { direct: Pick<Direct, 'reseat' | 'names'>; overrides: Pick<Overrides, 'amend'> },
 ): Replacement {
   const { deps, world, keeper, journal } = context;
   /** The last message of each row, of one life of its agent. */
@@ -60,7 +60,7 @@ export function createReplacement(
 
   const moveSeats = (from: NodeId, to: NodeId): void => {
     const moved = (seats: Seats | undefined): Seats | undefined => reseat(seats, from, to) ?? seats;
-    for (const service of Object.keys(keeper.now.direct)) {
+    for (const service of direct.names()) {
       direct.reseat(service, moved);
       const desired = world.desired.get(service);
       const seats = reseat(desired?.seats, from, to);

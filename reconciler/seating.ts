@@ -87,12 +87,6 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     return keeper.now.direct[service]?.counter ?? known?.change.counter ?? Math.max(-1, ...slots) + 1;
   };
 
-  /** As it is on its way to the disk. */
-  const slotsOf = (service: ServiceName, { slots }: Desired): readonly number[] => {
-    const [known] = overrides.ofKind(service, 'scale');
-    return keeper.now.direct[service]?.slots ?? known?.change.slots ?? slots;
-  };
-
   /** The number of a new slot: not one that has data from before, and is asked for on another node. */
   const freshSlot = (service: ServiceName, desired: Desired, to: NodeId | undefined): number => {
     let slot = counterOf(service, desired);
@@ -114,7 +108,6 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     const seat = seatOf(desired, instance);
     let override: OverrideView | undefined;
     if (isDirect(desired)) {
-      // From the record: what another request added a moment ago is not wanted before it is on disk.
       await direct.revise(service, ({ seats: old, ...rest }) => {
         const slots = [...rest.slots, counter];
         const seats = seatsFor({ ...old, ...(seat ? { [counter]: seat } : {}) }, slots);
@@ -123,7 +116,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
       });
     } else {
       const seats = seat ? { seats: { [counter]: seat } } : {};
-      const slots = [...slotsOf(service, desired), counter];
+      const slots = [...desired.slots, counter];
       override = await reslot(service, { slots, counter: counter + 1, ...seats }, how);
     }
     const from = seat?.from === undefined ? '' : `a replica of ${seat.from}; `;
@@ -245,7 +238,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
 
     async drop(instance, actor, stay = false) {
       const { desired, service, slot } = withSlot(instance);
-      const slots = slotsOf(service, desired).filter((one) => one !== slot);
+      const slots = desired.slots.filter((one) => one !== slot);
       if (!isDirect(desired)) {
         await reslot(service, { slots, counter: counterOf(service, desired) }, { actor });
       } else if (slots.length === 0 && !stay) {

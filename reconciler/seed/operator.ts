@@ -17,8 +17,7 @@ import { operatorTopic } from '../../schemas/topics.ts';
 import type { Context } from '../context.ts';
 import type { Node } from '../core/model.ts';
 import { wantedOf } from '../core/wanted.ts';
-import type { Direct } from '../direct.ts';
-import type { Seating } from '../seating.ts';
+import type { Requests } from '../requests.ts';
 
 export interface OperatorDesk {
   /** Takes a message of the operators' topic. False: it is none of these. */
@@ -32,7 +31,7 @@ const complaintEvery = 60_000;
 /** Waiting for their turn: more are refused, so that nobody can fill the memory with wishes. */
 const mostWaiting = 256;
 
-export function createOperatorDesk(context: Context, direct: Direct, seating: Seating): OperatorDesk {
+export function createOperatorDesk(context: Context, requests: Requests): OperatorDesk {
   const { deps, world, journal } = context;
   const own = operatorTopic(world.cluster);
   let refused = 0;
@@ -91,27 +90,27 @@ export function createOperatorDesk(context: Context, direct: Direct, seating: Se
       const { code } = known.spec.run;
       if (job.image !== undefined && job.image !== code)
         refuse('REFUSED', name, `it runs ${code}: another image is an update, and needs oakctl deploy`);
-      return seating.add(name, node?.record.id, actor);
+      return requests.add(name, node?.record.id, actor);
     }
     if (name === job.name) return refuse('NOT_FOUND', name, 'it is not deployed: a new service has a bare name');
     const parsed = serviceOfJob(job, deps.settings, own);
     if (!parsed.ok) throw new ProblemError(parsed.problem);
     const seats = node ? { 0: { to: node.record.id, keep: true, command: 'deploy' } as const } : {};
-    await direct.deploy({ documents: [{ file: own, text: descriptorOfJob(job) }], actor }, seats);
+    await requests.deploy({ documents: [{ file: own, text: descriptorOfJob(job) }], actor }, seats);
     return { instance: instanceName(name, 0) };
   };
   const verbs: Record<PlainControl['command'], (control: PlainControl, node?: Node) => Promise<SlotAnswer>> = {
     deploy,
-    delete: async ({ job }, node) => seating.drop(instanceOf(job.name, node), actor),
+    delete: async ({ job }, node) => requests.drop(instanceOf(job.name, node), actor),
     move: async ({ job }, node) => {
       if (!node) return refuse('BAD_REQUEST', job.name, '`worker` is missing: where shall it go?');
-      return seating.move(instanceOf(job.name), node.record.id, actor);
+      return requests.move(instanceOf(job.name), node.record.id, actor);
     },
     replicate: async ({ job }, node) => {
       const slots = slotsOf(serviceOf(job.from ?? job.name));
       const from = parseInstanceName(job.from ?? job.name) ? (job.from ?? job.name) : undefined;
       const first = from ?? instanceName(serviceOf(job.from ?? job.name), Math.min(...slots));
-      return seating.replicate(first, node?.record.id, actor);
+      return requests.replicate(first, node?.record.id, actor);
     },
   };
 

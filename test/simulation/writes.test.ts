@@ -212,6 +212,84 @@ it.each([
   expect(control().services()[0]?.image).toBe('oakctl/test:1');
 });
 
+describe('a request behind another one for the same service begins from what is on disk of that', () => {
+  const image = () => control().services()[0]?.image;
+  const second = () => deploy({ code: 'oakctl/test:2' });
+  const replicate = () => control().replicate(`${service('web')}.instance.0`, undefined, 'ann');
+  const refuseSecond = (): void => {
+    const { disk } = cluster;
+    const later = disk.saves + 2;
+    disk.onSave = (number) => {
+      disk.full = number === later;
+    };
+  };
+  const begin = async (): Promise<void> => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await deploy();
+    await settled('web');
+  };
+
+  it('what was answered is shown at once, though the next one is still to be written', async () => {
+    await begin();
+    const first = second();
+    const behind = replicate();
+    await first;
+    expect(image()).toBe('oakctl/test:2');
+    await behind;
+    await count('web', 2);
+  });
+
+  it.each([
+    ['one more instance', replicate],
+    ['another version', () => deploy({ code: 'oakctl/test:3' })],
+    ['its removal', () => control().remove({ services: [service('web')] }, 'ann')],
+  ])('%s that the disk refuses leaves the one before in force', async (_what, next) => {
+    await begin();
+    refuseSecond();
+    const answers = await Promise.allSettled([second(), next()]);
+    cluster.disk.full = false;
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(image()).toBe('oakctl/test:2');
+    await settled('web');
+    expect(cluster.running()).toHaveLength(1);
+  });
+
+  it('a version that the disk refuses is not carried along by one more instance', async () => {
+    await begin();
+    refuseOnce();
+    const answers = await Promise.allSettled([second(), replicate()]);
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    await count('web', 2);
+    await cluster.restartReconciler();
+    await settled('web');
+    expect(image()).toBe('oakctl/test:1');
+  });
+
+  it('a number for what the disk refused altogether has nothing to change', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    refuseOnce();
+    const answers = await Promise.allSettled([deploy(), control().scale(service('web'), 2, { actor: 'ann' })]);
+    expect(answers).toMatchObject([{ status: 'rejected' }, { reason: { problem: { code: 'NOT_FOUND' } } }]);
+    expect(cluster.records.direct).toEqual({});
+  });
+
+  it('requests for other services do not wait for it', async () => {
+    await begin();
+    let end = (): void => undefined;
+    cluster.disk.busy = new Promise((resolve) => {
+      end = resolve;
+    });
+    const order: string[] = [];
+    const asked = [second().then(() => order.push('web')), replicate().then(() => order.push('web again'))];
+    const other = control()
+      .deploy({ documents: [{ file: 'b.yaml', text: descriptor([{ microservice_name: 'db' }]) }] })
+      .then(() => order.push('db'));
+    end();
+    await Promise.all([...asked, other]);
+    expect(order.at(-1)).toBe('web again');
+  });
+});
+
 it('a full disk is asked every now and then, however much happens meanwhile', async () => {
   cluster = await createMemoryCluster({});
   await deploy({ replicas: 3 });

@@ -40,7 +40,7 @@ interface Done {
 interface Life {
   /** What came to its own end, and when. */
   readonly completed: Map<string, number>;
-  /** When each copy was started. */
+  /** When each copy was started that has not ended. */
   readonly since: Map<string, number>;
   /** What is being stopped: if it ends meanwhile, nobody knows whether it was done. */
   readonly stopping: Set<string>;
@@ -127,6 +127,8 @@ export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pi
         witness.broken('J4 who depends waits', `${key.instance}/${key.copy} starts before ${once} was done`);
     },
     ended(machine, key, code) {
+      // Its engine lists it as running for a moment more.
+      lifeOf(machine).since.delete(keyOf(key));
       if (code !== 0) return;
       if (!lifeOf(machine).stopping.has(keyOf(key))) lifeOf(machine).completed.set(keyOf(key), now());
       facts.done.set(`${key.instance}/${key.copy}`, now());

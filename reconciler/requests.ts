@@ -1,0 +1,76 @@
+/**
+ * What people and programs ask for of services, from the API and the bus: one request at a time for each service. Each begins from
+ * what is on disk and in force, so that none is built on what the disk refuses to another, or takes the place of what was answered.
+ */
+import type { DeployRequest } from '../schemas/api.ts';
+import { parseInstanceName, type ServiceName } from '../schemas/names.ts';
+import type { Context } from './context.ts';
+import type { Seats } from './core/deviations.ts';
+import { type Direct, readDescriptors } from './direct.ts';
+import { requirePlan } from './plan-token.ts';
+import type { Seating } from './seating.ts';
+import type { Verbs } from './verbs.ts';
+
+export interface Requests
+  extends Pick<Direct, 'remove'>,
+    Pick<Seating, 'move' | 'replicate' | 'add' | 'drop'>,
+    Pick<Verbs, 'scale'> {
+  /** REFUSED where it names a plan that would be another one by now. `seats`: places for the slots of what is deployed. */
+  deploy(request: DeployRequest, seats?: Seats): ReturnType<Direct['deploy']>;
+}
+
+export interface RequestParts {
+  readonly direct: Direct;
+  readonly seating: Seating;
+  readonly verbs: Verbs;
+}
+
+export function createRequests(context: Context, { direct, seating, verbs }: RequestParts): Requests {
+  const inTurn = createServiceTurns();
+  /** Of one instance. What is none is for the verb to refuse. */
+  const ofInstance = <A extends unknown[], T>(verb: (instance: string, ...more: A) => Promise<T>) => {
+    return (instance: string, ...more: A): Promise<T> => {
+      const service = parseInstanceName(instance)?.service;
+      return inTurn(service === undefined ? [] : [service], () => verb(instance, ...more));
+    };
+  };
+  return {
+    async deploy(request, seats) {
+      const read = readDescriptors(request.documents, context.deps.settings);
+      const names = read.services.map(({ spec }) => spec.name);
+      return inTurn(names, async () => {
+        requirePlan(context, request);
+        return direct.deploy(read, request.actor, seats);
+      });
+    },
+    async remove(names, actor) {
+      const services = direct.find(names);
+      return inTurn(services, () => direct.remove({ services }, actor));
+    },
+    move: ofInstance(seating.move),
+    replicate: ofInstance(seating.replicate),
+    drop: ofInstance(seating.drop),
+    add: (service, to, actor) => inTurn([service], () => seating.add(service, to, actor)),
+    scale: (service, replicas, how) => inTurn([service], () => verbs.scale(service, replicas, how)),
+  };
+}
+
+/**
+ * Carries work on services out in the order in which it was asked for: what shares no service with another goes beside it, and begins
+ * in the turn of the caller. What one throws is its caller's alone.
+ */
+export function createServiceTurns(): <T>(services: readonly ServiceName[], work: () => Promise<T>) => Promise<T> {
+  /** The last work on each service, while it is under way or waits. */
+  const last = new Map<ServiceName, Promise<unknown>>();
+  return (services, work) => {
+    const before = services.flatMap((service) => last.get(service) ?? []);
+    const done = before.length === 0 ? work() : Promise.all(before).then(work);
+    const ended = done
+      .catch(() => undefined)
+      .then(() => {
+        for (const service of services) if (last.get(service) === ended) last.delete(service);
+      });
+    for (const service of services) last.set(service, ended);
+    return done;
+  };
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createServiceTurns } from '../../../reconciler/requests.ts';
+
+describe('work on services', () => {
+  it('begins in the turn of its caller when nothing else is under way, and its failure is its own', async () => {
+    const inTurn = createServiceTurns();
+    let begun = 0;
+    const work = async (): Promise<number> => {
+      begun += 1;
+      if (begun === 1) throw new Error('no');
+      return begun;
+    };
+    const first = inTurn(['a'], work);
+    expect(begun).toBe(1);
+    const second = inTurn(['a'], work);
+    expect(begun).toBe(1);
+    await expect(first).rejects.toThrow('no');
+    await expect(second).resolves.toBe(2);
+    await Promise.resolve();
+    const third = inTurn(['a'], work);
+    expect(begun).toBe(3);
+    await third;
+  });
+
+  it('goes one after the other for each service, in the order in which it was asked for, and beside all else', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd')), fc.nat(3), fc.boolean()), {
+          maxLength: 12,
+        }),
+        async (all) => {
+          const inTurn = createServiceTurns();
+          const busy = new Set<string>();
+          const order: number[] = [];
+          const done = all.map(([services, turns, fails], number) =>
+            inTurn(services, async () => {
+              expect(services.filter((service) => busy.has(service))).toEqual([]);
+              for (const service of services) busy.add(service);
+              order.push(number);
+              for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+              for (const service of services) busy.delete(service);
+              if (fails) throw new Error('no');
+            }).then(
+              () => false,
+              (error: unknown) => error instanceof Error && error.message === 'no',
+            ),
+          );
+          expect(await Promise.all(done)).toEqual(all.map(([, , fails]) => fails));
+          for (const service of ['a', 'b', 'c', 'd'] as const) {
+            const mine = order.filter((number) => all[number]?.[0].includes(service));
+            expect(mine).toEqual([...mine].sort((x, y) => x - y));
+          }
+        },
+      ),
+    );
+  });
+});
