@@ -68,9 +68,9 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   const inBucket = (...buckets: readonly Bucket[]): SlotState[] =>
     filed.flatMap(({ bucket, slot }) => (buckets.includes(bucket) ? [slot] : []));
   const elsewhere = (slot: SlotState): Hold | undefined => elsewhereHold(view, desired, slot, context.target.run);
-  const missing = inBucket('lost', 'missing').map((slot) => {
+  const missing = placedInTurn(inBucket('lost', 'missing'), (slot) => {
     const hold = elsewhere(slot);
-    return { slot, part: hold ? { actions: [], holds: [hold] } : startMissing(context, slot, placer) };
+    return hold ? { actions: [], holds: [hold] } : startMissing(context, slot, placer);
   });
   const nowhere = missing.filter(({ part }) => part.actions.length === 0).map(({ slot }) => slot.slot);
 
@@ -100,6 +100,16 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
     noticed: decisions.flatMap(({ noticed }) => noticed ?? []),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+}
+
+/** What may go to one node only has its place before the others, which can go elsewhere, take it or its ports. Given in slot order. */
+function placedInTurn(
+  missing: readonly SlotState[],
+  place: (slot: SlotState) => Part,
+): readonly { readonly slot: SlotState; readonly part: Part }[] {
+  const isTied = ({ bound, to }: SlotState): boolean => (bound ?? to) !== undefined;
+  const parts = new Map(missing.filter(isTied).map((slot) => [slot, place(slot)]));
+  return missing.map((slot) => ({ slot, part: parts.get(slot) ?? place(slot) }));
 }
 
 /** Instances that may be on their way at once. */

@@ -90,7 +90,7 @@ function moveFromLost({ facts, person, cluster }: Pick<World, 'facts' | 'person'
   return lost;
 }
 
-/** Instances that people put on one node, before a version came that publishes a port. */
+/** Instances that people put on one node, before a version came that publishes a port, or asked for where another one went. */
 function moveApart({ person, cluster }: Pick<World, 'person' | 'cluster'>): void {
   const { control } = cluster.reconciler;
   const instances = control.instances();
@@ -104,7 +104,8 @@ function moveApart({ person, cluster }: Pick<World, 'person' | 'cluster'>): void
       service === held.service && name !== subject ? [node] : [],
     );
     const free = online.find((id) => !taken.includes(id));
-    if (free && taken.includes(held.node)) person.tell(`move ${subject}`, (on) => on.move(subject, free, actor, {}));
+    const isThere = held.node === undefined || taken.includes(held.node);
+    if (free && isThere) person.tell(`move ${subject}`, (on) => on.move(subject, free, actor, {}));
   }
 }
 

@@ -25,6 +25,19 @@ describe('fewer and more replicas', () => {
   });
 });
 
+it('an instance that may go to one node only has its place before those that can go elsewhere', () => {
+  const cluster = aCluster();
+  for (const n of [1, 2]) cluster.join(n, 0);
+  const run = { ...aRun(), ports: [{ host: 8080, container: 80, protocol: 'tcp' as const }] };
+  const seats = { 1: { to: 'node1', command: 'replicate' } } as const;
+  cluster.want(wanted(aService({ replicas: 2, run }), { slots: [0, 1], seats }));
+  const { actions } = planService(cluster.world, web, policy, at(0));
+  expect(actions).toMatchObject([
+    { kind: 'start', instance: slot(0), node: 'node2' },
+    { kind: 'start', instance: slot(1), node: 'node1' },
+  ]);
+});
+
 describe('a silent node', () => {
   function three(): Fleet {
     const fleet = aFleet(3);
