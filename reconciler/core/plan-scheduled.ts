@@ -167,12 +167,8 @@ function clearOld({ desired }: Job, old: readonly Seen[]): Cleared {
   const { name } = desired.spec;
   const here = old.filter(({ presence }) => presence.state === 'online');
   const up = here.filter(({ copy }) => isUp(copy));
-  const stopping = up.filter(({ job }) => job.want !== 'stopped');
   return {
-    actions: [
-      ...stopping.map((seen) => want(name, seen, 'stopped', 'the next run begins')),
-      ...here.filter((seen) => !up.includes(seen)).map((seen) => drop(name, seen, 'the next run begins')),
-    ],
+    actions: here.flatMap((seen) => clear(name, seen, 'the next run begins')),
     holds: up.map(({ copy, node }) => ({
       code: 'IN_PROGRESS',
       subject: copy.instance,
@@ -183,6 +179,12 @@ function clearOld({ desired }: Job, old: readonly Seen[]): Cleared {
       return presence.state === 'suspect' && !hasEnded(copy) && (job.want === 'run' || isUp(copy));
     }),
   };
+}
+
+/** It stops, and goes when it has: until then it is known, and the next run waits for it. */
+function clear(service: ServiceName, seen: Seen, reason: string): Action[] {
+  if (!isUp(seen.copy)) return [drop(service, seen, reason)];
+  return seen.job.want === 'stopped' ? [] : [want(service, seen, 'stopped', reason)];
 }
 
 /** Own copies that nothing is kept for: of slots that left, or beside the one that came to its end. */
@@ -201,8 +203,8 @@ function dropSurplus(
     return copies.filter((one) => one !== kept);
   });
   return [
-    ...left.map((seen) => drop(service, seen, 'the slot is no longer wanted')),
-    ...beside.map((seen) => drop(service, seen, 'the run has ended elsewhere')),
+    ...left.flatMap((seen) => clear(service, seen, 'the slot is no longer wanted')),
+    ...beside.flatMap((seen) => clear(service, seen, 'the run has ended elsewhere')),
   ];
 }
 
@@ -218,7 +220,7 @@ function planRest({ desired }: Job, wanted: readonly WantedSlot[], { seen }: Sig
     here.findIndex((other) => other.copy.slot === copy.slot) === index;
   return {
     actions: here.flatMap((one, index): Action[] => {
-      if (!isKept(one, index)) return [drop(name, one, 'no run needs it any more')];
+      if (!isKept(one, index)) return clear(name, one, 'no run needs it any more');
       return one.job.want === 'stopped' ? [] : [want(name, one, 'stopped', 'its run has ended')];
     }),
     holds: [],

@@ -230,6 +230,29 @@ describe('a job on a schedule', () => {
     expect(running()).toEqual([]);
   });
 
+  it('that ended elsewhere is waited for by the next run where it does not stop', async () => {
+    cluster = await createMemoryCluster({ workers: 4 });
+    await deploy();
+    await at('00:16');
+    const { node, copy } = copyOf();
+    cluster.broker.cut(node.id);
+    await cluster.clock.until(() => running().length === 2, 5 * minute, 'the run elsewhere');
+    for (const { runtime } of cluster.nodes.filter((one) => one !== node))
+      for (const other of runtime.copies.values()) if (other.state === 'running') runtime.exit(other, 0);
+    await cluster.clock.advance(minute);
+    expect(runs()).toEqual(['00:15 completed 0 due']);
+    const end = node.runtime.script('stop', name, 'hang');
+    cluster.broker.heal(node.id);
+    await at('00:31');
+    expect(running()).toEqual([`${node.name} ${name}.instance.0/${copy.copy}`]);
+    const [hold] = cluster.reconciler.control.holds().filter(({ subject }) => subject.startsWith(name));
+    expect(hold?.message).toBe(`the run before it stops first, on ${node.name}`);
+    end();
+    await cluster.clock.until(() => running().length === 1 && copyOf().copy.copy !== copy.copy, minute, 'the next run');
+    await exit(0);
+    expect(runs()[0]).toBe('00:30 completed 0 due');
+  });
+
   it('is lost with its node where it can go nowhere else, and what returns is stopped', async () => {
     cluster = await createMemoryCluster({ workers: 3 });
     await deploy({ constraints: [{ type: 'direct', node: 'worker-2' }] });

@@ -122,7 +122,10 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
     // Copies from before a delete are nobody's any more.
     const deleted = disk.durable?.tombstones[serviceOf(job.name)]?.copy;
     const isOther = ({ instance, want, copy }: Jobs[number]): boolean =>
-      instance === job.name && want === 'run' && copy !== job.copy && (!deleted || compareCopyIds(copy, deleted) > 0);
+      instance === job.name &&
+      want !== 'stopped' &&
+      copy !== job.copy &&
+      (!deleted || compareCopyIds(copy, deleted) > 0);
     // What was on a node that somebody removed is on no node: that it does not come back is known.
     const holders = [...promised].filter(([id, jobs]) => states.has(id) && jobs.some(isOther));
     const held = holders.map(([id]) => states.get(id));
