@@ -105,8 +105,8 @@ export interface Facts {
   readonly leaving: Set<string>;
   /** What is suspended, as it was answered, since when, and until when by the wall clock; there is no entry once its end was asked for. */
   readonly suspended: Map<string, { readonly since: number; readonly until: number }>;
-  /** What somebody asked to be suspended, and not to go on since. */
-  readonly suspending: Set<string>;
+  /** What somebody asked to be suspended; `ending`: and to go on since, without an answer yet. */
+  readonly suspending: Map<string, 'asked' | 'ending'>;
 }
 
 export function createFacts(): Facts {
@@ -142,7 +142,7 @@ export function createFacts(): Facts {
     leaving: new Set(),
     plant: undefined,
     suspended: new Map(),
-    suspending: new Set(),
+    suspending: new Map(),
   };
 }
 

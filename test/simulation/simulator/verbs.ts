@@ -168,10 +168,11 @@ export const verbs: readonly Happening[] = [
           until = (await control.suspend(subject, { actor, for: ms })).suspended?.until ?? 0;
         },
         () => {
-          if (facts.suspending.has(subject)) facts.suspended.set(subject, { since: cluster.clock.now().mono, until });
+          if (facts.suspending.get(subject) === 'asked')
+            facts.suspended.set(subject, { since: cluster.clock.now().mono, until });
         },
       );
-      facts.suspending.add(subject);
+      facts.suspending.set(subject, 'asked');
       return `suspend ${subject} at ${cluster.clock.now().wall}`;
     },
   },
@@ -179,10 +180,16 @@ export const verbs: readonly Happening[] = [
     weight: 1,
     run({ person, facts, dice }) {
       if (facts.suspending.size === 0) return undefined;
-      const subject = dice.pick([...facts.suspending]);
-      facts.suspending.delete(subject);
+      const subject = dice.pick([...facts.suspending.keys()]);
+      facts.suspending.set(subject, 'ending');
       facts.suspended.delete(subject);
-      person.tell(`resume ${subject}`, (control) => control.resume(subject, actor));
+      person.tell(
+        `resume ${subject}`,
+        (control) => control.resume(subject, actor),
+        () => {
+          if (facts.suspending.get(subject) === 'ending') facts.suspending.delete(subject);
+        },
+      );
       return `resume ${subject}`;
     },
   },
@@ -262,7 +269,7 @@ function isJobOf(machine: Machine, instance: string): boolean {
 export function endVerbs({ person, facts, cluster, hands }: World): void {
   for (const machine of facts.machines.values())
     if (machine.isGivenUp && machine.life.alive) hands.endAgent(machine, 'power');
-  for (const subject of [...facts.suspending].sort((a, b) => a.length - b.length)) {
+  for (const subject of [...facts.suspending.keys()].sort((a, b) => a.length - b.length)) {
     facts.suspended.delete(subject);
     facts.suspending.delete(subject);
     person.insist(
