@@ -2,11 +2,12 @@
 import type { NodeId } from '../schemas/names.ts';
 import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
+import { withEndsOn } from './core/done.ts';
 import type { NodeRecord } from './core/model.ts';
 import { refuseRemoval } from './core/removal.ts';
 import { isMember } from './core/replace.ts';
 import type { Dispatcher } from './dispatch.ts';
-import { withEntry } from './records-keeper.ts';
+import { withEntries, withEntry } from './records-keeper.ts';
 
 export interface Expulsion {
   /** The credential of a node that is revoked on record is dead at once, and nothing of it counts. */
@@ -47,7 +48,16 @@ export function createExpulsion(
     tellBroker();
     deps.broker.disconnect(id);
     dispatcher.clear(id);
+    noteEnds(id);
     context.apply({ kind: 'node_forgotten', node: id });
+  };
+  /** What ran once there and is done is not done again. On disk with the next write. */
+  const noteEnds = (id: NodeId): void => {
+    const ends = withEndsOn(world, id);
+    if (ends.size === 0) return;
+    keeper.change({ rollouts: withEntries(keeper.now.rollouts, ends) });
+    const at = deps.clock.now().mono;
+    for (const [service, rollout] of ends) context.apply({ kind: 'rollout', service, rollout, at });
   };
   /** Somebody who asks again after a failed write is told only what is on disk. */
   const refuseUnknown = async (message: string): Promise<never> => {

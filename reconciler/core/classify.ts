@@ -3,7 +3,7 @@ import type { Job } from '../../schemas/messages.ts';
 import { compareCopyIds, type NodeId } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { OnReturn, RunSpec } from '../../schemas/spec.ts';
-import { doneOf, isAnswer, lastOf } from './done.ts';
+import { doneOf, endOf, isAnswer, isCompleted, lastOf } from './done.ts';
 import { isLeaving } from './drain.ts';
 import { type Health, healthOf, runs } from './health.ts';
 import type { Copy, Done, Node, Policy, View } from './model.ts';
@@ -159,14 +159,6 @@ function slotState(
     lost: seen.filter(({ presence }) => presence.state === 'lost'),
     unread,
   };
-}
-
-function endOf({ copy, node }: Copy, digest = ''): Done {
-  return { copy, digest, node };
-}
-
-function isCompleted({ report }: Copy): boolean {
-  return report?.status === 'completed';
 }
 
 /**

@@ -3,7 +3,7 @@
  * done again for that. Pure.
  */
 import { type CopyId, compareCopyIds, type NodeId, type ServiceName } from '../../schemas/names.ts';
-import type { Desired, Done, Rollout, View } from './model.ts';
+import type { Copy, Desired, Done, Rollout, View } from './model.ts';
 
 /** By slot: the last copy of a service that came to its end, as far as that is on record and was not deleted since. */
 export function doneOf(
@@ -18,6 +18,37 @@ export function doneOf(
 }
 
 const none: ReadonlyMap<number, Done> = new Map();
+
+export function isCompleted({ report }: Pick<Copy, 'report'>): boolean {
+  return report?.status === 'completed';
+}
+
+/** What a copy that is completed did. */
+export function endOf({ copy, node }: Pick<Copy, 'copy' | 'node'>, digest = ''): Done {
+  return { copy, digest, node };
+}
+
+/**
+ * Rollouts with what came to its end on this node. For a node that goes before the planner looked: it looks at nothing as long as the
+ * disk refuses records.
+ */
+export function withEndsOn(
+  { copiesOn, desired, rollouts }: Pick<View, 'copiesOn' | 'desired' | 'rollouts'>,
+  node: NodeId,
+): ReadonlyMap<ServiceName, Rollout> {
+  const found = new Map<ServiceName, Rollout>();
+  for (const copy of copiesOn.get(node)?.values() ?? []) {
+    const { service, slot, job, report } = copy;
+    const { spec, source } = desired.get(service) ?? {};
+    const rollout = found.get(service) ?? rollouts.get(service);
+    if (!rollout || !source || !spec?.run.one_shot || spec.schedule || !isCompleted(copy)) continue;
+    const known = rollout.done?.[slot];
+    const end = endOf(copy, job?.digest ?? report?.digest);
+    if (known && lastOf([known, end]) === known) continue;
+    found.set(service, { ...rollout, done: { ...rollout.done, [slot]: end }, source: source.name });
+  }
+  return found;
+}
 
 /** The newest of them: who asks for a version before it asks for it anew. */
 export function lastOf(ends: readonly Done[]): Done | undefined {

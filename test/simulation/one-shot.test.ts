@@ -108,6 +108,30 @@ describe('a job that runs once', () => {
     await settled('job');
   });
 
+  it('that ended while the disk was full is not done again when its node is removed as soon as it is not', async () => {
+    cluster = await createMemoryCluster({ workers: 2 });
+    await deploy();
+    await minutes(1);
+    const home = cluster.nodes.find(({ name: of }) => of === view()?.instances[0]?.node);
+    const remove = () => cluster.reconciler.control.removeNode(home?.id ?? '', { force: true });
+    cluster.disk.full = true;
+    await expect(deploy({ environment: ['A=1'] })).rejects.toThrow('no space');
+    end(0);
+    await minutes(1);
+    home?.kill(true);
+    await minutes(1);
+    await expect(remove()).rejects.toThrow('no space');
+    await minutes(1);
+    cluster.disk.full = false;
+    await minutes(1);
+    await settled('job');
+    expect(cluster.running()).toEqual([]);
+    await cluster.restartReconciler();
+    await minutes(2);
+    expect(view()).toMatchObject({ outcome: 'settled', healthy: 1 });
+    expect(cluster.running()).toEqual([]);
+  });
+
   it('of a source is not done again when its node is removed before the source was read after a start', async () => {
     cluster = await createMemoryCluster({ workers: 2 });
     const web = descriptor([{ microservice_name: 'web' }]);
