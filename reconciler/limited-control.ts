@@ -89,8 +89,8 @@ export function limitControl(
       return control.why(meant.item.subject);
     },
     async deploy(request) {
-      ownership.claim(caller, readApps(request.documents));
-      return control.deploy(request).finally(ownership.tidy);
+      const end = ownership.claim(caller, readApps(request.documents));
+      return control.deploy(request).finally(end);
     },
     async plan(request) {
       if (request.asSource) deny();

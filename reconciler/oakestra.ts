@@ -55,8 +55,10 @@ export function createOakestraDesk({ keeper, deps, world }: DeskContext, ownersh
     applications: (caller) => new Map(Object.entries(known()).filter(([app]) => ownership.owns(caller, app))),
     ownerOf: (app) => (Object.hasOwn(keeper.now.owners ?? {}, app) ? keeper.now.owners?.[app] : undefined),
     async register(caller, app, description) {
-      if (caller.role === 'application_provider' || caller.apps) ownership.claim(caller, [app]);
+      const isLimited = caller.role === 'application_provider' || caller.apps;
+      const end = isLimited ? ownership.claim(caller, [app]) : undefined;
       keeper.change({ applications: withEntry(known(), app, description) });
+      end?.();
       await keeper.saved();
     },
     async forget(app) {

@@ -13,13 +13,18 @@ export interface OwnershipContext extends Pick<Context, 'keeper'> {
 export interface Ownership {
   /** May this caller see and change that application? */
   owns(caller: Caller, app: string): boolean;
-  /** Makes free names the caller's own. FORBIDDEN where one of them is not his. Durable when the next change is. */
-  claim(caller: Caller, apps: readonly string[]): void;
-  /** Names of which nothing is left are free again. */
+  /**
+   * Makes free names the caller's own. FORBIDDEN where one of them is not his. Durable when the next change is. They stay his while what
+   * he asked for is on its way or waits for its turn: until what this returns is called.
+   */
+  claim(caller: Caller, apps: readonly string[]): () => void;
+  /** Names of which nothing is left, and nothing is on its way, are free again. */
   tidy(): void;
 }
 
 export function createOwnership({ keeper, world }: OwnershipContext): Ownership {
+  /** One for each request under way. */
+  const claims = new Set<readonly string[]>();
   const owners = (): Readonly<Record<string, string>> => keeper.now.owners ?? {};
   const isUsed = (app: string): boolean =>
     Object.hasOwn(keeper.now.applications ?? {}, app) ||
@@ -29,6 +34,11 @@ export function createOwnership({ keeper, world }: OwnershipContext): Ownership 
     if (apps && !apps.includes(app)) return false;
     if (!isOwnerOnly(caller)) return true;
     return user !== undefined && Object.hasOwn(owners(), app) && owners()[app] === user;
+  };
+  const tidy = (): void => {
+    const isClaimed = (app: string): boolean => [...claims].some((apps) => apps.includes(app));
+    const left = Object.entries(owners()).filter(([app]) => isUsed(app) || isClaimed(app));
+    if (left.length < Object.keys(owners()).length) keeper.change({ owners: Object.fromEntries(left) });
   };
   return {
     owns,
@@ -42,11 +52,14 @@ export function createOwnership({ keeper, world }: OwnershipContext): Ownership 
         }
       }
       for (const app of free) keeper.change({ owners: withEntry(owners(), app, caller.user) });
+      const claim = [...apps];
+      claims.add(claim);
+      return () => {
+        claims.delete(claim);
+        tidy();
+      };
     },
-    tidy() {
-      const left = Object.entries(owners()).filter(([app]) => isUsed(app));
-      if (left.length < Object.keys(owners()).length) keeper.change({ owners: Object.fromEntries(left) });
-    },
+    tidy,
   };
 }
 

@@ -44,8 +44,15 @@ export function createRequests(context: Context, { direct, seating, verbs }: Req
       });
     },
     async remove(names, actor) {
-      const services = direct.find(names);
-      return inTurn(services, () => direct.remove({ services }, actor));
+      for (;;) {
+        const services = direct.find(names);
+        const removed = await inTurn(services, async () => {
+          // What an application has may be other services by now: one that came waits for its turn as well, one that went is none of it.
+          const left = direct.find(names);
+          return left.every((name) => services.includes(name)) ? direct.remove({ services: left }, actor) : undefined;
+        });
+        if (removed) return removed;
+      }
     },
     move: ofInstance(seating.move),
     replicate: ofInstance(seating.replicate),

@@ -1,0 +1,95 @@
+/** Requests for one service one after another: what an application has, and whose it is, while some wait for their turn. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
+import { tell } from '../support/memory-story.ts';
+
+let cluster: MemoryCluster;
+const { service, settled } = tell(() => cluster);
+const control = () => cluster.reconciler.control;
+const ann = () => cluster.reconciler.limit({ name: 'ann', user: 'ann', role: 'application_provider', by: 'login' });
+const documents = (...services: readonly object[]) => [
+  { file: 'a.yaml', text: descriptor(services.map((one) => ({ ...one }))) },
+];
+const web = { microservice_name: 'web' };
+const db = { microservice_name: 'db' };
+const statesOf = async (...requests: readonly Promise<unknown>[]): Promise<string[]> =>
+  (await Promise.allSettled(requests)).map(({ status }) => status);
+
+/** The disk refuses the next save, and none after it. */
+const refuseOnce = (): void => {
+  const { disk } = cluster;
+  const first = disk.saves + 1;
+  disk.full = true;
+  disk.onSave = (number) => {
+    if (number > first) disk.full = false;
+  };
+};
+
+afterEach(async () => {
+  expect(cluster.fatal).toEqual([]);
+  await cluster.close();
+});
+
+describe('an application stays with who has a deployment of it that waits', () => {
+  const deploy = (code: string) => ann().deploy({ documents: documents({ ...web, code }) });
+  const remove = () => ann().remove({ services: [service('web')] }, 'ann');
+
+  it('behind one that the disk refuses', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    refuseOnce();
+    expect(await statesOf(deploy('oakctl/test:1'), deploy('oakctl/test:2'))).toEqual(['rejected', 'fulfilled']);
+    await settled('web');
+    expect(ann().services()).toHaveLength(1);
+  });
+
+  it('behind the deletion of all that it has', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    await deploy('oakctl/test:1');
+    await settled('web');
+    expect(await statesOf(remove(), deploy('oakctl/test:2'))).toEqual(['fulfilled', 'fulfilled']);
+    await settled('web');
+    expect(ann().services()).toHaveLength(1);
+  });
+
+  it('and with nobody once nothing is left or on its way', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    await deploy('oakctl/test:1');
+    await remove();
+    await control().deploy({ documents: documents(web) });
+    expect(ann().services()).toEqual([]);
+  });
+});
+
+describe('the deletion of an application', () => {
+  const app = { apps: ['shop.default'] };
+  const begin = async () => {
+    cluster = await createMemoryCluster({ workers: 0 });
+    await control().deploy({ documents: documents(web) });
+  };
+
+  it('takes what a deployment before it, that waited, added', async () => {
+    await begin();
+    const deploy = (...services: readonly object[]) => control().deploy({ documents: documents(...services) });
+    const second = deploy({ ...web, code: 'oakctl/test:2' });
+    const third = deploy({ ...web, code: 'oakctl/test:3' }, db);
+    const [, , { services }] = await Promise.all([second, third, control().remove(app, 'ann')]);
+    expect(new Set(services)).toEqual(new Set([service('web'), service('db')]));
+    expect(cluster.records.direct).toEqual({});
+  });
+
+  it('has nothing to do with a service of it that is deleted meanwhile', async () => {
+    await begin();
+    await control().deploy({ documents: documents(db) });
+    const one = control().remove({ services: [service('web')] }, 'ann');
+    expect(await statesOf(one, control().remove(app, 'ann'))).toEqual(['fulfilled', 'fulfilled']);
+    expect(cluster.records.direct).toEqual({});
+  });
+
+  it('has nothing to do with a service of it that the disk refuses', async () => {
+    await begin();
+    refuseOnce();
+    const another = control().deploy({ documents: documents(db) });
+    expect(await statesOf(another, control().remove(app, 'ann'))).toEqual(['rejected', 'fulfilled']);
+    expect(cluster.records.direct).toEqual({});
+  });
+});
