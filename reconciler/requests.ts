@@ -14,7 +14,7 @@ import type { Verbs } from './verbs.ts';
 export interface Requests
   extends Pick<Direct, 'remove'>,
     Pick<Seating, 'move' | 'replicate' | 'add' | 'drop'>,
-    Pick<Verbs, 'scale'> {
+    Pick<Verbs, 'scale' | 'stop' | 'start' | 'restart'> {
   /** REFUSED where it names a plan that would be another one by now. `seats`: places for the slots of what is deployed. */
   deploy(request: DeployRequest, seats?: Seats): ReturnType<Direct['deploy']>;
 }
@@ -59,6 +59,13 @@ export function createRequests(context: Context, { direct, seating, verbs }: Req
     drop: ofInstance(seating.drop),
     add: (service, to, actor) => inTurn([service], () => seating.add(service, to, actor)),
     scale: (service, replicas, how) => inTurn([service], () => verbs.scale(service, replicas, how)),
+    stop: (service, how) => inTurn([service], () => verbs.stop(service, how)),
+    start: (service, actor) => inTurn([service], () => verbs.start(service, actor)),
+    restart(service, instance, actor, options) {
+      const restart = () => verbs.restart(service, instance, actor, options);
+      // It asks a registry first, and nobody waits for that.
+      return options?.pull ? restart() : inTurn([service], restart);
+    },
   };
 }
 

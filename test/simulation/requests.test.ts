@@ -4,7 +4,7 @@ import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/
 import { tell } from '../support/memory-story.ts';
 
 let cluster: MemoryCluster;
-const { service, settled } = tell(() => cluster);
+const { service, settled, count } = tell(() => cluster);
 const control = () => cluster.reconciler.control;
 const ann = () => cluster.reconciler.limit({ name: 'ann', user: 'ann', role: 'application_provider', by: 'login' });
 const documents = (...services: readonly object[]) => [
@@ -91,5 +91,41 @@ describe('the deletion of an application', () => {
     const another = control().deploy({ documents: documents(db) });
     expect(await statesOf(another, control().remove(app, 'ann'))).toEqual(['rejected', 'fulfilled']);
     expect(cluster.records.direct).toEqual({});
+  });
+});
+
+describe('who asks for the same as one whom the disk refuses has it', () => {
+  const name = service('web');
+  const stop = () => control().stop(name, { actor: 'ann' });
+  const start = () => control().start(name, 'ann');
+  const begin = async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    await control().deploy({ documents: documents(web) });
+    await settled('web');
+  };
+
+  it('a stop', async () => {
+    await begin();
+    refuseOnce();
+    expect(await statesOf(stop(), stop())).toEqual(['rejected', 'fulfilled']);
+    await count('web', 0);
+  });
+
+  it('a start', async () => {
+    await begin();
+    await stop();
+    await count('web', 0);
+    refuseOnce();
+    expect(await statesOf(start(), start())).toEqual(['rejected', 'fulfilled']);
+    await count('web', 1);
+  });
+
+  it('a restart', async () => {
+    await begin();
+    const [before] = cluster.running();
+    const restart = () => control().restart(name, undefined, 'ann');
+    refuseOnce();
+    expect(await statesOf(restart(), restart())).toEqual(['rejected', 'fulfilled']);
+    await cluster.clock.until(() => !cluster.running().includes(before ?? ''), 60_000, 'made anew');
   });
 });
