@@ -1,9 +1,11 @@
 /** Plans that people looked at: what is carried out is what they saw, and the first that nodes are told of it is in it. */
 import type { ControlPlane } from '../../../reconciler/control-plane.ts';
 import type { ControlMessage } from '../../../schemas/messages.ts';
+import { parseInstanceName } from '../../../schemas/names.ts';
 import type { PlanView } from '../../../schemas/views.ts';
 import { serviceOf } from './names.ts';
 import type { RuleDeps } from './rules.ts';
+import type { DiskRules } from './rules-disk.ts';
 
 export interface PlanRules {
   /** Somebody asks for this plan; `now` is what it would be in the turn in which he asks. */
@@ -24,12 +26,16 @@ interface Open extends Promised {
   readonly service: string;
   readonly seen: PlanView;
   readonly world: string;
+  readonly places: Places;
   digest: string | undefined;
   /** When its first copy was said. */
   at: number | undefined;
   /** What was said of the service before the answer came. */
   early: Said[];
 }
+
+/** Where people want its instances, by slot. */
+type Places = Readonly<Record<number, unknown>>;
 
 /** That a node was told to begin a copy. */
 interface Said {
@@ -57,11 +63,16 @@ function worldOf(control: ControlPlane | undefined, service: string): string {
   return JSON.stringify([nodes, copies, holds, control.overrides().length, control.status().suspended]);
 }
 
-export function createPlanRules({ witness, now, cluster }: RuleDeps): PlanRules {
+export function createPlanRules({ witness, now, cluster }: RuleDeps, disk: Pick<DiskRules, 'durable'>): PlanRules {
   const open = new Set<Open>();
   const worldNow = (service: string): string => worldOf(cluster()?.reconciler.control, service);
 
-  const wrongWith = ({ seen, world, service }: Open, { job, node }: ControlMessage): string | undefined => {
+  const placesNow = (service: string): Places => disk.durable?.direct[service]?.seats ?? {};
+
+  const wrongWith = ({ seen, world, places, service }: Open, { job, node }: ControlMessage): string | undefined => {
+    const slot = parseInstanceName(job.name)?.slot ?? 0;
+    // Somebody asked for another place meanwhile.
+    if (JSON.stringify(places[slot]) !== JSON.stringify(placesNow(service)[slot])) return undefined;
     const name = cluster()?.nodes.find(({ id }) => id === node)?.name;
     const isSeen = seen.changes.some(
       ({ action, subject, node: to = name }) =>
@@ -83,6 +94,7 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps): PlanRules 
         service,
         seen,
         world: worldNow(service),
+        places: placesNow(service),
         digest: undefined,
         at: undefined,
         early: [],

@@ -67,7 +67,7 @@ export function createRules(deps: RuleDeps): Rules {
   const runs = createRunRules(deps, disk);
   const data = createDataRules(deps);
   const plants = createPlantRules(deps);
-  const plans = createPlanRules(deps);
+  const plans = createPlanRules(deps, disk);
   const wire = createWireRules(deps, { disk, runs, data, plants, plans });
   const rival = createRivalRules(deps);
   const engine = createEngineRules(deps);
