@@ -135,10 +135,10 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
   const schedules = createSchedules(context, () => planner?.wake());
   const tags = createTagDesk(context);
   const verbs = createVerbs(context, { direct, overrides, schedules, tags });
-  const requests = createRequests(context, { direct, seating, verbs });
+  const retirements = createRetirements(context, overrides);
+  const requests = createRequests(context, { direct, seating, verbs, overrides, retirements });
   const operators = createOperatorDesk(context, requests);
   const revisions = createRevisions(context);
-  const retirements = createRetirements(context, overrides);
   const sync = createSync(context, { direct, revisions, retirements });
   const adoption = createAdoption(context, dispatcher, {
     isRead: sync.ready,
@@ -274,7 +274,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     revoke: (node) => left(enrolment.revoke(node)),
     removeNode: (node, options) => left(enrolment.remove(node, options)),
     overrides: overrides.list,
-    removeOverride: (id, actor) => overrides.remove(id, actor),
+    removeOverride: requests.removeOverride,
     scale: answeredOnceSaved(keeper, requests.scale),
     stop: answeredOnceSaved(keeper, requests.stop),
     start: answeredOnceSaved(keeper, requests.start),
@@ -282,7 +282,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     cordon: answeredOnceSaved(keeper, cordons.cordon),
     drain: answeredOnceSaved(keeper, cordons.drain),
     uncordon: answeredOnceSaved(keeper, cordons.uncordon),
-    undelete: answeredOnceSaved(keeper, retirements.undelete),
+    undelete: answeredOnceSaved(keeper, requests.undelete),
     suspend: suspends.suspend,
     resume: suspends.resume,
     logs: createLogReader(context),

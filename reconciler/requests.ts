@@ -5,16 +5,21 @@
 import type { DeployRequest } from '../schemas/api.ts';
 import { parseInstanceName, type ServiceName } from '../schemas/names.ts';
 import type { Context } from './context.ts';
+import type { ControlPlane } from './control-plane.ts';
 import type { Seats } from './core/deviations.ts';
 import { type Direct, readDescriptors } from './direct.ts';
+import type { Overrides } from './overrides.ts';
 import { requirePlan } from './plan-token.ts';
+import type { Retirements } from './retirements.ts';
 import type { Seating } from './seating.ts';
 import type { Verbs } from './verbs.ts';
 
 export interface Requests
   extends Pick<Direct, 'remove'>,
     Pick<Seating, 'move' | 'replicate' | 'add' | 'drop'>,
-    Pick<Verbs, 'scale' | 'stop' | 'start' | 'restart'> {
+    Pick<Verbs, 'scale' | 'stop' | 'start' | 'restart'>,
+    Pick<Retirements, 'undelete'>,
+    Pick<ControlPlane, 'removeOverride'> {
   /** REFUSED where it names a plan that would be another one by now. `seats`: places for the slots of what is deployed. */
   deploy(request: DeployRequest, seats?: Seats): ReturnType<Direct['deploy']>;
 }
@@ -23,9 +28,12 @@ export interface RequestParts {
   readonly direct: Direct;
   readonly seating: Seating;
   readonly verbs: Verbs;
+  readonly overrides: Overrides;
+  readonly retirements: Retirements;
 }
 
-export function createRequests(context: Context, { direct, seating, verbs }: RequestParts): Requests {
+export function createRequests(context: Context, parts: RequestParts): Requests {
+  const { direct, seating, verbs, overrides, retirements } = parts;
   const inTurn = createServiceTurns();
   /** Of one instance. What is none is for the verb to refuse. */
   const ofInstance = <A extends unknown[], T>(verb: (instance: string, ...more: A) => Promise<T>) => {
@@ -61,6 +69,11 @@ export function createRequests(context: Context, { direct, seating, verbs }: Req
     scale: (service, replicas, how) => inTurn([service], () => verbs.scale(service, replicas, how)),
     stop: (service, how) => inTurn([service], () => verbs.stop(service, how)),
     start: (service, actor) => inTurn([service], () => verbs.start(service, actor)),
+    undelete: (service, how) => inTurn([service], () => retirements.undelete(service, how)),
+    removeOverride(id, actor) {
+      const service = context.keeper.now.overrides[id]?.service;
+      return inTurn(service === undefined ? [] : [service], () => overrides.remove(id, actor));
+    },
     restart(service, instance, actor, options) {
       const restart = () => verbs.restart(service, instance, actor, options);
       // It asks a registry first, and nobody waits for that.

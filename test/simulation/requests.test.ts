@@ -4,7 +4,7 @@ import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/
 import { tell } from '../support/memory-story.ts';
 
 let cluster: MemoryCluster;
-const { service, settled, count } = tell(() => cluster);
+const { service, settled, count, refuseOnce } = tell(() => cluster);
 const control = () => cluster.reconciler.control;
 const ann = () => cluster.reconciler.limit({ name: 'ann', user: 'ann', role: 'application_provider', by: 'login' });
 const documents = (...services: readonly object[]) => [
@@ -14,16 +14,6 @@ const web = { microservice_name: 'web' };
 const db = { microservice_name: 'db' };
 const statesOf = async (...requests: readonly Promise<unknown>[]): Promise<string[]> =>
   (await Promise.allSettled(requests)).map(({ status }) => status);
-
-/** The disk refuses the next save, and none after it. */
-const refuseOnce = (): void => {
-  const { disk } = cluster;
-  const first = disk.saves + 1;
-  disk.full = true;
-  disk.onSave = (number) => {
-    if (number > first) disk.full = false;
-  };
-};
 
 afterEach(async () => {
   expect(cluster.fatal).toEqual([]);
@@ -128,4 +118,29 @@ describe('who asks for the same as one whom the disk refuses has it', () => {
     expect(await statesOf(restart(), restart())).toEqual(['rejected', 'fulfilled']);
     await cluster.clock.until(() => !cluster.running().includes(before ?? ''), 60_000, 'made anew');
   });
+
+  it('to undo a removal by git', async () => {
+    cluster = await createMemoryCluster({});
+    const files = { 'api.yaml': descriptor([{ microservice_name: 'api' }]) };
+    await cluster.push({ ...files, 'web.yaml': descriptor([web]) });
+    await settled('web', 'api');
+    await cluster.push(files);
+    await count('web', 0);
+    refuseOnce();
+    const undelete = () => control().undelete(name, { actor: 'ann' });
+    expect(await statesOf(undelete(), undelete())).toEqual(['rejected', 'fulfilled']);
+    await count('web', 1);
+  });
+});
+
+it('an override whose end the disk refuses gives way to the one that is asked for behind it', async () => {
+  cluster = await createMemoryCluster({});
+  await cluster.push({ 'web.yaml': descriptor([web]) });
+  await settled('web');
+  const { override } = await control().scale(service('web'), 2, { actor: 'ann' });
+  refuseOnce();
+  const end = control().removeOverride(override?.id ?? '', 'ann');
+  expect(await statesOf(end, control().scale(service('web'), 3, { actor: 'bob' }))).toEqual(['rejected', 'fulfilled']);
+  await count('web', 3);
+  expect(control().overrides()).toHaveLength(1);
 });

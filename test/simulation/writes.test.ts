@@ -4,7 +4,7 @@ import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/
 import { tell } from '../support/memory-story.ts';
 
 let cluster: MemoryCluster;
-const { service, settled, count } = tell(() => cluster);
+const { service, settled, count, refuseOnce } = tell(() => cluster);
 const control = () => cluster.reconciler.control;
 const deploy = (more: object = {}) =>
   control().deploy({ documents: [{ file: 'a.yaml', text: descriptor([{ microservice_name: 'web', ...more }]) }] });
@@ -14,16 +14,6 @@ const saves = async (work: () => Promise<unknown>, copies: number): Promise<numb
   await work();
   await count('web', copies);
   return cluster.disk.saves - before;
-};
-
-/** The disk refuses the next save, and none after it. */
-const refuseOnce = (): void => {
-  const { disk } = cluster;
-  const first = disk.saves + 1;
-  disk.full = true;
-  disk.onSave = (number) => {
-    if (number > first) disk.full = false;
-  };
 };
 
 afterEach(async () => {

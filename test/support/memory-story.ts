@@ -16,6 +16,8 @@ export interface Story {
   node(number: number): MemoryNode;
   /** Time passes until nothing runs that is not wanted, and everything that is. */
   count(name: string, copies: number, limit?: number): Promise<number>;
+  /** The disk refuses the next save, and none after it. */
+  refuseOnce(): void;
 }
 
 export function tell(cluster: () => MemoryCluster): Story {
@@ -53,6 +55,14 @@ export function tell(cluster: () => MemoryCluster): Story {
     },
     count: (name, copies, limit = 60_000) =>
       cluster().clock.until(() => instancesOf(name).length === copies, limit, `${copies} copies of ${name}`),
+    refuseOnce() {
+      const { disk } = cluster();
+      const first = disk.saves + 1;
+      disk.full = true;
+      disk.onSave = (number) => {
+        if (number > first) disk.full = false;
+      };
+    },
   };
 }
 
