@@ -1,15 +1,8 @@
 /** Direct deployments: what CLI and API ask for. Recorded durably before anybody is told; the plan follows by itself. */
-import type { DeployAnswer, DocumentText } from '../schemas/api.ts';
-import {
-  checkServices,
-  type DescriptorOptions,
-  type ParsedService,
-  parseDescriptor,
-  servicesInForce,
-} from '../schemas/descriptor.ts';
+import type { DeployAnswer } from '../schemas/api.ts';
 import { canonicalJson } from '../schemas/digest.ts';
 import { compareCopyIds, copyId, parseServiceName, type ServiceName } from '../schemas/names.ts';
-import { type Problem, ProblemError, problem } from '../schemas/problem.ts';
+import { ProblemError, problem } from '../schemas/problem.ts';
 import { directSource, type ServiceSpec } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
 import type { Seats } from './core/deviations.ts';
@@ -20,6 +13,7 @@ import { isSameSealed, withFormer } from './core/sealed.ts';
 import { seatsFor } from './core/seats.ts';
 import { pathOfKey } from './core/snapshot.ts';
 import { createDirectAttempts, type DirectAttempts } from './direct-attempts.ts';
+import type { ReadDescriptors } from './read-descriptors.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
 
 export interface Direct {
@@ -29,7 +23,8 @@ export interface Direct {
   revise(name: ServiceName, change: (old: DirectRecord) => DirectRecord): Promise<void>;
   /** The services that are meant, of what is deployed or left of a deployment. NOT_FOUND. */
   find(names: Names): readonly ServiceName[];
-  remove(names: Names, actor: string): Promise<{ services: readonly string[] }>;
+  /** OWNED_BY_GIT. Durable, and all that it had is covered, when it resolves. */
+  remove(services: readonly ServiceName[], actor: string): Promise<{ services: readonly string[] }>;
   /** Tells the world what records/ holds: at start. */
   load(): void;
   /** Git took the name over: the record goes, nothing is deleted. */
@@ -42,11 +37,6 @@ export interface Direct {
 export interface Names {
   readonly services?: readonly string[];
   readonly apps?: readonly string[];
-}
-
-export interface ReadDescriptors {
-  readonly services: readonly ParsedService[];
-  readonly warnings: readonly Problem[];
 }
 
 /** Slots after a change of replicas: new ones come from the counter, the highest go first. */
@@ -62,23 +52,6 @@ export function resize(
     counter += 1;
   }
   return { slots: kept, counter };
-}
-
-/** Services of descriptors, or everything that is wrong with them. Warnings do not fail. */
-export function readDescriptors(documents: readonly DocumentText[], options: DescriptorOptions): ReadDescriptors {
-  const parsed = documents.map(({ file, text, files }) =>
-    parseDescriptor(text, file, { ...options, ...(files && { files }) }),
-  );
-  const services = servicesInForce(parsed.map((one, index) => ({ ...one, file: documents[index]?.file ?? '' })));
-  const problems = [...parsed.flatMap((one) => one.problems), ...checkServices(services)];
-  const errors = problems.filter((p) => p.severity !== 'warning');
-  if (errors.length > 0) throw new ProblemError(errors);
-  if (services.length === 0) {
-    throw new ProblemError(
-      problem('DESCRIPTOR_INVALID', 'no document holds a service', { hint: 'oakctl init writes one to start from' }),
-    );
-  }
-  return { services, warnings: problems };
 }
 
 export function createDirect(context: Context): Direct {
@@ -221,8 +194,7 @@ export function createDirect(context: Context): Direct {
 
     find,
 
-    async remove(names, actor) {
-      const services = find(names);
+    async remove(services, actor) {
       refuseGit(services, 'delete');
       const before = keeper.now;
       const pick = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>

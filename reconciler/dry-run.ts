@@ -20,8 +20,9 @@ import { atOnce, type Steps } from './core/steps.ts';
 import { tokenOf } from './core/token.ts';
 import { verdictEvents } from './core/verdict.ts';
 import { ancestryKey, apply, cloneWorld } from './core/world.ts';
-import { orphanSlots, readDescriptors, resize } from './direct.ts';
+import { orphanSlots, resize } from './direct.ts';
 import type { Planning } from './planning.ts';
+import { readDescriptors } from './read-descriptors.ts';
 import { sourceNamed } from './source-named.ts';
 
 /** Will happen, one after the other: for a plan that is a change, not a hold. */

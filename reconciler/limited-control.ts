@@ -5,8 +5,8 @@ import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Caller } from './core/rights.ts';
 import { whyOf } from './core/why.ts';
-import { readDescriptors } from './direct.ts';
 import { appOf, type Ownership } from './ownership.ts';
+import { readDescriptors } from './read-descriptors.ts';
 
 const isOfNode = ({ source }: RunSecret): boolean => source === 'node';
 

@@ -7,21 +7,23 @@ import { parseInstanceName, type ServiceName } from '../schemas/names.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Seats } from './core/deviations.ts';
-import { type Direct, readDescriptors } from './direct.ts';
+import type { Direct, Names } from './direct.ts';
 import type { Overrides } from './overrides.ts';
 import { requirePlan } from './plan-token.ts';
+import { readDescriptors } from './read-descriptors.ts';
 import type { Retirements } from './retirements.ts';
 import type { Seating } from './seating.ts';
 import type { Verbs } from './verbs.ts';
 
 export interface Requests
-  extends Pick<Direct, 'remove'>,
-    Pick<Seating, 'move' | 'replicate' | 'add' | 'drop'>,
+  extends Pick<Seating, 'move' | 'replicate' | 'add' | 'drop'>,
     Pick<Verbs, 'scale' | 'stop' | 'start' | 'restart'>,
     Pick<Retirements, 'undelete'>,
     Pick<ControlPlane, 'removeOverride'> {
   /** REFUSED where it names a plan that would be another one by now. `seats`: places for the slots of what is deployed. */
   deploy(request: DeployRequest, seats?: Seats): ReturnType<Direct['deploy']>;
+  /** OWNED_BY_GIT, NOT_FOUND. */
+  remove(names: Names, actor: string): ReturnType<Direct['remove']>;
 }
 
 export interface RequestParts {
@@ -57,7 +59,7 @@ export function createRequests(context: Context, parts: RequestParts): Requests 
         const removed = await inTurn(services, async () => {
           // What an application has may be other services by now: one that came waits for its turn as well, one that went is none of it.
           const left = direct.find(names);
-          return left.every((name) => services.includes(name)) ? direct.remove({ services: left }, actor) : undefined;
+          return left.every((name) => services.includes(name)) ? direct.remove(left, actor) : undefined;
         });
         if (removed) return removed;
       }

@@ -242,7 +242,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
       if (!isDirect(desired)) {
         await reslot(service, { slots, counter: counterOf(service, desired) }, { actor });
       } else if (slots.length === 0 && !stay) {
-        await direct.remove({ services: [service] }, actor);
+        await direct.remove([service], actor);
         return { instance };
       } else {
         await direct.revise(service, ({ seats, ...rest }) => {

@@ -68,7 +68,7 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   const inBucket = (...buckets: readonly Bucket[]): SlotState[] =>
     filed.flatMap(({ bucket, slot }) => (buckets.includes(bucket) ? [slot] : []));
   const elsewhere = (slot: SlotState): Hold | undefined => elsewhereHold(view, desired, slot, context.target.run);
-  const missing = placedInTurn(inBucket('lost', 'missing'), (slot) => {
+  const missing = tiedFirst(inBucket('lost', 'missing'), (slot) => {
     const hold = elsewhere(slot);
     return hold ? { actions: [], holds: [hold] } : startMissing(context, slot, placer);
   });
@@ -103,7 +103,7 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
 }
 
 /** What may go to one node only has its place before the others, which can go elsewhere, take it or its ports. Given in slot order. */
-function placedInTurn(
+function tiedFirst(
   missing: readonly SlotState[],
   place: (slot: SlotState) => Part,
 ): readonly { readonly slot: SlotState; readonly part: Part }[] {

@@ -1,7 +1,7 @@
 /** Requests for one service one after another: what an application has, and whose it is, while some wait for their turn. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
-import { tell } from '../support/memory-story.ts';
+import { statesOf, tell } from '../support/memory-story.ts';
 
 let cluster: MemoryCluster;
 const { service, settled, count, refuseOnce } = tell(() => cluster);
@@ -12,8 +12,6 @@ const documents = (...services: readonly object[]) => [
 ];
 const web = { microservice_name: 'web' };
 const db = { microservice_name: 'db' };
-const statesOf = async (...requests: readonly Promise<unknown>[]): Promise<string[]> =>
-  (await Promise.allSettled(requests)).map(({ status }) => status);
 
 afterEach(async () => {
   expect(cluster.fatal).toEqual([]);

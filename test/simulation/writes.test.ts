@@ -1,7 +1,7 @@
 /** What people wait for waits for the disk: how often that is. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
-import { tell } from '../support/memory-story.ts';
+import { statesOf, tell } from '../support/memory-story.ts';
 
 let cluster: MemoryCluster;
 const { service, settled, count, refuseOnce } = tell(() => cluster);
@@ -51,8 +51,8 @@ it('a deletion and a deployment behind it that a full disk refuses both leave al
   const { direct, rollouts } = cluster.records;
   cluster.disk.full = true;
   const removed = control().remove({ services: [service('web')] }, 'ann');
-  const answers = await Promise.allSettled([removed, deploy({ code: 'oakctl/test:2' })]);
-  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  const states = await statesOf(removed, deploy({ code: 'oakctl/test:2' }));
+  expect(states).toEqual(['rejected', 'rejected']);
   cluster.disk.full = false;
   await cluster.clock.advance(30_000);
   await cluster.restartReconciler();
@@ -175,8 +175,8 @@ it('who asks for what another asked for is answered for himself: what is on disk
   await settled('web');
   refuseOnce();
   const version = { code: 'oakctl/test:2' };
-  const answers = await Promise.allSettled([deploy(version), deploy(version)]);
-  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  const states = await statesOf(deploy(version), deploy(version));
+  expect(states).toEqual(['rejected', 'fulfilled']);
   await cluster.clock.until(() => control().services()[0]?.image === 'oakctl/test:2', 10_000, 'in force');
   await settled('web');
 });
@@ -192,8 +192,8 @@ it.each([
   const { direct, rollouts } = cluster.records;
   cluster.disk.full = true;
   const first = deploy({ code: 'oakctl/test:2' });
-  const answers = await Promise.allSettled([first, second()]);
-  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  const states = await statesOf(first, second());
+  expect(states).toEqual(['rejected', 'rejected']);
   cluster.disk.full = false;
   await cluster.clock.advance(30_000);
   await cluster.restartReconciler();
@@ -236,9 +236,9 @@ describe('a request behind another one for the same service begins from what is 
   ])('%s that the disk refuses leaves the one before in force', async (_what, next) => {
     await begin();
     refuseSecond();
-    const answers = await Promise.allSettled([second(), next()]);
+    const states = await statesOf(second(), next());
     cluster.disk.full = false;
-    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(states).toEqual(['fulfilled', 'rejected']);
     expect(image()).toBe('oakctl/test:2');
     await settled('web');
     expect(cluster.running()).toHaveLength(1);
@@ -247,8 +247,8 @@ describe('a request behind another one for the same service begins from what is 
   it('a version that the disk refuses is not carried along by one more instance', async () => {
     await begin();
     refuseOnce();
-    const answers = await Promise.allSettled([second(), replicate()]);
-    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    const states = await statesOf(second(), replicate());
+    expect(states).toEqual(['rejected', 'fulfilled']);
     await count('web', 2);
     await cluster.restartReconciler();
     await settled('web');

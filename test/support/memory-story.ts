@@ -66,6 +66,11 @@ export function tell(cluster: () => MemoryCluster): Story {
   };
 }
 
+/** What became of requests that are made at once, in their order. */
+export async function statesOf(...requests: readonly Promise<unknown>[]): Promise<string[]> {
+  return (await Promise.allSettled(requests)).map(({ status }) => status);
+}
+
 /** All events so far. */
 export async function eventsOf({ control }: Pick<Reconciler, 'control'>): Promise<ClusterEvent[]> {
   const abort = new AbortController();

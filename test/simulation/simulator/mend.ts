@@ -76,16 +76,24 @@ export function tidy({ facts, person, cluster }: World): void {
     if (!lost.has(subject)) person.tell(`end ${id}`, (on) => on.removeOverride(id, actor));
 }
 
+/** Agents that are there. */
+function onlineNodes(control: ControlPlane): string[] {
+  return control
+    .nodes()
+    .flatMap(({ id, state, dialect }) => (id && state === 'online' && dialect !== 'seed' ? [id] : []));
+}
+
 /** Whose data is on a node that was removed begins anew elsewhere. Gives the instances. */
 function moveFromLost({ facts, person, cluster }: Pick<World, 'facts' | 'person' | 'cluster'>): ReadonlySet<string> {
   const { control } = cluster.reconciler;
   const lost = new Set(control.holds().flatMap(({ code, subject }) => (code === 'VOLUME_ON_LOST_NODE' ? subject : [])));
-  const to = control.nodes().find(({ state, dialect }) => state === 'online' && dialect !== 'seed')?.id;
+  const [to] = onlineNodes(control);
   const moved = new Set(control.overrides().flatMap(({ kind, subject }) => (kind === 'move' ? subject : [])));
-  for (const instance of facts.removed.size === 0 || to === undefined ? [] : lost) {
+  if (facts.removed.size === 0 || to === undefined) return lost;
+  for (const instance of lost) {
     if (moved.has(instance)) continue;
     facts.given.add(instance);
-    person.tell(`move ${instance}`, (on) => on.move(instance, to as string, actor, { acceptEmptyVolume: true }));
+    person.tell(`move ${instance}`, (on) => on.move(instance, to, actor, { acceptEmptyVolume: true }));
   }
   return lost;
 }
@@ -93,17 +101,15 @@ function moveFromLost({ facts, person, cluster }: Pick<World, 'facts' | 'person'
 /** Instances that people put on one node, before a version came that publishes a port, or asked for where another one went. */
 function moveApart({ person, cluster }: Pick<World, 'person' | 'cluster'>): void {
   const { control } = cluster.reconciler;
-  const instances = control.instances();
-  const online = control
-    .nodes()
-    .flatMap(({ id, state, dialect }) => (id && state === 'online' && dialect !== 'seed' ? [id] : []));
   for (const { code, subject } of control.holds()) {
-    const held = code === 'PORT_CONFLICT' && instances.find(({ name }) => name === subject);
-    if (!held || !subject.startsWith('direct.')) continue;
+    if (code !== 'PORT_CONFLICT' || !subject.startsWith('direct.')) continue;
+    const instances = control.instances();
+    const held = instances.find(({ name }) => name === subject);
+    if (!held) continue;
     const taken = instances.flatMap(({ name, service, node }) =>
       service === held.service && name !== subject ? [node] : [],
     );
-    const free = online.find((id) => !taken.includes(id));
+    const free = onlineNodes(control).find((id) => !taken.includes(id));
     const isThere = held.node === undefined || taken.includes(held.node);
     if (free && isThere) person.tell(`move ${subject}`, (on) => on.move(subject, free, actor, {}));
   }
