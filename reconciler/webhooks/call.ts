@@ -40,8 +40,10 @@ export interface Subject {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** undefined: it names nothing that we understand. */
-export function subjectOf({ kind, body }: WebhookCall): Subject | undefined {
+/** undefined: it tells of no push, or names nothing that we understand. */
+export function subjectOf({ kind, headers, body }: WebhookCall): Subject | undefined {
+  // GitHub says in a header what happened, e.g. `ping` when a webhook is made. Only a push changes what git says.
+  if (kind === 'github' && (headers['x-github-event'] ?? 'push') !== 'push') return undefined;
   const said = fieldsOf(body.toString('utf8'));
   if (!said) return kind === 'plain' && body.length === 0 ? {} : undefined;
   const ref = typeof said['ref'] === 'string' ? { ref: said['ref'] } : {};

@@ -59,6 +59,15 @@ describe('a webhook', () => {
     expect(asForm.json()).toEqual({ woken: ['fleet'] });
   });
 
+  it('of GitHub that is about no push wakes nobody', async () => {
+    const text = JSON.stringify({ zen: 'Design for failure.', repository: fleet });
+    const signature = { 'x-hub-signature-256': `sha256=${sign(text)}` };
+    const ping = await call('github', text, { ...signature, 'x-github-event': 'ping' });
+    expect([ping.status, ping.json()]).toEqual([202, { woken: [] }]);
+    const push = await call('github', text, { ...signature, 'x-github-event': 'push' });
+    expect(push.json()).toEqual({ woken: ['fleet', 'same'] });
+  });
+
   it('of Gitea and Forgejo by its signature, of GitLab and others by its token', async () => {
     const text = pushed(fleet, 'refs/heads/release');
     expect((await call('gitea', text, { 'x-gitea-signature': sign(text) })).json()).toEqual({ woken: ['same'] });
