@@ -8,8 +8,11 @@ import { chooseCluster } from '../local/choose.ts';
 import { renderUp } from '../render/local.ts';
 
 export default class Up extends BaseCommand {
-  static override description = 'bring up a cluster on this machine, or one worker of it; what is up already stays';
-  static override args = { worker: Args.string({ description: 'only this worker of a cluster that exists' }) };
+  static override description =
+    'bring up a cluster on this machine, or one worker or the reconciler of it; what is up already stays';
+  static override args = {
+    worker: Args.string({ description: 'only this worker, or `reconciler`, of a cluster that exists' }),
+  };
   static override flags = {
     name: Flags.string({ description: 'name of the cluster (default the current one if it is here, or myCluster)' }),
     workers: Flags.integer({ min: 1, description: 'how many workers (default 3)' }),

@@ -73,6 +73,12 @@ export function requireWorker(marker: Marker, name: string): LocalWorker {
   throw new ProblemError(problem('NOT_FOUND', `there is no worker ${name}`, { hint: `the workers are ${known}` }));
 }
 
+/** Those that `up [name]` is about: all, one, or with `reconciler` none. NOT_FOUND as above. */
+export function workersMeant(marker: Marker, name: string | undefined): readonly LocalWorker[] {
+  if (name === undefined) return marker.workers;
+  return name === 'reconciler' ? [] : [requireWorker(marker, name)];
+}
+
 /** Writes a file whole, or not at all; only the user can read it. */
 export async function replaceFile(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

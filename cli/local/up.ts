@@ -16,7 +16,7 @@ import { freeBlock } from './blocks.ts';
 import { engineSocket, openEngine } from './engine.ts';
 import { type LocalPaths, localPaths } from './folders.ts';
 import { exclusively } from './lock.ts';
-import { type LocalWorker, type Marker, readMarker, requireMarker, requireWorker, writeMarker } from './marker.ts';
+import { type LocalWorker, type Marker, readMarker, requireMarker, workersMeant, writeMarker } from './marker.ts';
 import { runningPid } from './processes.ts';
 import { ensureRepository } from './repository.ts';
 import { type Bind, type Compat, ensureSettings, type Ports, readListening } from './settings.ts';
@@ -28,7 +28,7 @@ export interface UpOptions {
   /** DOCKER_HOST names the Engine. */
   readonly env: Env;
   readonly name: string;
-  /** Only this worker (of a cluster that exists). */
+  /** Only this worker (of a cluster that exists), or `reconciler`. */
   readonly only?: string;
   readonly workers?: number;
   readonly runtime?: RuntimeName;
@@ -76,6 +76,7 @@ async function forgetEmpty({ run, folder }: LocalPaths): Promise<void> {
 
 async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSignal): Promise<UpReport> {
   const marker = await prepare(paths, options);
+  const workers = workersMeant(marker, options.only);
   const started: string[] = [];
   const already: string[] = [];
   const running = await runningPid(paths.pid('reconciler'));
@@ -106,7 +107,6 @@ async function bringUp(paths: LocalPaths, options: UpOptions, signal: AbortSigna
   }
   const api = await connect(options, signal);
   await untilRunning(api, signal);
-  const workers = options.only === undefined ? marker.workers : [requireWorker(marker, options.only)];
   const capacity = share(marker.workers.length);
   await Promise.all(
     workers.map(async (worker) => {

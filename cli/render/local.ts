@@ -16,7 +16,7 @@ export function renderUp(report: UpReport, paint: Paint, command: string): strin
       ['was up', report.already.join(', ')],
       ['API', report.api],
       ['MQTT', report.mqtt],
-      ['workers', `${workers}, runtime ${report.runtime}`],
+      ['workers', workers && `${workers}, runtime ${report.runtime}`],
       ['git remote', report.repository],
       ['folder', report.folder],
     ],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localPaths } from '../../../cli/local/folders.ts';
+import { writeMarker } from '../../../cli/local/marker.ts';
 import { untilListening } from '../../../cli/local/start.ts';
 import { up } from '../../../cli/local/up.ts';
 import { steadily } from '../../support/eventually.ts';
@@ -41,6 +42,14 @@ describe('up', () => {
     await steadily(() => !isDone, 300, 'waiting');
     await announce(process.pid);
     await done;
+  });
+
+  it('of a worker that there is not starts nothing', async () => {
+    const paths = localPaths(home, 'one');
+    await writeMarker(paths, { version: 1, runtime: 'process', block: 0, workers: [] });
+    const options = { home, env: {}, name: 'one', only: 'worker-9', workers: 1, program: 'none', say: () => undefined };
+    await expect(up(options, signal)).rejects.toMatchObject({ problem: { code: 'NOT_FOUND' } });
+    expect(await readdir(join(paths.folder, 'logs')).catch(() => [])).toEqual([]);
   });
 
   it('that is refused leaves no name of a cluster behind', async () => {

@@ -8,7 +8,7 @@ import { freePort, workerAddress } from '../../../cli/local/addresses.ts';
 import { freeBlock } from '../../../cli/local/blocks.ts';
 import { chooseCluster } from '../../../cli/local/choose.ts';
 import { localPaths } from '../../../cli/local/folders.ts';
-import { requireMarker, requireWorker, writeMarker } from '../../../cli/local/marker.ts';
+import { requireMarker, requireWorker, workersMeant, writeMarker } from '../../../cli/local/marker.ts';
 import { parseRecord } from '../../../cli/local/process-copies.ts';
 import { ensureSettings, readListening } from '../../../cli/local/settings.ts';
 import { lastWords } from '../../../cli/local/start.ts';
@@ -36,6 +36,13 @@ async function taking(run: (port: number) => Promise<void>): Promise<void> {
     await new Promise((resolve) => server.close(resolve));
   }
 }
+
+it('`up` is about all workers, one of them, or with `reconciler` none; a name that is none of these is refused', () => {
+  expect(workersMeant(marker, undefined)).toEqual(marker.workers);
+  expect(workersMeant(marker, 'worker-1')).toEqual(marker.workers);
+  expect(workersMeant(marker, 'reconciler')).toEqual([]);
+  expect(() => workersMeant(marker, 'worker-9')).toThrow('there is no worker worker-9');
+});
 
 describe('files that `up` writes are read by those that they are for', () => {
   it('nodes.yaml', () => {
