@@ -7,14 +7,24 @@ import { homeFolder } from './home.ts';
 import { createPaint, type Paint, wantsColour } from './render/paint.ts';
 import { renderProblems } from './render/problems.ts';
 
+const help = `npm start                          a cluster with a demo on this machine; Ctrl-C ends the watching, the cluster stays
+npm start -- --once                the whole story by itself, and everything is taken down again
+npm start -- --runtime <runtime>   what the workers run: docker, or process (default docker if an Engine answers)
+
+Everything else is \`npx oakctl --help\`.`;
+
 /** Plays the demo, or with --once the whole story by itself. Answers the exit code. */
 export async function runStart(argv: readonly string[]): Promise<number> {
   const paint = createPaint(wantsColour(process.stdout, process.env, false));
   const abort = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort(new Error(name)));
   try {
-    const { once, runtime } = parse(argv);
     const print = (text: string) => process.stdout.write(`${text}\n`);
+    const { once, runtime, isHelp } = parse(argv);
+    if (isHelp) {
+      print(help);
+      return exitCodes.ok;
+    }
     const common = { env: process.env, print, ...(runtime && { runtime }) };
     if (once) {
       const { playOnce } = await import('./story/once.ts');
@@ -30,11 +40,15 @@ export async function runStart(argv: readonly string[]): Promise<number> {
   }
 }
 
-function parse(argv: readonly string[]): { once: boolean; runtime: RuntimeName | undefined } {
-  const options = { once: { type: 'boolean' }, runtime: { type: 'string' } } as const;
+function parse(argv: readonly string[]): { once: boolean; runtime: RuntimeName | undefined; isHelp: boolean } {
+  const options = {
+    once: { type: 'boolean' },
+    runtime: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  } as const;
   const { values } = parseArgs({ args: [...argv], options });
-  const { once = false, runtime } = values;
-  if (runtime === undefined || runtime === 'docker' || runtime === 'process') return { once, runtime };
+  const { once = false, runtime, help: isHelp = false } = values;
+  if (runtime === undefined || runtime === 'docker' || runtime === 'process') return { once, runtime, isHelp };
   throw new TypeError(`--runtime is docker or process, not ${runtime}`);
 }
 
@@ -43,7 +57,7 @@ function report(error: Error, paint: Paint): number {
   const text = isProblemError(error)
     ? renderProblems(error.problems, paint)
     : `${paint.bad('failed')} ${error.message}`;
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${text}${isUsage ? '; `npm start -- --help` lists the options' : ''}\n`);
   if (isUsage) return exitCodes.usage;
   return isProblemError(error) ? exitCodeOf(error.problems) : exitCodes.failed;
 }
