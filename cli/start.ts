@@ -4,6 +4,7 @@ import { isProblemError } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { homeFolder } from './home.ts';
+import { interruptsOf } from './interrupts.ts';
 import { createPaint, type Paint, wantsColour } from './render/paint.ts';
 import { renderProblems } from './render/problems.ts';
 
@@ -16,10 +17,10 @@ Everything else is \`npx oakctl --help\`.`;
 /** Plays the demo, or with --once the whole story by itself. Answers the exit code. */
 export async function runStart(argv: readonly string[]): Promise<number> {
   const paint = createPaint(wantsColour(process.stdout, process.env, false));
-  const abort = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort(new Error(name)));
+  const print = (text: string) => process.stdout.write(`${text}\n`);
+  const end = () => process.exit(exitCodes.interrupted);
+  let signal: AbortSignal | undefined;
   try {
-    const print = (text: string) => process.stdout.write(`${text}\n`);
     const { once, runtime, isHelp } = parse(argv);
     if (isHelp) {
       print(help);
@@ -28,15 +29,18 @@ export async function runStart(argv: readonly string[]): Promise<number> {
     const common = { env: process.env, print, ...(runtime && { runtime }) };
     if (once) {
       const { playOnce } = await import('./story/once.ts');
-      await playOnce(common, abort.signal);
+      const patience = () => print('It is being taken down, which takes some seconds; once more leaves it half done.');
+      signal = interruptsOf(process, [patience, end]);
+      await playOnce(common, signal);
     } else {
       const { playDemo } = await import('./story/demo-cluster.ts');
-      await playDemo({ ...common, home: homeFolder(process.env), paint }, abort.signal);
-      if (abort.signal.aborted) print('\nThe cluster goes on; `npx oakctl down` takes it down.');
+      signal = interruptsOf(process, [end]);
+      await playDemo({ ...common, home: homeFolder(process.env), paint }, signal);
+      if (signal.aborted) print('\nThe cluster goes on; `npx oakctl down` takes it down.');
     }
     return exitCodes.ok;
   } catch (error) {
-    return abort.signal.aborted ? exitCodes.interrupted : report(error as Error, paint);
+    return signal?.aborted ? exitCodes.interrupted : report(error as Error, paint);
   }
 }
 

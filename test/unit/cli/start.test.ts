@@ -1,4 +1,6 @@
+import { EventEmitter } from 'node:events';
 import { expect, it, vi } from 'vitest';
+import { interruptsOf } from '../../../cli/interrupts.ts';
 import { runStart } from '../../../cli/start.ts';
 
 it.each([
@@ -18,3 +20,16 @@ it.each([
     }
   },
 );
+
+it('Ctrl-C aborts; pressed again it does what is said for the second time and the third, and then nothing', () => {
+  const process = new EventEmitter();
+  const said: string[] = [];
+  const signal = interruptsOf(process, [() => said.push('patience'), () => said.push('end')]);
+  process.emit('SIGINT');
+  expect([signal.aborted, said]).toEqual([true, []]);
+  process.emit('SIGTERM');
+  expect(said).toEqual(['patience']);
+  process.emit('SIGINT');
+  process.emit('SIGINT');
+  expect(said).toEqual(['patience', 'end']);
+});
