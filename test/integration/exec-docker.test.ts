@@ -93,6 +93,21 @@ await describeWithEngine('a session inside a container', (socket) => {
     });
   });
 
+  it('of a container that somebody removed says so', async () => {
+    const gone = { ...plan, copy: '7.2' };
+    await runtime.create(gone, never);
+    await runtime.start(gone, never);
+    const session = await runtime.exec(gone, { command: ['sleep', '1000'], tty: false, stdin: false }, never);
+    const reading = readAll(session);
+    const [found] = (await runtime.list(never)).filter(({ copy }) => copy === gone.copy);
+    await docker.getContainer(found?.handle ?? '').remove({ force: true });
+    await reading;
+    await expect(session.exit()).rejects.toMatchObject({ problem: { code: 'UNAVAILABLE' } });
+    await expect(runtime.exec(gone, { command: ['true'], tty: false, stdin: false }, never)).rejects.toMatchObject({
+      problem: { code: 'NOT_FOUND' },
+    });
+  });
+
   it('is REFUSED in a container that does not run, NOT_FOUND without one', async () => {
     await runtime.stop(plan, 0, never);
     await expect(enter(['true'])).rejects.toThrow('REFUSED');

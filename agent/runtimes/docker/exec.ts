@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecStart } from '../../../schemas/exec.ts';
-import { ProblemError, problem } from '../../../schemas/problem.ts';
+import { type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import type { CopyKey, ExecSession } from '../runtime.ts';
 import type { Containers } from './containers.ts';
 import { type Engine, limits, messageOf, statusOf } from './engine.ts';
@@ -22,7 +22,7 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<ExecSession> {
   const id = await containers.find(key, signal);
-  if (!id) throw new ProblemError(problem('NOT_FOUND', `there is no container of copy ${key.copy}`));
+  if (!id) throw new ProblemError(notThere(key));
   const exec = await create(engine, id, key, start, signal);
   const stream = (await engine.stream(limits.read, signal, (docker) =>
     docker.getExec(exec).start({ hijack: true, stdin: start.stdin, Tty: start.tty }),
@@ -50,6 +50,10 @@ export async function openSession(
   };
 }
 
+function notThere({ instance, copy }: CopyKey): Problem {
+  return problem('NOT_FOUND', `there is no container of copy ${copy}`, { subject: instance });
+}
+
 async function create(
   engine: Engine,
   id: string,
@@ -67,7 +71,9 @@ async function create(
   try {
     return (await engine.call(limits.change, signal, (docker) => docker.getContainer(id).exec(options))).id;
   } catch (error) {
-    if (statusOf(error) !== 409) throw error;
+    const status = statusOf(error);
+    if (status === 404) throw new ProblemError(notThere(key));
+    if (status !== 409) throw error;
     const hint = '`oakctl instances ls` shows its status';
     throw new ProblemError(
       problem('REFUSED', `the container does not run: ${messageOf(error)}`, { subject: key.instance, hint }),
@@ -115,9 +121,17 @@ async function* tolerant(stream: Duplex): AsyncGenerator<Buffer, void, undefined
   }
 }
 
+/** The engine forgets a command together with its container. */
+function untold(error: unknown): never {
+  if (statusOf(error) === undefined) throw error;
+  throw new ProblemError(problem('UNAVAILABLE', `nobody knows how the command ended: ${messageOf(error)}`));
+}
+
 async function exitCode(engine: Engine, exec: string, signal: AbortSignal): Promise<number> {
   for (let tries = 0; tries < exitTries; tries += 1) {
-    const { Running, ExitCode } = await engine.call(limits.read, signal, (docker) => docker.getExec(exec).inspect());
+    const { Running, ExitCode } = await engine
+      .call(limits.read, signal, (docker) => docker.getExec(exec).inspect())
+      .catch(untold);
     if (!Running && ExitCode !== null) return ExitCode;
     await sleep(exitPause, undefined, { signal });
   }

@@ -71,6 +71,14 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor
   }
 
   const guarded = <T>(work: Promise<T>) => work.catch((error) => Promise.reject(asProblem(socket, error)));
+  /** Of streams, whose failures come at any time. */
+  const guardedLines: Runtime['logs'] = async function* (key, options, signal) {
+    try {
+      yield* readLogs(engine, containers, key, options, signal);
+    } catch (error) {
+      throw asProblem(socket, error);
+    }
+  };
   return {
     name: 'docker',
     probe: (signal) => guarded(probe(engine, signal)),
@@ -84,7 +92,7 @@ export function createDockerRuntime(deps: DockerRuntimeDeps): Runtime & Executor
     ownImages: (wanted, signal) => guarded(ownImages(engine, wanted, signal)),
     differences: (key, run, signal) => guarded(compare(engine, containers, key, run, signal)),
     loadImages: (archive, signal) => guarded(loadArchive(engine, archive, limits.loadStall, signal)),
-    logs: (key, options, signal) => readLogs(engine, containers, key, options, signal),
+    logs: guardedLines,
     watch(onEvent, signal) {
       void watchEngine({ engine, owner, list }, onEvent, signal);
     },
@@ -173,10 +181,16 @@ async function* readLogs(
   try {
     yield* demultiplex(stream);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) throw brokenOff(key, error);
   } finally {
     stream.destroy();
   }
+}
+
+/** The engine went away in the middle. */
+function brokenOff({ instance }: CopyKey, cause: unknown): ProblemError {
+  const text = `the engine broke off the logs: ${messageOf(cause)}`;
+  return new ProblemError(problem('RUNTIME_UNAVAILABLE', text, { subject: instance, disposition: 'retry' }), { cause });
 }
 
 type Docker = Parameters<Parameters<Engine['stream']>[2]>[0];

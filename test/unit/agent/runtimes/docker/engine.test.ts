@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEngine, statusOf } from '../../../../../agent/runtimes/docker/engine.ts';
 import { createDockerRuntime } from '../../../../../agent/runtimes/docker/index.ts';
+import { labelsOf } from '../../../../../agent/runtimes/docker/labels.ts';
 import { eventually } from '../../../../support/eventually.ts';
 
 const never = new AbortController().signal;
@@ -118,5 +119,37 @@ describe('the runtime on a broken engine', () => {
     make(socket).watch(() => {}, controller.signal);
     await eventually(() => expect(paths.filter((path) => path.endsWith('/events')).length).toBeGreaterThan(1));
     controller.abort();
+  });
+
+  const logs = async (socket: string, follow: boolean) => {
+    const lines: string[] = [];
+    for await (const { text } of make(socket).logs(key, { follow }, never)) lines.push(text);
+    return lines;
+  };
+  const container = (cluster: string) =>
+    JSON.stringify({
+      Id: 'abc',
+      Name: `/${key.instance}.${key.copy}`,
+      State: {},
+      Config: { Labels: labelsOf({ cluster, node: 'n' }, { ...key, digest: '1:x' }) },
+    });
+
+  it('says what the engine says of logs that it does not give', async () => {
+    const { socket } = await scripted('1.41', (request, response) => {
+      if (!request.url?.includes('/logs')) return response.end(container('c'.repeat(64)));
+      response.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"no such file: abc-json.log"}');
+    });
+    await expect(logs(socket, false)).rejects.toMatchObject({
+      problem: { ...unavailable.problem, message: expect.stringContaining('no such file: abc-json.log') },
+    });
+  });
+
+  it('says that logs broke off when the engine dies under them', async () => {
+    const { socket } = await scripted('1.41', (request, response) => {
+      if (!request.url?.includes('/logs')) return response.end(container('c'.repeat(64)));
+      response.writeHead(200).write(Buffer.from([1, 0, 0, 0, 0, 0, 0, 3, 111, 110, 10]));
+      setTimeout(() => request.socket.destroy(), 20);
+    });
+    await expect(logs(socket, true)).rejects.toMatchObject(unavailable);
   });
 });
