@@ -39,14 +39,18 @@ export async function watchEngine(
   };
   let delay = backOff.first;
   for (let gap = false; !signal.aborted; gap = true) {
+    let stream: Readable | undefined;
     try {
-      const stream = await openEvents(deps.engine, deps.owner, signal);
-      delay = backOff.first;
+      stream = await openEvents(deps.engine, deps.owner, signal);
       const copies = await deps.list(signal);
+      delay = backOff.first;
       for (const event of catchUp(known, copies, gap)) emit(event);
       await readEvents(stream, deps.owner, emit);
     } catch {
       // Whatever it was: the engine is not there, which calls and probes report better than a stream.
+    } finally {
+      // An engine may give events and no list: what nobody reads would stay open for good.
+      stream?.destroy();
     }
     await wait(delay, undefined, { signal, ref: false }).catch(() => {});
     delay = Math.min(delay * 2, backOff.last);

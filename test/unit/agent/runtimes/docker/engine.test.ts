@@ -121,6 +121,28 @@ describe('the runtime on a broken engine', () => {
     controller.abort();
   });
 
+  it('leaves no event stream open that it gives up because the list fails, and does not ask in a hurry', async () => {
+    const open = new Set<unknown>();
+    const begun: number[] = [];
+    const { socket } = await scripted('1.41', (request, response) => {
+      if (!request.url?.includes('/events')) {
+        response.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"a container is broken"}');
+        return;
+      }
+      begun.push(performance.now());
+      open.add(request);
+      response.on('close', () => open.delete(request));
+      response.writeHead(200).flushHeaders();
+    });
+    const controller = new AbortController();
+    make(socket).watch(() => {}, controller.signal);
+    await eventually(() => expect(begun.length).toBe(4));
+    expect(open.size).toBeLessThan(2);
+    controller.abort();
+    const pauses = begun.slice(1).map((at, index) => at - (begun[index] ?? 0));
+    expect(pauses[2]).toBeGreaterThan(600);
+  });
+
   const logs = async (socket: string, follow: boolean) => {
     const lines: string[] = [];
     for await (const { text } of make(socket).logs(key, { follow }, never)) lines.push(text);
