@@ -6,7 +6,7 @@ import type { RunSpec, RuntimeName } from '../../schemas/spec.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
 import { labelOfVariable } from '../../schemas/variables.ts';
 import type { PlacementView } from '../../schemas/views.ts';
-import { type Candidate, candidateOf, type PlaceRequest, readOf, type Wish, withCopy } from './candidates.ts';
+import { type Candidate, candidateOf, type PlaceRequest, readOf, type Wish, wishFrom, withCopy } from './candidates.ts';
 import { type Chooser, createChooser } from './choose.ts';
 import { byName, explain, sift } from './explain.ts';
 import { filters, runtimeFor, standingFilters } from './filters.ts';
@@ -57,7 +57,7 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
   let read: { readonly run: RunSpec; readonly found: ReturnType<typeof readOf> } | undefined;
   const wishOf = (request: PlaceRequest): Wish => {
     if (read?.run !== request.run) read = { run: request.run, found: readOf(request.run) };
-    return { ...request, ...read.found, service };
+    return wishFrom(request, service, read.found);
   };
 
   /** Among these, the best first. */
