@@ -8,6 +8,9 @@ export interface CopyKey {
   readonly copy: CopyId;
 }
 
+/** What the last check of an unhealthy copy came to: an exit code, no end within its timeout, or no start. */
+export type FailedCheck = number | 'timed_out' | 'not_started';
+
 /** A copy as the runtime has it. Only what carries our labels for this cluster and node. */
 export interface ActualCopy extends CopyKey {
   readonly runtime: RuntimeName;
@@ -16,6 +19,8 @@ export interface ActualCopy extends CopyKey {
   readonly state: 'created' | 'running' | 'exited';
   /** Only with a healthcheck that the runtime itself runs. */
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
+  /** With `unhealthy`, where the runtime knows it. */
+  readonly failedCheck?: FailedCheck;
   /** Somebody froze it: it holds what it has, and does nothing. */
   readonly paused?: true;
   readonly exitCode?: number;

@@ -1,11 +1,12 @@
 /** What the agent says about its copies: pure, from ledger, engine and memory. */
 import type { Part } from '../../schemas/assignment.ts';
+import { formatDuration } from '../../schemas/duration.ts';
 import type { CopyReport } from '../../schemas/messages.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { RunSpec } from '../../schemas/spec.ts';
 import type { CopyStatus } from '../../schemas/status.ts';
 import { isLeft } from './converge.ts';
-import type { ActualCopy } from './copy.ts';
+import type { ActualCopy, FailedCheck } from './copy.ts';
 import type { Drift } from './drift.ts';
 import { type Actual, type Member, membersOf } from './members.ts';
 import { blankMemory, type CopyMemory, keyText, type Memory } from './memory.ts';
@@ -87,7 +88,7 @@ export function judge(member: Member, copy: CopyMemory, step: Step | undefined, 
   }
   if (step?.kind === 'prepare') return { status: 'pulling', ...reasonOf(copy) };
   if (!member.job)
-    return member.ahead && member.found ? running(member.found) : { status: 'stopping', ...reasonOf(copy) };
+    return member.ahead && member.found ? running(member.found, member.run) : { status: 'stopping', ...reasonOf(copy) };
   if (isInterrupted(member, copy)) return { status: 'failed', reason: interrupted };
   const isReady = member.found?.digest === member.job.digest && member.found.state !== 'running';
   if (limited && isReady && step?.kind !== 'start') return { status: 'prepared', reason: limited };
@@ -119,7 +120,7 @@ function wantedRunning(member: Member, copy: CopyMemory, step: Step | undefined)
   const { found, run } = member;
   if (step?.kind === 'stop' || step?.kind === 'remove') return { status: 'stopping' };
   if (found && found.digest !== member.job?.digest) return { status: 'waiting' };
-  if (found?.state === 'running') return running(found);
+  if (found?.state === 'running') return running(found, run);
   if (copy.failure) return { status: 'failed', ...reasonOf(copy) };
   if (step?.kind === 'start') return { status: 'starting' };
   if (found?.state === 'created') return { status: 'prepared' };
@@ -138,11 +139,25 @@ function wantedRunning(member: Member, copy: CopyMemory, step: Step | undefined)
   }
 }
 
-function running({ state, health }: ActualCopy): Judgement {
+function running({ state, health, failedCheck }: ActualCopy, run: RunSpec | undefined): Judgement {
   if (state !== 'running') return { status: state === 'created' ? 'prepared' : 'stopped' };
   if (health === 'starting') return { status: 'starting' };
   if (health !== 'unhealthy') return { status: 'running' };
-  return { status: 'unhealthy', reason: { code: 'UNHEALTHY', message: 'its healthcheck fails' } };
+  const message = failedText(failedCheck, run?.healthcheck?.timeout);
+  return { status: 'unhealthy', reason: { code: 'UNHEALTHY', message } };
+}
+
+function failedText(check: FailedCheck | undefined, timeout: number | undefined): string {
+  switch (check) {
+    case undefined:
+      return 'its healthcheck fails';
+    case 'timed_out':
+      return `its healthcheck did not end within its timeout${timeout ? ` of ${formatDuration(timeout)}` : ''}`;
+    case 'not_started':
+      return 'its healthcheck cannot be started: the command is not there, or is no program';
+    default:
+      return `its healthcheck fails (exit code ${check})`;
+  }
 }
 
 function restarting(found: ActualCopy, run: RunSpec, copy: CopyMemory): Judgement {

@@ -7,9 +7,9 @@ import type { ExecStart, TerminalSize } from '../../schemas/exec.ts';
 import type { ArchivedImage, Loaded } from '../../schemas/image-load.ts';
 import type { Sealed } from '../../schemas/messages.ts';
 import type { RuntimeName } from '../../schemas/spec.ts';
-import type { ActualCopy, CopyKey, Runnable } from '../core/copy.ts';
+import type { ActualCopy, CopyKey, FailedCheck, Runnable } from '../core/copy.ts';
 
-export type { ActualCopy, CopyKey, Runnable };
+export type { ActualCopy, CopyKey, FailedCheck, Runnable };
 
 /** A copy as it should be created. */
 export interface CopyPlan extends CopyKey {

@@ -121,7 +121,7 @@ async function listOurs(engine: Engine, owner: Owner, signal: AbortSignal): Prom
   return (summaries as Summary[]).map((summary) => readSummary(owner, summary));
 }
 
-/** The copies, with an inspect for those whose status line could not be read. */
+/** The copies, with an inspect for those whose status line does not say all. */
 async function completed(engine: Engine, listed: readonly Listed[], signal: AbortSignal): Promise<ActualCopy[]> {
   const copies: ActualCopy[] = [];
   for (const item of listed) {

@@ -21,7 +21,14 @@ export interface InspectedState {
   readonly StartedAt: string;
   readonly FinishedAt: string;
   readonly ExitCode: number;
-  readonly Health?: { readonly Status: string } | undefined;
+  readonly Health?: { readonly Status: string; readonly Log?: readonly InspectedCheck[] | null } | undefined;
+}
+
+interface InspectedCheck {
+  /** -1 for a check that was not started, or did not end in time. */
+  readonly ExitCode: number;
+  /** What the check wrote, or why the engine has no exit code. */
+  readonly Output: string;
 }
 
 /** What a status line says. `since` in ms: exact to the second in the first minute, then rounded down to the engine's unit. */
@@ -36,7 +43,7 @@ export type Listed =
   | { readonly kind: 'copy'; readonly copy: ActualCopy; readonly complete: boolean }
   | { readonly kind: 'stranger'; readonly id: string; readonly name: string; readonly why: string };
 
-/** Reads one summary. `complete` is false when the status line could not be read and an inspect should fill in. */
+/** Reads one summary. `complete` is false when the status line does not say all, and an inspect should fill in. */
 export function readSummary(owner: Owner, summary: Summary): Listed {
   const owned = ownership(owner, summary.Names, summary.Labels);
   const name = (summary.Names[0] ?? summary.Id).replace(/^\//, '');
@@ -55,8 +62,11 @@ export function readSummary(owner: Owner, summary: Summary): Listed {
     ...line,
     ...(isPaused && { paused: true }),
   };
-  // The line of what is paused says nothing of its health.
-  const complete = !isPaused && (state === 'created' || line.since !== undefined || summary.State !== state);
+  // The line of what is paused says nothing of its health, and that of what is unhealthy not why.
+  const complete =
+    !isPaused &&
+    line.health !== 'unhealthy' &&
+    (state === 'created' || line.since !== undefined || summary.State !== state);
   return { kind: 'copy', copy, complete };
 }
 
@@ -70,7 +80,14 @@ export function withInspected(copy: ActualCopy, state: InspectedState, wall: num
     ...(at > 0 ? { since: Math.max(0, wall - at) } : {}),
     ...(copy.state === 'exited' ? { exitCode: state.ExitCode } : {}),
     ...(copy.state === 'running' && health ? { health } : {}),
+    ...(copy.state === 'running' && health === 'unhealthy' && failedCheckOf(state.Health?.Log?.at(-1))),
   };
+}
+
+function failedCheckOf(last: InspectedCheck | undefined): Pick<ActualCopy, 'failedCheck'> {
+  if (!last || last.ExitCode === 0) return {};
+  if (last.ExitCode > 0) return { failedCheck: last.ExitCode };
+  return { failedCheck: last.Output.startsWith('Health check exceeded timeout') ? 'timed_out' : 'not_started' };
 }
 
 /** Paused and restarting containers hold their resources: they run. What is being removed, or could not be, has ended. */

@@ -1,7 +1,9 @@
 /** Healthchecks of processes: the engine's rules, carried out by the runtime. */
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Healthcheck } from '../../../schemas/spec.ts';
+import type { FailedCheck } from '../runtime.ts';
 
 export type Health = 'starting' | 'healthy' | 'unhealthy';
 
@@ -29,21 +31,25 @@ export interface CheckDeps {
   readonly environment: Readonly<Record<string, string>>;
   /** ms since the process started. */
   age(): Promise<number>;
-  /** The health is another one now. */
-  changed(health: Health): Promise<void>;
+  /** The health is another one now, or it is `unhealthy` for another reason. */
+  changed(health: Health, failed: FailedCheck | undefined): Promise<void>;
 }
 
 /** Checks until aborted. `first` is what was known before: then the first check comes at once, else after an interval. */
 export async function keepChecking(deps: CheckDeps, first: Health, signal: AbortSignal): Promise<void> {
   let series: Series = { health: first, failures: 0 };
+  let told: FailedCheck | undefined;
   let pause = first === 'starting' ? deps.check.interval : 0;
   try {
     for (;;) {
       await wait(pause, undefined, { signal, ref: false });
-      const next = judge(series, await answers(deps, signal), await deps.age(), deps.check);
+      const failed = await failureOf(deps, signal);
+      const next = judge(series, failed === undefined, await deps.age(), deps.check);
       signal.throwIfAborted();
-      if (next.health !== series.health) await deps.changed(next.health);
+      const isOther = next.health !== series.health || (next.health === 'unhealthy' && failed !== told);
+      if (isOther) await deps.changed(next.health, failed);
       series = next;
+      told = failed;
       pause = deps.check.interval;
     }
   } catch (error) {
@@ -51,8 +57,8 @@ export async function keepChecking(deps: CheckDeps, first: Health, signal: Abort
   }
 }
 
-/** Runs the command once: true when it ends with 0 in time. */
-function answers({ check, cwd, environment }: CheckDeps, signal: AbortSignal): Promise<boolean> {
+/** Runs the command once: undefined when it ends with 0 in time. */
+function failureOf({ check, cwd, environment }: CheckDeps, signal: AbortSignal): Promise<FailedCheck | undefined> {
   const [program = '', ...args] = check.command;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
@@ -63,7 +69,10 @@ function answers({ check, cwd, environment }: CheckDeps, signal: AbortSignal): P
       killSignal: 'SIGKILL',
       signal,
     });
-    child.once('error', () => resolve(false));
-    child.once('exit', (code) => resolve(code === 0));
+    child.once('error', () => resolve('not_started'));
+    child.once('exit', (code, by) => {
+      if (code !== null) resolve(code === 0 ? undefined : code);
+      else resolve(child.killed ? 'timed_out' : 128 + constants.signals[by ?? 'SIGKILL']);
+    });
   });
 }

@@ -200,7 +200,7 @@ function pathOf(run: RunSpec): string | undefined {
 
 /** A process publishes itself: while it runs, its addresses are those that it was told. */
 function actualOf(copy: StoredCopy, ip: string): ActualCopy {
-  const { record, state, process, exitCode, since, health } = copy;
+  const { record, state, process, exitCode, since, health, failedCheck } = copy;
   const running = state === 'running';
   return {
     runtime: 'process',
@@ -213,6 +213,7 @@ function actualOf(copy: StoredCopy, ip: string): ActualCopy {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(since === undefined ? {} : { since }),
     ...(health ? { health } : {}),
+    ...(failedCheck === undefined ? {} : { failedCheck }),
   };
 }
 

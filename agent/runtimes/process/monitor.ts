@@ -56,8 +56,8 @@ export function startMonitor(deps: MonitorDeps, signal: AbortSignal): Monitor {
     checks.set(name, { process, stop });
     const cwd = join(folder, files.work);
     const environment = environmentOf(record, record.run, { ip: deps.ip, path: deps.path, home: cwd });
-    const changed: Parameters<typeof keepChecking>[0]['changed'] = async (health) => {
-      await deps.store.saveHealth(folder, health);
+    const changed: Parameters<typeof keepChecking>[0]['changed'] = async (health, failed) => {
+      await deps.store.saveHealth(folder, health, failed);
       deps.onEvent({ kind: 'health', instance: record.instance, copy: record.copy });
     };
     const work = { check, cwd, environment, age: () => ageOf(process), changed };

@@ -9,7 +9,7 @@ import { filePathFault } from '../../../schemas/host-access.ts';
 import { containerName, parseCopyId, parseInstanceName } from '../../../schemas/names.ts';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { RunFile, RunSpec } from '../../../schemas/spec.ts';
-import type { ActualCopy, CopyKey, CopyPlan } from '../runtime.ts';
+import type { ActualCopy, CopyKey, CopyPlan, FailedCheck } from '../runtime.ts';
 import type { Health } from './health.ts';
 import { ageOf, isAlive, type ProcessIdentity, parseIdentity } from './proc.ts';
 import { files, parseExit } from './shim.ts';
@@ -31,6 +31,7 @@ export interface StoredCopy {
   readonly exitCode?: number;
   readonly since?: number;
   readonly health?: Health;
+  readonly failedCheck?: FailedCheck;
 }
 
 export interface CopyStore {
@@ -47,7 +48,7 @@ export interface CopyStore {
   reset(folder: string): Promise<void>;
   /** Puts links at these paths below the working folder. */
   link(folder: string, links: readonly { readonly source: string; readonly target: string }[]): Promise<void>;
-  saveHealth(folder: string, health: Health): Promise<void>;
+  saveHealth(folder: string, health: Health, failed?: FailedCheck): Promise<void>;
   /** Removes what a crash left half made or half removed. */
   sweep(): Promise<void>;
 }
@@ -124,10 +125,10 @@ export function createCopyStore(root: string, owner: { readonly cluster: string;
         await symlink(source, place);
       }
     },
-    async saveHealth(folder, health) {
+    async saveHealth(folder, health, failed) {
       // Whole or not at all: a full disk must not make a healthy copy one that never answered.
       const temporary = join(folder, `${files.health}~`);
-      await writeFile(temporary, health);
+      await writeFile(temporary, failed === undefined ? health : `${health} ${failed}`);
       await rename(temporary, join(folder, files.health));
     },
     async sweep() {
@@ -155,7 +156,7 @@ async function readStored(name: string, folder: string, record: CopyRecord): Pro
   if (!identity) return { ...stored, state: 'created' };
   if (await isAlive(identity)) {
     const health = record.run.healthcheck && readHealth(await readText(join(folder, files.health)));
-    return { ...stored, state: 'running', process: identity, since: await ageOf(identity), ...(health && { health }) };
+    return { ...stored, state: 'running', process: identity, since: await ageOf(identity), ...health };
   }
   const exitCode = parseExit(await readText(join(folder, files.exit)));
   const ended = await stat(join(folder, files.exit)).catch(() => undefined);
@@ -168,8 +169,11 @@ async function readStored(name: string, folder: string, record: CopyRecord): Pro
   };
 }
 
-function readHealth(text: string): Health {
-  return text === 'healthy' || text === 'unhealthy' ? text : 'starting';
+function readHealth(text: string): Pick<StoredCopy, 'health' | 'failedCheck'> {
+  const [health, failed] = text.split(' ');
+  if (health !== 'unhealthy') return { health: health === 'healthy' ? 'healthy' : 'starting' };
+  if (failed === 'timed_out' || failed === 'not_started') return { health, failedCheck: failed };
+  return { health, ...(failed && { failedCheck: Number(failed) }) };
 }
 
 async function readRecord(folder: string): Promise<CopyRecord | undefined> {

@@ -41,6 +41,21 @@ const failure = { problem: problem('IMAGE_PULL_FAILED', 'no route'), attempts: 1
 const once = container('job:1', { one_shot: true });
 const ended = { value: 'completed', since: 1 as Mono } as const;
 
+const checked = {
+  ...container('web:1'),
+  healthcheck: { command: ['x'], interval: 1, timeout: 5_000, retries: 1, start_period: 0 },
+};
+
+test.each<[ActualCopy['failedCheck'], string]>([
+  ['timed_out', 'its healthcheck did not end within its timeout of 5s'],
+  ['not_started', 'its healthcheck cannot be started: the command is not there, or is no program'],
+  [3, 'its healthcheck fails (exit code 3)'],
+  [undefined, 'its healthcheck fails'],
+])('a healthcheck that came to %s is told as: %s', (failedCheck, message) => {
+  const found = { health: 'unhealthy', ...(failedCheck !== undefined && { failedCheck }) } as const;
+  expect(reported({ run: checked, found }).reason).toEqual({ code: 'UNHEALTHY', message });
+});
+
 describe('status', () => {
   test.each<[string, Situation, string, string?]>([
     ['nothing done yet', {}, 'waiting'],

@@ -102,6 +102,33 @@ describe('a listed container', () => {
   });
 });
 
+it.each([
+  [
+    [
+      { ExitCode: 0, Output: '' },
+      { ExitCode: -1, Output: 'Health check exceeded timeout (1s)' },
+    ],
+    'timed_out',
+  ],
+  [[{ ExitCode: -1, Output: 'OCI runtime exec failed: exec failed: stat /nope' }], 'not_started'],
+  [[{ ExitCode: 3, Output: 'a secret, perhaps' }], 3],
+  [[], undefined],
+  [null, undefined],
+])('of an unhealthy container whose checks ended as %j it is known that the last one came to %s', (Log, failed) => {
+  const listed = readSummary(owner, summary({ Status: 'Up 2 minutes (unhealthy)' }));
+  if (listed.kind !== 'copy') throw new Error('a stranger');
+  expect(listed.complete).toBe(false);
+  const state = {
+    StartedAt: '2026-01-01T00:00:00Z',
+    FinishedAt: '',
+    ExitCode: 0,
+    Health: { Status: 'unhealthy', Log },
+  };
+  const copy = withInspected(listed.copy, state, Date.parse('2026-01-01T00:02:05Z'));
+  expect(copy).toMatchObject({ health: 'unhealthy', since: 125_000 });
+  expect(copy.failedCheck).toBe(failed);
+});
+
 describe('ownership', () => {
   const ours = labelsOf(owner, key);
   it('needs all labels, our cluster, our node, and the name that the labels ask for', () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { environmentOf } from '../../../../../agent/runtimes/process/environment.ts';
-import { judge, type Series } from '../../../../../agent/runtimes/process/health.ts';
+import { judge, keepChecking, type Series } from '../../../../../agent/runtimes/process/health.ts';
 import { readLogs, rotateLogs } from '../../../../../agent/runtimes/process/logs.ts';
 import { differences } from '../../../../../agent/runtimes/process/monitor.ts';
 import { parseIdentity, parseStat } from '../../../../../agent/runtimes/process/proc.ts';
@@ -107,6 +107,24 @@ describe('healthchecks', () => {
       ]),
     ).toBe('unhealthy');
   });
+});
+
+it.each([
+  ['exec sleep 60', 'timed_out'],
+  ['exit 3', 3],
+] as const)('a healthcheck that does `%s` is told as %s', async (script, failed) => {
+  const check = { command: ['sh', '-c', script], interval: 1, timeout: 300, retries: 1, start_period: 0 };
+  const done = new AbortController();
+  const told = await new Promise((resolve) => {
+    const changed = (...what: unknown[]) => Promise.resolve(resolve(what));
+    void keepChecking(
+      { check, cwd: '/', environment: { PATH: '/usr/bin:/bin' }, age: () => Promise.resolve(1), changed },
+      'starting',
+      done.signal,
+    );
+  });
+  done.abort();
+  expect(told).toEqual(['unhealthy', failed]);
 });
 
 describe('log files', () => {
