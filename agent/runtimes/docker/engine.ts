@@ -51,8 +51,7 @@ export function createEngine(socket: string = defaultSocket): Engine {
   async function attempt<T>(link: Link, signal: AbortSignal, action: Call<T>): Promise<T> {
     try {
       const docker = await connect(link.signal);
-      // The library does not pass the signal on in every call, so the wait itself is bounded, too.
-      return await orAborted(action(docker, link.signal), link.signal);
+      return await orAborted(action(cutBy(docker, link.signal), link.signal), link.signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof ProblemError || statusOf(error) !== undefined) throw error;
@@ -83,6 +82,20 @@ export function createEngine(socket: string = defaultSocket): Engine {
       }
     },
   };
+}
+
+/**
+ * The library with a signal on each request, also where its calls take none: an engine that hangs in one call and answers others would
+ * keep a connection for each that was given up.
+ */
+function cutBy(docker: Docker, abortSignal: AbortSignal): Docker {
+  const modem: Docker['modem'] = Object.create(docker.modem, {
+    dial: {
+      value: (options: object, callback: Parameters<Docker['modem']['dial']>[1]) =>
+        docker.modem.dial({ ...options, abortSignal } as never, callback),
+    },
+  });
+  return Object.create(docker, { modem: { value: modem } });
 }
 
 /** HTTP status of an engine's refusal; undefined for everything else. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type Docker from 'dockerode';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEngine, statusOf } from '../../../../../agent/runtimes/docker/engine.ts';
 import { createDockerRuntime } from '../../../../../agent/runtimes/docker/index.ts';
@@ -68,6 +69,23 @@ describe('a call', () => {
       problem: { ...unavailable.problem, message: expect.stringContaining('50 ms'), disposition: 'retry' },
     });
     await expect(engine.call(50, never, (docker) => docker.version())).rejects.toMatchObject(unavailable);
+  });
+
+  it.each([
+    ['version', (docker: Docker) => docker.version()],
+    ['images', (docker: Docker) => docker.getImage('a').inspect()],
+    ['volumes', (docker: Docker) => docker.getVolume('a').inspect()],
+    ['exec', (docker: Docker) => docker.getExec('a').inspect()],
+    ['exec', (docker: Docker) => docker.getExec('a').start({ hijack: true, stdin: false })],
+  ])('that is given up leaves no connection behind: %s', async (path, action) => {
+    const open = new Set<unknown>();
+    const { socket } = await scripted('1.41', (request) => {
+      if (!request.url?.includes(path)) return;
+      open.add(request);
+      request.socket.on('close', () => open.delete(request));
+    });
+    await expect(createEngine(socket).call(50, never, action as never)).rejects.toMatchObject(unavailable);
+    await eventually(() => expect(open.size).toBe(0));
   });
 
   it('ends with the reason of its signal, not with a problem', async () => {
