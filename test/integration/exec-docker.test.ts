@@ -61,6 +61,19 @@ await describeWithEngine('a session inside a container', (socket) => {
     expect(await session.exit()).toBe(0);
   });
 
+  it('leaves nothing behind for each piece that had to wait', async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', note);
+    const session = await enter(['sh', '-c', 'sleep 0.2; wc -c'], { stdin: true });
+    const reading = readAll(session);
+    for (let i = 0; i < 40; i += 1) await session.write(Buffer.alloc(256 * 1024, 'x'));
+    session.end();
+    await reading;
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   it('gives a terminal of the size that it is told', async () => {
     const session = await enter(['sh'], { tty: true, stdin: true, size: { columns: 90, rows: 20 } });
     const reading = readAll(session);

@@ -1,5 +1,4 @@
 /** Commands inside containers. */
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecStart } from '../../../schemas/exec.ts';
@@ -42,7 +41,7 @@ export async function openSession(
     output: start.tty ? plain(stream) : demultiplexed(stream),
     async write(data) {
       if (stream.writableEnded || stream.destroyed || stream.write(data)) return;
-      await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close')]).catch(() => {});
+      await hasRoom(stream);
     },
     end: () => void stream.end(),
     resize,
@@ -84,6 +83,17 @@ async function create(
 /** A command that has ended has no terminal any more. */
 function ended(error: unknown): void {
   if (statusOf(error) === undefined) throw error;
+}
+
+/** Leaves nothing on the stream, which may have to be waited for as often as it is written to. */
+function hasRoom(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('close', done);
+  });
 }
 
 interface Piece {
