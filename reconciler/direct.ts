@@ -134,8 +134,8 @@ export function createDirect(context: Context): Direct {
       let rollouts = rolledOut;
       const answer = services.map(({ spec, sealed: found }) => {
         const old = before[spec.name];
-        const sealed = withFormer(found, old?.sealed);
-        const same = old !== undefined && sameSpec(old.spec, spec) && isSameSealed(old.sealed, sealed);
+        const same = old !== undefined && sameSpec(old.spec, spec) && isSameSealed(old.sealed, found);
+        const sealed = withFormer(found, old?.sealed, rolledOut[spec.name]?.good?.run);
         const slots = resize(old ?? orphanSlots(world, spec.name), spec.replicas);
         const record: DirectRecord = {
           spec,

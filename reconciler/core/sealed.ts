@@ -6,17 +6,23 @@ import type { Node } from './model.ts';
 
 type Secrets = readonly SealedSecret[];
 
-/** Secrets of the wanted version, and behind each the version before it: what goes back needs that. */
-export function withFormer(now: Secrets = [], before: Secrets = []): Secrets {
-  const former = now.flatMap(({ name, version }) => {
-    return before.find((one) => one.name === name && one.version !== version) ?? [];
+/**
+ * Secrets of the wanted version, and behind them what a way back needs: those of the last good version, however many others came
+ * since, and else of each the version before it. `before`: as this made it last.
+ */
+export function withFormer(now: Secrets = [], before: Secrets = [], good?: Pick<RunSpec, 'secrets'>): Secrets {
+  const others = before.filter(({ name, version }) => !sealedFor({ name, version }, now));
+  const needed = (good?.secrets ?? []).filter(isOfRepository).flatMap((one) => sealedFor(one, others) ?? []);
+  const former = now.flatMap(({ name }) => {
+    const isNeeded = needed.some((one) => one.name === name);
+    return isNeeded ? [] : (others.find((one) => one.name === name) ?? []);
   });
-  return [...now, ...former];
+  return [...now, ...new Set(needed), ...former];
 }
 
-/** The same files? */
-export function isSameSealed(a: Secrets = [], b: Secrets = []): boolean {
-  return a.length === b.length && a.every(({ id }, index) => id === b[index]?.id);
+/** Are these the files that a version with the same run spec had? What is kept behind them says nothing. */
+export function isSameSealed(before: Secrets = [], now: Secrets = []): boolean {
+  return now.every(({ id }, index) => id === before[index]?.id);
 }
 
 /** Secrets of the repository that a node cannot read, in the version that the run spec names. */

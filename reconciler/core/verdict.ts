@@ -34,8 +34,8 @@ export function verdictEvents(
     const old = view.desired.get(name);
     const isThere = old?.origin?.file === service.file && old.origin.line === service.line;
     const same = old?.source.name === source && isThere && isSame(old.spec, service.spec);
-    const sealed = withFormer(service.sealed, old?.sealed);
-    if (same && !old.retired && isSameSealed(old.sealed, sealed)) continue;
+    if (same && !old.retired && isSameSealed(old.sealed, service.sealed)) continue;
+    const sealed = withFormer(service.sealed, old?.sealed, view.rollouts.get(name)?.good?.run);
     events.push({ kind: 'desired', service: name, desired: desiredOf({ ...service, sealed }, revision) });
   }
   for (const [name, desired] of view.desired) {

@@ -222,6 +222,27 @@ describe('secrets', () => {
     expect(nodeIn(instancesOf('web')[0])).not.toBe(node?.name);
   });
 
+  it('go back with the version that was good, also past others that were not, and to one that has no name for it', async () => {
+    cluster = await start(2);
+    const file = (value: string, version: number) => sealedFile('db', value, [first, second], version);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await file('one', 1) });
+    await settled('web');
+    const digest = cluster.reconciler.control.services()[0]?.digest;
+    const undo = cluster.nodes.map(({ runtime }) => runtime.script('start', 'web', { fail: 'START_FAILED' }));
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await file('bad', 2) });
+    await cluster.clock.advance(400_000);
+    await cluster.push({ 'shop.yaml': shop(), 'secrets/db.yaml': await file('worse', 3) });
+    await cluster.clock.advance(400_000);
+    await cluster.push({ 'shop.yaml': shop([]), 'secrets/db.yaml': await file('worse', 3) });
+    await cluster.clock.advance(400_000);
+    for (const one of undo) one();
+    expect(outcome('web')).toBe('rolled_back');
+    cluster.nodes.find(({ name }) => name === nodeIn(instancesOf('web')[0]))?.kill(true);
+    await cluster.clock.advance(300_000);
+    const views = cluster.reconciler.control.instances();
+    expect(views.filter(({ status }) => status === 'running')).toMatchObject([{ digest }]);
+  });
+
   it('are known by name in a direct deployment, which brings them along', async () => {
     cluster = await start(1);
     const { control } = cluster.reconciler;
