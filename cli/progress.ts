@@ -58,8 +58,10 @@ function lineByLine(stream: ProgressStream, now: () => number): Progress {
       const news = lines.filter(({ key, text }) => shown.get(key) !== text);
       for (const { key, text } of news) shown.set(key, text);
       if (news.length > 0) stream.write(`${news.map(({ text }) => text).join('\n')}\n`);
-      else if (now() - spoken > heartbeat) stream.write(`still waiting: ${lines.at(-1)?.text ?? 'no answer yet'}\n`);
-      else return;
+      else if (now() - spoken > heartbeat) {
+        const one = lines.find(({ isWaiting }) => isWaiting) ?? lines.at(-1);
+        stream.write(`still waiting: ${one?.text ?? 'no answer yet'}\n`);
+      } else return;
       spoken = now();
     },
     end() {},

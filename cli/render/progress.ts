@@ -11,6 +11,8 @@ export interface ProgressLine {
   /** Instance or service. */
   readonly key: string;
   readonly text: string;
+  /** There is something that it waits for. */
+  readonly isWaiting?: boolean;
 }
 
 /** Lines for what is not settled yet; an instance that is well has one too, so that a reader sees it arrive. */
@@ -21,21 +23,26 @@ export function progressLines(outcomes: readonly ServiceOutcome[], paint: Paint)
       const message = outcome.message || outcome.verdict;
       return [{ key: outcome.name, text: `${outcome.name}  ${paintState(paint, outcome.verdict)}  ${message}` }];
     }
-    return view.instances.map((instance) => ({ key: instance.name, text: instanceLine(instance, view, paint) }));
+    return view.instances.map((instance) => instanceLine(instance, view, paint));
   });
 }
 
-function instanceLine(instance: InstanceView, view: ServiceView, paint: Paint): string {
+function instanceLine(instance: InstanceView, view: ServiceView, paint: Paint): ProgressLine {
+  const { name: key, healthy } = instance;
   const node = instance.node ? ` on ${instance.node}` : '';
-  const status = paintState(paint, instance.healthy ? 'healthy' : instance.status);
-  const waits = instance.healthy || instance.reason?.code === 'IN_PROGRESS' ? '' : waitText(instance, view);
-  return `${instance.name}  ${status}${node}${waits ? `  ${paint.dim(waits)}` : ''}`;
+  const status = paintState(paint, healthy ? 'healthy' : instance.status);
+  const waits = waitText(instance, view);
+  const text = `${key}  ${status}${node}${waits ? `  ${paint.dim(waits)}` : ''}`;
+  return { key, text, isWaiting: !healthy || waits !== '' };
 }
 
-/** IN_PROGRESS only repeats the status; every other reason says what the instance waits for. */
+/** What an instance waits for. One that is healthy may have a copy of another version on its way, of which a hold tells. */
 function waitText(instance: InstanceView, view: ServiceView): string {
   const hold = view.holds.find(({ subject }) => subject === instance.name);
-  return reasonText(instance) ?? (hold ? `${hold.code}: ${hold.message}` : view.message);
+  const held = hold && `${hold.code}: ${hold.message}`;
+  if (instance.healthy) return held ?? '';
+  // IN_PROGRESS only repeats the status.
+  return instance.reason?.code === 'IN_PROGRESS' ? '' : (reasonText(instance) ?? held ?? view.message);
 }
 
 /** The closing lines: one per service, with what is wrong where something is. `elapsed` in ms. */

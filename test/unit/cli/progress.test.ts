@@ -30,6 +30,25 @@ describe('progress', () => {
     ]);
   });
 
+  it('says of an instance that is healthy why its next version does not come, and takes that for the sign of life', () => {
+    const held = `${name}.instance.0`;
+    const hold = { subject: held, code: 'COPY_FAILED' as const, message: 'failed: no image x' };
+    const old = outcome('waiting', [fakeInstance(held), fakeInstance(`${name}.instance.1`)]);
+    const view = { ...fakeService(name), ...old.view, holds: [hold] };
+    const lines = progressLines([{ ...old, view }], plain);
+    expect(lines.map(({ text }) => text)).toEqual([
+      `${held}  healthy  COPY_FAILED: failed: no image x`,
+      `${name}.instance.1  healthy`,
+    ]);
+    const written: string[] = [];
+    let now = 0;
+    const progress = createProgress({ write: (text) => written.push(text) }, () => now);
+    progress.show(lines);
+    now = 16_000;
+    progress.show(lines);
+    expect(written.at(-1)).toBe(`still waiting: ${lines[0]?.text}\n`);
+  });
+
   it('without a terminal writes changes only, and a sign of life', () => {
     const written: string[] = [];
     let now = 0;
