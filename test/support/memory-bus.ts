@@ -18,6 +18,8 @@ export interface MemoryBroker {
   inject(tag: string, message: BusMessage): void;
   /** The process of the client died: its will is sent, its bus stays silent for ever. */
   kill(id: string): void;
+  /** Ends the connections of this id, clones included. Their wills are sent; they try again, and are admitted or not. */
+  drop(id: string): void;
   /** The link of the client is cut (no will until `patience` ms later) or restored. */
   cut(id: string, patience?: number): void;
   heal(id: string): void;
@@ -166,6 +168,14 @@ export function createMemoryBroker(clock: Clock): MemoryBroker {
       const connected = client.state === 'connected';
       client.state = 'dead';
       if (connected) will(client);
+    },
+    drop(id) {
+      for (const client of clients.values()) {
+        if (client.id !== id || client.state !== 'connected') continue;
+        disconnect(client, 'waiting', 'dropped by the broker');
+        will(client);
+        connect(client, refusedFor);
+      }
     },
     cut(id, patience = 7_500) {
       const client = clients.get(id);

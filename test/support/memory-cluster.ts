@@ -153,7 +153,7 @@ export async function createMemoryCluster(options: {
         setNodes: (valid) => {
           if (process.alive) known = new Set(valid.map((node) => node.id));
         },
-        disconnect: (node) => broker.kill(node),
+        disconnect: broker.drop,
       },
       mqtt: { host: '127.0.0.1', port: 1883 },
       log: (level, event, fields) => {

@@ -110,8 +110,9 @@ function moveApart({ person, cluster }: Pick<World, 'person' | 'cluster'>): void
       service === held.service && name !== subject ? [node] : [],
     );
     const free = onlineNodes(control).find((id) => !taken.includes(id));
-    const isThere = held.node === undefined || taken.includes(held.node);
-    if (free && isThere) person.tell(`move ${subject}`, (on) => on.move(subject, free, actor, {}));
+    // What runs waits for a replacement only, and gets it.
+    const isIdle = held.status !== 'running' || (held.node !== undefined && taken.includes(held.node));
+    if (free && isIdle) person.tell(`move ${subject}`, (on) => on.move(subject, free, actor, {}));
   }
 }
 
