@@ -79,7 +79,8 @@ export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pi
     for (const machine of machines) {
       // Of two machines with one identity nobody can tell who speaks.
       const isOne = machines.every(({ id, tag }) => id !== machine.id || tag === machine.tag);
-      const isHeard = isOne && machine.life.alive && !machine.isCut && now() - machine.hurtAt > blind;
+      const isMember = !facts.removed.has(machine.id);
+      const isHeard = isOne && isMember && machine.life.alive && !machine.isCut && now() - machine.hurtAt > blind;
       if (!isHeard || facts.troubles.has(`engine of ${machine.name}`)) continue;
       for (const copy of machine.runtime.copies.values()) {
         const age = now() - (lifeOf(machine).since.get(keyOf(copy)) ?? now());
