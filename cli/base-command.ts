@@ -115,7 +115,8 @@ export abstract class BaseCommand extends Command {
   protected override async catch(error: Error & { exitCode?: number }): Promise<void> {
     if ((error as { code?: string }).code === 'EEXIT') throw error;
     if (this.signal.aborted) this.exit(exitCodes.interrupted);
-    const problems = problemsOf(error, Object.keys({ ...this.ctor.flags, ...this.ctor.baseFlags }));
+    const flags = Object.keys({ ...this.ctor.flags, ...this.ctor.baseFlags });
+    const problems = problemsOf(error, flags, this.id?.replaceAll(':', ' '));
     if (!problems) {
       this.say(`${this.paint('err').bad('bug')} ${error.stack ?? error.message}`);
       this.say('This should not happen: please report it with the command line and `oakctl version`.');

@@ -1,21 +1,30 @@
 /** What is said about a command line that is not understood: what is wrong, and what was probably meant. */
+import { stripVTControlCharacters } from 'node:util';
 import { isProblemError, type Problem, problem } from '../schemas/problem.ts';
 import { nearest } from '../schemas/spelling.ts';
 
-/** A failure as problems; undefined for a bug. What oclif says about a command line becomes USAGE, with a suggestion. */
-export function problemsOf(error: Error, knownFlags: readonly string[] = []): readonly Problem[] | undefined {
+/**
+ * A failure as problems; undefined for a bug. What oclif says about a command line becomes USAGE, with a suggestion. `command` is as it
+ * is typed, e.g. `nodes ls`.
+ */
+export function problemsOf(
+  error: Error,
+  knownFlags: readonly string[] = [],
+  command?: string,
+): readonly Problem[] | undefined {
   if (isProblemError(error)) return error.problems;
   const oclif = error as Error & { oclif?: { exit?: number }; flags?: readonly string[] | object };
   if (oclif.oclif === undefined) return undefined;
-  const message = (error.message.split('\n', 1)[0] ?? '').replace(/:$/, '').trimEnd();
-  const details = error.message
+  const lines = stripVTControlCharacters(error.message)
     .split('\n')
-    .slice(1)
-    .filter((line) => line.trim() && !line.startsWith('See more help'));
-  const text = [message, ...details.map((line) => line.trim())].join('; ');
+    .map((line) => line.trim().replace(/^Missing required flag (?=\w)/, 'Missing required flag --'))
+    .filter((line) => line && !line.startsWith('See more help') && !/^The following errors? occurred:$/.test(line));
+  const message = (lines[0] ?? '').replace(/:$/, '');
+  const text = [message, ...lines.slice(1)].join('; ');
   const unknown = Array.isArray(oclif.flags) ? String(oclif.flags[0] ?? '') : '';
   const meant = unknown ? flagMeant(unknown, knownFlags) : valueMeant(message);
-  return [problem('USAGE', text, { hint: meant ? `did you mean \`${meant}\`?` : 'see `--help`' })];
+  const help = command === undefined ? 'see `--help`' : `\`oakctl ${command} --help\` says what it takes`;
+  return [problem('USAGE', text, { hint: meant ? `did you mean \`${meant}\`?` : help })];
 }
 
 function flagMeant(unknown: string, knownFlags: readonly string[]): string | undefined {

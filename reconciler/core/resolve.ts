@@ -48,7 +48,7 @@ export function resolveEither<T extends { readonly name: string }>(
   });
 }
 
-/** The full name, or any name of its service followed by `.<slot>`; or the service alone when it has one instance. */
+/** The full name, or any name of its service followed by `.instance.<slot>` or `.<slot>`; or the service alone when it has one instance. */
 export function resolveInstance<T extends Pick<InstanceView, 'name'>>(
   instances: readonly T[],
   text: string,
@@ -57,7 +57,8 @@ export function resolveInstance<T extends Pick<InstanceView, 'name'>>(
     const parsed = parseInstanceName(name);
     if (!parsed) return { full: [name], short: [] };
     const services = [parsed.service, ...shortServiceNames(parsed.service)];
-    return { full: [name], short: services.flatMap((service) => [`${service}.${parsed.slot}`, service]) };
+    const forms = (service: string) => [`${service}.instance.${parsed.slot}`, `${service}.${parsed.slot}`, service];
+    return { full: [name], short: services.flatMap(forms) };
   });
 }
 

@@ -64,7 +64,10 @@ function isWhole(text: string): boolean {
 
 function notFound(text: string): Resolution<Cause> {
   const message = `no application, service, instance or node is named \`${text}\``;
-  return { kind: 'problem', problem: problem('NOT_FOUND', message, { subject: text, hint: 'oakctl services ls' }) };
+  return {
+    kind: 'problem',
+    problem: problem('NOT_FOUND', message, { subject: text, hint: `\`oakctl services ls\` lists what there is` }),
+  };
 }
 
 function map<T>(resolution: Resolution<T>, make: (item: T) => Cause): Resolution<Cause> {

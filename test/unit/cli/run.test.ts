@@ -95,6 +95,15 @@ describe('failures', () => {
     expect(problemsOf(number)).toMatchObject([{ message: 'Parsing --workers; Expected an integer but received: x' }]);
   });
 
+  it('name the flag that is missing, and the help of the command', () => {
+    const error = parseError(
+      'The following error occurred:\n  \u001b[2mMissing required flag to\u001b[22m\nSee more help with --help',
+    );
+    expect(problemsOf(error, ['to'], 'nodes move')).toMatchObject([
+      { message: 'Missing required flag --to', hint: '`oakctl nodes move --help` says what it takes' },
+    ]);
+  });
+
   it('that are problems stay what they are, and bugs are none', () => {
     const found = problem('REFUSED', 'no');
     expect(problemsOf(new ProblemError(found))).toEqual([found]);

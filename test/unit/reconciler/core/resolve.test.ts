@@ -68,6 +68,8 @@ describe('resolveInstance', () => {
   it.each([
     ['shop.prod.web.default.instance.1', 'shop.prod.web.default.instance.1'],
     ['shop.prod.web.default.1', 'shop.prod.web.default.instance.1'],
+    ['web.instance.1', 'shop.prod.web.default.instance.1'],
+    ['shop.web.instance.10', 'shop.prod.web.default.instance.10'],
     ['web.10', 'shop.prod.web.default.instance.10'],
     ['shop.web.1', 'shop.prod.web.default.instance.1'],
     ['api', 'shop.prod.api.default.instance.0'],
