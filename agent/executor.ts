@@ -112,7 +112,7 @@ export function createExecutor(deps: ExecutorDeps, signal: AbortSignal): Executo
     // The image was removed since we saw it: no failure of the copy, it is fetched again.
     if (believed && found.code === 'IMAGE_NOT_FOUND') return;
     const now = clock.now().mono;
-    remember(state, keyText(step), (memory) => stepFailed(memory, found, now, deps.random.number()));
+    remember(state, keyText(step), (memory) => stepFailed(memory, step.kind, found, now, deps.random.number()));
   };
 
   return {

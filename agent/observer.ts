@@ -135,7 +135,7 @@ export function createObserver(deps: ObserverDeps, signal: AbortSignal): Observe
   };
   const note = (key: string, before: ActualCopy | undefined, found: ActualCopy | undefined): void => {
     const now = clock.now().mono;
-    remember(state, key, (memory) => observed(looked(memory, before, found, now), found, now));
+    remember(state, key, (memory) => observed(looked(memory, before, found, now), found, now, before));
   };
   /** Nobody saw what became of it before it ran, as we did not start it; or it is not as it was, and may be so again. */
   const mayBeOther = (key: string, found: ActualCopy, before: ActualCopy | undefined): boolean => {

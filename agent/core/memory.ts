@@ -18,8 +18,8 @@ export interface CopyMemory {
   readonly restarts: number;
   /** No step for the copy before this moment. */
   readonly notBefore?: Mono;
-  /** The last step failed: why, and how often in a row. */
-  readonly failure?: { readonly problem: Problem; readonly attempts: number };
+  /** The last step failed: which, why, and how often in a row. */
+  readonly failure?: { readonly step: Step['kind']; readonly problem: Problem; readonly attempts: number };
   /** Since when it is known to run. Absent: not known to run. */
   readonly runningSince?: Mono;
   /** We stopped it, or are about to: its end is no crash, and says nothing about its success. */
@@ -70,8 +70,14 @@ export function imageKey(runtime: string, { code, content }: Pick<Runnable, 'cod
   return content === undefined ? `${runtime} ${code}` : `${runtime} ${code} ${content}`;
 }
 
-/** The memory after a look at the engine. `found` undefined: the copy is not there. */
-export function observed(memory: CopyMemory, found: ActualCopy | undefined, now: Mono): CopyMemory {
+/** The memory after a look at the engine, where `before` was. `found` undefined: the copy is not there. */
+export function observed(
+  known: CopyMemory,
+  found: ActualCopy | undefined,
+  now: Mono,
+  before?: ActualCopy | undefined,
+): CopyMemory {
+  const memory = hasStarted(known, found, before) ? startCame(known) : known;
   if (found?.state === 'running') {
     if (memory.runningSince !== undefined) return memory;
     return { ...memory, runningSince: (now - (found.since ?? 0)) as Mono };
@@ -84,6 +90,19 @@ export function observed(memory: CopyMemory, found: ActualCopy | undefined, now:
   if (takenDown(rest)) return { ...rest, ...exit };
   const crashes = (now - runningSince >= provenAfter ? 0 : memory.crashes) + 1;
   return { ...rest, ...exit, crashes, notBefore: (now + restartDelay(crashes)) as Mono };
+}
+
+/** Did a start come right that was taken for failed? An engine may do it after its caller left. */
+function hasStarted({ failure }: CopyMemory, found: ActualCopy | undefined, before: ActualCopy | undefined): boolean {
+  if (failure?.step !== 'start') return false;
+  return found?.state === 'running' || (found?.state === 'exited' && before?.state === 'created');
+}
+
+/** It was started: what was true of it before that is over. */
+function startCame(memory: CopyMemory): CopyMemory {
+  const { failure: _failure, notBefore: _wait, stopAsked: _asked, ...rest } = memory;
+  const { outOfReach: _stopped, signalled: _signal, oom: _oom, ...started } = runsAgain(rest);
+  return started;
 }
 
 /** The engine stopped answering: what ends meanwhile is not counted as a crash. */
@@ -107,14 +126,19 @@ export function stepDone(memory: CopyMemory, step: Step, now: Mono): CopyMemory 
   if (step.kind === 'remove' && rest.drift?.kind === 'changed') return { ...mended(rest), stopAsked: true };
   if (step.kind !== 'start') return stopAsked ? { ...rest, stopAsked } : rest;
   const again = memory.crashes > 0 && !stopAsked ? 1 : 0;
-  const { outOfReach: _stopped, signalled: _signal, oom: _oom, ...started } = runsAgain(rest);
-  return { ...started, restarts: memory.restarts + again, runningSince: now };
+  return { ...startCame(rest), restarts: memory.restarts + again, runningSince: now };
 }
 
 /** A step failed: the next try waits for its back-off. */
-export function stepFailed(memory: CopyMemory, problem: Problem, now: Mono, jitter: number): CopyMemory {
+export function stepFailed(
+  memory: CopyMemory,
+  step: Step['kind'],
+  problem: Problem,
+  now: Mono,
+  jitter: number,
+): CopyMemory {
   const attempts = (memory.failure?.attempts ?? 0) + 1;
-  return { ...memory, failure: { problem, attempts }, notBefore: (now + retryDelay(attempts, jitter)) as Mono };
+  return { ...memory, failure: { step, problem, attempts }, notBefore: (now + retryDelay(attempts, jitter)) as Mono };
 }
 
 /** What is wanted of the copy changed: old failures do not delay the new wish. */
@@ -125,7 +149,7 @@ export function forgiven({ notBefore: _wait, failure: _failure, outOfReach: _sto
 /** Images came by another way than a pull: what failed for lack of one is tried now. */
 export function imagesCame(memory: CopyMemory): CopyMemory {
   if (!/^(IMAGE|REGISTRY)_/.test(memory.failure?.problem.code ?? '')) return memory;
-  const { notBefore: _wait, ...rest } = memory;
+  const { notBefore: _wait, stopAsked: _asked, ...rest } = memory;
   return rest;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { topic } from '../../../schemas/topics.ts';
 import { started, steps } from './loop-support.ts';
-import { container, createRig, jobOf, node, partOf } from './support.ts';
+import { container, createRig, jobOf, node, partOf, type Rig } from './support.ts';
 
 const web = 'shop.default.web.default.instance.0';
 const db = 'shop.default.db.default.instance.0';
@@ -259,6 +259,59 @@ describe('an engine that does not answer', () => {
       await rig.clock.until(() => rig.status('1.1') === 'running', 31_000);
     }
     expect(rig.report()?.copies[0]?.restarts).toBe(0);
+  });
+
+  test.each([[30_000], [0]])(
+    'a job whose start was not answered, and which came to its end after %i ms, has completed',
+    async (ms) => {
+      let slow = true;
+      const rig: Rig = createRig({
+        delays: { start: () => (slow ? 62_000 : 0) },
+        goesOn: () => true,
+        onStarted: (key) => {
+          if (ms === 0) rig.clock.after(0, () => rig.runtime.exit(key, 0));
+        },
+      });
+      await rig.boot();
+      const run = container('job:1', { one_shot: true });
+      rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(db, '1.1', run), run]]));
+      await rig.clock.advance(61_000);
+      expect(rig.status('1.1')).toBe('failed');
+      slow = false;
+      await rig.clock.advance(2_000);
+      if (ms > 0) {
+        expect(rig.status('1.1')).toBe('running');
+        await rig.clock.advance(ms);
+        rig.runtime.exit({ instance: db, copy: '1.1' }, 0);
+        await rig.clock.advance(1_000);
+      }
+      await rig.clock.advance(60_000);
+      expect(rig.status('1.1')).toBe('completed');
+      expect(steps(rig).filter((call) => call.startsWith('start'))).toHaveLength(1);
+    },
+  );
+
+  test('a job that was stopped before such a start is not begun a second time', async () => {
+    let slow = 0;
+    const rig = createRig({ delays: { start: () => slow }, goesOn: () => true });
+    await rig.boot();
+    const run = container('job:1', { one_shot: true });
+    const want = (gen: number, wanted: 'run' | 'stopped') =>
+      rig.assign(partOf({ epoch: 1, gen, by }, [[jobOf(db, '1.1', run, wanted), run]]));
+    want(1, 'run');
+    await rig.clock.advance(1_000);
+    want(2, 'stopped');
+    await rig.clock.advance(1_000);
+    slow = 62_000;
+    want(3, 'run');
+    await rig.clock.advance(61_000);
+    slow = 0;
+    await rig.clock.advance(2_000);
+    expect(rig.status('1.1')).toBe('running');
+    rig.runtime.exit({ instance: db, copy: '1.1' }, 0);
+    await rig.clock.advance(60_000);
+    expect(rig.status('1.1')).toBe('completed');
+    expect(steps(rig).filter((call) => call.startsWith('start'))).toHaveLength(2);
   });
 
   test('a list that was asked for before a step ended does not undo what is known of it', async () => {

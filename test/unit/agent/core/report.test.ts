@@ -37,7 +37,7 @@ function reported({ want = 'run', run = container('web:1'), found, memory, step,
   return one;
 }
 
-const failure = { problem: problem('IMAGE_PULL_FAILED', 'no route'), attempts: 1 };
+const failure = { step: 'prepare', problem: problem('IMAGE_PULL_FAILED', 'no route'), attempts: 1 } as const;
 const once = container('job:1', { one_shot: true });
 const ended = { value: 'completed', since: 1 as Mono } as const;
 

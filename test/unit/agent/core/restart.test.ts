@@ -99,7 +99,7 @@ describe('memory', () => {
 
   test('failed tries wait longer and longer, until a start succeeds or the wish changes', () => {
     const found = problem('START_FAILED', 'no');
-    const twice = stepFailed(stepFailed(blankMemory, found, at(0), 0.5), found, at(10_000), 0.5);
+    const twice = stepFailed(stepFailed(blankMemory, 'start', found, at(0), 0.5), 'start', found, at(10_000), 0.5);
     expect(twice).toMatchObject({ notBefore: 30_000, failure: { attempts: 2 } });
     const { failure, notBefore } = stepDone(twice, start, at(30_000));
     expect([failure, notBefore]).toEqual([undefined, undefined]);
