@@ -62,7 +62,7 @@ export function createSecrets(deps: SecretsDeps): Secrets {
       await valuesOf(plan, deps);
       // Engines mount nothing that is not there.
       const binds = await placesFor(await folderOf(plan), secrets);
-      for (const { source } of binds) await writeFile(source, '', { flag: 'a', mode: 0o600 });
+      for (const { source } of binds) await writeFile(source, '', { flag: 'wx', mode: 0o600 }).catch(ignorePresent);
       return binds;
     },
     async put(plan) {
@@ -81,7 +81,8 @@ export function createSecrets(deps: SecretsDeps): Secrets {
     async remove(key) {
       // Whoever removes a copy need not know whether it had any.
       for (const base of root ? [await root] : folders.map((folder) => join(folder, deps.node))) {
-        await rm(join(base, containerName(key.instance, key.copy)), { recursive: true, force: true });
+        const place = join(base, containerName(key.instance, key.copy));
+        await rm(place, { recursive: true, force: true }).catch(root ? undefined : ignoreClosed);
       }
     },
   };
@@ -90,6 +91,16 @@ export function createSecrets(deps: SecretsDeps): Secrets {
 async function placesFor(folder: string, secrets: readonly RunSecret[]): Promise<readonly Bind[]> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return secrets.map(({ path }, index) => ({ source: join(folder, String(index)), target: path, readOnly: true }));
+}
+
+/** What is there is from a container before this one, and may be for nobody to write. */
+function ignorePresent(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}
+
+/** Where we may not look is another user's folder. */
+function ignoreClosed(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EACCES') throw error;
 }
 
 /** The folder of this node in the first that is in memory, and is ours alone. */

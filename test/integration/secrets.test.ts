@@ -1,8 +1,8 @@
 /** Secrets in containers and processes of this machine: in memory and nowhere else, over restarts and reboots, and gone in the end. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDockerRuntime } from '../../agent/runtimes/docker/index.ts';
@@ -85,6 +85,28 @@ describe('secrets of copies', () => {
     await second.remove(plan);
     expect(await filesIn(memory)).toEqual([]);
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    'are there again for a copy that is made anew, also when the agent is not root',
+    async () => {
+      const secrets = secretsWith();
+      const plan = planOf(run);
+      const [bind] = await secrets.put(plan);
+      const folder = dirname(bind?.source ?? '');
+      for (const path of [memory, dirname(folder), folder, ...(await filesIn(folder))])
+        await chown(path, 65_534, 65_534);
+      process.seteuid?.(65_534);
+      try {
+        await secrets.prepare(plan);
+        await secrets.put(plan);
+      } finally {
+        process.seteuid?.(0);
+        await chown(memory, 0, 0);
+      }
+      expect(await readFile(bind?.source ?? '', 'utf8')).toBe(canary);
+      await secrets.remove(plan);
+    },
+  );
 
   it('of another node, another version, another name or another key are refused', async () => {
     const mine = sealedFor(text, 'db', age.recipient);
