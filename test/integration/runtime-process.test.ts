@@ -1,7 +1,7 @@
 /** The process runtime on this machine: the suite of every runtime, and what only processes have. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -15,6 +15,8 @@ import { eventually } from '../support/eventually.ts';
 import { describeRuntime } from '../support/runtime-conformance.ts';
 
 const never = new AbortController().signal;
+/** Somebody else. */
+const nobody = 65_534;
 
 describe.runIf(process.platform === 'linux')('the process runtime', () => {
   const root = mkdtempSync(join(tmpdir(), 'oakctl-process-'));
@@ -202,6 +204,61 @@ describe.runIf(process.platform === 'linux')('the process runtime', () => {
     expect(events).toContain('health');
     restarted.abort();
   });
+
+  it('leaves nothing of a healthcheck that did not end in time, or whose copy is gone', async () => {
+    const marker = `98${process.pid}`;
+    const command = ['sh', '-c', `sleep ${marker} & sleep ${marker}`];
+    const sleeping = () => spawnSync('pgrep', ['-fc', `^sleep ${marker}`], { encoding: 'utf8' }).stdout.trim();
+    const controller = new AbortController();
+    const runtime = open();
+    runtime.watch(() => {}, controller.signal);
+    const checked = (timeout: number): RunSpec => ({
+      ...shell('exec sleep 1000'),
+      healthcheck: { command, interval: 50, timeout, retries: 2, start_period: 0 },
+    });
+    const late = await begin(runtime, checked(100));
+    await eventually(async () => expect(await only(late)).toMatchObject({ health: 'unhealthy' }));
+    await runtime.remove(late, never);
+    await eventually(() => expect(sleeping()).toBe('0'), { timeout: 3_000 });
+    const cut = await begin(runtime, checked(60_000));
+    await eventually(() => expect(sleeping()).toBe('2'));
+    await runtime.remove(cut, never);
+    await eventually(() => expect(sleeping()).toBe('0'), { timeout: 3_000 });
+    controller.abort();
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    'removes folders that nobody may write, and is there beside one that stays',
+    async () => {
+      const folder = join(root, 'guarded');
+      const runtime = createProcessRuntime({ folder, cluster: 'c'.repeat(64), node, ip: '127.0.0.11' });
+      const run = shell('true');
+      const plan: CopyPlan = { instance: 'only.test.guarded.test.instance.0', copy: '7.1', digest: digestOf(run), run };
+      const old = new Date(Date.now() - 3_600_000);
+      const stays = join(folder, `.removed-${'d'.repeat(16)}`);
+      await runtime.probe(never);
+      await mkdir(join(stays, 'of-root'), { recursive: true });
+      await writeFile(join(stays, 'of-root', 'file'), '');
+      await utimes(stays, old, old);
+      await chmod(root, 0o755);
+      await chown(folder, nobody, nobody);
+      process.setegid?.(nobody);
+      process.seteuid?.(nobody);
+      try {
+        await runtime.create(plan, never);
+        const kept = join(folder, containerName(plan.instance, plan.copy), 'work', 'kept');
+        await mkdir(join(kept, 'deep'), { recursive: true });
+        await writeFile(join(kept, 'deep', 'file'), 'x', { mode: 0o444 });
+        for (const path of [join(kept, 'deep'), kept]) await chmod(path, 0o555);
+        await runtime.remove(plan, never);
+        expect(await readdir(folder)).toEqual([`.removed-${'d'.repeat(16)}`]);
+        await runtime.probe(never);
+      } finally {
+        process.seteuid?.(0);
+        process.setegid?.(0);
+      }
+    },
+  );
 
   it('clears away what a crash left half made, and nothing else', async () => {
     const folder = join(root, 'sweep');

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Healthcheck } from '../../../schemas/spec.ts';
 import type { FailedCheck } from '../runtime.ts';
+import { sendSignal } from './proc.ts';
 
 export type Health = 'starting' | 'healthy' | 'unhealthy';
 
@@ -57,22 +58,29 @@ export async function keepChecking(deps: CheckDeps, first: Health, signal: Abort
   }
 }
 
-/** Runs the command once: undefined when it ends with 0 in time. */
+/** Runs the command once: undefined when it ends with 0 in time. What does not is killed with all that it started. */
 function failureOf({ check, cwd, environment }: CheckDeps, signal: AbortSignal): Promise<FailedCheck | undefined> {
   const [program = '', ...args] = check.command;
   return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      cwd,
-      env: environment,
-      stdio: 'ignore',
-      timeout: check.timeout,
-      killSignal: 'SIGKILL',
-      signal,
-    });
-    child.once('error', () => resolve('not_started'));
+    const child = spawn(program, args, { cwd, env: environment, stdio: 'ignore', detached: true });
+    let isLate = false;
+    const cut = (): void => {
+      isLate = true;
+      // As long as its end is not known here, the number of its group is nobody else's.
+      const isThere = child.exitCode === null && child.signalCode === null;
+      if (child.pid !== undefined && isThere) sendSignal(-child.pid, 'SIGKILL');
+    };
+    const timer = setTimeout(cut, check.timeout);
+    signal.addEventListener('abort', cut, { once: true });
+    const over = (failed: FailedCheck | undefined): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', cut);
+      resolve(failed);
+    };
+    child.once('error', () => over('not_started'));
     child.once('exit', (code, by) => {
-      if (code !== null) resolve(code === 0 ? undefined : code);
-      else resolve(child.killed ? 'timed_out' : 128 + constants.signals[by ?? 'SIGKILL']);
+      if (code !== null) over(code === 0 ? undefined : code);
+      else over(isLate ? 'timed_out' : 128 + constants.signals[by ?? 'SIGKILL']);
     });
   });
 }

@@ -111,7 +111,8 @@ export function createCopyStore(root: string, owner: { readonly cluster: string;
     async remove(key) {
       const away = join(root, `.removed-${randomBytes(8).toString('hex')}`);
       await rename(folderOf(key), away);
-      await rm(away, { recursive: true, force: true });
+      // It is gone; what cannot be cleared away is no more than room on a disk.
+      await clear(away).catch(() => undefined);
     },
     async reset(folder) {
       for (const name of [files.process, files.exit, files.health]) await rm(join(folder, name), { force: true });
@@ -134,11 +135,27 @@ export function createCopyStore(root: string, owner: { readonly cluster: string;
     async sweep() {
       const names = await readdir(root);
       for (const name of names.filter((one) => /^\.(new|removed)-[0-9a-f]{16}$/.test(one))) {
-        const { mtimeMs } = await stat(join(root, name));
-        if (Date.now() - mtimeMs > leftoverAge) await rm(join(root, name), { recursive: true, force: true });
+        const found = await stat(join(root, name)).catch(() => undefined);
+        // What cannot be cleared away keeps nothing from running.
+        if (found && Date.now() - found.mtimeMs > leftoverAge) await clear(join(root, name)).catch(() => undefined);
       }
     },
   };
+}
+
+/** Removes a folder, and also what a process made for nobody to write, as caches of packages do. */
+async function clear(folder: string): Promise<void> {
+  const remove = () => rm(folder, { recursive: true, force: true });
+  await remove().catch(async () => {
+    await openUp(folder);
+    await remove();
+  });
+}
+
+async function openUp(folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) await openUp(join(folder, entry.name));
 }
 
 /** Names that are safe as a folder and as nothing else. */
