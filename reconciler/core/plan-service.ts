@@ -105,7 +105,7 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     settled: decided.settled,
     noticed: [...decided.noticed, ...removal.noticed].map(({ copy }) => copyKey(copy.instance, copy.copy)),
     rollout: withDone(
-      afterSlots(waiting.rollout, desired, { proven: decided.settled, open: decided.open }, now),
+      afterSlots(waiting.rollout, desired, { proven: decided.settled, open: decided.open, wanted: wanted.length }, now),
       slots,
       desired,
     ),

@@ -61,15 +61,19 @@ export function afterFailure(course: Course, slots: readonly SlotState[], { spec
   return { ...rollout, reason, phase: 'rolled_back', failed: spec.digest };
 }
 
-/** The rollout once every slot that can run is as wanted. `proven`: slots that are healthy; `open`: slots that are not yet. */
+/**
+ * The rollout once every slot that can run is as wanted. `proven`: slots that are healthy; `open`: slots that are not yet; `wanted`:
+ * all of them. Where none can run nothing is shown: it goes on.
+ */
 export function afterSlots(
   rollout: Rollout,
   { spec }: Desired,
-  slots: { readonly proven: number; readonly open: number },
+  slots: { readonly proven: number; readonly open: number; readonly wanted: number },
   now: Now,
 ): Rollout {
   if (slots.open > 0 || rollout.phase === 'paused') return rollout;
   if (rollout.phase === 'rolled_back') return rollout.ended === undefined ? { ...rollout, ended: now.wall } : rollout;
+  if (slots.proven === 0 && slots.wanted > 0) return rollout;
   const proves = slots.proven > 0 && rollout.good?.digest !== spec.digest;
   if (rollout.phase === 'settled' && !proves) return rollout;
   const { failed: _failed, reason: _reason, canary: _canary, resumed: _resumed, ...rest } = rollout;

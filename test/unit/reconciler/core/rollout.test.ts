@@ -3,7 +3,16 @@ import { planAll } from '../../../../reconciler/core/plan.ts';
 import { planService } from '../../../../reconciler/core/plan-service.ts';
 import { resumed } from '../../../../reconciler/core/rollout.ts';
 import { apply } from '../../../../reconciler/core/world.ts';
-import { aCluster, aPolicy, aRun, aService, at, type ServiceOptions, wanted } from '../../../support/builders.ts';
+import {
+  aCluster,
+  aNodeRecord,
+  aPolicy,
+  aRun,
+  aService,
+  at,
+  type ServiceOptions,
+  wanted,
+} from '../../../support/builders.ts';
 import { aFleet, type Fleet } from '../../../support/fleet.ts';
 
 const web = 'shop.default.web.default';
@@ -329,6 +338,40 @@ describe('the update timeout', () => {
     }
     expect(Math.max(...written)).toBe(85_000);
     expect(written.size).toBeLessThanOrEqual(20);
+  });
+});
+
+describe('an update whose instances can all not run', () => {
+  const closed = (fleet: Fleet, n: number): void =>
+    apply(fleet.world, { kind: 'node', record: aNodeRecord(n, { cordon: { cause: 'by me', actor: 'me' } }) });
+
+  it('is not said to run, writes nothing while it waits, and settles once one does', () => {
+    const fleet = aFleet(2);
+    for (const n of [1, 2]) closed(fleet, n);
+    fleet.want(wanted(aService({ replicas: 'every', update: { settle: 2_000 } })));
+    fleet.run(20_000);
+    const before = fleet.world.rollouts.get(web);
+    expect(before?.phase).toBe('progressing');
+    fleet.run(20_000);
+    expect(fleet.world.rollouts.get(web)).toEqual(before);
+    apply(fleet.world, { kind: 'node', record: aNodeRecord(1) });
+    fleet.run(20_000);
+    expect(phase(fleet)).toBe('settled');
+  });
+
+  it('goes on as long as its data is away', () => {
+    const fleet = aFleet(3);
+    const push = (code: string): void => {
+      const run = aRun(code, { volumes: [{ name: 'data', mount_path: '/data' }] });
+      fleet.want(wanted(aService({ run, update: { settle: 2_000 } })));
+    };
+    push('app:1');
+    for (const action of fleet.run(20_000).flatMap(({ actions }) => actions))
+      if (action.kind === 'start') fleet.kill(Number(action.node.slice(-1)));
+    push('app:2');
+    fleet.run(60_000);
+    expect(holds(fleet).map(({ code }) => code)).toEqual(['VOLUME_ON_LOST_NODE']);
+    expect(phase(fleet)).toBe('progressing');
   });
 });
 
