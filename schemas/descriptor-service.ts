@@ -211,6 +211,10 @@ function toUpdate(service: Microservice, run: RunSpec, path: Path, findings: Fin
     );
   }
   const at = (key: string) => [...path, 'update', key];
+  if (written.canary && (order ?? meant) === 'recreate') {
+    const message = 'recreate changes all instances at once: none of them goes first';
+    findings.error('DESCRIPTOR_INVALID', at('canary'), message, 'another strategy, or no canary');
+  }
   const update: UpdatePolicy = {
     order: order ?? meant ?? (isSingle ? 'stop_first' : 'start_first'),
     settle: ms(written.settle, usual.settle, at('settle'), findings),

@@ -17,7 +17,10 @@ export interface Canary {
   readonly message: string;
 }
 
-/** `passed`: the others may follow. Undefined: the update has no canary, or it is not on its way. */
+/**
+ * `passed`: the others may follow. Undefined: the update has no canary, or it is not on its way. `continue` goes on past copies that
+ * fail, but not past the canary. `recreate` has none: two versions never run at once.
+ */
 export function canaryOf(
   view: View,
   { spec }: Desired,
@@ -25,9 +28,11 @@ export function canaryOf(
   slots: readonly SlotState[],
   now: Now,
 ): Canary | 'passed' | undefined {
-  const { canary, settle } = spec.update;
+  const { canary, settle, order, on_failure } = spec.update;
   const isUpdate = rollout.good !== undefined && rollout.good.digest !== spec.digest;
-  if (!canary || rollout.phase !== 'progressing' || rollout.canary || !isUpdate) return undefined;
+  const goesPast = rollout.phase === 'failed' && on_failure === 'continue' && !rollout.resumed;
+  const isOnItsWay = rollout.phase === 'progressing' || goesPast;
+  if (!canary || order === 'recreate' || !isOnItsWay || rollout.canary || !isUpdate) return undefined;
   const isIn = (seen: Seen | undefined): boolean => seen?.node.listing?.pool === canary.pool;
   const first = slots.filter(
     ({ target, current, silent, lost, unread }) =>

@@ -25,6 +25,11 @@ describe('mistakes', () => {
     ['restart', { one_shot: true, restart: 'always' }, { code: 'DESCRIPTOR_INVALID' }],
     ['order', { update: { order: 'stop_first', strategy: 'start_first' } }, { code: 'DESCRIPTOR_INVALID' }],
     ['canary', { update: { canary: { wait: '5m' } } }, { code: 'DESCRIPTOR_INVALID' }],
+    [
+      'canary of recreate',
+      { update: { strategy: 'recreate', canary: { pool: 'a' } } },
+      { message: expect.stringContaining('none of them goes first') as never },
+    ],
     ['settle', { update: { settle: '10m' } }, { message: expect.stringContaining('never settles') as never }],
     ['timeout', { update: { timeout: 'soon' } }, { message: expect.stringContaining('must be a time') as never }],
     ['healthcheck', { healthcheck: { command: 'curl x' } }, { code: 'DESCRIPTOR_INVALID' }],

@@ -203,6 +203,28 @@ describe('a canary', () => {
     expect(phase(fleet)).toBe('settled');
   });
 
+  it('that fails holds the others up, though the update goes on past what fails, until it is well or people say otherwise', () => {
+    const past = { ...update, on_failure: 'continue', max_unavailable: 3 } as const;
+    const { fleet, push } = settled(3, 'every', past, { 2: 'test' });
+    push('bad:2');
+    fleet.run(60_000);
+    expect(copies(fleet)).toEqual(['1 app:1 run', '2 bad:2 run', '3 app:1 run']);
+    expect(phase(fleet)).toBe('failed');
+    expect(holds(fleet).filter(({ code }) => code === 'CANARY')).toHaveLength(2);
+    const { canary: _none, ...without } = past;
+    fleet.want(wanted(aService({ replicas: 'every', run: aRun('bad:2'), update: without })));
+    fleet.run(60_000);
+    expect(copies(fleet)).toEqual(['1 bad:2 run', '2 bad:2 run', '3 bad:2 run']);
+  });
+
+  it('is not waited for where two versions may not run at once', () => {
+    const { fleet, push } = settled(3, 'every', { ...update, order: 'recreate' }, { 2: 'test' });
+    push('app:2');
+    fleet.run(30_000);
+    expect(copies(fleet)).toEqual(['1 app:2 run', '2 app:2 run', '3 app:2 run']);
+    expect(phase(fleet)).toBe('settled');
+  });
+
   it('without instances in its pool holds nobody up', () => {
     const { fleet, push } = settled(2, 'every', update);
     push('app:2');
@@ -342,12 +364,13 @@ describe('the update timeout', () => {
 });
 
 describe('an update whose instances can all not run', () => {
-  const closed = (fleet: Fleet, n: number): void =>
-    apply(fleet.world, { kind: 'node', record: aNodeRecord(n, { cordon: { cause: 'by me', actor: 'me' } }) });
+  const close = ({ world }: Fleet, n: number): void => {
+    apply(world, { kind: 'node', record: aNodeRecord(n, { cordon: { cause: 'by me', actor: 'me' } }) });
+  };
 
   it('is not said to run, writes nothing while it waits, and settles once one does', () => {
     const fleet = aFleet(2);
-    for (const n of [1, 2]) closed(fleet, n);
+    for (const n of [1, 2]) close(fleet, n);
     fleet.want(wanted(aService({ replicas: 'every', update: { settle: 2_000 } })));
     fleet.run(20_000);
     const before = fleet.world.rollouts.get(web);
