@@ -23,6 +23,7 @@ export function createRefusal({ clock, standing, told }: RefusalDeps, signal: Ab
     if (mono - asked < askEvery) return;
     asked = mono;
     standing(signal).catch((error: unknown) => {
+      if (signal.aborted) return;
       if (!isProblemError(error)) throw error;
       if (error.problem.code === 'REVOKED') told(error.problem);
     });

@@ -31,4 +31,18 @@ describe('an agent that the broker refuses', () => {
     expect(asked).toBe(4);
     expect(told).toHaveLength(1);
   });
+
+  it('may end in the middle of the question', async () => {
+    const life = new AbortController();
+    const lost: unknown[] = [];
+    const note = (error: unknown): void => void lost.push(error);
+    process.on('unhandledRejection', note);
+    const standing = (asked: AbortSignal): Promise<never> =>
+      new Promise((_, reject) => asked.addEventListener('abort', () => reject(asked.reason as Error)));
+    createRefusal({ clock: createVirtualClock(), standing, told: () => undefined }, life.signal)();
+    life.abort();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(lost).toEqual([]);
+  });
 });
