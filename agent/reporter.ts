@@ -14,6 +14,7 @@ import type { Contact } from './contact.ts';
 import { advertise, advertisedOf } from './core/advertise.ts';
 import { keyText } from './core/memory.ts';
 import { report } from './core/report.ts';
+import { wireText } from './core/wire-text.ts';
 import type { Ledger } from './ledger.ts';
 import type { AgentEvent, AgentIdentity, Authority, NodeProfile, Usage } from './ports.ts';
 import { type AgentState, remember } from './state.ts';
@@ -200,7 +201,7 @@ function informationOf(deps: ReporterDeps, seq: number): InformationMessage {
     ...(deps.contact.asks() && { lease: true as const }),
     ...(deps.trusts && { trusts: deps.trusts() }),
     ...(problems.length > 0 && {
-      problems: problems.map(({ code, message }) => ({ code, message: message.slice(0, 1024) })),
+      problems: problems.map(({ code, message }) => ({ code, message: wireText(message, 1024) })),
     }),
   };
 }

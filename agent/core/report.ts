@@ -12,6 +12,7 @@ import { type Actual, type Member, membersOf } from './members.ts';
 import { blankMemory, type CopyMemory, keyText, type Memory } from './memory.ts';
 import { crashLoopFrom, endingOf, runsOnce } from './restart.ts';
 import type { Step } from './step.ts';
+import { fitting, wireText } from './wire-text.ts';
 
 type Reason = NonNullable<CopyReport['reason']>;
 
@@ -22,11 +23,13 @@ export interface Judgement {
 
 /** Every copy of the ledger, and every own copy that is still there without being in it. Sorted by the ledger. */
 export function report(ledger: Part, actual: Actual, memory: Memory, now: Now): CopyReport[] {
-  return [...membersOf(ledger, actual).values()].flat().flatMap((member) => {
+  const members = [...membersOf(ledger, actual).values()].flat();
+  const copies = members.flatMap((member) => {
     const copy = memory.copies.get(keyText(member)) ?? blankMemory;
     const digest = member.job?.digest ?? member.found?.digest;
     return digest === undefined ? [] : [reportOf(member, digest, copy, memory, now)];
   });
+  return fitting(copies);
 }
 
 function reportOf(member: Member, digest: string, copy: CopyMemory, memory: Memory, now: Now): CopyReport {
@@ -43,7 +46,7 @@ function reportOf(member: Member, digest: string, copy: CopyMemory, memory: Memo
     age: ageOf(status, member, copy, now),
     restarts: copy.restarts,
     ...(member.job?.want === 'run' && copy.drift && { drift: driftOf(copy.drift, now) }),
-    ...(reason && { reason: { code: reason.code, message: reason.message.slice(0, 2048) } }),
+    ...(reason && { reason: { code: reason.code, message: wireText(reason.message, 2048) } }),
     ...(exitCode !== undefined && { exit_code: exitCode }),
     ...(found?.state === 'running' && found.addresses.length > 0 && { addresses: found.addresses.slice(0, 64) }),
     ...(found?.handle && { handle: found.handle.slice(0, 128) }),
@@ -52,7 +55,7 @@ function reportOf(member: Member, digest: string, copy: CopyMemory, memory: Memo
 
 function driftOf({ kind, what, at, healed }: Drift, now: Now): NonNullable<CopyReport['drift']> {
   const age = Math.max(0, Math.round(now.mono - at));
-  return { kind, ...(what !== undefined && { what: what.slice(0, 512) }), age, ...(healed && { healed }) };
+  return { kind, ...(what !== undefined && { what: wireText(what, 512) }), age, ...(healed && { healed }) };
 }
 
 /** Why a copy that somebody stopped or removed by hand is left so. */

@@ -99,6 +99,7 @@ describe('secrets of copies', () => {
       try {
         await secrets.prepare(plan);
         await secrets.put(plan);
+        await secretsWith({ folders: [root] }).remove(plan);
       } finally {
         process.seteuid?.(0);
         await chown(memory, 0, 0);

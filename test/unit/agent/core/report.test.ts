@@ -147,3 +147,36 @@ describe('what else is said', () => {
     ]);
   });
 });
+
+describe('what many copies have to say', () => {
+  const many = Array.from({ length: 500 }, (_, slot) =>
+    jobOf(`shop.default.web.default.instance.${slot}`, '1.1', once),
+  );
+  const ledger = partOf(
+    { epoch: 1, gen: 1, by: 'x' },
+    many.map((job) => [job, once]),
+  );
+  const saying = (message: string, count = many.length) => {
+    const failed: CopyMemory = { ...blankMemory, failure: { ...failure, problem: problem('START_FAILED', message) } };
+    const copies = new Map(many.slice(0, count).map((job) => [keyText(job), failed]));
+    const actual = new Map<RuntimeName, RuntimeCopies>([['docker', new Map()]]);
+    return report(
+      ledger,
+      actual,
+      { copies, busy: new Map(), stale: new Set(), images: new Map(), limits: new Map() },
+      now,
+    );
+  };
+
+  test('is shortened until a broker takes it, and each still says its code', () => {
+    const copies = saying('ö'.repeat(2_048));
+    expect(Buffer.byteLength(JSON.stringify(copies))).toBeLessThan(255 * 1024);
+    expect(new Set(copies.map(({ reason }) => reason?.code))).toEqual(new Set(['START_FAILED']));
+    expect(saying('x'.repeat(2_048), 10)[0]?.reason?.message).toHaveLength(2_048);
+  });
+
+  test('ends with no half character, which nobody would read', () => {
+    const [copy] = saying(`${'x'.repeat(2_047)}\u{1F600}`, 1);
+    expect(copy?.reason?.message.isWellFormed()).toBe(true);
+  });
+});
