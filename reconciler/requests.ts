@@ -17,9 +17,9 @@ import type { Verbs } from './verbs.ts';
 
 export interface Requests
   extends Pick<Seating, 'move' | 'replicate' | 'add' | 'drop'>,
-    Pick<Verbs, 'scale' | 'stop' | 'start' | 'restart'>,
+    Pick<Verbs, 'scale' | 'stop' | 'start'>,
     Pick<Retirements, 'undelete'>,
-    Pick<ControlPlane, 'removeOverride'> {
+    Pick<ControlPlane, 'restart' | 'removeOverride'> {
   /** REFUSED where it names a plan that would be another one by now. `seats`: places for the slots of what is deployed. */
   deploy(request: DeployRequest, seats?: Seats): ReturnType<Direct['deploy']>;
   /** OWNED_BY_GIT, NOT_FOUND. */
@@ -76,10 +76,10 @@ export function createRequests(context: Context, parts: RequestParts): Requests 
       const service = context.keeper.now.overrides[id]?.service;
       return inTurn(service === undefined ? [] : [service], () => overrides.remove(id, actor));
     },
-    restart(service, instance, actor, options) {
-      const restart = () => verbs.restart(service, instance, actor, options);
-      // It asks a registry first, and nobody waits for that.
-      return options?.pull ? restart() : inTurn([service], restart);
+    async restart(service, instance, actor, { pull = false } = {}) {
+      // Nobody waits for what a registry says.
+      const asked = pull ? await verbs.askTag(service, instance) : undefined;
+      return inTurn([service], () => verbs.restart(service, instance, actor, asked));
     },
   };
 }

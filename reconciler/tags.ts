@@ -21,6 +21,13 @@ import { wantedOf } from './core/wanted.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
 import { createTagLine } from './tag-line.ts';
 
+/** What a registry says of the tag of a version. */
+export interface Asked {
+  readonly digest: string;
+  readonly image: string;
+  readonly content: string;
+}
+
 /** Tags of the versions that services are to run. */
 export interface TagDesk {
   /** Tells the world what records/ holds: at start. */
@@ -28,10 +35,15 @@ export interface TagDesk {
   /** Has the tag of a version asked for that is new, and forgets versions that are gone. Called before each plan. */
   look(service: ServiceName): void;
   /**
-   * Asks anew for the version that is wanted; durable when it resolves. False: the tag stands for what it stood for. REFUSED where
-   * there is nothing to ask, UNAVAILABLE, and what the registry says that does not tell: then everything stays as it is.
+   * Asks anew for the version that is wanted, and changes nothing. REFUSED where there is nothing to ask, UNAVAILABLE, and what the
+   * registry says that does not tell.
    */
-  renew(service: ServiceName): Promise<boolean>;
+  ask(service: ServiceName): Promise<Asked>;
+  /**
+   * What was asked for counts from now on; durable when it resolves. False: the tag stands for what it stood for. UNAVAILABLE where
+   * another version is wanted by now.
+   */
+  renew(service: ServiceName, asked: Asked): Promise<boolean>;
   /** A restart begins that asks for nothing: what an earlier one found counts for good. On disk with what comes next. */
   settle(service: ServiceName): void;
   /** A restart has failed: what counted before it counts again. True: that is something else. On disk with what the planner decides next. */
@@ -65,7 +77,7 @@ export function createTagDesk(context: Context): TagDesk {
     return known && { digest, known };
   };
 
-  const ask = async (service: ServiceName, digest: string, image: string): Promise<void> => {
+  const askOnce = async (service: ServiceName, digest: string, image: string): Promise<void> => {
     const answer = await line?.ask(image);
     // Another version is wanted by now, or somebody asked with more patience and knows already.
     if (!answer || tagsOf(service).asked !== digest) return;
@@ -96,10 +108,10 @@ export function createTagDesk(context: Context): TagDesk {
       if (!desired || image === undefined) return;
       const { digest } = desired.spec;
       tell(service, { known: tagsOf(service).known, asked: digest });
-      void ask(service, digest, image);
+      void askOnce(service, digest, image);
     },
 
-    async renew(service) {
+    async ask(service) {
       const desired = wantedOf(world, service);
       const image = desired && taggedImage(desired.spec.run);
       if (!desired || image === undefined)
@@ -110,13 +122,14 @@ export function createTagDesk(context: Context): TagDesk {
       if (rollout?.digest === digest && rollout.phase === 'rolled_back')
         throw refused('REFUSED', service, 'this version failed, and the last good one runs', 'deploy another version');
       const answer = await line.insist(image);
-      if ('problem' in answer) {
-        const hint = `nothing restarts; oakctl restart ${service} starts anew what it is made of now`;
-        throw new ProblemError({ ...answer.problem, subject: service, hint });
-      }
+      if ('content' in answer) return { digest, image, content: answer.content };
+      const hint = `nothing restarts; oakctl restart ${service} starts anew what it is made of now`;
+      throw new ProblemError({ ...answer.problem, subject: service, hint });
+    },
+
+    async renew(service, { digest, image, content }) {
       if (world.desired.get(service)?.spec.digest !== digest)
         throw refused('UNAVAILABLE', service, 'another version was asked for meanwhile', 'try again');
-      const { content } = answer;
       const known = tagsOf(service).known[digest];
       const next = renewedTag(known, content);
       record(service, { ...tagsOf(service).known, [digest]: next });

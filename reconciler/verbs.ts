@@ -4,7 +4,7 @@ import { compareCopyIds, copyId, instanceName, parseInstanceName, type ServiceNa
 import { type ProblemCode, ProblemError, problem } from '../schemas/problem.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Context } from './context.ts';
-import type { ControlPlane, RestartOptions } from './control-plane.ts';
+import type { ControlPlane } from './control-plane.ts';
 import type { StuckMove } from './core/deviations.ts';
 import { doneOf } from './core/done.ts';
 import type { Desired } from './core/model.ts';
@@ -17,9 +17,18 @@ import { type Direct, resize } from './direct.ts';
 import type { Overrides } from './overrides.ts';
 import type { Schedules } from './schedules.ts';
 import { requireGoing } from './suspends.ts';
-import type { TagDesk } from './tags.ts';
+import type { Asked, TagDesk } from './tags.ts';
 
-export interface Verbs extends Pick<ControlPlane, 'scale' | 'stop' | 'start' | 'restart'> {
+export interface Verbs extends Pick<ControlPlane, 'scale' | 'stop' | 'start'> {
+  /** What a restart with `pull` starts from. All instances are of one content, so one alone cannot have another: REFUSED. */
+  askTag(service: ServiceName, instance: string | undefined): Promise<Asked>;
+  /** `asked`: what the tag of its image stands for by now. */
+  restart(
+    service: ServiceName,
+    instance: string | undefined,
+    actor: string,
+    asked?: Asked,
+  ): ReturnType<ControlPlane['restart']>;
   /** Restarts whose new copies failed end: what ran before goes on. */
   giveUp(moves: readonly StuckMove[]): void;
 }
@@ -87,13 +96,6 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
       `${commit}\`oakctl scale ${name} <n>\``,
     );
   };
-  /** True: the tag stands for something else by now. All instances are of one content, so one alone cannot have another. */
-  const renewTag = async (service: ServiceName, instance: string | undefined): Promise<boolean> => {
-    unstopped(service);
-    if (instance !== undefined)
-      refuse('REFUSED', instance, 'all instances come from one content', `oakctl restart ${service} --pull`);
-    return tags.renew(service);
-  };
 
   return {
     async scale(service, replicas, how) {
@@ -146,10 +148,18 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
       return answer(desiredOf(service), true);
     },
 
-    async restart(service, instance, actor, { pull = false }: RestartOptions = {}) {
-      const isMoved = pull && (await renewTag(service, instance));
+    async askTag(service, instance) {
+      unstopped(service);
+      if (instance !== undefined)
+        refuse('REFUSED', instance, 'all instances come from one content', `oakctl restart ${service} --pull`);
+      return tags.ask(service);
+    },
+
+    async restart(service, instance, actor, asked) {
+      unstopped(service);
+      const isMoved = asked ? await tags.renew(service, asked) : false;
       const desired = unstopped(service);
-      if (!pull) tags.settle(service);
+      if (!asked) tags.settle(service);
       if (desired.spec.schedule) {
         if (instance !== undefined)
           refuse('REFUSED', instance, 'the instances of a run begin together', `oakctl restart ${service}`);

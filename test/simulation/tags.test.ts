@@ -37,7 +37,7 @@ function createFakeRegistry() {
 describe('tags', () => {
   let cluster: MemoryCluster;
   let registry: ReturnType<typeof createFakeRegistry>;
-  const { service, settled, count, outcome } = tell(() => cluster);
+  const { service, settled, count, outcome, refuseOnce } = tell(() => cluster);
   const control = () => cluster.reconciler.control;
   const web = service('web');
   const view = () =>
@@ -151,6 +151,26 @@ describe('tags', () => {
     expect(view()).toMatchObject({ digest, content: content('2'), healthy: 2 });
     expect(cluster.records.tags[web]?.[digest]?.content).toBe(content('2'));
   });
+
+  it.each([1, 2])(
+    'are asked for twice at once: what write %i refuses does not answer for the other one',
+    async (write) => {
+      await begin();
+      await push();
+      await settled('web');
+      registry.tags.set('r.org/web:1', content('2'));
+      refuseOnce(write);
+      const pull = () => control().restart(web, undefined, 'ann', { pull: true });
+      const [first, second] = await Promise.allSettled([pull(), pull()]);
+      expect(first.status).toBe('rejected');
+      expect(second).toMatchObject({ value: { changed: true } });
+      await settled('web');
+      expect(contents()).toEqual([content('2'), content('2')]);
+      await cluster.restartReconciler();
+      await settled('web');
+      expect(contents()).toEqual([content('2'), content('2')]);
+    },
+  );
 
   it('go back to what they stood for when the restart that asked anew fails', async () => {
     await begin();

@@ -206,13 +206,6 @@ describe('a request behind another one for the same service begins from what is 
   const image = () => control().services()[0]?.image;
   const second = () => deploy({ code: 'oakctl/test:2' });
   const replicate = () => control().replicate(`${service('web')}.instance.0`, undefined, 'ann');
-  const refuseSecond = (): void => {
-    const { disk } = cluster;
-    const later = disk.saves + 2;
-    disk.onSave = (number) => {
-      disk.full = number === later;
-    };
-  };
   const begin = async (): Promise<void> => {
     cluster = await createMemoryCluster({ workers: 2 });
     await deploy();
@@ -235,7 +228,7 @@ describe('a request behind another one for the same service begins from what is 
     ['its removal', () => control().remove({ services: [service('web')] }, 'ann')],
   ])('%s that the disk refuses leaves the one before in force', async (_what, next) => {
     await begin();
-    refuseSecond();
+    refuseOnce(2);
     const states = await statesOf(second(), next());
     cluster.disk.full = false;
     expect(states).toEqual(['fulfilled', 'rejected']);

@@ -16,8 +16,8 @@ export interface Story {
   node(number: number): MemoryNode;
   /** Time passes until nothing runs that is not wanted, and everything that is. */
   count(name: string, copies: number, limit?: number): Promise<number>;
-  /** The disk refuses the next save, and none after it. */
-  refuseOnce(): void;
+  /** The disk refuses the next save, or the nth, and none after it. */
+  refuseOnce(nth?: number): void;
 }
 
 export function tell(cluster: () => MemoryCluster): Story {
@@ -55,12 +55,11 @@ export function tell(cluster: () => MemoryCluster): Story {
     },
     count: (name, copies, limit = 60_000) =>
       cluster().clock.until(() => instancesOf(name).length === copies, limit, `${copies} copies of ${name}`),
-    refuseOnce() {
+    refuseOnce(nth = 1) {
       const { disk } = cluster();
-      const first = disk.saves + 1;
-      disk.full = true;
+      const refused = disk.saves + nth;
       disk.onSave = (number) => {
-        if (number > first) disk.full = false;
+        disk.full = number === refused;
       };
     },
   };
