@@ -3,6 +3,7 @@ import { canonicalJson } from '../../schemas/digest.ts';
 import type { Now } from '../../schemas/ports.ts';
 import { type Seen, seeCopies } from './classify.ts';
 import type { Seat, Seats } from './deviations.ts';
+import { digestToRun } from './drain.ts';
 import type { Desired, Policy, View } from './model.ts';
 import { presenceOf } from './presence.ts';
 
@@ -39,14 +40,16 @@ export function seatsAfter(seats: Seats = {}, changes: readonly Omit<SeatChange,
 }
 
 /** Seats of a service that have come to an end, or that stay as a mere place. */
-export function settleSeats(view: View, { spec, seats }: Desired, policy: Policy, now: Now): readonly SeatChange[] {
+export function settleSeats(view: View, desired: Desired, policy: Policy, now: Now): readonly SeatChange[] {
+  const { spec, seats } = desired;
   if (!seats) return [];
+  const digest = digestToRun(view, desired);
   const { seen } = seeCopies(view, spec.name, policy, now, spec.update.settle);
   return Object.entries(seats).flatMap(([slot, seat]): SeatChange[] => {
     const there = seen.filter(({ copy }) => copy.slot === Number(slot));
     if (isGone(view, seat, policy, now)) return [{ slot: Number(slot), seat, outcome: 'given_up' }];
     if (seat.keep && seat.command === undefined) return [];
-    if (!there.some((one) => hasArrived(one, seat, spec.digest))) return [];
+    if (!there.some((one) => hasArrived(one, seat, digest))) return [];
     // A move is over when the place that it left is free.
     const isOver = there.every(({ node, presence }) => presence.state === 'lost' || node.record.id === seat.to);
     if (seat.command === 'move' && !isOver) return [];
