@@ -3,6 +3,7 @@ import type { Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action, ServicePlan } from './action.ts';
 import { shown } from './admit.ts';
+import { bury } from './buried.ts';
 import { earliest, type Seen, seeCopies } from './classify.ts';
 import { drop, want } from './decide.ts';
 import type { Retired } from './deviations.ts';
@@ -14,7 +15,9 @@ import { withheld } from './suspends.ts';
 /** Stops what runs on nodes that are there; a silent node is told when it is back. Updates wait. */
 export function planStopped(view: View, desired: Desired, policy: Policy, now: Now): ServicePlan {
   const { name } = desired.spec;
-  const { seen, unread } = seeCopies(view, name, policy, now, desired.spec.update.settle);
+  const all = seeCopies(view, name, policy, now, desired.spec.update.settle);
+  const { living, buried } = bury(all, view.tombstones.get(name));
+  const { seen, unread } = living;
   const slots = new Set(wantedSlots(view, desired).map(({ slot }) => slot));
   const silent = seen.filter(({ presence, job }) => presence.state === 'suspect' && job.want === 'run');
   const rollout = view.rollouts.get(name);
@@ -23,8 +26,9 @@ export function planStopped(view: View, desired: Desired, policy: Policy, now: N
     .filter(({ presence }) => presence.state === 'online')
     .flatMap((one) => stopOf(name, one, slots.has(one.copy.slot)));
   const { actions, holds } = withheld(view, stops);
+  const burial = buried.filter(({ presence }) => presence.state === 'online');
   return {
-    actions,
+    actions: [...actions, ...burial.map((one) => drop(name, one, 'it was deleted before'))],
     holds: [
       ...(desired.stopped ? [stoppedHold(name, desired.stopped)] : []),
       ...holds,

@@ -217,6 +217,18 @@ describe('a service that was deleted and deployed again', () => {
     fleet.tick(1_000);
     expect(jobs(fleet)).toEqual(['0 run app:1 node2']);
   });
+
+  it('keeps nothing from before the delete while it is stopped, either', () => {
+    const fleet = aFleet(1);
+    fleet.want(wanted(aService()));
+    fleet.run(30_000);
+    apply(fleet.world, { kind: 'tombstone', service: web, copy: '1.1' });
+    const until = at(3_600_000).wall;
+    const stopped = { id: 'a', service: web, change: { kind: 'stop' }, actor: 'me', since: at(0).wall, until } as const;
+    fleet.want(wanted(aService(), { stopped: { ...stopped, base: '' } }));
+    fleet.run(5_000);
+    expect(jobs(fleet)).toEqual([]);
+  });
 });
 
 describe('a one-shot service', () => {
