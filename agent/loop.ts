@@ -12,7 +12,7 @@ import { createCompleted } from './completed.ts';
 import { createContact } from './contact.ts';
 import { converge } from './core/converge.ts';
 import { overtaken } from './core/drift.ts';
-import { forgiven, imagesCame, keyText, wakeAt } from './core/memory.ts';
+import { forgiven, imagesCame, keyOf, keyText, wakeAt } from './core/memory.ts';
 import { createExecutor } from './executor.ts';
 import { createInbox } from './inbox.ts';
 import { createLedger } from './ledger.ts';
@@ -114,7 +114,7 @@ export function createAgent(deps: AgentDeps): Agent {
     const now = clock.now();
     state.limits = contact.limits();
     for (const step of converge(ledger.part(), state.actual, state, now)) executor.begin(step);
-    forget(state, ledger.part(), now.mono);
+    for (const key of forget(state, ledger.part(), now.mono)) deps.gone?.(keyOf(key));
     cancelWake();
     const wake = wakeAt(state, now.mono);
     cancelWake = wake === undefined ? () => undefined : clock.after(wake - now.mono, changed);
@@ -204,18 +204,21 @@ function follow(state: AgentState, previous: Part, next: Part): void {
   }
 }
 
-/** Drops what is remembered of copies that are in no ledger and in no engine any more, and of images seen long ago. */
-function forget(state: AgentState, ledger: Part, now: Mono): void {
+/**
+ * Drops what is remembered of copies that are in no ledger and in no engine any more, and of images seen long ago. Answers the keys of
+ * these copies.
+ */
+function forget(state: AgentState, ledger: Part, now: Mono): readonly string[] {
   for (const [image, until] of state.images) if (until <= now) state.images.delete(image);
-  if (state.copies.size <= ledger.jobs.length) return;
+  if (state.copies.size <= ledger.jobs.length) return [];
   const alive = new Set(ledger.jobs.map(keyText));
   for (const copies of state.actual.values()) {
-    if (copies === 'unknown') return;
+    if (copies === 'unknown') return [];
     for (const key of copies.keys()) alive.add(key);
   }
-  for (const key of state.copies.keys()) {
-    if (!alive.has(key) && !state.busy.has(key)) state.copies.delete(key);
-  }
+  const gone = [...state.copies.keys()].filter((key) => !alive.has(key) && !state.busy.has(key));
+  for (const key of gone) state.copies.delete(key);
+  return gone;
 }
 
 function noteTrouble(state: AgentState, subject: string, found: Problem | undefined): void {

@@ -152,6 +152,7 @@ async function wire(
   // Runtimes are silent until the agent starts.
   let agent: Agent | undefined;
   const refusal = standing && createRefusal({ clock, standing, told: (found) => agent?.warn(found) }, signal);
+  const secrets = createSecrets({ node: identity.id, age: host.age?.secret, own: host.secrets });
   const runtimes = await createRuntimes(config.runtimes, {
     cluster: realm,
     node: identity.id,
@@ -159,7 +160,7 @@ async function wire(
     folder,
     grants: policy.grants,
     own: [host.folder, ...(config.secrets === undefined ? [] : [config.secrets])],
-    secrets: createSecrets({ node: identity.id, age: host.age?.secret, own: host.secrets }),
+    secrets,
     images: createImageSources({
       file: join(host.folder, registriesFile),
       ...(policy.accepts && { accepts: policy.accepts }),
@@ -196,6 +197,10 @@ async function wire(
     policy,
     files,
     usage: createUsageMeter(config.capacity),
+    gone: (key) => {
+      // Who removes a container past its agent leaves its secrets.
+      secrets.remove(key).catch((error: Error) => log('warn', 'secrets_kept', { ...key, reason: error.message }));
+    },
     ...(host.secrets && { ownSecrets: host.secrets.names }),
     uptime: createUptime(),
     ...hooks,

@@ -9,6 +9,7 @@ import type { Bus, Clock, Files, Random } from '../schemas/ports.ts';
 import type { Problem } from '../schemas/problem.ts';
 import type { RuntimeName } from '../schemas/spec.ts';
 import type { Trusts } from '../schemas/trust.ts';
+import type { CopyKey } from './core/copy.ts';
 import type { Step } from './core/step.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Runtime } from './runtimes/runtime.ts';
@@ -102,6 +103,8 @@ export interface AgentDeps {
   /** Where the cluster can be reached. Absent: where it is, and nowhere else. */
   readonly endpoints?: Pick<Endpoints, 'take' | 'list'>;
   trace(event: AgentEvent): void;
+  /** A copy is neither wanted nor there any more, whoever removed it: what was kept for it beside its engine may go. */
+  gone?(key: CopyKey): void;
   /** The connection to the broker stands, for the first time or again. */
   onConnected?(): void;
 }

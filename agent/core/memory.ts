@@ -65,6 +65,12 @@ export function keyText(key: CopyKey): string {
   return `${key.instance}/${key.copy}`;
 }
 
+/** The copy of such a key. */
+export function keyOf(text: string): CopyKey {
+  const at = text.lastIndexOf('/');
+  return { instance: text.slice(0, at), copy: text.slice(at + 1) };
+}
+
 /** An image (or program) of a runtime as a map key. */
 export function imageKey(runtime: string, { code, content }: Pick<Runnable, 'code' | 'content'>): string {
   return content === undefined ? `${runtime} ${code}` : `${runtime} ${code} ${content}`;

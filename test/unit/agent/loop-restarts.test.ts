@@ -150,6 +150,35 @@ describe('restarts in place', () => {
     expect(rig.status('1.2')).toBe('running');
   });
 
+  test.each(['up', 'down'] as const)(
+    'what was removed by hand is told once it is not wanted any more, so that nothing of it stays: engine %s',
+    async (how) => {
+      const rig = await started();
+      const run = container('job:1', { one_shot: true });
+      const jobs = [jobOf(web, '1.1', v1), jobOf(db, '1.2', run)] as const;
+      rig.assign(
+        partOf({ epoch: 1, gen: 1, by }, [
+          [jobs[0], v1],
+          [jobs[1], run],
+        ]),
+      );
+      await rig.clock.advance(1_000);
+      rig.runtime.exit({ instance: db, copy: '1.2' }, 0);
+      await rig.clock.advance(1_000);
+      rig.runtime.vanish({ instance: db, copy: '1.2' });
+      await rig.clock.advance(60_000);
+      expect(rig.gone).toEqual([]);
+      rig.runtime.engine(how);
+      await rig.clock.advance(40_000);
+      rig.assign(partOf({ epoch: 1, gen: 2, by }, [[jobs[0], v1]]));
+      await rig.clock.advance(40_000);
+      expect(rig.gone).toEqual(how === 'up' ? [`${db}/1.2`] : []);
+      rig.runtime.engine('up');
+      await rig.clock.advance(60_000);
+      expect(rig.gone).toEqual([`${db}/1.2`]);
+    },
+  );
+
   test('a copy that somebody removed is made again', async () => {
     const rig = await started();
     rig.assign(partOf({ epoch: 1, gen: 1, by }, [[jobOf(web, '1.1', v1), v1]]));

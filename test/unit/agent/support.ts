@@ -85,6 +85,8 @@ export interface Rig {
   readonly runtime: FakeRuntime;
   readonly files: MemoryFiles;
   readonly events: AgentEvent[];
+  /** Copies of which nothing is left, as the agent said so, `<instance>/<copy>`. */
+  readonly gone: string[];
   /** Texts that the agent wrote into streams, by id. */
   readonly streams: Map<string, string[]>;
   /** Sessions that the reconciler opens, by id. */
@@ -111,6 +113,7 @@ export function createRig(
   const runtime = createFakeRuntime({ clock, ...options });
   const files = createMemoryFiles();
   const events: AgentEvent[] = [];
+  const gone: string[] = [];
   const streams = new Map<string, string[]>();
   const sessions = new Map<string, ExecConnection>();
   const reconciler = broker.client('reconciler', { kind: 'reconciler' });
@@ -143,6 +146,7 @@ export function createRig(
       usage: () => ({ cpu: 1, memory: 2, capacity: { cpu: 4, memory: 4_096 } }),
       streams: { open, session },
       trace: (event) => events.push(event),
+      gone: ({ instance, copy }) => gone.push(`${instance}/${copy}`),
     });
   };
   const report = (): InstancesMessage | undefined => {
@@ -155,6 +159,7 @@ export function createRig(
     runtime,
     files,
     events,
+    gone,
     streams,
     sessions,
     reconciler,
