@@ -162,8 +162,8 @@ function slotState(
 }
 
 /**
- * Healthy first (the last good digest before others), then what is meant to run (what runs before what is on its way), then what was
- * stopped for another copy, and that one only if it failed. Among equals as `on_return` says, then the newer copy.
+ * Healthy first (the last good digest before others), then what is meant to run (what runs before what is on its way or unhealthy),
+ * then what was stopped for another copy, and that one only if it failed. Among equals as `on_return` says, then the newer copy.
  */
 function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean): (a: Seen, b: Seen) => number {
   const rank = (seen: Seen): number => {
@@ -171,7 +171,7 @@ function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean)
     if (healthy) return job.digest === good ? 4 : 3;
     if (job.want !== 'run') return 0;
     if (hasFailed(seen)) return -1;
-    return runs(copy) ? 2 : 1;
+    return runs(copy) && copy.report?.status !== 'unhealthy' ? 2 : 1;
   };
   const newer = (a: Seen, b: Seen): number => compareCopyIds(b.copy.copy, a.copy.copy);
   const longer = (a: Seen, b: Seen): number => (a.copy.since ?? 0) - (b.copy.since ?? 0);

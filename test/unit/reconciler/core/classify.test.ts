@@ -28,7 +28,11 @@ describe('of two copies that are not healthy', () => {
     // Its engine does not answer, perhaps for ever: nothing is known to be up.
     ['unknown', 'pulling', '4.4'],
     ['stopping', 'pulling', '4.4'],
-  ])('%s and, newer, %s: what is up is kept, else the newer one', (older, newer, kept) => {
+    // It would be in the way of its replacement at every return of its node.
+    ['unhealthy', 'pulling', '4.4'],
+    ['unhealthy', 'starting', '4.4'],
+    ['starting', 'unhealthy', '1.6'],
+  ])('%s and, newer, %s: what comes up or is up is kept, else the newer one', (older, newer, kept) => {
     const copies = { seen: [seen('4.4', newer), seen('1.6', older)], unread: [] };
     const { slots } = survey([{ slot: 0, instance }], copies, target);
     expect(slots[0]?.target?.copy.copy).toBe(kept);
