@@ -205,6 +205,17 @@ describe.runIf(process.platform === 'linux')('the process runtime', () => {
     restarted.abort();
   });
 
+  it('says why its logs cannot be read', async () => {
+    const plan = await begin(open(), shell('echo out'));
+    await eventually(async () => expect(await only(plan)).toMatchObject({ state: 'exited' }));
+    // As a disk that is dying: it is there, and cannot be read.
+    await rm(join(folderOf(plan), 'stdout.log'));
+    await mkdir(join(folderOf(plan), 'stdout.log'));
+    await expect(logOf(plan)).rejects.toMatchObject({
+      problem: { code: 'RUNTIME_UNAVAILABLE', message: expect.stringContaining('EISDIR') },
+    });
+  });
+
   it('leaves nothing of a healthcheck that did not end in time, or whose copy is gone', async () => {
     const marker = `98${process.pid}`;
     const command = ['sh', '-c', `sleep ${marker} & sleep ${marker}`];

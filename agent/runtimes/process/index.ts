@@ -6,7 +6,7 @@
 import { access, constants, mkdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
+import { isProblemError, type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
 import type { RunSpec } from '../../../schemas/spec.ts';
 import type { ActualCopy, CopyKey, CopyPlan, LogLine, Runtime, RuntimeEvent } from '../runtime.ts';
 import { createSecrets, type Secrets } from '../secrets.ts';
@@ -169,7 +169,14 @@ async function* logs(
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
   const { folder } = await need(store, key);
-  yield* readLogs(folder, options, async () => (await store.read(key))?.state !== 'running', signal);
+  try {
+    yield* readLogs(folder, options, async () => (await store.read(key))?.state !== 'running', signal);
+  } catch (cause) {
+    if (isProblemError(cause) || (cause as NodeJS.ErrnoException).code === undefined) throw cause;
+    const text = `its logs cannot be read: ${(cause as Error).message}`;
+    const hint = 'is the disk of the node well?';
+    throw new ProblemError(problem('RUNTIME_UNAVAILABLE', text, { subject: key.instance, hint }), { cause });
+  }
 }
 
 async function need(store: CopyStore, key: CopyKey): Promise<StoredCopy> {
