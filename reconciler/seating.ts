@@ -7,6 +7,7 @@ import { directSource } from '../schemas/spec.ts';
 import type { OverrideView } from '../schemas/views.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane, VerbOptions } from './control-plane.ts';
+import { unplaced } from './core/away.ts';
 import type { OverrideOf, Seat, Seats, StuckMove } from './core/deviations.ts';
 import type { Desired } from './core/model.ts';
 import { createPlacer } from './core/place.ts';
@@ -16,7 +17,7 @@ import { dataElsewhere } from './core/volumes.ts';
 import { wantedOf } from './core/wanted.ts';
 import type { Direct } from './direct.ts';
 import type { Overrides } from './overrides.ts';
-import { withEntry } from './records-keeper.ts';
+import { withEntries, withEntry } from './records-keeper.ts';
 import { requireGoing } from './suspends.ts';
 
 export interface Seating extends Pick<ControlPlane, 'move' | 'replicate'> {
@@ -169,6 +170,12 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
     });
     if (left) bringHome(instance, left.node);
   };
+  /** On record before its node can be away when a reconciler starts. */
+  const keepPlaces = (service: ServiceName): void => {
+    const places = world.recovering ? new Map<InstanceName, NodeId>() : unplaced(world, service);
+    if (places.size > 0) keeper.change({ homes: withEntries(keeper.now.homes, places) });
+    for (const [instance, node] of places) context.apply({ kind: 'home', instance, node });
+  };
   const movesOf = (service: ServiceName, slot: number): OverrideOf<'move'>[] =>
     overrides.ofKind(service, 'move').filter(({ change }) => change.slot === slot);
 
@@ -271,6 +278,7 @@ export function createSeating(context: Context, direct: Direct, overrides: Overr
 
     look(service) {
       overrides.look(service);
+      keepPlaces(service);
       endOverrides(service);
       const desired = world.desired.get(service);
       const record = keeper.now.direct[service];

@@ -179,6 +179,19 @@ describe('on_disconnect', () => {
     expect(instancesOf('web')).toHaveLength(1);
   });
 
+  it('replace_after: never counts over a restart of the reconciler, too, where it was said of what ran already', async () => {
+    const home = await begin({});
+    const handles = cluster.handles();
+    await deploy({ on_disconnect: { replace_after: 'never' } });
+    await cluster.clock.advance(10_000);
+    expect(cluster.handles()).toEqual(handles);
+    home.kill(true);
+    await cluster.restartReconciler({ between: async () => cluster.broker.retained.clear() });
+    await cluster.clock.advance(600_000);
+    expect(instancesOf('web')).toEqual([]);
+    expect(holds()).toEqual(['NODES_AWAY']);
+  });
+
   it.each([
     ['replacement', false],
     ['original', true],
