@@ -1,4 +1,5 @@
 /** All instances of a wanted service: first what runs and what is on its way, then what is missing, then the next to update. */
+import type { ServiceName } from '../../schemas/names.ts';
 import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold, HoldCode } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
@@ -10,6 +11,7 @@ import { earliest, type Seen, type SlotState, type Target } from './classify.ts'
 import {
   type Decision,
   decideSlot,
+  drop,
   queuedHold,
   type Rules,
   stillNeeded,
@@ -24,7 +26,7 @@ import { awayHold, massLossHold, unheardHold } from './node-holds.ts';
 import { createPlacer, type Placer } from './place.ts';
 import { presenceOf } from './presence.ts';
 import { massLoss } from './signs.ts';
-import { placeMissing, placeUpdate, targetOfMissing } from './start.ts';
+import { oustedOf, placeMissing, placeUpdate, targetOfMissing } from './start.ts';
 import { suspendedUnheard } from './suspended.ts';
 import { deadlineOf } from './timeout.ts';
 import { unfitHold } from './unfit.ts';
@@ -68,15 +70,20 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
   const inBucket = (...buckets: readonly Bucket[]): SlotState[] =>
     filed.flatMap(({ bucket, slot }) => (buckets.includes(bucket) ? [slot] : []));
   const elsewhere = (slot: SlotState): Hold | undefined => elsewhereHold(view, desired, slot, context.target.run);
-  const missing = tiedFirst(inBucket('lost', 'missing'), (slot) => {
-    const hold = elsewhere(slot);
-    return hold ? { actions: [], holds: [hold] } : startMissing(context, slot, placer);
-  });
+  const ousted = oustedOf(context, filed, placer);
+  const isMissing = ({ bucket, slot }: Filed): boolean => bucket === 'lost' || bucket === 'missing' || ousted.has(slot);
+  const missing = tiedFirst(
+    filed.filter(isMissing).map(({ slot }) => slot),
+    (slot) => {
+      const hold = elsewhere(slot);
+      return hold ? { actions: [], holds: [hold] } : withoutOld(name, slot, startMissing(context, slot, placer));
+    },
+  );
   const nowhere = missing.filter(({ part }) => part.actions.length === 0).map(({ slot }) => slot.slot);
 
   const slots = filed.map(({ slot }) => slot);
   const rules = rulesOf(context, stopRule(context, slots, new Set(nowhere)));
-  const decisions = filed.map((one) => decideSlot(name, one, rules));
+  const decisions = filed.flatMap((one) => (ousted.has(one.slot) ? [] : [decideSlot(name, one, rules)]));
   const counted = (as: Decision['counts']): readonly Decision[] => decisions.filter(({ counts }) => counts === as);
   const settled = counted('settled').length;
   const updating = counted('updating');
@@ -100,6 +107,12 @@ export function decideSlots(context: SlotsContext, filed: readonly Filed[]): Dec
     noticed: decisions.flatMap(({ noticed }) => noticed ?? []),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+}
+
+/** What starts anew leaves a stopped copy behind that has no room any more. */
+function withoutOld(service: ServiceName, { target }: SlotState, part: Part): Part {
+  if (!target || part.actions.length === 0) return part;
+  return { ...part, actions: [drop(service, target, 'others have its room by now'), ...part.actions] };
 }
 
 /** What may go to one node only has its place before the others, which can go elsewhere, take it or its ports. Given in slot order. */

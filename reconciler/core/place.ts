@@ -12,7 +12,7 @@ import { byName, explain, sift } from './explain.ts';
 import { filters, runtimeFor, standingFilters } from './filters.ts';
 import type { Node, Policy, View } from './model.ts';
 import { labelsIn, type NodeIndex } from './node-index.ts';
-import { uncounted } from './room.ts';
+import { resumeFilters, uncounted } from './room.ts';
 import { createScene, labelValue, type Neighbour, type Scene, type Surroundings } from './scene.ts';
 import { compareCandidates, scoreOf, spreadBlock } from './score.ts';
 import { secretsOf } from './sealed.ts';
@@ -31,6 +31,8 @@ export type Placed =
 /** Places the copies of one service one after the other: each sees what the ones before it took. */
 export interface Placer {
   place(request: PlaceRequest): Placed;
+  /** Takes what a copy that is stopped on this node needs to run again; false when others have that by now. */
+  resume(request: PlaceRequest, id: NodeId): boolean;
   /** Takes the node that `place` chose for it in a plan of the same world, and says what it was chosen by. `others`: look at all. */
   consider(request: PlaceRequest, chosen: NodeId, others: boolean): PlacementView;
   /** Every node that could take it, the best first; or why there is none. Takes nothing. */
@@ -123,6 +125,13 @@ export function createPlacer(view: View, service: ServiceName, policy: Policy, n
       const view: PlacementView = { score, ...(others ? othersOf(chosen, wish) : {}) };
       take(chosen, wish);
       return view;
+    },
+    resume(request, id) {
+      const wish = wishOf(request);
+      const candidate = at(id);
+      if (!resumeFilters.every((filter) => filter.admits(candidate, wish, look().scene))) return false;
+      take(candidate, wish);
+      return true;
     },
     rank(request) {
       const wish = wishOf(request);

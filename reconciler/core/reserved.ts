@@ -102,10 +102,14 @@ function reservedOf(sums: Sums, ports: ReadonlyMap<string, InstanceName>): Reser
 /** Statuses of a copy that still has its ports and its memory. */
 const occupying: ReadonlySet<string> = new Set(['starting', 'running', 'unhealthy', 'stopping', 'unknown']);
 
-function occupiedBy({ job, report, leaving }: Copy, documents: Documents): RunSpec | undefined {
-  if (!job) return leaving;
-  if (job.want === 'stopped' && !occupying.has(report?.status ?? '')) return undefined;
-  return documents[job.digest];
+/** It is to be stopped, and has given back its ports and its memory. */
+export function isIdle({ job, report }: Copy): boolean {
+  return job?.want === 'stopped' && !occupying.has(report?.status ?? '');
+}
+
+function occupiedBy(copy: Copy, documents: Documents): RunSpec | undefined {
+  if (!copy.job) return copy.leaving;
+  return isIdle(copy) ? undefined : documents[copy.job.digest];
 }
 
 /** Is there less in `after` than in `before`, so that something that waits may fit now? */

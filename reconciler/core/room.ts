@@ -103,6 +103,9 @@ export const roomFilters: readonly Filter[] = [
   },
 ];
 
+/** What a copy gives back while it is stopped: its place in the assignment it keeps. */
+export const resumeFilters: readonly Filter[] = roomFilters.filter(({ code }) => code !== 'ASSIGNMENT_FULL');
+
 /** A wanted host port that is taken, with who has it. */
 function takenPort({ id, node }: Candidate, wish: Wish, scene: Scene): [string, InstanceName] | undefined {
   for (const key of wish.ports) {

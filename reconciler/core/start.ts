@@ -3,12 +3,13 @@ import type { NodeId } from '../../schemas/names.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action } from './action.ts';
 import { asksOf, isPlaced, optionalAway } from './away.ts';
+import type { Filed } from './buckets.ts';
 import type { PlaceRequest } from './candidates.ts';
 import type { SlotState, Target } from './classify.ts';
 import type { SlotsContext } from './decide-slots.ts';
 import { isLeaving } from './drain.ts';
 import type { Placed, Placer } from './place.ts';
-import { portKeys } from './reserved.ts';
+import { isIdle, portKeys } from './reserved.ts';
 import { optionalContent, tagHold } from './tags.ts';
 
 interface Outcome {
@@ -21,6 +22,21 @@ export function targetOfMissing({ rollout, canary, target }: SlotsContext): Targ
   // A paused update starts nothing new, nor does one that watches its canary: what is missing comes back as the last good version.
   const isHeld = rollout.phase === 'paused' || canary !== undefined;
   return isHeld && rollout.good ? rollout.good : target;
+}
+
+/**
+ * Instances whose copy was stopped and is to run again, on a node that gave its ports or its room to others meanwhile. Where there is
+ * room it is taken: what is missing goes elsewhere.
+ */
+export function oustedOf(context: SlotsContext, filed: readonly Filed[], placer: Placer): ReadonlySet<SlotState> {
+  // While copies of another version have to go first, their ports are no conflict.
+  if (!context.mayStart) return new Set();
+  const ousted = filed.flatMap(({ bucket, slot }) => {
+    if (bucket !== 'stopped' || slot.current || !isIdle(slot.target.copy)) return [];
+    const { run, job, node } = slot.target;
+    return placer.resume(requestOf(context, slot, { run, digest: job.digest }), node.record.id) ? [] : [slot];
+  });
+  return new Set(ousted);
 }
 
 /** A slot that nothing runs for. */
