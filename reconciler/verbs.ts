@@ -158,6 +158,7 @@ export function createVerbs(context: Context, { direct, overrides, schedules, ta
     async restart(service, instance, actor, asked) {
       unstopped(service);
       const isMoved = asked ? await tags.renew(service, asked) : false;
+      // Git may have stopped it while that was written.
       const desired = unstopped(service);
       if (!asked) tags.settle(service);
       if (desired.spec.schedule) {
