@@ -1,5 +1,6 @@
 /** A node as placement sees it, and what wants a place on it. */
 import { featuresNeeded } from '../../schemas/features.ts';
+import type { Job } from '../../schemas/messages.ts';
 import type { InstanceName, NodeId, ServiceName } from '../../schemas/names.ts';
 import type { Now } from '../../schemas/ports.ts';
 import type { SealedSecret } from '../../schemas/secret-file.ts';
@@ -13,6 +14,12 @@ import { isBack, knowledgeOf, type Presence } from './presence.ts';
 import { portKeys } from './reserved.ts';
 import { bytesOfSecrets } from './sealed.ts';
 import { suspendedText, suspendOfNode } from './suspends.ts';
+
+/** A copy that makes way, and what it holds. */
+export interface Leaves extends Pick<Job, 'reserves'> {
+  readonly node: NodeId;
+  readonly run: RunSpec;
+}
 
 /** What wants a place. */
 export interface PlaceRequest {
@@ -31,7 +38,7 @@ export interface PlaceRequest {
   /** Wins over every score if it is admitted. */
   readonly prefer?: NodeId | undefined;
   /** A copy of the same instance that stops before the new one starts: what it holds counts as free. */
-  readonly releases?: { readonly node: NodeId; readonly run: RunSpec } | undefined;
+  readonly releases?: Leaves | undefined;
   /** A copy of the same instance stops before the new one starts, wherever it is: its ports are no conflict. */
   readonly yields?: true | undefined;
 }

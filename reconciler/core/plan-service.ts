@@ -133,15 +133,21 @@ function noticeOf({ spec }: Desired, slots: number, policy: Policy, now: Now): N
 }
 
 /**
- * After a change of the source its slots start before those of the old source stop. Where they have no room beside each other, the
- * old ones make some.
+ * After a change of the source, or between a number and `every`, the new slots start before the old ones stop. Where they have no room
+ * beside each other, the old ones make some. Nobody waits for nodes that are away or closed, unless nothing runs yet.
  */
 function keptSurplus({ spec, source }: Desired, slots: readonly SlotState[], decided: Decided): Surplus['keep'] {
   const own = new Set(slots.map(({ instance }) => instance));
   const isCramped = decided.holds.some(({ code, subject }) => roomCodes.has(code) && own.has(subject));
-  const due = Math.max(0, slots.length - decided.settled);
+  const due = decided.settled === 0 ? slots.length : decided.open;
   const isOne = spec.exclusive !== undefined || spec.update.order === 'recreate';
-  return { source: source.name, count: isCramped || isOne ? 0 : due };
+  return {
+    isReplaced: ({ job, copy, node }) => {
+      const isByNode = copy.slot === node.record.ordinal;
+      return job.source.name !== source.name || isByNode !== (spec.replicas === 'every');
+    },
+    count: isCramped || isOne ? 0 : due,
+  };
 }
 
 const roomCodes: ReadonlySet<HoldCode> = new Set<HoldCode>(['NO_CAPACITY', 'PORT_CONFLICT']);

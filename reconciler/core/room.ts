@@ -1,7 +1,6 @@
 /** Filters for what is free on a node: ports, amounts, and room in its assignment. */
 import type { InstanceName } from '../../schemas/names.ts';
-import type { RunSpec } from '../../schemas/spec.ts';
-import { addedBytes, type Candidate, type Wish } from './candidates.ts';
+import { addedBytes, type Candidate, type Leaves, type Wish } from './candidates.ts';
 import type { Filter } from './filter.ts';
 import { longestPart, mostJobs } from './part-size.ts';
 import type { Scene } from './scene.ts';
@@ -13,7 +12,7 @@ interface Amount {
   readonly unit: string;
   readonly needed: (wish: Wish) => number;
   /** What a copy that stops first leaves. */
-  readonly left?: (run: RunSpec) => number;
+  readonly left: (leaves: Leaves) => number;
   /** Infinite where nobody states it and nobody has to. */
   readonly free: (candidate: Candidate) => number;
 }
@@ -23,21 +22,21 @@ const amounts: readonly Amount[] = [
     name: 'memory',
     unit: ' MB',
     needed: ({ run }) => run.memory ?? 0,
-    left: ({ memory }) => memory ?? 0,
+    left: ({ run }) => run.memory ?? 0,
     free: ({ facts, reserved }) => facts.capacity.memory - reserved.memory,
   },
   {
     name: 'vcpus',
     unit: ' vcpus',
     needed: ({ run }) => run.vcpus ?? 0,
-    left: ({ vcpus }) => vcpus ?? 0,
+    left: ({ run }) => run.vcpus ?? 0,
     free: ({ facts, overcommit, reserved }) => facts.capacity.cpu * overcommit - reserved.vcpus,
   },
   {
     name: 'vgpus',
     unit: ' vgpus',
     needed: ({ run }) => run.vgpus ?? 0,
-    left: ({ vgpus }) => vgpus ?? 0,
+    left: ({ run }) => run.vgpus ?? 0,
     free: ({ facts, reserved }) => (facts.capacity.gpu ?? 0) - reserved.vgpus,
   },
   ...stated('storage', ' MB of disk'),
@@ -48,7 +47,8 @@ const amounts: readonly Amount[] = [
 function stated(name: 'storage' | 'bandwidth_in' | 'bandwidth_out', unit: string): Amount[] {
   const free = ({ facts, reserved }: Candidate): number =>
     (facts.capacity[name] ?? Number.POSITIVE_INFINITY) - reserved[name];
-  return [{ name, unit, needed: ({ needs }) => needs?.[name] ?? 0, free }];
+  const left = ({ reserves }: Leaves): number => reserves?.[name] ?? 0;
+  return [{ name, unit, needed: ({ needs }) => needs?.[name] ?? 0, left, free }];
 }
 
 /** Amounts that the wish needs and the node does not state: they count nowhere there. */
@@ -62,7 +62,7 @@ const tolerance = 0.001;
 
 function amountFilter({ name, unit, needed, left, free }: Amount): Filter {
   const freeFor = (candidate: Candidate, { releases }: Wish): number =>
-    free(candidate) + (releases?.node === candidate.id ? (left?.(releases.run) ?? 0) : 0);
+    free(candidate) + (releases?.node === candidate.id ? left(releases) : 0);
   return {
     name,
     code: 'NO_CAPACITY',

@@ -101,7 +101,9 @@ function placeMove(context: SlotsContext, slot: SlotState, placer: Placer, why: 
 function placeSwap(request: PlaceRequest, current: NonNullable<SlotState['current']>, placer: Placer): Placed {
   const id = current.node.record.id;
   if (request.only && !request.only.has(id)) return placer.place(request);
-  return placer.place({ ...request, only: new Set([id]), releases: { node: id, run: current.run } });
+  const { reserves } = current.job;
+  const releases = { node: id, run: current.run, ...(reserves && { reserves }) };
+  return placer.place({ ...request, only: new Set([id]), releases });
 }
 
 function noRoom(hold: Hold): boolean {

@@ -19,8 +19,8 @@ export interface Surplus {
   readonly service: string;
   readonly copies: readonly Seen[];
   readonly notice: Notice;
-  /** Another source takes the service over: this many of its healthy copies go on until the new slots are healthy. */
-  readonly keep: { readonly source: string; readonly count: number };
+  /** Others take over from these: so many of them that are healthy go on until those others are. */
+  readonly keep: { readonly isReplaced: (seen: Seen) => boolean; readonly count: number };
   /** What keeps a copy from going. */
   readonly freezes: (seen: Seen) => Hold | undefined;
 }
@@ -31,7 +31,7 @@ export function removeSurplus({ service, copies, notice, keep, freezes }: Surplu
   const sorted = all.flatMap(({ seen, hold }) => (hold ? [] : [seen])).sort((a, b) => b.copy.slot - a.copy.slot);
   const silent = sorted.filter(({ presence }) => presence.state === 'suspect');
   const here = sorted.filter(({ presence }) => presence.state === 'online');
-  const old = here.filter(({ healthy, job }) => healthy && job.source.name !== keep.source);
+  const old = here.filter((seen) => seen.healthy && keep.isReplaced(seen));
   const kept = old.slice(Math.max(0, old.length - keep.count));
   const going = here.filter((seen) => !kept.includes(seen)).map((seen) => ({ seen, until: notice(seen) }));
   const leaving = going.filter(({ until }) => until !== undefined);
@@ -41,7 +41,7 @@ export function removeSurplus({ service, copies, notice, keep, freezes }: Surplu
     holds: [
       ...all.flatMap(({ hold }) => hold ?? []),
       ...silent.map((seen) => silentHold(seen.copy.instance, seen, now.mono)),
-      ...kept.map((seen) => inProgress(seen, `goes on until the instances of ${keep.source} are healthy`)),
+      ...kept.map((seen) => inProgress(seen, 'goes on until those that take over are healthy')),
       ...leaving.map(({ seen, until }) => inProgress(seen, `stops in ${seconds((until ?? now.mono) - now.mono)}`)),
     ],
     noticed: leaving.map(({ seen }) => seen),

@@ -140,6 +140,32 @@ describe('replicas: every', () => {
     fleet.run(90_000);
     expect(jobs(fleet)).toEqual(['1 run app:1 node1', '2 run app:1 node2']);
   });
+
+  const numbered = wanted(aService({ replicas: 2 }), { slots: [7, 8] });
+  const every = wanted(aService({ replicas: 'every' }));
+  it.each([
+    ['takes over from a number', numbered, every, [1, 2]],
+    ['gives way to a number', every, numbered, [7, 8]],
+  ])('%s: what served goes on until the others do', (_, before, after, slots) => {
+    const fleet = aFleet(2);
+    fleet.want(before);
+    fleet.run(30_000);
+    fleet.want(after);
+    expect(fleet.tick(1_000).flatMap((plan) => plan.actions.map(({ kind }) => kind))).toEqual(['start', 'start']);
+    expect(jobs(fleet)).toHaveLength(4);
+    fleet.run(60_000);
+    expect(jobs(fleet).map((job) => Number(job[0]))).toEqual(slots);
+  });
+
+  it('takes over from a number though a node is closed', () => {
+    const fleet = aFleet(2);
+    fleet.want(numbered);
+    fleet.run(30_000);
+    apply(fleet.world, { kind: 'node', record: aNodeRecord(2, { cordon: { cause: 'by hand' } }) });
+    fleet.want(every);
+    fleet.run(60_000);
+    expect(jobs(fleet)).toEqual(['1 run app:1 node1']);
+  });
 });
 
 describe('a service that nobody wants', () => {

@@ -283,11 +283,17 @@ describe('an update', () => {
     },
   );
 
-  it('swaps in place where there is no room for two', () => {
+  it.each([
+    ['memory', { memory: 700 }, {}],
+    ['disk', {}, { storage: 300 }],
+    ['bandwidth', {}, { bandwidth_out: 60 }],
+  ])('swaps in place where there is no room for two: %s', (_, run, more) => {
     const fleet = aFleet(1);
-    fleet.want(wanted(aService({ run: aRun('app:1', { memory: 700 }) })));
+    fleet.join(1, 0, { capacity: { cpu: 4, memory: 1000, storage: 500, bandwidth_out: 100 } });
+    const needs = { ...aService().needs, ...more };
+    fleet.want(wanted(aService({ run: aRun('app:1', run), needs })));
     fleet.run(30_000);
-    fleet.want(wanted(aService({ run: aRun('app:2', { memory: 700 }) })));
+    fleet.want(wanted(aService({ run: aRun('app:2', run), needs })));
     fleet.tick(1_000);
     expect(jobs(fleet)).toEqual(['0 prepared app:2 node1', '0 run app:1 node1']);
     fleet.run(30_000);
