@@ -110,7 +110,7 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
     }
   };
   /** A slot whose copy is on a silent node is missing only once that node is lost, and not while most nodes are silent. */
-  const newCopy = ({ job }: ControlMessage): void => {
+  const newCopy = ({ job, node }: ControlMessage): void => {
     const cluster = deps.cluster();
     // A run has ended, whatever its node was told to do afterwards.
     if (runs.isJob(job.name)) return;
@@ -121,13 +121,13 @@ export function createWireRules(deps: RuleDeps, { disk, runs, data, plants, plan
     const states = new Map(nodes.map((node) => [node.id ?? '', node.state]));
     // Copies from before a delete are nobody's any more.
     const deleted = disk.durable?.tombstones[serviceOf(job.name)]?.copy;
-    const isOther = ({ instance, want, copy }: Jobs[number]): boolean =>
-      instance === job.name &&
-      want !== 'stopped' &&
-      copy !== job.copy &&
-      (!deleted || compareCopyIds(copy, deleted) > 0);
+    const isOther = ({ instance, copy }: Jobs[number]): boolean =>
+      instance === job.name && copy !== job.copy && (!deleted || compareCopyIds(copy, deleted) > 0);
+    // What was stopped there comes back as another version: nothing takes the place of anything.
+    if (states.get(node) === 'online' && promised.get(node)?.some(isOther)) return;
+    const isHeld = (jobs: Jobs): boolean => jobs.some((one) => one.want !== 'stopped' && isOther(one));
     // What was on a node that somebody removed is on no node: that it does not come back is known.
-    const holders = [...promised].filter(([id, jobs]) => states.has(id) && jobs.some(isOther));
+    const holders = [...promised].filter(([id, jobs]) => states.has(id) && isHeld(jobs));
     const held = holders.map(([id]) => states.get(id));
     const none = held.length > 0 && !held.includes('online');
     if (none && held.includes('suspect'))
