@@ -3,7 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createProcessRuntime } from '../../agent/runtimes/process/index.ts';
 import type { CopyPlan, LogLine, Runtime } from '../../agent/runtimes/runtime.ts';
@@ -17,6 +18,21 @@ import { describeRuntime } from '../support/runtime-conformance.ts';
 const never = new AbortController().signal;
 /** Somebody else. */
 const nobody = 65_534;
+
+/** Starts a process when there is no file left to open; then goes on. */
+const withoutFiles = `
+const { closeSync, mkdtempSync, mkdirSync, openSync, rmSync } = await import('node:fs');
+const { launch } = await import(process.argv[1]);
+const folder = mkdtempSync('/tmp/oakctl-files-');
+for (const name of ['w', 'work']) mkdirSync(folder + '/' + name);
+const held = [];
+try { for (;;) held.push(openSync('/dev/null', 'r')); } catch {}
+// Room for the logs of the process, and not for its pipes.
+for (const one of held.splice(-4)) closeSync(one);
+const said = await launch(folder, ['/bin/true'], {}, () => {}, new AbortController().signal).then(() => 'runs', (error) => error.code);
+for (const one of held) closeSync(one);
+setTimeout(() => { rmSync(folder, { recursive: true }); console.log(said, 'and goes on'); }, 50);
+`;
 
 describe.runIf(process.platform === 'linux')('the process runtime', () => {
   const root = mkdtempSync(join(tmpdir(), 'oakctl-process-'));
@@ -301,5 +317,12 @@ describe.runIf(process.platform === 'linux')('the process runtime', () => {
     await runtime.list(never);
     expect(conflicts.map(({ code, subject }) => [code, subject])).toEqual([['NAME_CONFLICT', 'copied.by.hand']]);
     await rm(copied, { recursive: true });
+  });
+
+  it('refuses to start what the machine has no files left for, and goes on', () => {
+    const shim = pathToFileURL(resolve('dist/agent/runtimes/process/shim.js')).href;
+    const limited = ['-c', 'ulimit -n 80 && exec "$0" --input-type=module -e "$1" "$2"', process.execPath];
+    const { stdout, stderr } = spawnSync('sh', [...limited, withoutFiles, shim], { encoding: 'utf8', timeout: 10_000 });
+    expect(stdout.trim() || stderr).toBe('EMFILE and goes on');
   });
 });

@@ -83,11 +83,12 @@ export async function launch(
 
 /** Waits for the sign of the inner shell, which comes within milliseconds or not at all. */
 function recorded(child: ChildProcess): Promise<void> {
-  const ready = child.stdio[3] as Readable;
+  // A process that has no more files to open gets a child without streams, and the reason as an event a moment later.
+  const ready = (child.stdio as ChildProcess['stdio'] | undefined)?.[3] as Readable | undefined;
   return new Promise<void>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', () => reject(new Error('its shim ended before it began')));
-    ready.once('data', () => resolve());
-    ready.once('error', reject);
-  }).finally(() => ready.destroy());
+    ready?.once('data', () => resolve());
+    ready?.once('error', reject);
+  }).finally(() => ready?.destroy());
 }
