@@ -63,6 +63,19 @@ const turnsIntoLink: Edit[][] = [
   [{ kind: 'mode', path: paths.indexOf('clusters/home/a.yaml'), mode: modes.indexOf('100755') }],
 ];
 
+const write = (path: string, text: number): Edit => ({ kind: 'write', path: paths.indexOf(path), text });
+const remove = (path: string): Edit => ({ kind: 'remove', path: paths.indexOf(path) });
+
+/** A bit of everything that the test has to be about, whatever chance adds. */
+const everything: Edit[][] = [
+  [write('common/shop.yaml', 0), write('clusters/home/shop.yaml', 0)],
+  [write('clusters/home/files.yaml', 0), write('clusters/home/a.conf', 0), write('common/c.yaml', 0)],
+  [{ kind: 'label', tier: '2' }],
+  [write('common/shop.yaml', 3)],
+  [write('common/shop.yaml', 1)],
+  ['common/shop.yaml', 'clusters/home/shop.yaml', 'clusters/home/files.yaml', 'common/c.yaml'].map(remove),
+];
+
 interface File {
   readonly text: string;
   readonly mode: string;
@@ -146,7 +159,7 @@ it('a reading of what changed is one of everything, after any commits', async ()
         seen.held += quick.verdict.holds.length > 0 ? 1 : 0;
       }
     }),
-    { numRuns: 15, examples: [[turnsIntoLink]] },
+    { numRuns: 15, examples: [[turnsIntoLink], [everything]] },
   );
   // It is about something.
   for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(0);
