@@ -88,9 +88,7 @@ export function createContainers(
     await secrets.put(plan);
     const unfilled = files.length > 0 && !filled.has(id);
     if (!unfilled && !host?.mounts?.length) return;
-    const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
-      docker.getContainer(id).inspect({ abortSignal }),
-    );
+    const found = await engine.call(limits.read, signal, (docker) => docker.getContainer(id).inspect());
     await access.recheck(
       (found.HostConfig.Mounts ?? []).filter(({ Type }) => Type === 'bind').map(({ Source }) => Source),
     );
@@ -176,9 +174,7 @@ async function inspectOurs(
   signal: AbortSignal,
 ): Promise<Inspected | 'of another cluster' | undefined> {
   try {
-    const found = await engine.call(limits.read, signal, (docker, abortSignal) =>
-      docker.getContainer(name).inspect({ abortSignal }),
-    );
+    const found = await engine.call(limits.read, signal, (docker) => docker.getContainer(name).inspect());
     const owned = ownership(owner, [found.Name], found.Config.Labels);
     if (owned.kind === 'stranger' && owned.ofOtherCluster) return 'of another cluster';
     if (owned.kind === 'stranger') throw conflict(name, owned.why);
@@ -224,9 +220,9 @@ async function createOrAdopt(
 }
 
 async function createContainer(engine: Engine, name: string, options: CreateOptions, signal: AbortSignal) {
-  const made = await engine.call(limits.change, signal, (docker, abortSignal) => {
+  const made = await engine.call(limits.change, signal, (docker) => {
     // `_query` and `_body` keep the body, which may hold secrets, out of the request line.
-    const request = { _query: { name }, _body: options, abortSignal };
+    const request = { _query: { name }, _body: options };
     return docker.createContainer(request as unknown as Parameters<typeof docker.createContainer>[0]);
   });
   return made.id;
@@ -234,7 +230,7 @@ async function createContainer(engine: Engine, name: string, options: CreateOpti
 
 async function startContainer(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
   try {
-    await engine.call(limits.change, signal, (docker, abortSignal) => docker.getContainer(id).start({ abortSignal }));
+    await engine.call(limits.change, signal, (docker) => docker.getContainer(id).start());
   } catch (error) {
     if (statusOf(error) !== 304) throw error;
   }
@@ -244,9 +240,7 @@ async function stopContainer(engine: Engine, id: string, grace: number, signal: 
   // The engine counts in seconds.
   const t = Math.ceil(Math.max(0, grace) / 1000);
   try {
-    await engine.call(t * 1000 + limits.stopExtra, signal, (docker, abortSignal) =>
-      docker.getContainer(id).stop({ t, abortSignal }),
-    );
+    await engine.call(t * 1000 + limits.stopExtra, signal, (docker) => docker.getContainer(id).stop({ t }));
   } catch (error) {
     if (statusOf(error) !== 304) throw error;
   }
@@ -258,9 +252,7 @@ async function stopContainer(engine: Engine, id: string, grace: number, signal: 
  */
 async function removeContainer(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
   try {
-    await engine.call(limits.change, signal, (docker, abortSignal) =>
-      docker.getContainer(id).remove({ force: true, v: false, abortSignal }),
-    );
+    await engine.call(limits.change, signal, (docker) => docker.getContainer(id).remove({ force: true, v: false }));
   } catch (error) {
     // 409: its removal is already in progress.
     if (statusOf(error) !== 409) throw error;

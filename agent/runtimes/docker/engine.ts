@@ -19,7 +19,7 @@ export const limits = {
   loadStall: 300_000,
 } as const;
 
-type Call<T> = (docker: Docker, abortSignal: AbortSignal) => Promise<T>;
+type Call<T> = (docker: Docker) => Promise<T>;
 
 export interface Engine {
   /** One request. Throws the caller's abort reason, RUNTIME_UNAVAILABLE, or the engine's refusal. */
@@ -51,7 +51,7 @@ export function createEngine(socket: string = defaultSocket): Engine {
   async function attempt<T>(link: Link, signal: AbortSignal, action: Call<T>): Promise<T> {
     try {
       const docker = await connect(link.signal);
-      return await orAborted(action(cutBy(docker, link.signal), link.signal), link.signal);
+      return await orAborted(action(cutBy(docker, link.signal)), link.signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof ProblemError || statusOf(error) !== undefined) throw error;
@@ -85,8 +85,8 @@ export function createEngine(socket: string = defaultSocket): Engine {
 }
 
 /**
- * The library with a signal on each request, also where its calls take none: an engine that hangs in one call and answers others would
- * keep a connection for each that was given up.
+ * The library with this signal on each request, as not all of its calls take one: an engine that hangs in one call and answers others
+ * would keep a connection for each that was given up.
  */
 function cutBy(docker: Docker, abortSignal: AbortSignal): Docker {
   const modem: Docker['modem'] = Object.create(docker.modem, {

@@ -14,8 +14,8 @@ export async function putFiles(
   signal: AbortSignal,
 ): Promise<void> {
   const archive = archiveOf(files);
-  await engine.call(limits.change, signal, (docker, abortSignal) =>
-    docker.getContainer(id).putArchive(archive, { path: '/', noOverwriteDirNonDir: 'true', abortSignal }),
+  await engine.call(limits.change, signal, (docker) =>
+    docker.getContainer(id).putArchive(archive, { path: '/', noOverwriteDirNonDir: 'true' }),
   );
 }
 

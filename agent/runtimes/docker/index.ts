@@ -115,8 +115,8 @@ async function probe(engine: Engine, signal: AbortSignal) {
 }
 
 async function listOurs(engine: Engine, owner: Owner, signal: AbortSignal): Promise<Listed[]> {
-  const summaries = await engine.call(limits.read, signal, (docker, abortSignal) =>
-    docker.listContainers({ all: true, filters: { label: ownerFilter(owner) }, abortSignal }),
+  const summaries = await engine.call(limits.read, signal, (docker) =>
+    docker.listContainers({ all: true, filters: { label: ownerFilter(owner) } }),
   );
   return (summaries as Summary[]).map((summary) => readSummary(owner, summary));
 }
@@ -136,9 +136,7 @@ async function completed(engine: Engine, listed: readonly Listed[], signal: Abor
 /** Undefined when it is not there any more. */
 async function inspect(engine: Engine, id: string, signal: AbortSignal) {
   try {
-    return await engine.call(limits.read, signal, (docker, abortSignal) =>
-      docker.getContainer(id).inspect({ abortSignal }),
-    );
+    return await engine.call(limits.read, signal, (docker) => docker.getContainer(id).inspect());
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw error;
@@ -169,14 +167,14 @@ async function* readLogs(
     const text = `there is no container of copy ${key.copy}`;
     throw new ProblemError(problem('NOT_FOUND', text, { subject: key.instance }));
   }
-  const stream = await engine.stream(limits.read, signal, async (docker, abortSignal) => {
+  const stream = await engine.stream(limits.read, signal, async (docker) => {
     const query = {
       stdout: true,
       stderr: true,
       follow: options.follow === true,
       tail: options.tail ?? 'all',
     };
-    return openLogs(docker, id, query, abortSignal);
+    return openLogs(docker, id, query);
   });
   try {
     yield* demultiplex(stream);
@@ -196,13 +194,12 @@ function brokenOff({ instance }: CopyKey, cause: unknown): ProblemError {
 type Docker = Parameters<Parameters<Engine['stream']>[2]>[0];
 
 /** As a stream also when not followed: the library would read it all into memory. */
-function openLogs(docker: Docker, id: string, query: object, abortSignal: AbortSignal): Promise<NodeJS.ReadableStream> {
+function openLogs(docker: Docker, id: string, query: object): Promise<NodeJS.ReadableStream> {
   const request = {
     path: `/containers/${id}/logs?`,
     method: 'GET',
     isStream: true,
     options: query,
-    abortSignal,
     statusCodes: { 200: true },
   };
   return new Promise((resolve, reject) => {

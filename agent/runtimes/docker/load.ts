@@ -93,9 +93,7 @@ export async function loadArchive(
   body.on('error', (error) => cut.abort(error));
   const either = AbortSignal.any([signal, cut.signal]);
   try {
-    const answer = await engine.stream(noLimit, either, (docker, abortSignal) =>
-      docker.loadImage(body, { abortSignal }),
-    );
+    const answer = await engine.stream(noLimit, either, (docker) => docker.loadImage(body));
     clearTimeout(timer);
     const failure = await readProgress(answer, stall, either);
     if (failure === stallText(stall)) throw silent;

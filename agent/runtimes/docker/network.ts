@@ -68,8 +68,8 @@ async function isUsed(engine: Engine, id: string, signal: AbortSignal): Promise<
 
 /** Networks of exactly this name, oldest first. */
 async function findOurs(engine: Engine, name: string, cluster: string, signal: AbortSignal): Promise<FoundNetwork[]> {
-  const listed = await engine.call(limits.read, signal, (docker, abortSignal) =>
-    docker.listNetworks({ filters: { name: [`^${name}$`] }, abortSignal }),
+  const listed = await engine.call(limits.read, signal, (docker) =>
+    docker.listNetworks({ filters: { name: [`^${name}$`] } }),
   );
   const named = (listed as (FoundNetwork & { Name: string })[]).filter((network) => network.Name === name);
   const foreign = named.find((network) => network.Labels?.[labels.cluster] !== cluster);
@@ -86,13 +86,12 @@ async function findOurs(engine: Engine, name: string, cluster: string, signal: A
 /** Makes the network, unless somebody else was first. */
 async function createNetwork(engine: Engine, name: string, cluster: string, signal: AbortSignal): Promise<void> {
   try {
-    await engine.call(limits.change, signal, (docker, abortSignal) =>
+    await engine.call(limits.change, signal, (docker) =>
       docker.createNetwork({
         Name: name,
         Driver: 'bridge',
         CheckDuplicate: true,
         Labels: { [labels.cluster]: cluster },
-        abortSignal,
       }),
     );
   } catch (error) {

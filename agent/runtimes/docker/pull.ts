@@ -39,8 +39,8 @@ export async function pullFrom(
   const timer = setTimeout(() => silence.abort(stalled), stall);
   const either = AbortSignal.any([signal, silence.signal]);
   try {
-    const stream = await engine.stream(stall + limits.stopExtra, either, (docker, abortSignal) => {
-      const options = { fromImage: repository, tag, abortSignal };
+    const stream = await engine.stream(stall + limits.stopExtra, either, (docker) => {
+      const options = { fromImage: repository, tag };
       const auth = authOf(source);
       return auth ? docker.createImage(auth, options) : docker.createImage(options);
     });

@@ -59,9 +59,9 @@ export async function watchEngine(
 
 function openEvents(engine: Engine, owner: Owner, signal: AbortSignal): Promise<Readable> {
   const filters = { type: ['container' as const], event: Object.keys(kinds), label: ownerFilter(owner) };
-  return engine.stream(limits.read, signal, (docker, abortSignal) => {
+  return engine.stream(limits.read, signal, (docker) => {
     // The declared options lack the signal, which the library honours.
-    const options: GetEventsOptions & { abortSignal: AbortSignal } = { filters, abortSignal };
+    const options: GetEventsOptions = { filters };
     return docker.getEvents(options);
   });
 }
