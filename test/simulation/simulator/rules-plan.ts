@@ -27,6 +27,8 @@ interface Open extends Promised {
   readonly seen: PlanView;
   readonly world: string;
   readonly places: Places;
+  /** Copies that were decided before, of which nodes may not have been told yet: those wait for the disk. */
+  readonly known: ReadonlySet<string>;
   digest: string | undefined;
   /** When its first copy was said. */
   at: number | undefined;
@@ -69,7 +71,21 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps, disk: Pick<
 
   const placesNow = (service: string): Places => disk.durable?.direct[service]?.seats ?? {};
 
-  const wrongWith = ({ seen, world, places, service }: Open, { job, node }: ControlMessage): string | undefined => {
+  const copiesNow = (service: string): ReadonlySet<string> => {
+    const instances = cluster()?.reconciler.control.instances() ?? [];
+    const own = instances.filter((one) => one.service === service);
+    return new Set(
+      own.flatMap(({ name, copy, others = [] }) =>
+        [copy, ...others.map((one) => one.copy)].map((id) => `${name}/${id}`),
+      ),
+    );
+  };
+
+  const wrongWith = (
+    { seen, world, places, known, service }: Open,
+    { job, node }: ControlMessage,
+  ): string | undefined => {
+    if (known.has(`${job.name}/${job.copy}`)) return undefined;
     const slot = parseInstanceName(job.name)?.slot ?? 0;
     // Somebody asked for another place meanwhile.
     if (JSON.stringify(places[slot]) !== JSON.stringify(placesNow(service)[slot])) return undefined;
@@ -95,6 +111,7 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps, disk: Pick<
         seen,
         world: worldNow(service),
         places: placesNow(service),
+        known: copiesNow(service),
         digest: undefined,
         at: undefined,
         early: [],
