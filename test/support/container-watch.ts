@@ -34,10 +34,9 @@ export function watchContainers(docker: Docker, most: Readonly<Record<string, nu
 
   const look = async (): Promise<void> => {
     const all = await docker.listContainers({ all: true });
-    // One that was removed in between is missing in the next list.
-    const inspected = await Promise.all(all.map(({ Id }) => docker.getContainer(Id).inspect()));
+    const inspected = await Promise.all(all.map(({ Id }) => docker.getContainer(Id).inspect().catch(goneMeanwhile)));
     const running = inspected
-      .filter(({ State }) => State.Running)
+      .flatMap((one) => (one?.State.Running ? [one] : []))
       .map(({ Id, State, Config }) => {
         return { id: Id, instance: Config.Labels['io.oakctl.instance'] ?? '', startedAt: State.StartedAt };
       })
@@ -84,4 +83,9 @@ export function watchContainers(docker: Docker, most: Readonly<Record<string, nu
       await ended;
     },
   };
+}
+
+/** Removed after it was listed. */
+function goneMeanwhile(error: Error & { readonly statusCode?: number }): undefined {
+  if (error.statusCode !== 404) throw error;
 }

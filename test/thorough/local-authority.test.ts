@@ -143,17 +143,23 @@ node_class: lan
   it('has an agent that proves it by the pin, registers, and does what the plain controls say', async () => {
     const folder = await folderOf('field', { api, token: await newToken() });
     const before = start(folder);
-    const node = await eventually(async () => {
-      const found = (await cluster.nodes()).find(({ name, state }) => name === 'field' && state === 'online');
-      expect(found).toMatchObject({ dialect: 'seed' });
-      return found?.id ?? '';
-    }, patience);
+    const field = async () => (await cluster.nodes()).find(({ name }) => name === 'field');
+    const online = () =>
+      eventually(async () => {
+        const found = await field();
+        expect(found).toMatchObject({ dialect: 'seed', state: 'online' });
+        return found?.id ?? '';
+      }, patience);
+    const node = await online();
     const control = { command: 'deploy', job: { id: 1, name: 'hello', image, technology: 'docker' }, worker: 'field' };
     await secure.publish('operator', apiToken, 'clusters/sealed/controls', control);
     const there = await see(node, slot(0));
     expect((await cluster.containers()).map(({ instance }) => instance)).toContain(slot(0));
     await stop(before, 'SIGKILL');
+    await eventually(async () => expect((await field())?.state).not.toBe('online'), patience);
     const again = start(folder);
+    // What is said while it is away it never hears.
+    await online();
     await steadily(async () => expect(await runningOn(node)).toEqual(there), 3_000);
     await cluster.oakctl('delete', 'hello.default');
     await see(node);
