@@ -127,6 +127,7 @@ describe.skipIf(!mayOwnEngine || !(await engineAnswers()))('a link that is cut',
     await steadily(async () => expect(await running()).toHaveLength(replicas + cutOff.length), 1_000);
     expect(ended()).toEqual([]);
 
+    const plugged = Date.now();
     await cable.plug();
     await eventually(async () => expect(await running()).toHaveLength(replicas), { timeout: 60_000 });
     await eventually(whole, { timeout: 60_000 });
@@ -139,7 +140,8 @@ describe.skipIf(!mayOwnEngine || !(await engineAnswers()))('a link that is cut',
     expect(new Set(now.map(({ instance }) => instance)).size).toBe(replicas);
     for (const one of before) if (one.node !== id) expect(now).toContainEqual(one);
     expect(changes.filter(({ action }) => action === 'start')).toHaveLength(replicas + cutOff.length);
-    const [returned] = await events('node_returned', 'node/three');
+    // Another one may be of the start: its class takes little for silence.
+    const returned = (await events('node_returned', 'node/three')).find(({ at }) => at >= plugged);
     const last = Math.max(...changes.flatMap(({ action, at }) => (action === 'die' ? [at] : [])));
     expect(last - (returned?.at ?? 0)).toBeLessThan(1_000 * Math.max(slow, await slowness()));
   });
