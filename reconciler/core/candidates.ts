@@ -112,8 +112,8 @@ export function readOf(run: RunSpec): Read {
 }
 
 /**
- * The request of a copy of this service, and what was read from its run spec. Field by field: objects made by spreading two have no
- * shape that the compiler knows, and all that placement does with them took two to three times as long.
+ * The request of a copy of this service, and what was read from its run spec. Field by field: what is made by spreading two objects
+ * has no shape that the compiler is sure of, and a placement took a tenth longer (`npm run bench:plan`), or more.
  */
 export function wishFrom(request: PlaceRequest, service: ServiceName, read: Read): Wish {
   return {
