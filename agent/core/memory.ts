@@ -155,7 +155,7 @@ export function forgiven({ notBefore: _wait, failure: _failure, outOfReach: _sto
 /** Images came by another way than a pull: what failed for lack of one is tried now. */
 export function imagesCame(memory: CopyMemory): CopyMemory {
   if (!/^(IMAGE|REGISTRY)_/.test(memory.failure?.problem.code ?? '')) return memory;
-  const { notBefore: _wait, stopAsked: _asked, ...rest } = memory;
+  const { notBefore: _wait, ...rest } = memory;
   return rest;
 }
 

@@ -6,6 +6,7 @@
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { ProblemError, problem } from '../../../schemas/problem.ts';
+import type { CopyKey } from '../runtime.ts';
 
 /** Where an engine listens unless told otherwise. */
 export const defaultSocket = '/var/run/docker.sock';
@@ -96,6 +97,11 @@ function cutBy(docker: Docker, abortSignal: AbortSignal): Docker {
     },
   });
   return Object.create(docker, { modem: { value: modem } });
+}
+
+/** NOT_FOUND, of what is asked about a container. */
+export function noContainer({ instance, copy }: CopyKey): ProblemError {
+  return new ProblemError(problem('NOT_FOUND', `there is no container of copy ${copy}`, { subject: instance }));
 }
 
 /** HTTP status of an engine's refusal; undefined for everything else. */

@@ -2,10 +2,10 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecStart } from '../../../schemas/exec.ts';
-import { type Problem, ProblemError, problem } from '../../../schemas/problem.ts';
+import { ProblemError, problem } from '../../../schemas/problem.ts';
 import type { CopyKey, ExecSession } from '../runtime.ts';
 import type { Containers } from './containers.ts';
-import { type Engine, limits, messageOf, statusOf } from './engine.ts';
+import { type Engine, limits, messageOf, noContainer, statusOf } from './engine.ts';
 
 const headerBytes = 8;
 /** How often the engine is asked for the exit code of a command whose output has ended, and ms between. */
@@ -21,7 +21,7 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<ExecSession> {
   const id = await containers.find(key, signal);
-  if (!id) throw new ProblemError(notThere(key));
+  if (!id) throw noContainer(key);
   const exec = await create(engine, id, key, start, signal);
   const stream = (await engine.stream(limits.read, signal, (docker) =>
     docker.getExec(exec).start({ hijack: true, stdin: start.stdin, Tty: start.tty }),
@@ -49,10 +49,6 @@ export async function openSession(
   };
 }
 
-function notThere({ instance, copy }: CopyKey): Problem {
-  return problem('NOT_FOUND', `there is no container of copy ${copy}`, { subject: instance });
-}
-
 async function create(
   engine: Engine,
   id: string,
@@ -71,7 +67,7 @@ async function create(
     return (await engine.call(limits.change, signal, (docker) => docker.getContainer(id).exec(options))).id;
   } catch (error) {
     const status = statusOf(error);
-    if (status === 404) throw new ProblemError(notThere(key));
+    if (status === 404) throw noContainer(key);
     if (status !== 409) throw error;
     const hint = '`oakctl instances ls` shows its status';
     throw new ProblemError(

@@ -6,7 +6,16 @@ import type { ActualCopy, Comparer, CopyKey, Executor, ImageLoader, LogLine, Run
 import { createSecrets, type Secrets } from '../secrets.ts';
 import { type Containers, createContainers, type FindImage } from './containers.ts';
 import { differencesOf } from './differences.ts';
-import { createEngine, defaultSocket, type Engine, limits, messageOf, statusOf, unavailable } from './engine.ts';
+import {
+  createEngine,
+  defaultSocket,
+  type Engine,
+  limits,
+  messageOf,
+  noContainer,
+  statusOf,
+  unavailable,
+} from './engine.ts';
 import { openSession } from './exec.ts';
 import { ensureImage, findImage, type ImageSources, plainSources } from './image.ts';
 import { type Owner, ownerFilter } from './labels.ts';
@@ -163,10 +172,7 @@ async function* readLogs(
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
   const id = await containers.find(key, signal);
-  if (!id) {
-    const text = `there is no container of copy ${key.copy}`;
-    throw new ProblemError(problem('NOT_FOUND', text, { subject: key.instance }));
-  }
+  if (!id) throw noContainer(key);
   const stream = await engine.stream(limits.read, signal, async (docker) => {
     const query = {
       stdout: true,

@@ -1,7 +1,6 @@
 /** The engine's event stream, kept open. Streams stop silently and engines restart: events are hints, and a gap is made up for. */
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { GetEventsOptions } from 'dockerode';
 import type { ActualCopy, CopyKey, RuntimeEvent } from '../runtime.ts';
 import { type Engine, limits } from './engine.ts';
 import { type Owner, ownerFilter, ownership } from './labels.ts';
@@ -59,11 +58,7 @@ export async function watchEngine(
 
 function openEvents(engine: Engine, owner: Owner, signal: AbortSignal): Promise<Readable> {
   const filters = { type: ['container' as const], event: Object.keys(kinds), label: ownerFilter(owner) };
-  return engine.stream(limits.read, signal, (docker) => {
-    // The declared options lack the signal, which the library honours.
-    const options: GetEventsOptions = { filters };
-    return docker.getEvents(options);
-  });
+  return engine.stream(limits.read, signal, (docker) => docker.getEvents({ filters }));
 }
 
 /** What to say at (re)connection: nothing new the first time, everything after a gap. Remembers what is there. */
