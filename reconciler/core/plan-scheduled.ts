@@ -37,7 +37,7 @@ export function planScheduled(view: View, desired: Desired, schedule: Schedule, 
   }
   const wanted = wantedSlots(view, desired).map(withoutWay);
   const all = seeCopies(view, name, policy, now, desired.spec.update.settle);
-  const { living, buried } = bury(all, view.tombstones.get(name));
+  const { living, burial } = bury(view, name, all);
   const state = withFound(stateFor(known, asks, now), known === undefined, living, now);
   const sight = state.current && progressOf(wanted, ofRun(state.current, living), now);
   const asked = { ...asks, digest, instances: wanted.length, mark: copyId(view.fence) };
@@ -48,10 +48,9 @@ export function planScheduled(view: View, desired: Desired, schedule: Schedule, 
   const { actions, holds: suspended } = withheld(view, part.actions);
   const held = view.held.get(name);
   const wakeAt = earliest(part.wakeAt, followed.wakeAt, sight?.wakeAt);
-  const burial = buried.filter(({ presence }) => presence.state === 'online');
   return {
     ...part,
-    actions: [...actions, ...burial.map((seen) => drop(name, seen, 'it was deleted before'))],
+    actions: [...actions, ...burial],
     holds: [
       ...(held ? [held] : []),
       ...(current ? [] : [scheduledHold(name, schedule, followed)]),

@@ -13,7 +13,6 @@ import { bury } from './buried.ts';
 import { canaryOf } from './canary.ts';
 import { earliest, type Seen, type SlotState, seeCopies, survey } from './classify.ts';
 import { copyKey } from './copy-index.ts';
-import { drop } from './decide.ts';
 import { type Decided, decideSlots, type SlotsContext } from './decide-slots.ts';
 import { awaitedBy } from './dependencies.ts';
 import { withDone } from './done.ts';
@@ -62,7 +61,7 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
   const { spec } = desired;
   const wanted = wantedSlots(view, desired);
   const all = seeCopies(view, spec.name, policy, now, spec.update.settle);
-  const { living, buried } = bury(all, view.tombstones.get(spec.name));
+  const { living, burial } = bury(view, spec.name, all);
   const course = courseOf(view, desired, wanted.length, now);
   const hasFailed = (one: Seen): boolean => failureOf(one, spec, course.seen, now) !== undefined;
   const first = survey(wanted, living, targetOf(desired, course.rollout), hasFailed);
@@ -90,17 +89,12 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     freezes: ({ copy }: Seen) => heldOn(view, copy),
   };
   const removal = removeSurplus({ service: spec.name, ...leaving }, now);
-  const burial = buried.filter(({ presence }) => presence.state === 'online');
   const waiting = countWaiting(rollout, slots, spec, course.seen, now);
   const held = view.held.get(spec.name);
   const moves = judgeMoves(slots, desired, { rollout, seen: course.seen }, now);
   const wakeAt = earliest(decided.wakeAt, removal.wakeAt, waiting.wakeAt, moves.wakeAt);
   return {
-    actions: [
-      ...decided.actions,
-      ...removal.actions,
-      ...burial.map((seen) => drop(spec.name, seen, 'it was deleted before')),
-    ],
+    actions: [...decided.actions, ...removal.actions, ...burial],
     holds: [...rolloutHolds(desired, rollout), ...(held ? [held] : []), ...decided.holds, ...removal.holds],
     settled: decided.settled,
     noticed: [...decided.noticed, ...removal.noticed].map(({ copy }) => copyKey(copy.instance, copy.copy)),
@@ -134,19 +128,21 @@ function noticeOf({ spec }: Desired, slots: number, policy: Policy, now: Now): N
 
 /**
  * After a change of the source, or between a number and `every`, the new slots start before the old ones stop. Where they have no room
- * beside each other, the old ones make some. Nobody waits for nodes that are away or closed, unless nothing runs yet.
+ * beside each other, the old ones make some. Nobody waits for nodes that are away or closed, unless nothing runs yet. A slot that
+ * serves in an old version until its update needs nobody else.
  */
 function keptSurplus({ spec, source }: Desired, slots: readonly SlotState[], decided: Decided): Surplus['keep'] {
   const own = new Set(slots.map(({ instance }) => instance));
   const isCramped = decided.holds.some(({ code, subject }) => roomCodes.has(code) && own.has(subject));
-  const due = decided.settled === 0 ? slots.length : decided.open;
+  const serving = slots.filter(({ current }) => current?.healthy).length;
+  const due = (decided.settled === 0 ? slots.length : decided.open) - serving;
   const isOne = spec.exclusive !== undefined || spec.update.order === 'recreate';
   return {
     isReplaced: ({ job, copy, node }) => {
       const isByNode = copy.slot === node.record.ordinal;
       return job.source.name !== source.name || isByNode !== (spec.replicas === 'every');
     },
-    count: isCramped || isOne ? 0 : due,
+    count: isCramped || isOne ? 0 : Math.max(0, due),
   };
 }
 

@@ -16,7 +16,7 @@ import { withheld } from './suspends.ts';
 export function planStopped(view: View, desired: Desired, policy: Policy, now: Now): ServicePlan {
   const { name } = desired.spec;
   const all = seeCopies(view, name, policy, now, desired.spec.update.settle);
-  const { living, buried } = bury(all, view.tombstones.get(name));
+  const { living, burial } = bury(view, name, all);
   const { seen, unread } = living;
   const slots = new Set(wantedSlots(view, desired).map(({ slot }) => slot));
   const silent = seen.filter(({ presence, job }) => presence.state === 'suspect' && job.want === 'run');
@@ -26,9 +26,8 @@ export function planStopped(view: View, desired: Desired, policy: Policy, now: N
     .filter(({ presence }) => presence.state === 'online')
     .flatMap((one) => stopOf(name, one, slots.has(one.copy.slot)));
   const { actions, holds } = withheld(view, stops);
-  const burial = buried.filter(({ presence }) => presence.state === 'online');
   return {
-    actions: [...actions, ...burial.map((one) => drop(name, one, 'it was deleted before'))],
+    actions: [...actions, ...burial],
     holds: [
       ...(desired.stopped ? [stoppedHold(name, desired.stopped)] : []),
       ...holds,

@@ -28,19 +28,15 @@ export function planSuspended(
 ): ServicePlan {
   const desired = wantedOf(view, service);
   const all = seeCopies(view, service, policy, now, desired?.spec.update.settle);
-  const { living, buried } = bury(all, view.tombstones.get(service));
+  const { living, burial } = bury(view, service, all);
   const slots = desired ? slotsNow(view, desired, living, now) : [];
-  const gone = buried.filter(({ presence }) => presence.state === 'online');
   const rollout = view.rollouts.get(service);
   const schedule = view.schedules.get(service);
   const held = view.held.get(service);
   const wakeAt = earliest(...living.seen.map(({ settlesAt }) => settlesAt));
   const isNothing = !desired && living.seen.length + living.unread.length === 0;
   return {
-    actions: [
-      ...gone.map((seen) => drop(service, seen, 'it was deleted before')),
-      ...slots.flatMap((slot) => seconds(service, slot)),
-    ],
+    actions: [...burial, ...slots.flatMap((slot) => seconds(service, slot))],
     holds: [...(held ? [held] : []), ...(isNothing ? [] : [suspendedHold(view, service, suspend)])],
     settled: slots.filter(({ target, current }) => target?.healthy && !current).length,
     rests: true,

@@ -157,6 +157,16 @@ describe('replicas: every', () => {
     expect(jobs(fleet).map((job) => Number(job[0]))).toEqual(slots);
   });
 
+  it('keeps nobody beside slots that serve in an old version until their update', () => {
+    const fleet = aFleet(4);
+    fleet.want(every);
+    fleet.run(30_000);
+    fleet.want(wanted(aService({ replicas: 2, run: aRun('app:2') }), { slots: [1, 2] }));
+    fleet.run(5_000);
+    expect(jobs(fleet).filter((job) => /^[34]/.test(job))).toEqual([]);
+    expect(jobs(fleet)).toContain('2 run app:1 node2');
+  });
+
   it('takes over from a number though a node is closed', () => {
     const fleet = aFleet(2);
     fleet.want(numbered);

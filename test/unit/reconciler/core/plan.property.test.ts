@@ -193,12 +193,18 @@ describe('plans', () => {
           if (step.kind === 'want') most.set(names[step.wish.service] ?? '', Math.max(2, step.wish.max));
           take(fleet, step);
           if (step.kind !== 'run') continue;
+          const plan = planAll(fleet.world, fleet.policy, at(fleet.now()));
           for (const [service, desired] of fleet.world.desired) {
-            const counts = [...running(fleet.world, service).values()];
-            expect(Math.max(0, ...counts)).toBeLessThanOrEqual(2);
-            const total = counts.reduce((sum, count) => sum + count, 0);
-            const slots = wantedSlots(fleet.world, desired).length;
-            expect(total).toBeLessThanOrEqual(slots + (most.get(service) ?? 1));
+            const counts = running(fleet.world, service);
+            expect(Math.max(0, ...counts.values())).toBeLessThanOrEqual(2);
+            const slots = wantedSlots(fleet.world, desired);
+            const own = slots.reduce((sum, { instance }) => sum + (counts.get(instance) ?? 0), 0);
+            expect(own).toBeLessThanOrEqual(slots.length + (most.get(service) ?? 1));
+            // Slots between a number and `every` go on until others serve in their place, and then for the second of their notice.
+            const { noticed = [], actions = [] } = plan.services.get(service) ?? {};
+            const leaving = noticed.length + actions.filter(({ kind }) => kind === 'drop').length;
+            const others = [...counts.values()].reduce((sum, count) => sum + count, 0) - own;
+            expect(others - leaving).toBeLessThanOrEqual(slots.length);
           }
         }
       }),
