@@ -149,7 +149,13 @@ export function withCopy(candidate: Candidate, wish: Wish): Candidate {
   const { run, needs } = wish;
   const { reserved } = candidate;
   return {
-    ...candidate,
+    node: candidate.node,
+    id: candidate.id,
+    state: candidate.state,
+    isBack: candidate.isBack,
+    cordon: candidate.cordon,
+    facts: candidate.facts,
+    overcommit: candidate.overcommit,
     reserved: {
       memory: reserved.memory + (run.memory ?? 0),
       vcpus: reserved.vcpus + (run.vcpus ?? 0),

@@ -63,9 +63,11 @@ export function createChooser(view: View, policy: Policy, scene: Scene, at: (id:
     const lanes = new Map<string, Lane>();
     for (const [group, ranked] of index.groups) {
       const sample = ranked.chunks[0]?.items[0];
-      const candidate = sample && at(sample.id);
-      if (!candidate || !standingFilters.every((filter) => filter.admits(candidate, wish))) continue;
-      const values = (placement.spread ?? []).map(({ label }) => labelValue(candidate.facts.labels, label));
+      const node = sample && view.nodes.get(sample.id);
+      if (!node) continue;
+      const like = { node, facts: sample.facts };
+      if (!standingFilters.every((filter) => filter.admits(like, wish))) continue;
+      const values = (placement.spread ?? []).map(({ label }) => labelValue(like.facts.labels, label));
       lanes.set(group, { values, empty: createStrand(ranked, false), levels: new Map() });
     }
     const unsuited = labelsIn(wish).some((label) => !index.keys.has(label));

@@ -16,9 +16,9 @@ import { spreadBlock } from './score.ts';
 import { absentOn, unknownSecrets, unreadableOn } from './sealed.ts';
 import { count, listed } from './sentence.ts';
 
-/** Decides by the node alone. */
+/** Decides by what the node says of itself alone. */
 interface StandingFilter extends Filter {
-  readonly admits: (candidate: Candidate, wish: Wish) => boolean;
+  readonly admits: (candidate: Pick<Candidate, 'node' | 'facts'>, wish: Wish) => boolean;
 }
 
 /** What a node is: the answer is the same for all nodes that say the same of themselves. */
@@ -244,7 +244,8 @@ export function missingLabels(labels: Readonly<Record<string, string>>, variable
 
 function unknownFields(node: Node, { fields, asks = [] }: Wish): string[] {
   const known = node.information?.fields ?? [];
-  return [...fields, ...asks].filter((field) => !knows(known, field));
+  const needed = asks.length === 0 ? fields : [...fields, ...asks];
+  return needed.filter((field) => !knows(known, field));
 }
 
 /** `disk in (ssd)`, `no gpu`. */

@@ -223,18 +223,19 @@ function surroundingsOf({ index }: View, at: (id: NodeId) => Candidate): Surroun
   };
 }
 
+const amountsBeside = ['storage', 'bandwidth_in', 'bandwidth_out'] as const;
+const nothingBeside: Pick<Job, 'reserves' | 'variables'> = {};
+
 /** What a job says beside its run spec on a node with these labels. */
 export function besideOf(
   labels: Candidate['facts']['labels'],
   { needs, variables }: Pick<Wish, 'needs' | 'variables'>,
 ): Pick<Job, 'reserves' | 'variables'> {
-  const amounts = (['storage', 'bandwidth_in', 'bandwidth_out'] as const).flatMap((name) => {
-    const amount = needs?.[name] ?? 0;
-    return amount > 0 ? [[name, amount] as const] : [];
-  });
+  const amounts = amountsBeside.filter((name) => (needs?.[name] ?? 0) > 0);
+  if (amounts.length === 0 && variables.length === 0) return nothingBeside;
   const values = variables.map((name) => [name, labelValue(labels, labelOfVariable(name) ?? '') ?? ''] as const);
   return {
-    ...(amounts.length > 0 ? { reserves: Object.fromEntries(amounts) } : {}),
+    ...(amounts.length > 0 ? { reserves: Object.fromEntries(amounts.map((name) => [name, needs?.[name]])) } : {}),
     ...(values.length > 0 ? { variables: Object.fromEntries(values) } : {}),
   };
 }

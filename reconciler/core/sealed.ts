@@ -76,6 +76,7 @@ export function secretsOf(
 
 /** Bytes that these secrets add to a job, about. */
 export function bytesOfSecrets({ secrets = [] }: RunSpec, sealed: Secrets = []): number {
+  if (secrets.length === 0) return 0;
   const names = new Set(secrets.filter(isOfRepository).map(({ name }) => name));
   let bytes = 0;
   for (const name of names) {
