@@ -3,7 +3,7 @@
  * configuration of ours, no hooks, no prompts, no other protocols, and no keyring of whoever runs us.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { simpleGit } from 'simple-git';
@@ -115,6 +115,8 @@ async function runOnce(
   own: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<GitResult> {
+  const scarce = whyNoFiles(folder);
+  if (scarce !== undefined) return { code: -1, stdout: Buffer.alloc(0), complaint: scarce };
   const output = { code: -1, stdout: [] as Buffer[], stderr: [] as Buffer[], error: '' };
   const flood = new AbortController();
   const ours = { ...gitEnvironment(folder, repository), ...own };
@@ -137,14 +139,35 @@ async function runOnce(
   })
     .env({ ...environment(), ...ours })
     .outputHandler((_, stdout, stderr) => watchFlood(stdout, stderr, remote?.most, () => flood.abort()));
+  // What comes here did not start (no memory is left), or was aborted.
   await git.raw([...args]).catch((error: unknown) => {
-    if (!flood.signal.aborted) throw error;
+    output.code = -1;
+    output.error = error instanceof Error ? error.message : String(error);
   });
   signal.throwIfAborted();
   const stdout = Buffer.concat(output.stdout);
   if (flood.signal.aborted) return { code: -1, stdout, complaint: 'there is more than is read', flooded: true };
   const complaint = output.error || Buffer.concat(output.stderr).toString('utf8');
   return { code: output.code, stdout, complaint: oneLine(complaint) };
+}
+
+/** Streams of a process, and how it says that it started. */
+const filesOfAProcess = 8;
+
+/**
+ * Why no process can be started for want of files to open. Asked before, because simple-git has no answer to a child without streams: the
+ * event that follows would end us.
+ */
+function whyNoFiles(folder: string): string | undefined {
+  const held: number[] = [];
+  try {
+    while (held.length < filesOfAProcess) held.push(openSync(folder, 'r'));
+    return undefined;
+  } catch (error) {
+    return `git cannot be started: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    for (const one of held) closeSync(one);
+  }
 }
 
 /** Calls `end` once there is too much of what is printed, or of what comes from a remote. */

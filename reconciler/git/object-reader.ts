@@ -63,14 +63,17 @@ export function createObjectReader({ folder, env }: ReaderProcess): ObjectReader
     ended?.child.kill('SIGKILL');
   };
 
-  const start = (): Running => {
+  /** Undefined: we have no files left, so that it has no streams, and the reason comes as an event a moment later. */
+  const start = (): Running | undefined => {
     const args = ['cat-file', '--batch-command', '--buffer'];
-    const child = spawn('git', args, { cwd: folder, env: env(), stdio: ['pipe', 'pipe', 'ignore'] });
-    const made: Running = { child, stdin: child.stdin, stdout: child.stdout };
+    const child: ChildProcess = spawn('git', args, { cwd: folder, env: env(), stdio: ['pipe', 'pipe', 'ignore'] });
     const gone = (): void => {
-      if (running === made) running = undefined;
+      if (running?.child === child) running = undefined;
     };
     child.once('error', gone);
+    const { stdin, stdout } = child;
+    if (!stdin || !stdout) return undefined;
+    const made: Running = { child, stdin, stdout };
     child.once('exit', (code) => {
       isHopeless ||= code === usageError;
       gone();
@@ -82,6 +85,7 @@ export function createObjectReader({ folder, env }: ReaderProcess): ObjectReader
 
   const part = async (objects: readonly string[], what: 'info' | 'contents', signal: AbortSignal) => {
     running ??= start();
+    if (!running) return undefined;
     const { stdin } = running;
     const answers = collect(running, objects.length, what === 'contents', signal);
     stdin.write(`${objects.map((object) => `${what} ${object}\n`).join('')}flush\n`);
