@@ -30,22 +30,27 @@ export function createSchedules(context: Context, wake: () => void): Schedules {
     },
 
     async ask(service, { actor, again }) {
-      const before = keeper.now.schedules[service];
-      // Not planned yet (it was deployed this very moment, or the reconciler recovers): it has no record to ask in.
-      if (!before) return false;
-      if (!again && (before.current || before.asked)) return false;
-      const state = { ...before, asked: { at: deps.clock.now().wall, actor, again } };
-      keeper.change({ schedules: withEntry(keeper.now.schedules, service, state) });
-      await savedOr(keeper, () => {
-        const { asked: _unsaid, ...rest } = keeper.now.schedules[service] ?? before;
-        keeper.change({ schedules: withEntry(keeper.now.schedules, service, rest) });
-      });
-      // Planned, or deleted, while this was being written.
-      if (keeper.now.schedules[service] !== state) return true;
-      context.apply({ kind: 'schedule', service, state });
-      world.dirty.add(service);
-      wake();
-      return true;
+      for (;;) {
+        const before = keeper.now.schedules[service];
+        // Not planned yet (it was deployed this very moment, or the reconciler recovers): it has no record to ask in.
+        if (!before) return false;
+        if (!again && (before.current || before.asked)) return false;
+        const state = { ...before, asked: { at: deps.clock.now().wall, actor, again } };
+        keeper.change({ schedules: withEntry(keeper.now.schedules, service, state) });
+        await savedOr(keeper, () => {
+          const { asked: _unsaid, ...rest } = keeper.now.schedules[service] ?? before;
+          keeper.change({ schedules: withEntry(keeper.now.schedules, service, rest) });
+        });
+        const now = keeper.now.schedules[service];
+        // Deleted while this was being written.
+        if (!now) return true;
+        // Or planned: plans do not know of it yet, and what they wrote has it no more.
+        if (now !== state) continue;
+        context.apply({ kind: 'schedule', service, state });
+        world.dirty.add(service);
+        wake();
+        return true;
+      }
     },
 
     tick() {

@@ -191,6 +191,25 @@ describe('a job on a schedule', () => {
     expect(running()).toHaveLength(1);
   });
 
+  it('is run when somebody asks, also where it is planned while that is written', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    await deploy();
+    await begins();
+    const { node } = copyOf();
+    await exit(0);
+    let end = (): void => undefined;
+    cluster.disk.busy = new Promise((resolve) => {
+      end = resolve;
+    });
+    const asked = cluster.reconciler.control.start(name, 'ann');
+    // Its copy is on a node that is gone, and back.
+    cluster.broker.drop(node.id);
+    await cluster.clock.advance(30_000);
+    end();
+    expect((await asked).changed).toBe(true);
+    await begins(minute);
+  });
+
   it('takes a new image and a new schedule without running at once', async () => {
     cluster = await createMemoryCluster({ workers: 1 });
     const other = { 'b.yaml': descriptor([{ microservice_name: 'other' }]) };
