@@ -9,7 +9,6 @@ import type { DurableFs } from '../schemas/io/durable-files.ts';
 import { lockFolder } from '../schemas/io/folder-lock.ts';
 import { registriesFile } from '../schemas/io/registries-file.ts';
 import { replaceSynced } from '../schemas/io/twin-file.ts';
-import { parseMessage } from '../schemas/parse.ts';
 import { isProblemError, ProblemError, problem } from '../schemas/problem.ts';
 import { type ClusterSettings, parseClusterSettings } from '../schemas/settings.ts';
 import type { EnvironmentSettings } from '../schemas/settings-environment.ts';
@@ -18,8 +17,7 @@ import type { Records } from './core/records.ts';
 import { asRestored } from './core/restored.ts';
 import { openKeys } from './keys/keys.ts';
 import { type Backup, readBackup, writeBackup } from './store/backup-file.ts';
-import { RecordsSchema } from './store/records-schema.ts';
-import { createRecordsStore } from './store/records-store.ts';
+import { createRecordsStore, readRecords } from './store/records-store.ts';
 
 /** Of a backup, for people. */
 export interface BackupSummary {
@@ -174,7 +172,7 @@ async function readFiles(folder: string): Promise<Record<string, string>> {
 }
 
 function recordsOf({ records, files }: Backup, file: string): Records {
-  const parsed = parseMessage<Records>(RecordsSchema, records, Number.MAX_SAFE_INTEGER);
+  const parsed = readRecords(records);
   if (parsed.ok && files[keyFile] !== undefined) return parsed.value;
   const what = parsed.ok ? 'it holds no master key' : `these are not records of version 1 (${parsed.problem.message})`;
   const hint = 'a newer oakctl may have written it';

@@ -50,12 +50,16 @@ export function parseMessage<T>(schema: TSchema, text: string, maxLength: number
   } catch {
     return malformed('the text is not JSON');
   }
-  const dangerous = findDangerous(value, 0);
-  if (dangerous) return malformed(dangerous);
-  return checkMessage<T>(schema, value);
+  return checkForeign<T>(schema, value);
 }
 
-/** Checks a value that was parsed elsewhere (a document inside a message). As {@link parseMessage}. */
+/** Checks a value from outside that was parsed elsewhere (the body of a request). As {@link parseMessage}. */
+export function checkForeign<T>(schema: TSchema, value: unknown): Parsed<T> {
+  const dangerous = findDangerous(value, 0);
+  return dangerous ? malformed(dangerous) : checkMessage<T>(schema, value);
+}
+
+/** Checks a value that is ours, or was looked at as a whole already (a document inside a message). As {@link parseMessage}. */
 export function checkMessage<T>(schema: TSchema, value: unknown, code: ProblemCode = 'BAD_REQUEST'): Parsed<T> {
   const validate = first(schema);
   if (validate(value)) return { ok: true, value: value as T };

@@ -7,7 +7,7 @@ import { isAddress } from './addresses.ts';
 import { parseDescriptor } from './descriptor.ts';
 import type { DescriptorOptions } from './descriptor-parsed.ts';
 import { appNamePattern, nodeNamePattern, serviceName } from './names.ts';
-import { checkMessage, type Parsed, parseMessage } from './parse.ts';
+import { checkForeign, type Parsed, parseMessage } from './parse.ts';
 import { formatPorts } from './ports-syntax.ts';
 import { type ProblemCode, problem } from './problem.ts';
 import type { RunSpec, ServiceSpec } from './spec.ts';
@@ -52,7 +52,7 @@ export function isOakestraRegistration(body: unknown): boolean {
 
 /** The body of a registration, or BAD_REQUEST, UNKNOWN_FIELD, NAME_INVALID. */
 export function parseRegistration(body: unknown): Parsed<SeedRegistration> {
-  const checked = checkMessage<Static<typeof RegistrationBody>>(RegistrationBody, body);
+  const checked = checkForeign<Static<typeof RegistrationBody>>(RegistrationBody, body);
   if (!checked.ok) return checked;
   const { id, name, ip, port } = checked.value;
   if (!nodeNamePattern.test(name)) {

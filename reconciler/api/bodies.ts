@@ -1,12 +1,12 @@
 /** Bodies and queries of requests, checked before anything reads them. */
 import type { FastifyInstance } from 'fastify';
 import type { Static, TSchema } from 'typebox';
-import { checkMessage } from '../../schemas/parse.ts';
+import { checkForeign } from '../../schemas/parse.ts';
 import { ProblemError, problem } from '../../schemas/problem.ts';
 
 /** The value, known to fit the schema; no body is an empty object. Throws BAD_REQUEST or UNKNOWN_FIELD. */
 export function checkBody<S extends TSchema>(schema: S, value: unknown): Static<S> {
-  const checked = checkMessage<Static<S>>(schema, value ?? {});
+  const checked = checkForeign<Static<S>>(schema, value ?? {});
   if (checked.ok) return checked.value;
   throw new ProblemError(checked.problem);
 }

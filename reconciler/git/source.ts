@@ -264,5 +264,6 @@ function printable(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Cf}]/gu, ' ')
     .trim()
-    .slice(0, 255);
+    .slice(0, 255)
+    .toWellFormed();
 }

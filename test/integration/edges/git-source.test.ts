@@ -77,6 +77,14 @@ describe('reading', () => {
     expect(await source.describe(commit, signal)).toEqual({ author: 'Test', subject: 'change' });
   });
 
+  it('cuts no character of a long title in half', async () => {
+    const commit = await user.push({ 'a.yaml': 'a: 1\n' }, `${'x'.repeat(254)}🚀 and more`);
+    await source.head(signal);
+    await read(source);
+    const { subject } = await source.describe(commit, signal);
+    expect([subject.length, subject.isWellFormed()]).toEqual([255, true]);
+  });
+
   it('reads an old commit after the branch moved on, and after it was replaced by force', async () => {
     const first = await user.push({ 'a.yaml': '1' });
     await read(source);

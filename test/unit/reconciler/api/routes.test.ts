@@ -151,6 +151,7 @@ describe('bodies', () => {
     ['a document without text', '/v1/deploy', { documents: [{ file: 'a' }] }],
     ['an unknown key', '/v1/deploy', { documents, force: true }],
     ['__proto__', '/v1/deploy', '{"documents":[{"file":"a","text":"b","__proto__":{"x":1}}]}'],
+    ['half a character', '/v1/suspend', '{"subject":"cluster","reason":"cut \\ud83d"}'],
     ['a wrong type', '/v1/tokens', { uses: '3' }],
     ['a token for years', '/v1/tokens', { ttl: 1e12 }],
     ['an id that is none', '/v1/approve', { id: '' }],

@@ -45,6 +45,24 @@ describe('the records store', () => {
     expect(await onDisk()).toEqual({ ...later, epoch: 8 });
   });
 
+  it('gives back also what is refused on the wire: texts cut in the middle of a character, names that objects have', async () => {
+    const records: Records = {
+      ...at(7),
+      suspends: {
+        cluster: { subject: 'cluster', actor: 'ann', reason: 'cut \ud83d', since: 1 as Wall, until: 2 as Wall },
+      },
+      sources: {
+        fleet: {
+          commit: 'c1',
+          files: { 'a.yaml': { blob: '1', services: [], with: { prototype: '2', constructor: '3' } } },
+          nodes: [],
+        },
+      },
+    };
+    await createRecordsStore({ folder }).save(records);
+    expect(await onDisk()).toEqual(records);
+  });
+
   it('saves in order; each caller hears of it when it, or something newer, is on disk', async () => {
     const store = createRecordsStore({ folder });
     const order: number[] = [];
