@@ -31,8 +31,10 @@ export interface Git {
   fetch(commit: string, signal: AbortSignal): Promise<void>;
   /** Files below `path`, sorted. SOURCE_REF_MISSING when the path is not in the commit. */
   tree(commit: string, path: string, signal: AbortSignal): Promise<readonly TreeEntry[]>;
-  /** Texts by blob id. */
+  /** Texts by blob id, of the commit that was read last. */
   blobs(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** As `blobs`, of commits before it: those that are gone here and at the remote, with their history, are left out. */
+  oldBlobs(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /** undefined when that cannot be told. May ask the remote for older commits. */
   isAncestor(commit: string, of: string, signal: AbortSignal): Promise<boolean | undefined>;
   /** Who wrote a commit and its first line. */

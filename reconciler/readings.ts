@@ -11,7 +11,7 @@ import { besideClusters } from '../schemas/selection.ts';
 import { yamlLimits } from '../schemas/yaml-scan.ts';
 import type { Source as AnySource } from './context.ts';
 import { isRegular, pathOfKey, type ReadFile, type Reading, readFile, type Where } from './core/snapshot.ts';
-import type { TreeEntry } from './ports.ts';
+import type { Git, TreeEntry } from './ports.ts';
 
 /** What is read from. */
 type Source = Pick<AnySource, 'name' | 'git'>;
@@ -58,6 +58,12 @@ interface Wish {
   readonly taken?: Taken;
 }
 
+/** Where a reading has from what it is made of. */
+interface Supply {
+  readonly takenBy: (file: FileVersion, references: readonly string[]) => Taken;
+  readonly textsFor: Git['blobs'];
+}
+
 /** Texts that are parsed in one turn: some tens of ms of a small machine. */
 const perTurn = 50;
 /** What is not in use any more is looked for once there is this much of it: per file in use, and at least. */
@@ -87,6 +93,7 @@ export function createReadings(pause: () => Promise<void> = async () => undefine
     source: Source,
     where: Where,
     wishes: readonly Wish[],
+    textsFor: Git['blobs'],
     signal: AbortSignal,
   ): Promise<Map<Wish, Reading>> => {
     const { readings } = shelfOf(source, where);
@@ -101,7 +108,7 @@ export function createReadings(pause: () => Promise<void> = async () => undefine
       ...(isRegular(file) && mayCount(file.path) ? [file.blob] : []),
       ...Object.values(taken ?? {}),
     ]);
-    const texts = await source.git.blobs([...new Set(blobs)], signal);
+    const texts = await textsFor([...new Set(blobs)], signal);
     const found = new Map<Wish, Reading>();
     let parsed = 0;
     for (const wish of wishes) {
@@ -128,7 +135,7 @@ export function createReadings(pause: () => Promise<void> = async () => undefine
     source: Source,
     where: Where,
     files: readonly FileVersion[],
-    takenBy: (file: FileVersion, references: readonly string[]) => Taken,
+    { takenBy, textsFor }: Supply,
     signal: AbortSignal,
   ): Promise<Map<FileVersion, ReadFile>> => {
     const answer = new Map<FileVersion, ReadFile>();
@@ -141,7 +148,7 @@ export function createReadings(pause: () => Promise<void> = async () => undefine
     });
     for (let pass = 0; pass < mostPasses && wishes.length > 0; pass += 1) {
       const more: Wish[] = [];
-      for (const [{ file, taken }, reading] of await load(source, where, wishes, signal)) {
+      for (const [{ file, taken }, reading] of await load(source, where, wishes, textsFor, signal)) {
         const found = { path: file.key, blob: file.blob, reading, ...(taken && { with: taken }) };
         answer.set(file, found);
         const isAlone = !reading.references?.length && readings.has(readingKey(file));
@@ -164,7 +171,8 @@ export function createReadings(pause: () => Promise<void> = async () => undefine
             return entry && isRegular(entry) && entry.size <= mostBytes(from) ? [[from, entry.blob]] : [];
           }),
         );
-      const found = await readAll(source, where, files, takenBy, signal);
+      const { git } = source;
+      const found = await readAll(source, where, files, { takenBy, textsFor: git.blobs }, signal);
       const { alone } = shelfOf(source, where);
       const missing = (file: FileVersion): ReadFile => {
         const answer = { path: file.key, blob: file.blob, reading: readFile({ ...file, text: undefined }, where) };
@@ -175,7 +183,8 @@ export function createReadings(pause: () => Promise<void> = async () => undefine
       return files.map((file) => found.get(file) ?? missing(file));
     },
     async readKept(source, where, files, signal) {
-      const found = await readAll(source, where, files, (file) => file.with ?? {}, signal);
+      const supply: Supply = { takenBy: (file) => file.with ?? {}, textsFor: source.git.oldBlobs };
+      const found = await readAll(source, where, files, supply, signal);
       return files.flatMap((file) => found.get(file) ?? []);
     },
     keep(source, used) {

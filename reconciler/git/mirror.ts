@@ -50,6 +50,8 @@ export interface Mirror {
     what: 'sizes' | 'contents',
     signal: AbortSignal,
   ): Promise<Reading<readonly BatchObject[]>>;
+  /** Those of these blobs that are there. */
+  present(ids: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   /** What a commit says of itself; undefined where that takes git. */
   commit(id: string, signal: AbortSignal): Promise<CommitHead | undefined>;
   /** Commits from these on backwards, as far as they are there, with all their parents, also those that are not. */
@@ -199,6 +201,10 @@ export function createMirror(folder: string, url: string, run: RunGit, reader: O
       const found = parseBatch(stdout, what === 'contents').filter((object) => object.size !== undefined);
       if (found.length === ids.length) return { ok: true, value: found };
       return { ok: false, why: `${ids.length - found.length} of ${ids.length} files are missing; ${complaint}` };
+    },
+    async present(ids, signal) {
+      const { stdout } = await batch(ids, '--batch-check', signal);
+      return parseBatch(stdout, false).flatMap(({ id, size }) => (size === undefined ? [] : [id]));
     },
     commit: trees.commit,
     async parents(commits, signal) {

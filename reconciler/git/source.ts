@@ -1,5 +1,5 @@
 /** A git source: a bare mirror on disk, read by object id and never checked out. */
-import type { ProblemError } from '../../schemas/problem.ts';
+import { isProblemError, type ProblemError } from '../../schemas/problem.ts';
 import type { Git, TreeEntry } from '../ports.ts';
 import type { GitResult } from './command.ts';
 import { meaningOf } from './complaint.ts';
@@ -40,11 +40,27 @@ export function createGitSource({ name, repository, branch }: GitSourceOptions):
   const context: Context = { name, ref, repository, remote, mirror };
   /** The commit that was read last: the one to ask for when its blobs turn out to be damaged. */
   let current: string | undefined;
+  /** Blobs of older commits that a new mirror did not bring back: it is not made again for them. */
+  const gone = new Set<string>();
 
   const inOrder = <T>(work: () => Promise<T>): Promise<T> =>
     repository.inOrder(work).catch((error: unknown) => {
       throw diskProblem(context, error);
     });
+
+  const textsOf = async (ids: readonly string[], signal: AbortSignal): Promise<Map<string, string>> => {
+    const read = (wanted: readonly string[], what: 'sizes' | 'contents') =>
+      readOrHeal(context, current, signal, () => mirror.blobs(wanted, what, signal));
+    const wanted = [...new Set(ids)];
+    const sizes = wanted.length > 0 ? await read(wanted, 'sizes') : [];
+    const small = sizes.filter(({ size = 0 }) => size <= maxBlobBytes).map(({ id }) => id);
+    const total = sizes.reduce((sum, { size = 0 }) => sum + (size <= maxBlobBytes ? size : 0), 0);
+    if (total > maxTotalBytes) {
+      throw fail(name, 'SOURCE_HOSTILE', `the files have ${total} bytes, at most ${maxTotalBytes} are read`);
+    }
+    const texts = small.length > 0 ? await read(small, 'contents') : [];
+    return new Map(texts.map(({ id, content = '' }) => [id, content]));
+  };
 
   return {
     head: (signal) =>
@@ -65,25 +81,23 @@ export function createGitSource({ name, repository, branch }: GitSourceOptions):
         if (!files.whole) throw tooMany(name, `more than ${files.entries.length}`);
         return checkTree(name, commit, below, files.entries);
       }),
-    blobs: (ids, signal) =>
+    blobs: (ids, signal) => inOrder(() => textsOf(ids, signal)),
+    oldBlobs: (ids, signal) =>
       inOrder(async () => {
-        const read = (wanted: readonly string[], what: 'sizes' | 'contents') =>
-          readOrHeal(context, current, signal, () => mirror.blobs(wanted, what, signal));
-        const wanted = [...new Set(ids)];
-        const sizes = wanted.length > 0 ? await read(wanted, 'sizes') : [];
-        const small = sizes.filter(({ size = 0 }) => size <= maxBlobBytes);
-        const total = small.reduce((sum, { size = 0 }) => sum + size, 0);
-        if (total > maxTotalBytes) {
-          throw fail(name, 'SOURCE_HOSTILE', `the files have ${total} bytes, at most ${maxTotalBytes} are read`);
+        const known = ids.filter((id) => gone.has(id));
+        const back = known.length > 0 ? await mirror.present(known, signal) : [];
+        const wanted = [...ids.filter((id) => !gone.has(id)), ...back];
+        try {
+          return await textsOf(wanted, signal);
+        } catch (error) {
+          if (!isProblemError(error) || error.problem.code !== 'SOURCE_DAMAGED') throw error;
+          const present = new Set(await mirror.present(wanted, signal));
+          const lost = wanted.filter((id) => !present.has(id));
+          if (lost.length === 0) throw error;
+          for (const id of lost) gone.add(id);
+          repository.log('warn', 'older versions of files are gone', { source: name, files: lost.length });
+          return textsOf([...present], signal);
         }
-        const texts =
-          small.length > 0
-            ? await read(
-                small.map(({ id }) => id),
-                'contents',
-              )
-            : [];
-        return new Map(texts.map(({ id, content = '' }) => [id, content]));
       }),
     isAncestor: (commit, of, signal) =>
       inOrder(async () => (commit === of ? true : descends(context, commit, of, signal))),
@@ -235,7 +249,9 @@ async function readOrHeal<T>(
   const second = await read();
   if (second.ok) return second.value;
   for (const depth of depths) {
-    await mirror.fetch(wantedOf(context, wanted), signal, depth);
+    const fetched = await mirror.fetch(wantedOf(context, wanted), signal, depth);
+    if (fetched.flooded || (fetched.code !== 0 && meaningOf(fetched.complaint) === 'unknown_commit')) break;
+    if (fetched.code !== 0) throw unreachable(name, context.remote, fetched);
     const older = await read();
     if (older.ok) return older.value;
   }

@@ -107,6 +107,7 @@ function gitMeter(registers: Registry[], now: () => number): PortMeter['git'] {
       fetch: timed('fetch', git.fetch),
       tree: timed('read', git.tree),
       blobs: timed('read', git.blobs),
+      oldBlobs: timed('read', git.oldBlobs),
     };
   };
 }

@@ -97,6 +97,7 @@ export function createFakeGit(): FakeGit {
       const known = new Set([...mirror].flatMap((commit) => Object.values(commits.get(commit)?.files ?? {}).map(id)));
       return new Map(ids.flatMap((blob) => (known.has(blob) ? [[blob, blobs.get(blob) ?? '']] : [])));
     },
+    oldBlobs: (ids, signal) => git.blobs(ids, signal),
     async isAncestor(commit, of) {
       if (git.unknown) return commit === of ? true : undefined;
       for (let at: string | undefined | null = of; at; at = commits.get(at)?.parent) if (at === commit) return true;

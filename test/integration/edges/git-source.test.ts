@@ -100,6 +100,27 @@ describe('reading', () => {
     expect([...(await source.blobs([entry?.blob ?? ''], signal)).values()]).toEqual(['2']);
   });
 
+  it('leaves out older versions of files that no mirror and no remote has any more, and makes one new mirror for them', async () => {
+    await user.push({ 'a.yaml': 'gone\n' });
+    const head = await source.head(signal);
+    await read(source);
+    const [old] = await source.tree(head, '', signal);
+    await user.git('checkout', '--quiet', '--orphan', 'rewritten');
+    await user.push({ 'a.yaml': '1\n' });
+    await user.push({ 'a.yaml': '2\n' });
+    await rm(folder, { recursive: true });
+    source = open();
+    expect(await read(source)).toEqual({ 'a.yaml': '2\n' });
+    const before = 'd00491fd7e5bb6fa28c517a0bb32b8b506539d4d';
+    const lost = old?.blob ?? '';
+    const texts = () => source.oldBlobs([lost, before], signal).then((found) => [...found.values()]);
+    expect(await texts()).toEqual(['1\n']);
+    const { ino } = await stat(join(folder, 'mirror.git'));
+    expect(await texts()).toEqual(['1\n']);
+    expect((await stat(join(folder, 'mirror.git'))).ino).toBe(ino);
+    expect(await problemOf(source.blobs([lost], signal))).toMatchObject({ code: 'SOURCE_DAMAGED' });
+  });
+
   it('reads trailers of the commits since another one, and of nothing else', async () => {
     const key = 'Oak-Allow-Prune';
     const first = await user.push({ 'a.yaml': '1' }, `one\n\n${key}: 9`);

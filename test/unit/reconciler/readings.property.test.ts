@@ -128,9 +128,8 @@ it('a reading of what changed is one of everything, after any commits', async ()
   await fc.assert(
     fc.asyncProperty(commits, async (history) => {
       const blobs = new Map<string, string>();
-      const git = {
-        blobs: async (ids: readonly string[]) => new Map(ids.flatMap((id) => [[id, blobs.get(id) ?? '']])),
-      } as Pick<Git, 'blobs'> as Git;
+      const textsOf = async (ids: readonly string[]) => new Map(ids.flatMap((id) => [[id, blobs.get(id) ?? '']]));
+      const git = { blobs: textsOf, oldBlobs: textsOf } as Pick<Git, 'blobs' | 'oldBlobs'> as Git;
       const remembering = createReadings();
       const tree = new Map<string, File>();
       let where: Where = { cluster: 'home', path: '', labels: { tier: '1' } };

@@ -123,6 +123,7 @@ describe('what is counted as it happens', () => {
       fetch: async () => Promise.reject(failure),
       tree: async () => [],
       blobs: async () => new Map(),
+      oldBlobs: async () => new Map(),
       isAncestor: async () => undefined,
       trailers: async () => [],
       unsigned: async () => [],
