@@ -155,7 +155,7 @@ export function createOverrides(context: Context): Overrides {
     },
 
     async remove(id, actor) {
-      const override = keeper.now.overrides[id];
+      const override = Object.hasOwn(keeper.now.overrides, id) ? keeper.now.overrides[id] : undefined;
       if (!override) {
         const hint = 'oakctl overrides ls';
         throw new ProblemError(problem('NOT_FOUND', `no override has the id ${id}`, { subject: id, hint }));

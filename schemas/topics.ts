@@ -36,9 +36,9 @@ export interface Topic {
 
 const nodeIdPattern = /^[a-z0-9-]{1,63}$/;
 
-/** True for ids that are safe as a topic level and as an MQTT user name. */
+/** True for ids that are safe as a topic level, as an MQTT user name, and as a name in records: there every object has a `constructor`. */
 export function isNodeId(id: string): boolean {
-  return nodeIdPattern.test(id) && !isReconcilerUser(id);
+  return nodeIdPattern.test(id) && !isReconcilerUser(id) && !(id in Object.prototype);
 }
 
 /** Reconcilers have user names of their own kind: a node never gets one. */

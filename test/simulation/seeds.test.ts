@@ -185,6 +185,14 @@ describe('a seed node', () => {
     await expect(control.register({ ...wish, name: 'barn' }, own.token)).resolves.toEqual(barn);
   });
 
+  it('gets no id that every object has as a name: records would never be read again', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const strange = await joinSeed(cluster, 'strange', 'constructor');
+    expect(strange.id).not.toBe('constructor');
+    await cluster.restartReconciler();
+    await expect(strange.register()).resolves.toBeUndefined();
+  });
+
   it('gets no id that is the name of another node', async () => {
     cluster = await createMemoryCluster({ workers: 1 });
     const { control } = cluster.reconciler;

@@ -113,7 +113,8 @@ describe('verbs', () => {
       const { override } = await control().scale(web, 0, ann);
       await count('web', 0);
       await settled('web');
-      await expect(control().removeOverride('nope', 'ann')).rejects.toThrow('no override has the id nope');
+      for (const id of ['nope', 'constructor'])
+        await expect(control().removeOverride(id, 'ann')).rejects.toThrow(`no override has the id ${id}`);
       await control().removeOverride(override?.id ?? '', 'ann');
       await settled('web');
       expect(slots()).toEqual([0, 1, 2]);
