@@ -54,7 +54,8 @@ export function resize(
   return { slots: kept, counter };
 }
 
-export function createDirect(context: Context): Direct {
+/** `onRemoved`: these are deleted, by whatever way; what else was asked for of them is moot, and their names are free. */
+export function createDirect(context: Context, onRemoved: (services: readonly ServiceName[]) => void): Direct {
   const { deps, world, keeper, journal } = context;
   const attempts = createDirectAttempts(context);
 
@@ -233,6 +234,7 @@ export function createDirect(context: Context): Direct {
         context.apply({ kind: 'schedule', service: name });
         context.apply({ kind: 'desired', service: name });
       }
+      onRemoved(services);
       return { services };
     },
 

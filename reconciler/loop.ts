@@ -128,7 +128,11 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
 
   const seeds = createSeedDesk(context);
   const dispatcher = createDispatcher(context, seeds);
-  const direct = createDirect(context);
+  const direct = createDirect(context, (services) => {
+    overrides.forget(services);
+    ownership.tidy();
+    sync.reclaim();
+  });
   const overrides = createOverrides(context);
   const suspends = createSuspends(context);
   const seating = createSeating(context, direct, overrides);
@@ -236,13 +240,7 @@ export async function createReconciler(deps: ReconcilerDeps): Promise<Reconciler
     ...inspection,
     ...registries,
     deploy: (request) => requests.deploy(request),
-    async remove(names, actor) {
-      const removed = await requests.remove(names, actor);
-      overrides.forget(removed.services);
-      ownership.tidy();
-      sync.reclaim();
-      return removed;
-    },
+    remove: requests.remove,
     approve: async (id, actor) => (await resume(id, actor)) ?? sync.approve(id, actor),
     sync: sync.now,
     history: revisions.list,

@@ -310,6 +310,29 @@ describe('an operator', () => {
   const job = (more: object = {}) => ({ id: 7, name: 'cat', image: 'oakctl/test:1', technology: 'docker', ...more });
   const lines = () => cluster.running().map((line) => line.replace(/\/.*/, ''));
 
+  it('deletes with the last instance all that was asked for of the service, and frees its name', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const say = await createOperator(cluster);
+    const { control } = cluster.reconciler;
+    const removed = async () => {
+      await say({ command: 'delete', job: job({ name: slot(0) }) });
+      await cluster.clock.advance(5_000);
+      expect(cluster.records.direct).toEqual({});
+    };
+    await say({ command: 'deploy', job: job() });
+    await reach(cat, 'settled');
+    await control.stop(cat, { actor: 'ann' });
+    await removed();
+    await say({ command: 'deploy', job: job() });
+    await reach(cat, 'settled');
+
+    await cluster.push({ 'cat.yaml': descriptor([{ microservice_name: 'cat' }], 'cat') });
+    expect(control.holds().map(({ code }) => code)).toEqual(['SOURCE_CONFLICT']);
+    await removed();
+    expect(control.holds().map(({ code }) => code)).not.toContain('SOURCE_CONFLICT');
+    expect(control.services().map(({ name, source }) => [name, source])).toEqual([[cat, 'fleet']]);
+  });
+
   it('deploys, adds, replicates, moves and deletes with plain controls', async () => {
     cluster = await createMemoryCluster({ workers: 2 });
     const say = await createOperator(cluster);
