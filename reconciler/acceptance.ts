@@ -4,7 +4,7 @@
  */
 import { canonicalJson } from '../schemas/digest.ts';
 import type { ServiceName } from '../schemas/names.ts';
-import type { Problem } from '../schemas/problem.ts';
+import { isProblemError, type Problem } from '../schemas/problem.ts';
 import { selectPaths } from '../schemas/selection.ts';
 import type { RepositorySettings } from '../schemas/settings.ts';
 import { directSource } from '../schemas/spec.ts';
@@ -130,7 +130,13 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
     const before = keeper.now.sources[source.name];
     const isRemoving = [...servicesOf(before)].some((name) => !services.has(name));
     if (!before || before.commit === commit || !isRemoving) return undefined;
-    if ((await source.git.isAncestor(before.commit, commit, signal)) !== true) return undefined;
+    const isPinned = revisions.pinOf(source.name)?.commit === commit;
+    const descends = await source.git.isAncestor(before.commit, commit, signal).catch((error: unknown) => {
+      // Who goes back does not wait for a remote that has the history.
+      if (isPinned && isProblemError(error)) return undefined;
+      throw error;
+    });
+    if (descends !== true) return undefined;
     return allowedBy(await source.git.trailers(pruneTrailer, before.commit, commit, signal));
   };
 
@@ -170,8 +176,16 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
     const snapshot = await snapshotOf(source, commit, signal);
     const isNew = keeper.now.sources[source.name]?.commit !== commit;
     const about = isNew ? await source.git.describe(commit, signal) : undefined;
-    const strangers = await ancestry.strangersTo(source, snapshot, signal);
     const allowed = await allowedIn(source, snapshot, signal);
+    let early: Admission | undefined;
+    const isKept = (name: ServiceName): boolean => {
+      early ??= judge(source, snapshot, allowed);
+      return early.held.has(name);
+    };
+    // What the world knows as the source's own is retired.
+    const isOwn = (name: ServiceName): boolean => world.desired.get(name)?.source.name === source.name;
+    const mayGo = (name: ServiceName): boolean => !isOwn(name) && !isKept(name);
+    const strangers = await ancestry.strangersTo(source, snapshot, mayGo, signal);
     const verdict = judge(source, snapshot, allowed);
     const strict = source.strict && isNew ? strictHold(snapshot, verdict.holds) : undefined;
     if (strict) return keepWaiting(source, commit, [strict, ...verdict.holds], snapshot.problems);
@@ -193,11 +207,7 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
       const { author, subject: title } = about;
       revisions.add(source.name, { commit, author, title, ...changesBy(world, events), ...asked });
     }
-    // What the world knows as the source's own is retired.
-    const gone = strangers.filter((name) => {
-      const isKept = verdict.held.has(name) || world.held.has(name);
-      return !isKept && world.desired.get(name)?.source.name !== source.name;
-    });
+    const gone = strangers.filter((name) => !verdict.held.has(name) && !world.held.has(name) && !isOwn(name));
     buryCopies(context, gone);
     tell(source, commit, events);
     keepApprovals([...verdict.spent, ...heads.accepted(source.name)]);

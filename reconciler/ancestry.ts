@@ -11,11 +11,13 @@ export interface Ancestry {
   explain(signal: AbortSignal): Promise<void>;
   /**
    * Names that the source had and that this commit does not show, with copies that no commit in its history explains: what it took over
-   * with the name, or what came before its history was rewritten. That it had the name is reason enough for them to go with it.
+   * with the name, or what came before its history was rewritten. That it had the name is reason enough for them to go with it. Only of
+   * those that `mayGo`: for the others nobody asks the remote, which may not answer.
    */
   strangersTo(
     source: Source,
     snapshot: Pick<SourceSnapshot, 'commit' | 'services'>,
+    mayGo: (name: ServiceName) => boolean,
     signal: AbortSignal,
   ): Promise<readonly ServiceName[]>;
 }
@@ -23,7 +25,7 @@ export interface Ancestry {
 export function createAncestry(context: Context): Ancestry {
   const { deps, world, keeper } = context;
   return {
-    async strangersTo(source, { commit, services }, signal) {
+    async strangersTo(source, { commit, services }, mayGo, signal) {
       const strangers: ServiceName[] = [];
       const known = new Map<string, boolean>();
       const isExplained = async ({ job }: Copy): Promise<boolean> => {
@@ -35,7 +37,7 @@ export function createAncestry(context: Context): Ancestry {
         return answer;
       };
       for (const name of servicesOf(keeper.now.sources[source.name])) {
-        if (services.has(name)) continue;
+        if (services.has(name) || !world.copies.has(name) || !mayGo(name)) continue;
         for (const copy of world.copies.get(name)?.values() ?? []) {
           if (await isExplained(copy)) continue;
           strangers.push(name);

@@ -59,9 +59,10 @@ export function createRevisions(context: Context): Revisions {
     const commit = [...known][0] ?? (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(to) ? to : undefined);
     if (commit === undefined)
       return refuse('NOT_FOUND', `no revision begins with ${to}`, 'oakctl history; an older commit: its full id');
+    // What was accepted before is let in again, also while the remote, which may have to be asked for the history, does not answer.
+    if (known.has(commit)) return commit;
     // Whatever is in the history of what was accepted was let in once; nothing else comes in by this door.
-    const isOlder = await source.git.isAncestor(commit, anchorOf(accepted), signal);
-    if (isOlder !== true && !known.has(commit))
+    if ((await source.git.isAncestor(commit, anchorOf(accepted), signal)) !== true)
       return refuse('REFUSED', `${commit.slice(0, 10)} is not in the history of what was accepted`, 'oakctl history');
     return commit;
   };

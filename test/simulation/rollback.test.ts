@@ -158,6 +158,14 @@ describe('revisions', () => {
     expect(image()).toBe('oakctl/test:1');
   });
 
+  it('go back to what is named while the remote does not answer, which has the history in between', async () => {
+    const { good } = await two();
+    cluster.git.unreachable = true;
+    cluster.git.isAncestor = () => cluster.git.head(signal).then(() => undefined);
+    await back({ to: good });
+    await at(good);
+  });
+
   it('a rewritten history is still a question when a pin ends', async () => {
     const { good, bad } = await two();
     await back();
