@@ -30,6 +30,7 @@ export interface Observer {
 /** A report that is behind what we published for longer than this gets the assignment again. */
 const repeatAfter = 5_000;
 const complaintEvery = 60_000;
+const sweepEvery = 60_000;
 
 /** Whom it tells of what came. */
 export interface Listeners {
@@ -49,6 +50,8 @@ export function createObserver(context: Context, listeners: Listeners): Observer
   const timers = new Map<NodeId, { readonly at: number; cancel(): void }>();
   const complained = new Map<string, number>();
   const repeated = new Map<NodeId, number>();
+  /** Revoked nodes whose rows were cleared. */
+  const swept = new Map<NodeId, number>();
   const reports = new Map<NodeId, ReadonlyMap<string, CopyReport>>();
   let stopped = false;
 
@@ -58,6 +61,18 @@ export function createObserver(context: Context, listeners: Listeners): Observer
     if (last !== undefined && mono - last < complaintEvery) return;
     complained.set(who, mono);
     deps.log('warn', 'bad_message', { from: who, why });
+  };
+
+  /** Who was revoked may go on talking on a broker that is not ours: each message must not be answered with one for every row. */
+  const sweep = (id: NodeId, on: string): void => {
+    const { mono } = deps.clock.now();
+    const last = swept.get(id);
+    if (last !== undefined && mono - last < sweepEvery) {
+      if (isKept(on)) deps.bus.publish(on, '', { qos: 1, retain: true });
+      return;
+    }
+    swept.set(id, mono);
+    dispatcher.clear(id);
   };
 
   const look = (id: NodeId): void => {
@@ -129,7 +144,10 @@ export function createObserver(context: Context, listeners: Listeners): Observer
     const name = world.nodes.get(id)?.record.name ?? id;
     for (const report of message.copies) {
       const { instance, copy, status, reason, drift } = report;
-      const known = before.get(copyKey(instance, copy));
+      const key = copyKey(instance, copy);
+      // Who claims what another node was told to have is not believed here either.
+      if (!world.copiesOn.get(id)?.has(key)) continue;
+      const known = before.get(key);
       if (drift && !isSameDrift(drift, known?.drift)) journal.add('instance_drift', instance, driftText(drift, name));
       if (known?.status === status) continue;
       journal.add(
@@ -171,8 +189,10 @@ export function createObserver(context: Context, listeners: Listeners): Observer
     instances: (node: NodeId, text: string, retained: boolean, at: Mono) => {
       const parsed = parseMessage<InstancesMessage>(InstancesMessage, text);
       if (!parsed.ok) return parsed.problem.message;
+      const before = world.nodes.get(node)?.reported;
       context.apply({ kind: 'instances', node, message: parsed.value, retained, at });
-      journalStatuses(node, parsed.value);
+      // Brokers repeat, and what is said late is no news.
+      if (world.nodes.get(node)?.reported !== before) journalStatuses(node, parsed.value);
       adoption.reported(node, retained);
       if (!retained) compareWithReport(node, parsed.value, at);
       return undefined;
@@ -206,7 +226,7 @@ export function createObserver(context: Context, listeners: Listeners): Observer
         for (const one of said) message(one);
         return;
       }
-      if (record?.revoked !== undefined) dispatcher.clear(node);
+      if (record?.revoked !== undefined) sweep(node, topic);
       if (!record && !retained) unknown(node);
       complain(node, 'an unknown node speaks');
       return;
