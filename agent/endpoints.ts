@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { Endpoint, EndpointList, endpointsTopic, eraOf } from '../schemas/endpoints.ts';
+import { withEither } from '../schemas/io/either-signal.ts';
 import { identityText, verifyMessage, verifyText } from '../schemas/io/signatures.ts';
 import type { IdentityAnswer } from '../schemas/joining.ts';
 import { checkMessage, parseMessage } from '../schemas/parse.ts';
@@ -82,7 +83,9 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   /** Is our cluster there, and not one that was replaced by the one that we heard last? */
   const isThere = async (endpoint: Endpoint, signal: AbortSignal): Promise<boolean> => {
     const nonce = Buffer.from(deps.random.bytes(32)).toString('hex');
-    const answer = await deps.ask(endpoint, nonce, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
+    const answer = await withEither([signal, AbortSignal.timeout(patience)], (limit) =>
+      deps.ask(endpoint, nonce, limit),
+    );
     const key = trusted.keyOf(answer);
     if (key === undefined || !verifyText(key, identityText(trusted.cluster, nonce), answer.sig)) {
       deps.trouble(problem('SIGNATURE_INVALID', `${endpoint.api} answers, and is not the cluster ${trusted.cluster}`));

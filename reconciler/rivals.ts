@@ -5,6 +5,7 @@
 import type { EndpointList } from '../schemas/endpoints.ts';
 import { endpointsTopic, EndpointList as ListSchema } from '../schemas/endpoints.ts';
 import { shownKey } from '../schemas/io/chain.ts';
+import { withEither } from '../schemas/io/either-signal.ts';
 import { identityText, type Verifier, verifyMessage, verifyText } from '../schemas/io/signatures.ts';
 import type { IdentityAnswer } from '../schemas/joining.ts';
 import { checkMessage } from '../schemas/parse.ts';
@@ -86,7 +87,7 @@ async function askOne(
 ): Promise<EndpointList | undefined> {
   const nonce = Buffer.from(random.bytes(32)).toString('hex');
   try {
-    const answer = await peers.ask(api, nonce, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
+    const answer = await withEither([signal, AbortSignal.timeout(patience)], (limit) => peers.ask(api, nonce, limit));
     const { cluster } = keys;
     // It may have another key by now: one that ours leads to.
     const key = shownKey(cluster, { keys: keys.trusted(), newest: keys.publicKey }, answer);

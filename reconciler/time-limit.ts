@@ -1,3 +1,4 @@
+import { withEither } from '../schemas/io/either-signal.ts';
 import type { Clock } from '../schemas/ports.ts';
 
 /** Does `work` with a signal that aborts when `outer` does, or after `ms` on the given clock. */
@@ -10,7 +11,7 @@ export async function within<T>(
   const limit = new AbortController();
   const stop = clock.after(ms, () => limit.abort(new DOMException(`no end within ${ms} ms`, 'TimeoutError')));
   try {
-    return await work(outer ? AbortSignal.any([outer, limit.signal]) : limit.signal);
+    return await (outer ? withEither([outer, limit.signal], work) : work(limit.signal));
   } finally {
     stop();
   }
