@@ -297,3 +297,24 @@ it('a full disk is asked every now and then, however much happens meanwhile', as
   await settled('web');
   await count('web', 3);
 });
+
+it('a stop that the disk refuses stops nothing, also where another override of the service ends meanwhile', async () => {
+  cluster = await createMemoryCluster({ workers: 1 });
+  await cluster.push({ 'web.yaml': descriptor([{ microservice_name: 'web' }]) });
+  await settled('web');
+  await control().scale(service('web'), 2, { actor: 'ann', for: 60_000 });
+  let end = (): void => undefined;
+  cluster.disk.busy = new Promise((resolve) => {
+    end = resolve;
+  });
+  const stop = control().stop(service('web'), { actor: 'ann' });
+  const refused = statesOf(stop);
+  await cluster.clock.advance(90_000);
+  cluster.disk.full = true;
+  end();
+  expect(await refused).toEqual(['rejected']);
+  cluster.disk.full = false;
+  await cluster.clock.advance(60_000);
+  expect(cluster.running()).toHaveLength(1);
+  expect(control().overrides()).toEqual([]);
+});
