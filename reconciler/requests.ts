@@ -3,7 +3,7 @@
  * what is on disk and in force, so that none is built on what the disk refuses to another, or takes the place of what was answered.
  */
 import type { DeployRequest } from '../schemas/api.ts';
-import { parseInstanceName, type ServiceName } from '../schemas/names.ts';
+import { parseInstanceName } from '../schemas/names.ts';
 import type { Context } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
 import type { Seats } from './core/deviations.ts';
@@ -13,6 +13,7 @@ import { requirePlan } from './plan-token.ts';
 import { readDescriptors } from './read-descriptors.ts';
 import type { Retirements } from './retirements.ts';
 import type { Seating } from './seating.ts';
+import { createSubjectTurns } from './subject-turns.ts';
 import type { Verbs } from './verbs.ts';
 
 export interface Requests
@@ -36,7 +37,7 @@ export interface RequestParts {
 
 export function createRequests(context: Context, parts: RequestParts): Requests {
   const { direct, seating, verbs, overrides, retirements } = parts;
-  const inTurn = createServiceTurns();
+  const inTurn = createSubjectTurns();
   /** Of one instance. What is none is for the verb to refuse. */
   const ofInstance = <A extends unknown[], T>(verb: (instance: string, ...more: A) => Promise<T>) => {
     return (instance: string, ...more: A): Promise<T> => {
@@ -81,25 +82,5 @@ export function createRequests(context: Context, parts: RequestParts): Requests 
       const asked = pull ? await verbs.askTag(service, instance) : undefined;
       return inTurn([service], () => verbs.restart(service, instance, actor, asked));
     },
-  };
-}
-
-/**
- * Carries work on services out in the order in which it was asked for: what shares no service with another goes beside it, and begins
- * in the turn of the caller. What one throws is its caller's alone.
- */
-export function createServiceTurns(): <T>(services: readonly ServiceName[], work: () => Promise<T>) => Promise<T> {
-  /** The last work on each service, while it is under way or waits. */
-  const last = new Map<ServiceName, Promise<unknown>>();
-  return (services, work) => {
-    const before = services.flatMap((service) => last.get(service) ?? []);
-    const done = before.length === 0 ? work() : Promise.all(before).then(work);
-    const ended = done
-      .catch(() => undefined)
-      .then(() => {
-        for (const service of services) if (last.get(service) === ended) last.delete(service);
-      });
-    for (const service of services) last.set(service, ended);
-    return done;
   };
 }

@@ -76,13 +76,20 @@ export function alertsOf(
   return found;
 }
 
-/** The memory after another look: since when what is, and is not. */
+/**
+ * The memory after another look: since when what is, and is not. Nothing began later than now: what a clock says that was set back since
+ * would keep its receiver waiting until that time comes again.
+ */
 export function looked(memory: AlertMemory, alerts: ReadonlyMap<string, Alert>, now: number): AlertMemory {
   const next: Record<string, Remembered> = {};
-  for (const [key, { gone: _gone, ...before }] of Object.entries(memory)) {
+  for (const [key, { since, gone = now, told }] of Object.entries(memory)) {
+    const before: Remembered = {
+      since: Math.min(since, now),
+      ...(told && { told: { ...told, at: Math.min(told.at, now) } }),
+    };
     if (alerts.has(key)) next[key] = before;
     // What nobody was told of is forgotten as soon as it is over.
-    else if (before.told) next[key] = { ...before, gone: memory[key]?.gone ?? now };
+    else if (told) next[key] = { ...before, gone: Math.min(gone, now) };
   }
   for (const key of alerts.keys()) next[key] ??= { since: now };
   return next;

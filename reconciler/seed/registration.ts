@@ -67,11 +67,13 @@ export function createRegistration(
     const record: NodeRecord = { ...known, ...(registered ? { registered: { ...registered, ip, port } } : {}) };
     keeper.change({ nodes: withEntry(keeper.now.nodes, known.id, record) });
     await keeper.saved();
-    if (keeper.now.nodes[known.id] !== record) throw new ProblemError(refused('it was revoked meanwhile'));
-    context.apply({ kind: 'node', record });
+    // It may have been heard, or cordoned, while this was written.
+    const now = keeper.now.nodes[known.id];
+    if (now === undefined || now.revoked !== undefined) throw new ProblemError(refused('it was revoked meanwhile'));
+    context.apply({ kind: 'node', record: now });
     journal.add('node_joined', `node/${known.name}`, `registered again from ${ip}: told again what it should run`);
     seeds.registered(known.id);
-    return answerFor(record);
+    return answerFor(now);
   };
 
   return {

@@ -142,3 +142,30 @@ it('an override whose end the disk refuses gives way to the one that is asked fo
   await count('web', 3);
   expect(control().overrides()).toHaveLength(1);
 });
+
+describe('what a full disk refuses to both of two who ask of one', () => {
+  const refused = async (...asked: readonly (() => Promise<unknown>)[]) => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    cluster.disk.full = true;
+    expect(await statesOf(...asked.map((ask) => ask()))).toEqual(asked.map(() => 'rejected'));
+    cluster.disk.full = false;
+    await cluster.clock.advance(5_000);
+  };
+
+  it('cluster leaves it going', async () => {
+    await refused(
+      () => control().suspend('cluster', { actor: 'ann' }),
+      () => control().resume('cluster', 'bob'),
+    );
+    expect(cluster.records.suspends).toEqual({});
+  });
+
+  it('node leaves it open', async () => {
+    const id = () => cluster.nodes[0]?.id ?? '';
+    await refused(
+      () => control().drain(id(), { actor: 'ann' }),
+      () => control().uncordon(id(), 'bob'),
+    );
+    expect(cluster.records.nodes[id()]?.cordon).toBeUndefined();
+  });
+});

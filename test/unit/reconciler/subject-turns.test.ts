@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createServiceTurns } from '../../../reconciler/requests.ts';
+import { createSubjectTurns } from '../../../reconciler/subject-turns.ts';
 
-describe('work on services', () => {
+describe('work on subjects', () => {
   it('begins in the turn of its caller when nothing else is under way, and its failure is its own', async () => {
-    const inTurn = createServiceTurns();
+    const inTurn = createSubjectTurns();
     let begun = 0;
     const work = async (): Promise<number> => {
       begun += 1;
@@ -23,23 +23,23 @@ describe('work on services', () => {
     await third;
   });
 
-  it('goes one after the other for each service, in the order in which it was asked for, and beside all else', async () => {
+  it('goes one after the other for each subject, in the order in which it was asked for, and beside all else', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd')), fc.nat(3), fc.boolean()), {
           maxLength: 12,
         }),
         async (all) => {
-          const inTurn = createServiceTurns();
+          const inTurn = createSubjectTurns();
           const busy = new Set<string>();
           const order: number[] = [];
-          const done = all.map(([services, turns, fails], number) =>
-            inTurn(services, async () => {
-              expect(services.filter((service) => busy.has(service))).toEqual([]);
-              for (const service of services) busy.add(service);
+          const done = all.map(([subjects, turns, fails], number) =>
+            inTurn(subjects, async () => {
+              expect(subjects.filter((subject) => busy.has(subject))).toEqual([]);
+              for (const subject of subjects) busy.add(subject);
               order.push(number);
               for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
-              for (const service of services) busy.delete(service);
+              for (const subject of subjects) busy.delete(subject);
               if (fails) throw new Error('no');
             }).then(
               () => false,
@@ -47,8 +47,8 @@ describe('work on services', () => {
             ),
           );
           expect(await Promise.all(done)).toEqual(all.map(([, , fails]) => fails));
-          for (const service of ['a', 'b', 'c', 'd'] as const) {
-            const mine = order.filter((number) => all[number]?.[0].includes(service));
+          for (const subject of ['a', 'b', 'c', 'd'] as const) {
+            const mine = order.filter((number) => all[number]?.[0].includes(subject));
             expect(mine).toEqual([...mine].sort((x, y) => x - y));
           }
         },
