@@ -9,6 +9,7 @@ import type { Node, NodeRecord } from './core/model.ts';
 import { cordonOf } from './core/node-facts.ts';
 import { presenceOf } from './core/presence.ts';
 import { savedOr, withEntry } from './records-keeper.ts';
+import { createSubjectTurns } from './subject-turns.ts';
 
 export interface Cordons extends Pick<ControlPlane, 'cordon' | 'drain' | 'uncordon'> {
   /** These instances stay on their nodes: what was tried elsewhere failed. On disk with what the planner decides next. */
@@ -17,6 +18,7 @@ export interface Cordons extends Pick<ControlPlane, 'cordon' | 'drain' | 'uncord
 
 export function createCordons(context: Context): Cordons {
   const { deps, world, keeper, journal } = context;
+  const inTurn = createSubjectTurns();
 
   const nodeOf = (id: NodeId): Node => {
     const node = world.nodes.get(id);
@@ -62,37 +64,39 @@ export function createCordons(context: Context): Cordons {
     return answerOf(id, true);
   };
 
+  const empty = async (id: NodeId, options: CordonOptions): Promise<CordonAnswer> => {
+    const node = nodeOf(id);
+    const { state } = presenceOf(node, context.policy(), deps.clock.now());
+    if (state === 'lost') {
+      const hint = `what ran there is replaced without it; for good: oakctl nodes rm ${node.record.name} --force`;
+      throw new ProblemError(
+        problem('REFUSED', 'it is lost: nothing can be moved', { subject: node.record.name, hint }),
+      );
+    }
+    return close(id, options, true);
+  };
+
+  const open = async (id: NodeId, actor: string): Promise<CordonAnswer> => {
+    const node = nodeOf(id);
+    const { cordon, ...record } = node.record;
+    const written = cordonOf({ ...node, record }, context.policy());
+    if (!cordon && written) {
+      const isWritten = written.cause === 'nodes.yaml';
+      const hint = isWritten ? `oakctl nodes uncordon ${record.name} --commit` : 'change nodes.yaml and push';
+      const message = `it is cordoned by ${isWritten ? 'nodes.yaml' : `policy: ${written.cause}`}`;
+      throw new ProblemError(problem('REFUSED', message, { subject: record.name, hint }));
+    }
+    if (!cordon) return answerOf(id, false);
+    put(record);
+    await save(node);
+    journal.add('node_uncordoned', `node/${record.name}`, `by ${actor}`);
+    return answerOf(id, true);
+  };
+
   return {
-    cordon: (id, options) => close(id, options, false),
-
-    async drain(id, options) {
-      const node = nodeOf(id);
-      const { state } = presenceOf(node, context.policy(), deps.clock.now());
-      if (state === 'lost') {
-        const hint = `what ran there is replaced without it; for good: oakctl nodes rm ${node.record.name} --force`;
-        throw new ProblemError(
-          problem('REFUSED', 'it is lost: nothing can be moved', { subject: node.record.name, hint }),
-        );
-      }
-      return close(id, options, true);
-    },
-
-    async uncordon(id, actor) {
-      const node = nodeOf(id);
-      const { cordon, ...record } = node.record;
-      const written = cordonOf({ ...node, record }, context.policy());
-      if (!cordon && written) {
-        const isWritten = written.cause === 'nodes.yaml';
-        const hint = isWritten ? `oakctl nodes uncordon ${record.name} --commit` : 'change nodes.yaml and push';
-        const message = `it is cordoned by ${isWritten ? 'nodes.yaml' : `policy: ${written.cause}`}`;
-        throw new ProblemError(problem('REFUSED', message, { subject: record.name, hint }));
-      }
-      if (!cordon) return answerOf(id, false);
-      put(record);
-      await save(node);
-      journal.add('node_uncordoned', `node/${record.name}`, `by ${actor}`);
-      return answerOf(id, true);
-    },
+    cordon: (id, options) => inTurn([id], () => close(id, options, false)),
+    drain: (id, options) => inTurn([id], () => empty(id, options)),
+    uncordon: (id, actor) => inTurn([id], () => open(id, actor)),
 
     stay(moves) {
       for (const { instance, node, digest, reason } of moves) {

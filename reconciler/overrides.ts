@@ -132,6 +132,8 @@ export function createOverrides(context: Context): Overrides {
       await savedOr(keeper, () => {
         const { [override.id]: _unsaid, ...rest } = keeper.now.overrides;
         keeper.change({ overrides: { ...rest, ...Object.fromEntries(instead.map((one) => [one.id, one])) } });
+        // Whatever else changed meanwhile told of this one, too.
+        tell(service);
       });
       tell(service);
       const view = overrideView(world, override);

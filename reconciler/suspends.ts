@@ -4,7 +4,7 @@ import { parseServiceName } from '../schemas/names.ts';
 import type { Wall } from '../schemas/ports.ts';
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { Context } from './context.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { ControlPlane, VerbOptions } from './control-plane.ts';
 import type { Suspend } from './core/deviations.ts';
 import {
   shownSubject,
@@ -17,6 +17,7 @@ import {
   wholeCluster,
 } from './core/suspends.ts';
 import { onceSaved, savedOr, withEntry } from './records-keeper.ts';
+import { createSubjectTurns } from './subject-turns.ts';
 
 export interface Suspends extends Pick<ControlPlane, 'suspend' | 'resume'> {
   /** Tells the world what records/ holds: at start. */
@@ -30,6 +31,7 @@ const defaultFor = 3_600_000;
 
 export function createSuspends(context: Context): Suspends {
   const { deps, world, keeper, journal } = context;
+  const inTurn = createSubjectTurns();
   const put = (subject: string, suspend: Suspend | undefined): void =>
     keeper.change({ suspends: withEntry(keeper.now.suspends, subject, suspend) });
   const tell = (subject: string): void => {
@@ -45,53 +47,59 @@ export function createSuspends(context: Context): Suspends {
     return parseServiceName(subject) ? suspendOf(world, subject) : world.suspends.get(wholeCluster);
   };
 
+  const suspend = async (
+    subject: string,
+    { for: ms = defaultFor, reason, actor }: VerbOptions,
+  ): Promise<SuspendAnswer> => {
+    const before = keeper.now.suspends[subject];
+    const now = deps.clock.now().wall;
+    const next: Suspend = {
+      subject,
+      actor,
+      ...(reason !== undefined && { reason }),
+      since: before?.since ?? now,
+      until: (now + ms) as Wall,
+    };
+    put(subject, next);
+    await savedOr(keeper, () => {
+      if (keeper.now.suspends[subject] === next) put(subject, before);
+    });
+    tell(subject);
+    const view = shown(next);
+    journal.add('suspended', view.subject, suspendedText(view));
+    return { subject: view.subject, changed: true, suspended: view };
+  };
+
+  const resume = async (subject: string, actor: string): Promise<SuspendAnswer> => {
+    const suspend = keeper.now.suspends[subject];
+    if (!suspend) {
+      const other = wider(subject);
+      if (other) {
+        const { subject: name } = shown(other);
+        const message = `it is suspended with ${name === wholeCluster ? 'the cluster' : name}`;
+        throw new ProblemError(
+          problem('REFUSED', message, { subject: shownSubject(world, subject), hint: `oakctl resume ${name}` }),
+        );
+      }
+      await keeper.saved();
+      return { subject: shownSubject(world, subject), changed: false };
+    }
+    put(subject, undefined);
+    await savedOr(keeper, () => {
+      if (!keeper.now.suspends[subject]) put(subject, suspend);
+    });
+    tell(subject);
+    journal.add('resumed', shown(suspend).subject, `by ${actor}`);
+    return { subject: shown(suspend).subject, changed: true };
+  };
+
   return {
     load() {
       for (const subject of Object.keys(keeper.now.suspends)) tell(subject);
     },
 
-    async suspend(subject, { for: ms = defaultFor, reason, actor }): Promise<SuspendAnswer> {
-      const before = keeper.now.suspends[subject];
-      const now = deps.clock.now().wall;
-      const suspend: Suspend = {
-        subject,
-        actor,
-        ...(reason !== undefined && { reason }),
-        since: before?.since ?? now,
-        until: (now + ms) as Wall,
-      };
-      put(subject, suspend);
-      await savedOr(keeper, () => {
-        if (keeper.now.suspends[subject] === suspend) put(subject, before);
-      });
-      tell(subject);
-      const view = shown(suspend);
-      journal.add('suspended', view.subject, suspendedText(view));
-      return { subject: view.subject, changed: true, suspended: view };
-    },
-
-    async resume(subject, actor): Promise<SuspendAnswer> {
-      const suspend = keeper.now.suspends[subject];
-      if (!suspend) {
-        const other = wider(subject);
-        if (other) {
-          const { subject: name } = shown(other);
-          const message = `it is suspended with ${name === wholeCluster ? 'the cluster' : name}`;
-          throw new ProblemError(
-            problem('REFUSED', message, { subject: shownSubject(world, subject), hint: `oakctl resume ${name}` }),
-          );
-        }
-        await keeper.saved();
-        return { subject: shownSubject(world, subject), changed: false };
-      }
-      put(subject, undefined);
-      await savedOr(keeper, () => {
-        if (!keeper.now.suspends[subject]) put(subject, suspend);
-      });
-      tell(subject);
-      journal.add('resumed', shown(suspend).subject, `by ${actor}`);
-      return { subject: shown(suspend).subject, changed: true };
-    },
+    suspend: (subject, how) => inTurn([subject], () => suspend(subject, how)),
+    resume: (subject, actor) => inTurn([subject], () => resume(subject, actor)),
 
     tick() {
       const { wall } = deps.clock.now();
