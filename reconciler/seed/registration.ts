@@ -62,18 +62,28 @@ export function createRegistration(
     return isGood && isFree ? sent : Buffer.from(deps.random.bytes(8)).toString('hex');
   };
 
-  const again = async (known: NodeRecord, { ip, port }: SeedRegistration): Promise<RegisterAnswer> => {
-    const { registered } = known;
-    const record: NodeRecord = { ...known, ...(registered ? { registered: { ...registered, ip, port } } : {}) };
-    keeper.change({ nodes: withEntry(keeper.now.nodes, known.id, record) });
+  const recordOf = (id: NodeId): NodeRecord => {
+    const known = keeper.now.nodes[id];
+    if (known && known.revoked === undefined) return known;
+    throw new ProblemError(refused('it was revoked meanwhile'));
+  };
+  const writePlace = async (id: NodeId, { ip, port }: SeedRegistration): Promise<void> => {
+    const { registered, ...known } = recordOf(id);
+    if (registered && (registered.ip !== ip || registered.port !== port)) {
+      const record: NodeRecord = { ...known, registered: { ...registered, ip, port } };
+      keeper.change({ nodes: withEntry(keeper.now.nodes, id, record) });
+    }
     await keeper.saved();
-    // It may have been heard, or cordoned, while this was written.
-    const now = keeper.now.nodes[known.id];
-    if (now === undefined || now.revoked !== undefined) throw new ProblemError(refused('it was revoked meanwhile'));
-    context.apply({ kind: 'node', record: now });
-    journal.add('node_joined', `node/${known.name}`, `registered again from ${ip}: told again what it should run`);
-    seeds.registered(known.id);
-    return answerFor(now);
+  };
+  const again = async ({ id, name }: NodeRecord, request: SeedRegistration): Promise<RegisterAnswer> => {
+    await writePlace(id, request);
+    // Cordoned while it was written: who wrote that may have known nothing of where it is now.
+    await writePlace(id, request);
+    const record = recordOf(id);
+    context.apply({ kind: 'node', record });
+    journal.add('node_joined', `node/${name}`, `registered again from ${request.ip}: told again what it should run`);
+    seeds.registered(id);
+    return answerFor(record);
   };
 
   return {

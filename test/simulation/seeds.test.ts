@@ -185,6 +185,18 @@ describe('a seed node', () => {
     await expect(control.register({ ...wish, name: 'barn' }, own.token)).resolves.toEqual(barn);
   });
 
+  it('is no node that was revoked because somebody cordons it while its registration is written', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    const plant = await joinSeed(cluster, 'plant', '42');
+    const { control } = cluster.reconciler;
+    const again = control.register({ id: '42', name: 'plant', ip: '10.0.0.10', port: 3_000 }, plant.password);
+    const cordoned = control.cordon('42', { actor: 'ann' });
+    await expect(again).resolves.toMatchObject({ id: '42' });
+    await cordoned;
+    expect(control.node('plant')?.cordoned).toMatchObject({ actor: 'ann' });
+    expect(cluster.records.nodes['42']).toMatchObject({ registered: { ip: '10.0.0.10' }, cordon: { actor: 'ann' } });
+  });
+
   it('gets no id that every object has as a name: records would never be read again', async () => {
     cluster = await createMemoryCluster({ workers: 1 });
     const strange = await joinSeed(cluster, 'strange', 'constructor');

@@ -49,6 +49,19 @@ describe('a receiver', () => {
     expect(course([[failed], [failed], [paused], [paused]])).toEqual(['', 'problem FAILED', 'problem PAUSED', '']);
   });
 
+  it('does not wait for a time that a clock said before it was set back', () => {
+    const alerts = new Map([['node/a', lost]]);
+    const year = 365 * 24 * 60 * minute;
+    const early = looked({}, alerts, year);
+    const known = looked(looked(early, alerts, 0), alerts, minute);
+    expect(noticesOf(known, alerts, minute, times)).toMatchObject([{ kind: 'problem', since: 0 }]);
+    const told = toldNow(early, noticesOf(early, alerts, 2 * year, times), year);
+    const later = looked(looked(told, alerts, 0), alerts, 60 * minute);
+    expect(noticesOf(later, alerts, 60 * minute, times)).toMatchObject([{ kind: 'reminder' }]);
+    const over = looked(looked(told, new Map(), year), new Map(), 0);
+    expect(noticesOf(looked(over, new Map(), minute), new Map(), minute, times)).toMatchObject([{ kind: 'recovered' }]);
+  });
+
   it('is reminded, or never', () => {
     const long = Array.from({ length: 123 }, () => [lost]);
     expect(course(long).flatMap((one, at) => (one ? [`${at} ${one}`] : []))).toEqual([
