@@ -76,6 +76,7 @@ const configuration = `[core]
 	directory = *
 [init]
 	defaultBranch = main
+	defaultObjectFormat = sha1
 `;
 const configurationFile = 'gitconfig';
 const noVisit: Visit = { env: {}, trace: async () => '', close: async () => undefined };

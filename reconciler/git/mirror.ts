@@ -36,7 +36,8 @@ export interface Wanted {
 }
 
 export interface Mirror {
-  exists(): Promise<boolean>;
+  /** Is there one that could have this commit? Repositories have ids of one kind. */
+  exists(commit: string): Promise<boolean>;
   has(commit: string, signal: AbortSignal): Promise<boolean>;
   /** Fetches a commit: alone, or with as many before it. */
   fetch(wanted: Wanted, signal: AbortSignal, depth?: number): Promise<GitResult>;
@@ -85,6 +86,17 @@ const partial = [
   `remote.oakctl.partialclonefilter=blob:limit=${maxBlobBytes}`,
 ];
 const quiet = ['--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'];
+
+/** How git calls the ids of a repository in which this is one. */
+function objectFormatOf(id: string): 'sha1' | 'sha256' {
+  return id.length === 64 ? 'sha256' : 'sha1';
+}
+
+/** Makes a bare repository that can have this commit. An older git knows the usual ids only, and no option for them. */
+export function initFor(commit: string): readonly string[] {
+  const format = objectFormatOf(commit);
+  return ['init', '--quiet', '--bare', ...(format === 'sha1' ? [] : [`--object-format=${format}`])];
+}
 
 /** Where the mirror of a repository is, in the folder of that. */
 export function mirrorOf(folder: string): string {
@@ -136,11 +148,16 @@ export function createMirror(folder: string, url: string, run: RunGit, reader: O
   };
 
   return {
-    exists: () =>
-      stat(repository).then(
+    async exists(commit) {
+      const isThere = await stat(repository).then(
         () => true,
         () => false,
-      ),
+      );
+      const settings = isThere ? await readFile(join(repository, 'config'), 'latin1').catch(() => '') : '';
+      const format = /^\s*objectformat\s*=\s*(\w+)/im.exec(settings)?.[1] ?? 'sha1';
+      // One that is too damaged to say so is found out by reading it.
+      return isThere && (settings === '' || format === objectFormatOf(commit));
+    },
     async has(commit, signal) {
       const isThere = await reader.has(`${commit}^{tree}`, signal);
       if (isThere !== undefined) return isThere;
@@ -158,7 +175,7 @@ export function createMirror(folder: string, url: string, run: RunGit, reader: O
       await sweep();
       const fresh = `${repository}~${randomBytes(6).toString('hex')}`;
       try {
-        const made = await run({ args: ['init', '--bare', '--', fresh] }, signal);
+        const made = await run({ args: [...initFor(wanted.commit), '--', fresh] }, signal);
         if (made.code !== 0) return made;
         const result = await fetchInto(fresh, wanted, 1, signal);
         if (result.code !== 0) return result;

@@ -69,7 +69,8 @@ export function createGitSource({ name, repository, branch }: GitSourceOptions):
       }),
     fetch: (commit, signal) =>
       inOrder(async () => {
-        if (!(await mirror.exists()) || !(await mirror.has(commit, signal))) await obtain(context, commit, signal);
+        if (!(await mirror.exists(commit)) || !(await mirror.has(commit, signal)))
+          await obtain(context, commit, signal);
       }),
     tree: (commit, path, signal) =>
       inOrder(async () => {
@@ -154,7 +155,7 @@ function wantedOf({ name }: Context, commit: string): Wanted {
 async function obtain(context: Context, commit: string, signal: AbortSignal, anew = false): Promise<void> {
   const { name, repository, remote, mirror } = context;
   const wanted = wantedOf(context, commit);
-  const old = await mirror.exists();
+  const old = await mirror.exists(commit);
   const fetched = old && !anew ? await mirror.fetch(wanted, signal) : undefined;
   if (fetched?.code === 0 && (await mirror.has(commit, signal))) return;
   if (fetched) refuseHopeless(context, commit, fetched);

@@ -9,6 +9,7 @@ import type { SourceReport } from '../core/source-report.ts';
 import type { ReportSink } from '../write-back.ts';
 import type { GitResult } from './command.ts';
 import { isPushRefusal, meaningOf } from './complaint.ts';
+import { initFor } from './mirror.ts';
 import { withoutUser } from './refusals.ts';
 import type { GitRepository } from './repository.ts';
 
@@ -41,9 +42,9 @@ export function createStatusRef({ cluster, now, repository }: StatusRefOptions):
     }
     return result.stdout.toString('latin1').trim();
   };
-  const push = async (subject: string, signal: AbortSignal): Promise<GitResult> => {
+  const push = async (subject: string, about: string, signal: AbortSignal): Promise<GitResult> => {
     await rm(place, { recursive: true, force: true });
-    await made(['init', '--quiet', '--bare', '--', place], undefined, signal);
+    await made([...initFor(about), '--', place], undefined, signal);
     const entries: string[] = [];
     for (const [source, text] of texts) {
       entries.push(`100644 blob ${await made(['hash-object', '-w', '--stdin'], text, signal)}\t${source}.json\n`);
@@ -60,10 +61,10 @@ export function createStatusRef({ cluster, now, repository }: StatusRefOptions):
     source,
     kind: 'status',
     /** PUSH_REFUSED, SOURCE_DENIED or SOURCE_LIMITED when the remote does not want it, SOURCE_UNREACHABLE when it cannot be asked. */
-    send: ({ document, description }: SourceReport, _superseded, signal) =>
+    send: ({ document, description, commit: about }: SourceReport, _superseded, signal) =>
       inOrder(async () => {
         texts.set(source, `${JSON.stringify(document, null, 2)}\n`);
-        const { code, complaint } = await push(`${cluster}: ${source}: ${description}`, signal);
+        const { code, complaint } = await push(`${cluster}: ${source}: ${description}`, about, signal);
         await rm(place, { recursive: true, force: true });
         if (code === 0) return;
         const message = `${remote.shown} does not take ${ref}: ${withoutUser(complaint, remote)}`;

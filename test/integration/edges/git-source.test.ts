@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -98,6 +98,24 @@ describe('reading', () => {
     expect(await source.isAncestor('f'.repeat(40), forced, signal)).toBe(false);
     const [entry] = await source.tree(second, '', signal);
     expect([...(await source.blobs([entry?.blob ?? ''], signal)).values()]).toEqual(['2']);
+  });
+
+  it('reads a repository of SHA-256, also one that took the place of another', async () => {
+    await user.push({ 'a.yaml': '1' });
+    expect(await read(source)).toEqual({ 'a.yaml': '1' });
+    for (const place of [remote, user.folder]) {
+      await rm(place, { recursive: true });
+      await mkdir(place);
+      const isBare = place === remote;
+      await runGit(place, 'init', '--quiet', '--object-format=sha256', ...(isBare ? ['--bare'] : []), '.');
+    }
+    await user.git('remote', 'add', 'origin', remote);
+    const first = await user.push({ 'b.yaml': '2', 'apps/c.yaml': '3' });
+    expect(first).toHaveLength(64);
+    expect(await read(source)).toEqual({ 'apps/c.yaml': '3', 'b.yaml': '2' });
+    const second = await user.push({ 'b.yaml': '4' });
+    expect(await read(source, 'apps')).toEqual({ 'apps/c.yaml': '3' });
+    expect(await source.isAncestor(first, second, signal)).toBe(true);
   });
 
   it('leaves out older versions of files that no mirror and no remote has any more, and makes one new mirror for them', async () => {

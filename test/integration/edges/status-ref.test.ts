@@ -49,6 +49,14 @@ it('two clusters write at once, each to its own ref, and nothing else changes', 
   expect(await git(bare, 'rev-parse', 'main')).toBe(head);
 });
 
+it('the status reaches a repository of SHA-256', async () => {
+  await rm(bare, { recursive: true });
+  await git(root, 'init', '--quiet', '--bare', '--object-format=sha256', bare);
+  head = 'f'.repeat(64);
+  await clusterOf('home')('apps').send(report(1), undefined, signal);
+  expect(JSON.parse(await show('refs/oakctl/status/home:apps.json'))).toEqual({ value: 1 });
+});
+
 it('the status of a cluster is one commit, with a file for each source', async () => {
   const sinkOf = clusterOf('home');
   await sinkOf('apps').send(report(1), undefined, signal);
