@@ -10,7 +10,7 @@ import type { ReportSink } from '../write-back.ts';
 import type { GitResult } from './command.ts';
 import { isPushRefusal, meaningOf } from './complaint.ts';
 import { initFor } from './mirror.ts';
-import { withoutUser } from './refusals.ts';
+import { diskProblem, withoutUser } from './refusals.ts';
 import type { GitRepository } from './repository.ts';
 
 const author = 'oakctl <oakctl@localhost>';
@@ -69,6 +69,8 @@ export function createStatusRef({ cluster, now, repository }: StatusRefOptions):
         if (code === 0) return;
         const message = `${remote.shown} does not take ${ref}: ${withoutUser(complaint, remote)}`;
         throw untold(...reasonOf(complaint, ref), message, source);
+      }).catch((error: unknown) => {
+        throw diskProblem({ name: source, remote }, error);
       }),
   });
 }

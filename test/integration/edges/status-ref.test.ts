@@ -94,3 +94,9 @@ it('a remote that does not take it is named', async () => {
     `SOURCE_UNREACHABLE source/main: ${bare} does not take refs/oakctl/status/home: `,
   );
 });
+
+it('a disk that refuses is told as such, and not as a fault of ours', async () => {
+  await writeFile(join(root, 'home'), 'in the way');
+  const sent = clusterOf('home')('main').send(report(1), undefined, signal);
+  await expect(sent).rejects.toMatchObject({ problem: { code: 'FILE_UNWRITABLE', subject: 'source/main' } });
+});
