@@ -4,8 +4,8 @@ import type { Policy } from './core/model.ts';
 
 /** Least time after a start, a reconnect or a gap in which no node becomes lost. */
 const leastGrace = 15_000;
-/** Longer than any outage between two looks of the loop: while the bus is away, a gap or a reconnect sets it anew. */
-const deafGrace = 86_400_000;
+/** Longer than any outage of a broker: the next connection sets it anew. A number, because dry runs take it along in JSON. */
+const deafGrace = 10 * 365 * 86_400_000;
 
 export interface Grace {
   policy(): Policy;
