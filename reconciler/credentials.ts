@@ -11,7 +11,7 @@ import type { NodeRecord } from './core/model.ts';
 import { isMember } from './core/replace.ts';
 import { nextSerial } from './core/serials.ts';
 import type { Dispatcher } from './dispatch.ts';
-import { onceSaved } from './records-keeper.ts';
+import { onceSaved, savedOr } from './records-keeper.ts';
 
 export interface Credentials {
   /** These nodes are to have another credential; the old ones last until it is used, or until `until`. Already begun: as it is. */
@@ -80,7 +80,14 @@ export function createCredentials(
       });
       // All at once: a fleet is copied once for it.
       put(...begun);
-      await keeper.saved();
+      await savedOr(keeper, () => {
+        // Who shows it by now has it.
+        const open = begun.flatMap(({ id, next }): NodeRecord[] => {
+          const { next: now, ...record } = valid(id) ?? {};
+          return now === next && 'id' in record ? [record as NodeRecord] : [];
+        });
+        put(...open);
+      });
       for (const { id } of nodes) dispatcher.republish(id);
     },
 

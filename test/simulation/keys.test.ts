@@ -158,3 +158,18 @@ it('credentials are exchanged without a restart, and the old ones end', async ()
   }
   expect(idsOf(cluster.handles())).toEqual(before);
 });
+
+it('a rotation of credentials that the disk refuses does not come true later', async () => {
+  await start();
+  const { id } = nodeOf('worker-1');
+  cluster.disk.full = true;
+  await expect(control().rotateKeys({ kind: 'node', nodes: [id] })).rejects.toMatchObject({
+    problem: { code: 'FILE_UNWRITABLE' },
+  });
+  cluster.disk.full = false;
+  await cluster.clock.advance(30_000);
+  expect(cluster.records.nodes[id]?.next).toBeUndefined();
+  expect(cluster.records.nodes[id]?.serial).toBe(1);
+  await control().rotateKeys({ kind: 'node', nodes: [id] });
+  await cluster.clock.until(() => cluster.records.nodes[id]?.serial === 2, 60_000, 'the next credential');
+});
