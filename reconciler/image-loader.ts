@@ -61,6 +61,7 @@ function refused(subject: string, message: string, hint: string): ProblemError {
 function noted(agent: ExecConnection, loaded: (start: LoadStart, said: Loaded) => void): ExecConnection {
   let start: LoadStart | undefined;
   let sent = 0;
+  let isTold = false;
   return {
     gone: agent.gone,
     close: agent.close,
@@ -74,7 +75,11 @@ function noted(agent: ExecConnection, loaded: (start: LoadStart, said: Loaded) =
       }
       await agent.send(raw);
     },
-    frames: tapped(agent.frames, (said) => start && loaded(start, said)),
+    frames: tapped(agent.frames, (said) => {
+      // Once: a node that says it again and again must not push everything else out of the journal.
+      if (start && !isTold) loaded(start, said);
+      isTold = true;
+    }),
   };
 }
 

@@ -89,6 +89,15 @@ it('a node is asked to take images; what was loaded is noted in the words of the
   ]);
 });
 
+it('is noted once, however often a node says it', async () => {
+  await begin();
+  answers = Array.from({ length: 100 }, () => ({ loaded: { already: false, images: [] } }));
+  const connection = await load(idOf(0));
+  await connection.send(start);
+  await said(connection);
+  expect(await toldOf(cluster.reconciler, 'images_loaded')).toHaveLength(1);
+});
+
 it('what was there already, and what failed, is no event', async () => {
   await begin();
   const lasts: readonly LoadControl[] = [
