@@ -13,11 +13,16 @@ const states = {
   gitlab: { pending: 'running', success: 'success', failure: 'failed', superseded: 'canceled' },
 } as const;
 
+/** How hosts answer for a commit that they do not have. */
+const gone: ReadonlySet<number> = new Set([404, 422]);
+
 /** The sink of a source: its statuses are called `oakctl/<cluster>`. NOTIFICATION_FAILED when one is not taken. */
 export function createCommitStatus(source: string, cluster: string, settings: CommitStatusSettings): ReportSink {
   const tell = async (commit: string, state: State, description: string, signal: AbortSignal): Promise<void> => {
     const fault = await post(statusPost(settings, cluster, { commit, state, description }), signal);
     if (!fault) return;
+    // Its branch was rewritten, and nobody waits for it there.
+    if (state === 'superseded' && gone.has(fault.status ?? 0)) return;
     const hint = fault.hint ?? `${settings.api}: does ${settings.project} exist there, and may the token set statuses?`;
     const details = { subject: `source/${source}`, disposition: 'retry', hint } as const;
     throw new ProblemError(problem('NOTIFICATION_FAILED', `the status of a commit: ${fault.why}`, details));
@@ -48,6 +53,8 @@ export function statusPost(
       headers,
       body: JSON.stringify({ state: told, name, description }),
       secret: { file: tokenFile, header: (token) => ['private-token', token] },
+      // It takes no state twice, and none after the last one, also with another description.
+      isKnown: (status, text) => status === 400 && text.includes('Cannot transition status'),
     };
   }
   const scheme = kind === 'gitea' ? 'token' : 'Bearer';

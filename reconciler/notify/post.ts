@@ -9,6 +9,8 @@ const longestToken = 4096;
 export interface PostFault {
   readonly why: string;
   readonly hint?: string;
+  /** What the server answered, if it did. */
+  readonly status?: number;
 }
 
 export interface Post {
@@ -17,10 +19,15 @@ export interface Post {
   readonly body: string;
   /** A header made of the token in this file, which is read anew each time. */
   readonly secret?: { readonly file: string; readonly header: (token: string) => readonly [string, string] };
+  /** By the beginning of what the server says to a refusal: it has this already, and there is nothing to send again. */
+  readonly isKnown?: (status: number, text: string) => boolean;
 }
 
 /** undefined when the server took it. No fault names the token, or what is behind the host in the URL. */
-export async function post({ url, headers, body, secret }: Post, signal: AbortSignal): Promise<PostFault | undefined> {
+export async function post(
+  { url, headers, body, secret, isKnown }: Post,
+  signal: AbortSignal,
+): Promise<PostFault | undefined> {
   const { host } = new URL(url);
   const token = secret && (await readToken(secret.file));
   if (token && 'why' in token) return token;
@@ -35,11 +42,28 @@ export async function post({ url, headers, body, secret }: Post, signal: AbortSi
       signal: limit,
     } as const;
     const answer = await fetch(url, init);
+    const { status } = answer;
+    if (!answer.ok && isKnown?.(status, await beginningOf(answer))) return undefined;
     await answer.body?.cancel();
-    return answer.ok ? undefined : { why: `${host} answered ${answer.status}` };
+    return answer.ok ? undefined : { why: `${host} answered ${status}`, status };
   } catch (error) {
     return { why: `${host} cannot be reached: ${reasonOf(error)}` };
   }
+}
+
+/** What is read of an answer, in bytes at least. */
+const enough = 4096;
+
+async function beginningOf({ body }: Response): Promise<string> {
+  let text = Buffer.alloc(0);
+  const reader = body?.getReader();
+  while (reader && text.length < enough) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text = Buffer.concat([text, value]);
+  }
+  reader?.releaseLock();
+  return text.toString('utf8');
 }
 
 async function readToken(file: string): Promise<{ readonly text: string } | PostFault> {

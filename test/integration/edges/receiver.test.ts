@@ -11,7 +11,9 @@ import { createReceiver } from '../../../reconciler/notify/receiver.ts';
 let folder: string;
 let server: Server;
 let url: string;
-let answer: { status: number; location?: string };
+let answer: { status: number; location?: string; text?: string };
+/** Of one URL another answer. */
+let answers: Readonly<Record<string, typeof answer>>;
 const seen: string[] = [];
 const { signal } = new AbortController();
 const sender = { cluster: 'home', at: 0 };
@@ -21,11 +23,13 @@ const notice = { kind: 'problem', key: 'k', subject: 'node/a', code: 'NODE_LOST'
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'oakctl-receiver-'));
   answer = { status: 200 };
+  answers = {};
   seen.length = 0;
   server = createServer((request, response) => {
     void text(request).then((body) => {
       seen.push(`${request.method} ${request.url} ${request.headers.authorization ?? '-'} ${body}`);
-      response.writeHead(answer.status, answer.location === undefined ? {} : { location: answer.location }).end();
+      const { status, location, text: said } = answers[request.url ?? ''] ?? answer;
+      response.writeHead(status, location === undefined ? {} : { location }).end(said);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -79,4 +83,22 @@ it('the host of a repository is told of a commit, and of the one that it leaves 
   await expect(
     sink.send({ commit: 'c2', state: 'success', description: 'd', document: {} }, undefined, signal),
   ).rejects.toThrow(/source\/main: the status of a commit: .* answered 404 \(.*does o\/r exist there/);
+});
+
+it('a host that has the status of a commit already, or has no more the commit before, is told of the next all the same', async () => {
+  const tokenFile = join(folder, 'token');
+  await writeFile(tokenFile, 'one\n', { mode: 0o600 });
+  const sinkOf = (kind: 'gitlab' | 'github') =>
+    createCommitStatus('main', 'home', { kind, tokenFile, project: 'o/r', api: url });
+  const told = { commit: 'c2', state: 'pending', description: 'd', document: {} } as const;
+  answer = { status: 400, text: '{"message":"Cannot transition status via :run from :running (Reason(s): ...)"}' };
+  await sinkOf('gitlab').send(told, 'c1', signal);
+  expect(seen).toHaveLength(2);
+  await expect(sinkOf('github').send(told, undefined, signal)).rejects.toThrow(/answered 400/);
+  answer = { status: 201 };
+  answers = { '/repos/o/r/statuses/c1': { status: 422 } };
+  await sinkOf('github').send(told, 'c1', signal);
+  expect(seen.at(-1)).toMatch(/^POST .repos.o.r.statuses.c2 /);
+  answers = { '/repos/o/r/statuses/c1': { status: 403 } };
+  await expect(sinkOf('github').send(told, 'c1', signal)).rejects.toThrow(/answered 403/);
 });
