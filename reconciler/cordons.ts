@@ -34,7 +34,10 @@ export function createCordons(context: Context): Cordons {
   /** A cordon that cannot be written is none; what changed meanwhile stays. */
   const save = ({ record }: Node): Promise<void> =>
     savedOr(keeper, () => {
-      const { cordon: _cordon, ...now } = world.nodes.get(record.id)?.record ?? record;
+      const known = world.nodes.get(record.id)?.record;
+      // It was revoked meanwhile, and stays so.
+      if (!known) return;
+      const { cordon: _cordon, ...now } = known;
       put({ ...now, ...(record.cordon ? { cordon: record.cordon } : {}) });
     });
   const answerOf = (id: NodeId, changed: boolean): CordonAnswer => {

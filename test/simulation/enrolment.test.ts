@@ -161,6 +161,26 @@ describe('joining', () => {
     expect(shops()).toEqual(['SHOP=north', 'SHOP=south', 'SHOP=west']);
   });
 
+  it.each(['cordon', 'drain', 'uncordon'] as const)(
+    'that were revoked stay so, whatever a full disk does with a %s',
+    async (verb) => {
+      cluster = await createMemoryCluster({ workers: 2 });
+      const { control } = cluster.reconciler;
+      const { id, name } = node(1);
+      if (verb === 'uncordon') await control.cordon(id, { actor: 'ann' });
+      cluster.disk.full = true;
+      const cordoned = verb === 'uncordon' ? control.uncordon(id, 'ann') : control[verb](id, { actor: 'ann' });
+      const both = await Promise.allSettled([cordoned, control.revoke(name)]);
+      expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      cluster.disk.full = false;
+      await cluster.clock.advance(30_000);
+      expect(cluster.records.nodes[id]?.revoked).toBeDefined();
+      expect(cluster.reconciler.control.nodes().find((one) => one.id === id)?.state).toBe('revoked');
+      await cluster.restartReconciler();
+      expect(cluster.broker.admits(id)).toBe(false);
+    },
+  );
+
   it('says that a node is not there only when that is on disk', async () => {
     cluster = await createMemoryCluster({ workers: 3 });
     node(1).kill();
