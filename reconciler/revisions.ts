@@ -7,6 +7,7 @@ import { anchorOf } from './core/head-holds.ts';
 import { ended, lastGood, type Pin, type Revision, remembered, told } from './core/revisions.ts';
 import { onceSaved, savedOr, withEntry } from './records-keeper.ts';
 import { sourceNamed } from './source-named.ts';
+import { createSubjectTurns } from './subject-turns.ts';
 
 export interface Revisions {
   /** A commit was accepted. On disk with what it changes. */
@@ -32,6 +33,7 @@ const defaultFor = 24 * 3_600_000;
 
 export function createRevisions(context: Context): Revisions {
   const { deps, world, keeper, journal } = context;
+  const inTurn = createSubjectTurns();
   const of = (source: string): readonly Revision[] => keeper.now.history[source] ?? [];
   const put = (source: string, history: readonly Revision[]): void =>
     keeper.change({ history: withEntry(keeper.now.history, source, history) });
@@ -69,6 +71,22 @@ export function createRevisions(context: Context): Revisions {
 
   const view = (source: string, pin: Pin): PinView => ({ source, ...pin });
 
+  /** Changes the pin and some of the history, durably. */
+  const change = async (source: string, pin: Pin | undefined, next: (one: Revision) => Revision): Promise<void> => {
+    const former = keeper.now.pins[source];
+    const before = new Map(of(source).map((one) => [next(one), one]));
+    put(source, [...before.keys()]);
+    setPin(source, pin);
+    await savedOr(keeper, () => {
+      if (keeper.now.pins[source] === pin) setPin(source, former);
+      // What was accepted meanwhile stays.
+      put(
+        source,
+        of(source).map((one) => before.get(one) ?? one),
+      );
+    });
+  };
+
   return {
     add(source, revision) {
       const at = deps.clock.now().wall;
@@ -100,17 +118,13 @@ export function createRevisions(context: Context): Revisions {
         since: now,
         until: (now + ms) as Pin['until'],
       };
-      const { pins, history } = keeper.now;
-      const [current] = of(source.name);
-      if (current && current.commit !== commit) {
-        const why = `by ${actor}${reason === undefined ? '' : `: ${reason}`}`;
-        const rejected = current.outcome === 'failed' ? current : ended(current, 'rolled_back', now, why);
-        put(source.name, [rejected, ...of(source.name).slice(1)]);
-      }
-      setPin(source.name, pin);
-      await savedOr(keeper, () => {
-        setPin(source.name, pins[source.name]);
-        put(source.name, history[source.name] ?? []);
+      const why = `by ${actor}${reason === undefined ? '' : `: ${reason}`}`;
+      await inTurn([source.name], () => {
+        const [current] = of(source.name);
+        const isLeft = current && current.commit !== commit && current.outcome !== 'failed';
+        return change(source.name, pin, (one) =>
+          isLeft && one === current ? ended(current, 'rolled_back', now, why) : one,
+        );
       });
       journal.add(
         'source_pinned',
@@ -123,19 +137,13 @@ export function createRevisions(context: Context): Revisions {
     async unpin(name, actor) {
       const pinned = Object.keys(keeper.now.pins);
       const source = sourceNamed(deps.sources, name ?? (pinned.length === 1 ? pinned[0] : undefined)).name;
-      const pin = keeper.now.pins[source];
-      if (!pin) return refuse('NOT_FOUND', `${source} is not pinned`, 'oakctl status');
-      const { history } = keeper.now;
-      const accepted = keeper.now.sources[source];
-      const newest = accepted && anchorOf(accepted);
-      put(
-        source,
-        of(source).map((one) => (one.commit === newest ? { ...one, again: true as const } : one)),
-      );
-      setPin(source, undefined);
-      await savedOr(keeper, () => {
-        setPin(source, pin);
-        put(source, history[source] ?? []);
+      const pin = await inTurn([source], async () => {
+        const known = keeper.now.pins[source];
+        if (!known) return refuse('NOT_FOUND', `${source} is not pinned`, 'oakctl status');
+        const accepted = keeper.now.sources[source];
+        const newest = accepted && anchorOf(accepted);
+        await change(source, undefined, (one) => (one.commit === newest ? { ...one, again: true as const } : one));
+        return known;
       });
       journal.add('source_unpinned', `source/${source}`, `by ${actor}`);
       return view(source, pin);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMemoryCluster, descriptor, type MemoryCluster } from '../support/memory-cluster.ts';
-import { tell } from '../support/memory-story.ts';
+import { statesOf, tell } from '../support/memory-story.ts';
 
 const one = (name: string, code = 'oakctl/test:1', more: object = {}): string =>
   descriptor([{ microservice_name: name, code, ...more }]);
@@ -156,6 +156,24 @@ describe('revisions', () => {
     await settled('web');
     expect(source()?.accepted).toBe(good);
     expect(image()).toBe('oakctl/test:1');
+  });
+
+  it('are not gone back from where a full disk refuses that, and that it shall end', async () => {
+    const { good, bad } = await two();
+    cluster.disk.full = true;
+    const asked = back({ to: good });
+    asked.catch(() => undefined);
+    await Promise.resolve();
+    expect(await statesOf(asked, control().unpin(undefined, 'bob'))).toEqual(['rejected', 'rejected']);
+    cluster.disk.full = false;
+    await cluster.clock.advance(120_000);
+    expect(cluster.records.pins).toEqual({});
+    expect(source()?.accepted).toBe(bad);
+    expect(
+      control()
+        .history()
+        .map(({ outcome: what }) => what),
+    ).toEqual(['settled', 'settled']);
   });
 
   it('go back to what is named while the remote does not answer, which has the history in between', async () => {
