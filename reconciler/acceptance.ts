@@ -11,6 +11,7 @@ import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
 import { createAncestry } from './ancestry.ts';
 import type { Context, Source } from './context.ts';
+import { withCordonOf } from './cordons.ts';
 import { type Admission, admit, allowedBy, holdId, pruneTrailer } from './core/admit.ts';
 import { anchorOf, strictHold } from './core/head-holds.ts';
 import type { Listing } from './core/model.ts';
@@ -287,8 +288,8 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
   const recordNodes = (): void => {
     for (const { record } of world.nodes.values()) {
       const known = keeper.now.nodes[record.id];
-      if (known && known !== record && canonicalJson(known) !== canonicalJson(record)) {
-        keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, record) });
+      if (known && known !== record && canonicalJson(known.cordon ?? null) !== canonicalJson(record.cordon ?? null)) {
+        keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, withCordonOf(known, record)) });
       }
     }
   };

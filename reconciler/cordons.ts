@@ -16,6 +16,13 @@ export interface Cordons extends Pick<ControlPlane, 'cordon' | 'drain' | 'uncord
   stay(moves: readonly StuckMove[]): void;
 }
 
+/** What is on record of a node, with the cordon that it has now. All else may be newer there: who joins anew is told once that is on disk. */
+export function withCordonOf(known: NodeRecord | undefined, record: NodeRecord): NodeRecord {
+  if (!known) return record;
+  const { cordon: _before, ...rest } = known;
+  return { ...rest, ...(record.cordon && { cordon: record.cordon }) };
+}
+
 export function createCordons(context: Context): Cordons {
   const { deps, world, keeper, journal } = context;
   const inTurn = createSubjectTurns();
@@ -28,7 +35,7 @@ export function createCordons(context: Context): Cordons {
     );
   };
   const put = (record: NodeRecord): void => {
-    keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, record) });
+    keeper.change({ nodes: withEntry(keeper.now.nodes, record.id, withCordonOf(keeper.now.nodes[record.id], record)) });
     context.apply({ kind: 'node', record });
   };
   /** A cordon that cannot be written is none; what changed meanwhile stays. */

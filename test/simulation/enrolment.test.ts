@@ -161,6 +161,27 @@ describe('joining', () => {
     expect(shops()).toEqual(['SHOP=north', 'SHOP=south', 'SHOP=west']);
   });
 
+  it('anew is not forgotten because a commit is accepted while it is written', async () => {
+    cluster = await createMemoryCluster({ workers: 1 });
+    await cluster.push({ 'web.yaml': descriptor([{ microservice_name: 'web' }]) });
+    await settled('web');
+    const first = await join((await create({ name: 'x' })).token, 'x');
+    const { token } = await create({ name: 'x' });
+    let free = (): void => undefined;
+    cluster.disk.busy = new Promise((resolve) => {
+      free = resolve;
+    });
+    const again = join(token, 'x');
+    cluster.git.push({ 'web.yaml': descriptor([{ microservice_name: 'web', replicas: 2 }]) });
+    await cluster.clock.advance(90_000);
+    free();
+    expect((await again).id).toBe(first.id);
+    await count('web', 2);
+    // Another write, with all that is in memory.
+    await create();
+    expect(cluster.records.nodes[first.id]?.serial).toBe(2);
+  });
+
   it.each(['cordon', 'drain', 'uncordon'] as const)(
     'that were revoked stay so, whatever a full disk does with a %s',
     async (verb) => {
