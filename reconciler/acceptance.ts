@@ -10,6 +10,7 @@ import type { RepositorySettings } from '../schemas/settings.ts';
 import { directSource } from '../schemas/spec.ts';
 import type { Hold } from '../schemas/status.ts';
 import { createAncestry } from './ancestry.ts';
+import { createApprovals } from './approvals.ts';
 import type { Context, Source } from './context.ts';
 import { withCordonOf } from './cordons.ts';
 import { type Admission, admit, allowedBy, holdId, pruneTrailer } from './core/admit.ts';
@@ -41,6 +42,8 @@ export interface Acceptance {
   mayClaim(source: string): boolean;
   /** Looks up the ancestry of jobs that nobody wants any more. */
   explain(signal: AbortSignal): Promise<void>;
+  /** What these holds keep goes on with the next look at its source. Durable when it resolves. */
+  approve(ids: readonly string[]): Promise<void>;
   holds(): readonly Hold[];
   settingsOf(source: string): RepositorySettings | undefined;
   ignoredOf(source: string): number;
@@ -83,7 +86,8 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
   /** Commits of strict sources that are not carried out, and why. */
   const waiting = new Map<string, { readonly commit: string; readonly holds: readonly Hold[] }>();
   const readings = createReadings(deps.pause);
-  const heads = createHeadGuard(context);
+  const approvals = createApprovals(context);
+  const heads = createHeadGuard(context, approvals);
   const ancestry = createAncestry(context);
 
   const whereOf = (source: Source): Where => ({
@@ -144,7 +148,7 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
   const judge = (source: Source, snapshot: SourceSnapshot, allowed: number | undefined): Admission =>
     admit(keeper.now.sources[source.name], snapshot, {
       guard: context.policy().guard,
-      approvals: new Set(keeper.now.approvals),
+      approvals: new Set(approvals.now()),
       ...(allowed !== undefined && { allowed }),
       owners: ownersBeside(source.name),
     });
@@ -252,8 +256,8 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
       ...[...waiting.values()].flatMap(({ holds }) => holds.flatMap(({ id }) => id ?? [])),
       ...[...said].flatMap(([source, one]) => one.holds.map((hold) => hold.id ?? guardId(source, hold))),
     ]);
-    const approvals = keeper.now.approvals.filter((id) => !spent.includes(id) && (!isRead || proposed.has(id)));
-    if (approvals.length < keeper.now.approvals.length) keeper.change({ approvals });
+    const left = keeper.now.approvals.filter((id) => !spent.includes(id) && (!isRead || proposed.has(id)));
+    if (left.length < keeper.now.approvals.length) keeper.change({ approvals: left });
   };
 
   const hear = (source: Source, snapshot: SourceSnapshot, verdict: Admission): void => {
@@ -297,6 +301,7 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
   return {
     read,
     admits: heads.admits,
+    approve: approvals.add,
     async planning(source, signal) {
       const { name, path } = source;
       const before = await lastGood(source, signal);
@@ -307,7 +312,7 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
         ...(source.strict && { strict: true }),
         ...(previous && { previous }),
         before,
-        approvals: keeper.now.approvals,
+        approvals: approvals.now(),
         owners: Object.fromEntries(ownersBeside(name)),
         held: [...(said.get(name)?.held ?? [])],
         listingsBeside: listingsBeside(name),

@@ -1,6 +1,7 @@
 /** Holds heads of sources that do not go on from what was accepted, or that failed before, until a human lets them pass. */
 import { ProblemError, problem } from '../schemas/problem.ts';
 import type { Hold, HoldCode } from '../schemas/status.ts';
+import { type Approvals, createApprovals } from './approvals.ts';
 import type { Context, Source } from './context.ts';
 import { anchorOf, historyHold, isEmpty, signatureHold } from './core/head-holds.ts';
 import type { Followed } from './core/records.ts';
@@ -24,9 +25,13 @@ interface Judgement {
 
 const unsigned: HoldCode = 'COMMIT_UNSIGNED';
 
-export function createHeadGuard({ deps, keeper, journal }: Context): HeadGuard {
+export function createHeadGuard(
+  context: Context,
+  approvals: Pick<Approvals, 'now'> = createApprovals(context),
+): HeadGuard {
+  const { deps, keeper, journal } = context;
   const judged = new Map<string, Judgement>();
-  const isApproved = ({ id }: Hold): boolean => id !== undefined && keeper.now.approvals.includes(id);
+  const isApproved = ({ id }: Hold): boolean => id !== undefined && approvals.now().includes(id);
 
   const judge = async (source: Source, head: string, signal: AbortSignal): Promise<readonly Hold[]> => {
     const accepted = keeper.now.sources[source.name];

@@ -15,7 +15,6 @@ import { holdsNamed } from './head-guard.ts';
 import { planningNow, takePlanning } from './planning.ts';
 import { createPolls } from './polls.ts';
 import { RemoteRefusal } from './ports.ts';
-import { savedOr } from './records-keeper.ts';
 import { type SavedPlanning, saveSteps } from './saved-planning.ts';
 import { sourceNamed } from './source-named.ts';
 import { policyOf } from './source-policy.ts';
@@ -259,10 +258,7 @@ export function createSync(context: Context, desks: SourceDesks): Sync {
     async approve(id, actor) {
       const holds = holdsNamed(acceptance.holds(), id);
       const ids = holds.flatMap((hold) => hold.id ?? []);
-      keeper.change({ approvals: [...new Set([...keeper.now.approvals, ...ids])] });
-      await savedOr(keeper, () => {
-        keeper.change({ approvals: keeper.now.approvals.filter((one) => !ids.includes(one)) });
-      });
+      await acceptance.approve(ids);
       for (const { subject, code } of holds) journal.add('approved', subject, `${code} by ${actor}`);
       await Promise.all(deps.sources.map((source) => pass(source, true)));
       return { approved: id };

@@ -33,3 +33,35 @@ it('an approved update goes on, whatever is planned while the disk writes the ap
   expect(cluster.fatal).toEqual([]);
   await cluster.close();
 });
+
+it('an approval that the disk refuses removes nothing, whatever is pushed while it is written', async () => {
+  const cluster = await createMemoryCluster({});
+  const { control } = cluster.reconciler;
+  const all = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => {
+    return [`${name}.yaml`, descriptor([{ microservice_name: name }], name)] as const;
+  });
+  const one = Object.fromEntries(all.slice(0, 1));
+  await cluster.push(Object.fromEntries(all));
+  await cluster.clock.until(() => cluster.running().length === 6, 60_000, 'six instances');
+  await cluster.push(one);
+  await cluster.clock.advance(5_000);
+  const [guard] = control.holds().filter(({ id }) => id !== undefined);
+  let free = (): void => undefined;
+  cluster.disk.busy = new Promise((resolve) => {
+    free = resolve;
+  });
+  const approved = control.approve(guard?.id ?? '', 'ann').catch((error: unknown) => String(error));
+  cluster.git.push({ ...one, 'README.md': 'x' });
+  await cluster.clock.advance(90_000);
+  cluster.disk.full = true;
+  free();
+  expect(await approved).toMatch(/no space/);
+  cluster.disk.full = false;
+  await cluster.clock.advance(1_200_000);
+  expect(cluster.running()).toHaveLength(6);
+  const [again] = control.holds().filter(({ id }) => id !== undefined);
+  await control.approve(again?.id ?? '', 'ann');
+  await cluster.clock.until(() => cluster.running().length === 1, 1_200_000, 'the removal');
+  expect(cluster.fatal).toEqual([]);
+  await cluster.close();
+});
