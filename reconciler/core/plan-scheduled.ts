@@ -116,6 +116,7 @@ function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copie
     classify(found, { isOver: context.isOver, freezes: freezesOn(view, name) }).wanted,
   );
   const isWaiting = decided.holds.some(({ code }) => code === 'DEPENDENCY_WAITING');
+  const wakeAt = earliest(decided.wakeAt, context.awaited?.wakeAt);
   return {
     actions: [...old.actions, ...decided.actions, ...dropSurplus(name, present, wanted, open)],
     holds: [...old.holds, ...decided.holds],
@@ -123,7 +124,7 @@ function planRun(job: Job, current: JobRun, wanted: readonly WantedSlot[], copie
     digest: target.digest,
     noticed: decided.noticed.map(({ copy }) => copyKey(copy.instance, copy.copy)),
     ...(context.awaited && isWaiting ? { waitsFor: context.awaited.names } : {}),
-    ...(decided.wakeAt === undefined ? {} : { wakeAt: decided.wakeAt }),
+    ...(wakeAt === undefined ? {} : { wakeAt }),
   };
 }
 

@@ -82,17 +82,20 @@ function planWanted(view: View, desired: Desired, policy: Policy, now: Now): Ser
     ...(canary && canary !== 'passed' ? { canary } : {}),
   };
   const decided = decideSlots(context, buckets.wanted);
+  const surplus = buckets.surplus.flatMap(({ copies }) => copies);
   const leaving = {
-    copies: buckets.surplus.flatMap(({ copies }) => copies),
+    copies: surplus,
     notice: noticeOf(desired, wanted.length, policy, now),
-    keep: keptSurplus(desired, slots, decided),
+    keep: keptSurplus(desired, { slots, surplus, decided }),
     freezes: ({ copy }: Seen) => heldOn(view, copy),
   };
   const removal = removeSurplus({ service: spec.name, ...leaving }, now);
   const waiting = countWaiting(rollout, slots, spec, course.seen, now);
   const held = view.held.get(spec.name);
   const moves = judgeMoves(slots, desired, { rollout, seen: course.seen }, now);
-  const wakeAt = earliest(decided.wakeAt, removal.wakeAt, waiting.wakeAt, moves.wakeAt);
+  // Old copies that have run for long enough by then let others stop.
+  const serves = slots.map(({ current }) => current?.settlesAt);
+  const wakeAt = earliest(decided.wakeAt, removal.wakeAt, waiting.wakeAt, moves.wakeAt, awaited?.wakeAt, ...serves);
   return {
     actions: [...decided.actions, ...removal.actions, ...burial],
     holds: [...rolloutHolds(desired, rollout), ...(held ? [held] : []), ...decided.holds, ...removal.holds],
@@ -121,6 +124,12 @@ function mayStart(
   return onlyRuns(view, desired.spec.name, target.digest, (node) => online.has(node));
 }
 
+interface Found {
+  readonly slots: readonly SlotState[];
+  readonly surplus: readonly Seen[];
+  readonly decided: Decided;
+}
+
 /** Nobody takes over from what is scaled to nothing: it need not wait. */
 function noticeOf({ spec }: Desired, slots: number, policy: Policy, now: Now): Notice {
   return createNotice(slots === 0 ? {} : spec.update, policy, now);
@@ -131,22 +140,28 @@ function noticeOf({ spec }: Desired, slots: number, policy: Policy, now: Now): N
  * beside each other, the old ones make some. Nobody waits for nodes that are away or closed, unless nothing runs yet. A slot that
  * serves in an old version until its update needs nobody else.
  */
-function keptSurplus({ spec, source }: Desired, slots: readonly SlotState[], decided: Decided): Surplus['keep'] {
+function keptSurplus({ spec, source }: Desired, { slots, surplus, decided }: Found): Surplus['keep'] {
   const own = new Set(slots.map(({ instance }) => instance));
   const isCramped = decided.holds.some(({ code, subject }) => roomCodes.has(code) && own.has(subject));
   const serving = slots.filter(({ current }) => current?.healthy).length;
   const due = (decided.settled === 0 ? slots.length : decided.open) - serving;
   const isOne = spec.exclusive !== undefined || spec.update.order === 'recreate';
+  const isByNode = ({ copy, node }: Seen): boolean => copy.slot === node.record.ordinal;
+  const isEvery = spec.replicas === 'every';
+  // A numbered one may have the number of its node by chance: not all that is old has.
+  const wasEvery = [...surplus, ...slots.flatMap(({ current }) => current ?? [])].every(isByNode);
   return {
-    isReplaced: ({ job, copy, node }) => {
-      const isByNode = copy.slot === node.record.ordinal;
-      return job.source.name !== source.name || isByNode !== (spec.replicas === 'every');
-    },
+    isReplaced: (one) => one.job.source.name !== source.name || (isEvery ? !isByNode(one) : wasEvery),
     count: isCramped || isOne ? 0 : Math.max(0, due),
   };
 }
 
-const roomCodes: ReadonlySet<HoldCode> = new Set<HoldCode>(['NO_CAPACITY', 'PORT_CONFLICT']);
+const roomCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
+  'NO_CAPACITY',
+  'PORT_CONFLICT',
+  'KEPT_APART',
+  'SPREAD_REQUIRED',
+]);
 
 /** Holds that a change of the nodes, or of what is free on them, could end. */
 const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
@@ -172,6 +187,8 @@ const nodeCodes: ReadonlySet<HoldCode> = new Set<HoldCode>([
   'SECRET_NOT_FOR_NODE',
   'ASSIGNMENT_FULL',
   'VOLUME_ON_LOST_NODE',
+  // It may be a stopped copy that others left no room, and that runs again without waiting once there is.
+  'DEPENDENCY_WAITING',
   'PLACEMENT_CHANGED',
   'LEDGER_UNREAD',
   'MASS_LOSS',

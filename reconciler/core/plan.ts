@@ -32,8 +32,10 @@ function compareTurns({ desired }: Pick<View, 'desired'>, a: ServiceName, b: Ser
  * Takes what is dirty, service by service in the order of a pass over everything. What the plan of one makes dirty has its turn in the same
  * pass if it comes later, as it would there; else it stays dirty for the next one.
  */
-export function* takeDirty(world: Pick<World, 'desired' | 'dirty'>): Iterable<ServiceName> {
-  const { dirty } = world;
+export function* takeDirty(world: Pick<World, 'desired' | 'dirty' | 'awaited'>): Iterable<ServiceName> {
+  const { dirty, awaited } = world;
+  // What makes a service dirty may have made it healthy: who waits for that may come before it.
+  for (const name of [...dirty]) for (const waiter of awaited.get(name) ?? []) dirty.add(waiter);
   let queue = planOrder(world, dirty);
   dirty.clear();
   for (let turn = 0, known = 0; turn < queue.length; turn += 1) {

@@ -27,7 +27,12 @@ export function reservedBy(copies: Iterable<Copy>, documents: Documents): Reserv
   for (const copy of copies) {
     const run = occupiedBy(copy, documents);
     add(sums, copy, run, 1);
-    if (run) for (const key of portKeys(run)) ports.set(key, copy.instance);
+    if (!run) continue;
+    for (const key of portKeys(run)) {
+      // While one makes way for another both have it: who is named must not depend on the order of the copies.
+      const other = ports.get(key);
+      if (other === undefined || copy.instance < other) ports.set(key, copy.instance);
+    }
   }
   return reservedOf(sums, ports);
 }
@@ -115,7 +120,9 @@ function occupiedBy(copy: Copy, documents: Documents): RunSpec | undefined {
 /** Is there less in `after` than in `before`, so that something that waits may fit now? */
 export function frees(before: Reserved | undefined, after: Reserved): boolean {
   if (!before) return false;
-  const freed = before.ports !== after.ports && [...before.ports.keys()].some((port) => !after.ports.has(port));
+  // Also a port that another of its holders has from now on: for that one it is free.
+  const isLeft = ([port, holder]: readonly [string, InstanceName]): boolean => after.ports.get(port) !== holder;
+  const freed = before.ports !== after.ports && [...before.ports].some(isLeft);
   return freed || amounts.some((amount) => after[amount] < before[amount]);
 }
 

@@ -109,7 +109,7 @@ export const resumeFilters: readonly Filter[] = roomFilters.filter(({ code }) =>
 /** A wanted host port that is taken, with who has it. */
 function takenPort({ id, node }: Candidate, wish: Wish, scene: Scene): [string, InstanceName] | undefined {
   for (const key of wish.ports) {
-    const holder = scene.portHolder(node, key);
+    const holder = scene.portHolder(node, key, wish.instance);
     if (holder === undefined || (holder === wish.instance && (wish.yields || wish.releases?.node === id))) continue;
     return [key, holder];
   }

@@ -24,8 +24,8 @@ export interface Scene {
   fewest(label: string, wish: Wish): number;
   /** It has no copy anywhere, and nothing of it was placed. */
   isNew(instance: InstanceName): boolean;
-  /** Who has the port on the node's address. */
-  portHolder(node: Node, key: string): InstanceName | undefined;
+  /** Who has the port on the node's address: another instance than this one, if there is one. */
+  portHolder(node: Node, key: string, own: InstanceName): InstanceName | undefined;
   /** The wish got this place. */
   take(candidate: Candidate, wish: Wish): void;
 }
@@ -117,13 +117,16 @@ export function createScene(
       return fewest;
     },
     isNew: (instance) => !known().has(instance),
-    portHolder(node, key) {
+    portHolder(node, key, own) {
       const address = addressOf(node);
+      let found = taken.get(`${address} ${key}`);
+      // Several nodes may have one address, in any order: of others the first by name.
       for (const id of surroundings.at(address)) {
         const holder = view.reserved.get(id)?.ports.get(key);
-        if (holder !== undefined) return holder;
+        if (holder === undefined || (holder === own && found !== undefined)) continue;
+        if (found === undefined || found === own || holder < found) found = holder;
       }
-      return taken.get(`${address} ${key}`);
+      return found;
     },
     take({ id, node, facts }, { instance, ports }) {
       weights.set(id, (weights.get(id) ?? 0) + 1);

@@ -319,8 +319,8 @@ function dirtyUnwanted(world: World, source: string): void {
 /** Keeps the index of who must be kept apart from whom. */
 function shun(world: World, service: ServiceName, next: Desired | undefined): void {
   for (const other of shunnedServices(world.desired.get(service))) {
-    // Who was kept away by a rule that is gone may find a place now.
-    if (world.waiting.has(other)) world.dirty.add(other);
+    // Who was kept away by a rule that is gone may find a place now, and who is in a place may be right there.
+    if (world.waiting.has(other) || world.copies.has(other)) world.dirty.add(other);
     const by = world.shunnedBy.get(other);
     by?.delete(service);
     if (by?.size === 0) world.shunnedBy.delete(other);

@@ -167,6 +167,16 @@ describe('replicas: every', () => {
     expect(jobs(fleet)).toContain('2 run app:1 node2');
   });
 
+  it('gives way to instances that are to be kept apart from it', () => {
+    const fleet = aFleet(2);
+    fleet.want(every);
+    fleet.run(30_000);
+    const apart = { apart: [{ services: [web] }] };
+    fleet.want(wanted(aService({ replicas: 2, placement: apart }), { slots: [7, 8] }));
+    fleet.run(60_000);
+    expect(jobs(fleet).map((job) => Number(job[0]))).toEqual([7, 8]);
+  });
+
   it('takes over from a number though a node is closed', () => {
     const fleet = aFleet(2);
     fleet.want(numbered);
