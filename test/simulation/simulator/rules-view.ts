@@ -28,6 +28,10 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
   const { facts, witness, now } = deps;
   /** Instances with too many copies, and since when. */
   const crowded = new Map<string, number>();
+  /** Session in which a node last said what runs there. */
+  const sessions = new Map<string, string>();
+  /** Nodes that are back, and have not said what runs there: nothing can be taken away yet. */
+  const unsaid = new Set<string>();
   /** The last look at services: when, and how much had happened. */
   let looked = { at: Number.NEGATIVE_INFINITY, loud: -1 };
 
@@ -56,14 +60,23 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
         witness.broken('I12 what was answered stays', `${name} was answered as ${asked ? '' : 'not '}cordoned`);
     }
   };
-  /** At most the copy that is wanted and the one before it, on nodes that are there. */
+  const noteSession = (node: string, row: string | undefined, payload: string): void => {
+    const session = /"session":"([^"]*)"/.exec(payload)?.[1];
+    if (session === undefined) return;
+    const isGone = row === 'online' && payload.includes('"online":false');
+    if (row === 'instances') {
+      sessions.set(node, session);
+      unsaid.delete(node);
+    } else if (isGone || (sessions.get(node) ?? session) !== session) unsaid.add(node);
+  };
+  /** At most the copy that is wanted and the one before it, on nodes that are there and have said what they run. */
   const lookAtPromises = (nodes: readonly NodeView[], services: readonly ServiceView[]): void => {
     const online = new Set(nodes.flatMap(({ id, state }) => (id !== undefined && state === 'online' ? [id] : [])));
     // Where the source could not be read since the start, nothing is taken away.
     const unread = new Set(services.flatMap(({ name, outcome }) => (outcome === 'orphaned' ? [name] : [])));
     const counts = new Map<string, number>();
     for (const [node, jobs] of wire.promised) {
-      if (!online.has(node)) continue;
+      if (!online.has(node) || unsaid.has(node)) continue;
       for (const job of jobs) {
         if (job.want === 'run' && !unread.has(serviceOf(job.instance)))
           counts.set(job.instance, (counts.get(job.instance) ?? 0) + 1);
@@ -145,6 +158,7 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
     heard({ topic, payload, retained }) {
       const [, node, row] = topic.split('/');
       if (retained || payload === '' || node === undefined) return;
+      noteSession(node, row, payload);
       if (row === 'online' && !payload.includes('"online":true')) return;
       const gone = facts.removed.get(node);
       if (gone && now() - gone.at > underWay)
