@@ -211,6 +211,7 @@ export function createEnrolment(context: Context, dispatcher: Dispatcher): Enrol
     forgotten(id) {
       if (keeper.now.nodes[id] || forgotten.has(id)) return;
       forgotten.add(id);
+      context.apply({ kind: 'stranger', node: id, at: deps.clock.now().mono });
       journal.add(
         'node_forgotten',
         `node/${id}`,

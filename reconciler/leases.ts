@@ -9,7 +9,7 @@ import { type NodeId, parseInstanceName, type ServiceName } from '../schemas/nam
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import { copyKey } from './core/copy-index.ts';
-import { hasEnded, type Lease, laterHolder, standingOf, waitOf } from './core/leases.ts';
+import { hasEnded, type Lease, overtaken, standingOf, waitOf } from './core/leases.ts';
 import { onceSaved, withEntry } from './records-keeper.ts';
 
 export interface Leases {
@@ -45,10 +45,10 @@ export function createLeases(context: Context): Leases {
     const { instance, copy, away } = job;
     const service = parseInstanceName(instance)?.service;
     if (service === undefined || !away) return undefined;
-    const standing = standingOf(world, { service, instance, copy, node }, context.policy(), deps.clock.now());
+    const wait = waitOf(away, world.nodes.get(node)?.part.documents[job.digest]);
+    const standing = standingOf(world, { service, instance, copy, node, wait }, context.policy(), deps.clock.now());
     if (standing !== 'holder' && (standing !== 'free' || world.recovering)) return undefined;
     const known = standing === 'holder' ? world.leases.get(service) : undefined;
-    const wait = waitOf(away, world.nodes.get(node)?.part.documents[job.digest]);
     if (known && known.ms >= away.stop_after && known.wait >= wait) return unsaved.has(service) ? undefined : known;
     if (unsaved.has(service)) return undefined;
     const ms = Math.max(known?.ms ?? 0, away.stop_after);
@@ -75,7 +75,7 @@ export function createLeases(context: Context): Leases {
     if (!node.adopted) {
       // Its ledger is not read yet; the record is enough to let go on what runs.
       for (const [service, lease] of world.leases)
-        if (lease.node === id && !laterHolder(world, service, lease, context.policy(), deps.clock.now()))
+        if (lease.node === id && !overtaken(world, service, lease, context.policy(), deps.clock.now()))
           give(service, lease);
       return given;
     }

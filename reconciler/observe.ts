@@ -227,6 +227,8 @@ export function createObserver(context: Context, listeners: Listeners): Observer
         return;
       }
       if (record?.revoked !== undefined) sweep(node, topic);
+      // Even a row that was kept may be of one that goes on, led by somebody else.
+      if (!record) context.apply({ kind: 'stranger', node, at: deps.clock.now().mono });
       if (!record && !retained) unknown(node);
       complain(node, 'an unknown node speaks');
       return;

@@ -117,6 +117,7 @@ const World = Type.Object({
   heirs: optional(map(text)),
   inherited: optional(map(text)),
   leases: map(Type.Object({ instance: text, copy: text, node: text, ms: count, wait: count, age: optional(age) })),
+  stranger: optional(Type.Object({ node: text, age })),
   ancestry: map(Type.Boolean()),
   heads: map(text),
   listings: Type.Array(Listing),

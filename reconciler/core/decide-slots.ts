@@ -20,7 +20,7 @@ import {
 } from './decide.ts';
 import type { Awaited } from './dependencies.ts';
 import { holdOf } from './health.ts';
-import { leaseHold } from './leases.ts';
+import { leaseHold, waitOf } from './leases.ts';
 import type { Desired, Policy, Rollout, RolloutSeen, View } from './model.ts';
 import { awayHold, massLossHold, unheardHold } from './node-holds.ts';
 import { createPlacer, type Placer } from './place.ts';
@@ -164,7 +164,10 @@ function rulesOf(context: SlotsContext, waitsToStop: Rules['waitsToStop']): Rule
     mayStart,
     waitsToStop,
     away: awayOf(spec),
-    waitsForLease: ({ copy }) => (spec.exclusive ? leaseHold(context.view, copy, policy, now) : undefined),
+    waitsForLease: ({ copy, job, run }) => {
+      if (!spec.exclusive) return undefined;
+      return leaseHold(context.view, { ...copy, wait: job.away ? waitOf(job.away, run) : 0 }, policy, now);
+    },
     notice: createNotice(spec.update, policy, now),
     deadline: (target: Seen) => {
       const deadline = rollout.phase === 'settled' ? undefined : deadlineOf(target, spec, seen);

@@ -10,6 +10,7 @@ import { isSameAway } from './away.ts';
 import type { Filed, Frozen, WithTarget } from './buckets.ts';
 import { earliest, type Seen, type SlotState } from './classify.ts';
 import { holdOf, isPrepared, isUndone, isUp, seconds } from './health.ts';
+import type { leaseHold } from './leases.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
 
 export interface Decision {
@@ -31,7 +32,7 @@ export interface Rules {
   /** How its copies depend on contact. */
   readonly away: Job['away'];
   /** Undefined: the copy has its lease, or needs none. */
-  readonly waitsForLease: (target: Seen) => Hold | undefined;
+  readonly waitsForLease: (target: Seen) => ReturnType<typeof leaseHold>;
   readonly notice: Notice;
   /** Undefined: the current copy may stop, now that its replacement is prepared. */
   readonly waitsToStop: (slot: SlotState) => Hold | undefined;
@@ -158,9 +159,10 @@ function goOn(service: string, slot: WithTarget['slot'], rules: Rules): Decision
 }
 
 function waiting(target: Seen, { now, deadline, waitsForLease }: Rules): Pick<Decision, 'holds' | 'wakeAt'> {
-  const wakeAt = earliest(target.settlesAt, deadline(target));
+  const lease = waitsForLease(target);
+  const wakeAt = earliest(target.settlesAt, deadline(target), lease?.changesAt);
   const settlesIn = (target.settlesAt ?? now.mono) - now.mono;
-  const hold = waitsForLease(target) ?? holdOf(target.copy, target.node.record.name, settlesIn);
+  const hold = lease?.hold ?? holdOf(target.copy, target.node.record.name, settlesIn);
   return { holds: [hold], ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 

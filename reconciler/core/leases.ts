@@ -54,20 +54,26 @@ export interface Asking {
   readonly instance: InstanceName;
   readonly copy: CopyId;
   readonly node: NodeId;
+  /** ms from the last answer until a copy like it has surely stopped, see `waitOf`. */
+  readonly wait: number;
 }
 
 /**
  * `holder`: it has the lease, which may be given again. `free`: nobody else can be running: it may become the holder, once that is on
  * record. Otherwise: why not yet.
  */
-export type Standing = 'holder' | 'free' | { readonly message: string; readonly changesAt?: Mono };
+export type Standing = 'holder' | 'free' | Waiting;
+
+export interface Waiting {
+  readonly message: string;
+  readonly changesAt?: Mono;
+}
 
 /** How a copy stands to the lease of its service. */
 export function standingOf(view: View, asking: Asking, policy: Policy, now: Now): Standing {
   const lease = view.leases.get(asking.service);
   if (lease?.instance === asking.instance && lease.copy === asking.copy) {
-    const later = laterHolder(view, asking.service, lease, policy, now);
-    return later ? { message: `${describe(view, later)} runs, and came after it` } : 'holder';
+    return overtaken(view, asking.service, lease, policy, now) ?? 'holder';
   }
   const held = lease && stillHeld(view, asking, lease, policy, now);
   if (held) return held;
@@ -79,17 +85,37 @@ export function standingOf(view: View, asking: Asking, policy: Policy, now: Now)
     if (other.job?.away?.exclusive && !isUp(other)) continue;
     return { message: `${describe(view, other)} may still run` };
   }
-  return 'free';
+  return onStranger(view, Math.max(asking.wait, lease?.wait ?? 0), now) ?? 'free';
 }
 
-/** A later copy that runs by what its node says now, which it cannot without the lease: what is on record is from before, as in a backup. */
-export function laterHolder(
+/** Why the holder on record has no lease by now: what is on record is from before, as in a backup. */
+export function overtaken(
   view: View,
   service: ServiceName,
   lease: Lease,
   policy: Policy,
   now: Now,
-): Copy | undefined {
+): Waiting | undefined {
+  const later = laterHolder(view, service, lease, policy, now);
+  if (later) return { message: `${describe(view, later)} runs, and came after it` };
+  const copy = view.copies.get(service)?.get(copyKey(lease.instance, lease.copy));
+  // What runs has the lease, so that nobody else has.
+  return copy && runs(copy) ? undefined : onStranger(view, lease.wait, now);
+}
+
+/** A node that no record knows may run it, until nobody can have answered it for `wait` ms. */
+function onStranger({ stranger }: View, wait: number, { mono }: Now): Waiting | undefined {
+  const changesAt = stranger && ((stranger.at + wait) as Mono);
+  if (!stranger || !changesAt || mono >= changesAt) return undefined;
+  const until = `until that one was silent for ${seconds(wait)}`;
+  return {
+    message: `node ${stranger.node} is of this cluster and on no record: it may run there, and waits ${until}`,
+    changesAt,
+  };
+}
+
+/** A later copy that runs by what its node says now, which it cannot without the lease. */
+function laterHolder(view: View, service: ServiceName, lease: Lease, policy: Policy, now: Now): Copy | undefined {
   for (const other of view.copies.get(service)?.values() ?? []) {
     if (!other.job?.away?.exclusive || compareCopyIds(other.copy, lease.copy) <= 0) continue;
     if (isSibling(lease, other) || !runs(other)) continue;
@@ -107,7 +133,13 @@ function isSibling(
   return asking.instance === instance && asking.node === node && job?.want !== 'run';
 }
 
-function stillHeld(view: View, asking: Asking, lease: Lease, policy: Policy, now: Now): Standing | undefined {
+function stillHeld(
+  view: View,
+  asking: Omit<Asking, 'wait'>,
+  lease: Lease,
+  policy: Policy,
+  now: Now,
+): Waiting | undefined {
   const node = view.nodes.get(lease.node);
   const where = `copy ${lease.copy} on ${node?.record.name ?? 'a node that was removed'}`;
   const copy = view.copies.get(asking.service)?.get(copyKey(lease.instance, lease.copy));
@@ -149,9 +181,15 @@ function describe(view: View, { copy, instance, node, job }: Copy): string {
   return `copy ${copy} of ${instance}${lacks} on ${name}`;
 }
 
-/** The copy runs as soon as it gets the lease; undefined: it has it, or will at the next beat. */
-export function leaseHold(view: View, asking: Asking, policy: Policy, now: Now): Hold | undefined {
+/** The copy runs as soon as it gets the lease; undefined: it has it, or will at the next beat. `changesAt`: when time alone ends the wait. */
+export function leaseHold(
+  view: View,
+  asking: Asking,
+  policy: Policy,
+  now: Now,
+): { readonly hold: Hold; readonly changesAt?: Mono } | undefined {
   const standing = standingOf(view, asking, policy, now);
   if (standing === 'holder' || standing === 'free') return undefined;
-  return { code: 'LEASE_WAITING', subject: asking.instance, message: standing.message };
+  const { message, ...when } = standing;
+  return { hold: { code: 'LEASE_WAITING', subject: asking.instance, message }, ...when };
 }

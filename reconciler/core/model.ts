@@ -213,6 +213,8 @@ export interface World {
   readonly inherited: Map<InstanceName, NodeId>;
   /** Who has the lease of an exclusive service, or had it last. */
   readonly leases: Map<ServiceName, Lease>;
+  /** A node of this cluster that no record knows, and when somebody else may have led it last: nobody knows what it runs. */
+  stranger: Stranger | undefined;
   /** `<source>@<commit>` -> is that commit an ancestor of (or equal to) the accepted head of that source. */
   readonly ancestry: Map<string, boolean>;
   /** Accepted head per git source. */
@@ -252,6 +254,11 @@ export interface World {
   readonly failures: Map<ServiceName, ReadonlyMap<NodeId, Failure>>;
 }
 
+export interface Stranger {
+  readonly node: NodeId;
+  readonly at: Mono;
+}
+
 /** Copies of one service that failed on one node. */
 export interface Failure {
   readonly times: number;
@@ -273,10 +280,7 @@ export interface Reserved {
 }
 
 /** Read-only for planners. */
-export type View = Readonly<Omit<World, 'fence' | 'recovering'>> & {
-  readonly fence: Fence;
-  readonly recovering: boolean;
-};
+export type View = Readonly<World>;
 
 export interface Policy {
   /** Among nodes with equally few instances: the emptiest first, or the fullest that has room. */

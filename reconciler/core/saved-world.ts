@@ -77,6 +77,7 @@ export interface SavedWorld {
   readonly heirs?: Named<NodeId>;
   readonly inherited?: Named<NodeId>;
   readonly leases: Named<Omit<Lease, 'granted'> & { readonly age?: Age }>;
+  readonly stranger?: { readonly node: NodeId; readonly age: Age };
   readonly ancestry: Named<boolean>;
   readonly heads: Named<string>;
   readonly listings: readonly Listing[];
@@ -103,6 +104,7 @@ export const members = {
   heirs: 'saved',
   inherited: 'saved',
   leases: 'saved',
+  stranger: 'saved',
   ancestry: 'saved',
   heads: 'saved',
   nodes: 'saved',
@@ -164,6 +166,7 @@ export function* saveWorldSteps(world: Readonly<World>, now: Mono): Steps<SavedW
       ...lease,
       ...(granted !== undefined && { age: now - granted }),
     })),
+    ...(world.stranger && { stranger: { node: world.stranger.node, age: now - world.stranger.at } }),
     ancestry: named(world.ancestry),
     heads: named(world.heads),
     listings: [...world.listed.byName.values()],
@@ -218,6 +221,7 @@ export function restoreWorld(saved: SavedWorld, now: Mono): World {
   for (const [key, node] of Object.entries(saved.inherited ?? {})) world.inherited.set(key, node);
   for (const [key, { age, ...lease }] of Object.entries(saved.leases))
     world.leases.set(key, { ...lease, ...(age !== undefined && { granted: (now - age) as Mono }) });
+  if (saved.stranger) world.stranger = { node: saved.stranger.node, at: (now - saved.stranger.age) as Mono };
   for (const [key, commit] of Object.entries(saved.heads)) world.heads.set(key, commit);
   for (const [key, is] of Object.entries(saved.ancestry)) world.ancestry.set(key, is);
   for (const [service, nodes] of Object.entries(saved.failures)) {

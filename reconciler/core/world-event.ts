@@ -101,4 +101,6 @@ export type WorldEvent =
   | { readonly kind: 'home'; readonly instance: InstanceName; readonly node: NodeId }
   /** Who has the lease of an exclusive service; absent: nobody, and nobody's copy can run. */
   | { readonly kind: 'lease'; readonly service: ServiceName; readonly lease?: Lease }
+  /** A node of this cluster spoke, or asked to be let in, that no record knows. */
+  | { readonly kind: 'stranger'; readonly node: NodeId; readonly at: Mono }
   | { readonly kind: 'recovered' };

@@ -50,6 +50,7 @@ export function createWorld(start: { readonly cluster: string; readonly fence: F
     heirs: new Map(),
     inherited: new Map(),
     leases: new Map(),
+    stranger: undefined,
     ancestry: new Map(),
     heads: new Map(),
     nodes: new Map(),
@@ -93,6 +94,7 @@ export function cloneWorld(world: Readonly<World>): World {
     heirs: new Map(world.heirs),
     inherited: new Map(world.inherited),
     leases: new Map(world.leases),
+    stranger: world.stranger,
     ancestry: new Map(world.ancestry),
     heads: new Map(world.heads),
     nodes: new Map(world.nodes),
@@ -184,6 +186,10 @@ const handlers: { readonly [K in Handled]: (world: World, event: Of<K>) => void 
   waiting: waitingIs,
   home: (world, { instance, node }) => void world.homes.set(instance, node),
   lease: leaseIs,
+  stranger: (world, { node, at }) => {
+    world.stranger = { node, at };
+    for (const [service, { spec }] of world.desired) if (spec.exclusive) world.dirty.add(service);
+  },
   recovered: (world) => {
     world.recovering = false;
     dirtyAll(world, world.desired.keys());

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Asking, hasEnded, type Lease, standingOf, waitOf } from '../../../../reconciler/core/leases.ts';
+import {
+  type Asking,
+  hasEnded,
+  type Lease,
+  leaseHold,
+  standingOf,
+  waitOf,
+} from '../../../../reconciler/core/leases.ts';
 import { apply } from '../../../../reconciler/core/world.ts';
 import type { CopyReport } from '../../../../schemas/messages.ts';
 import { aCluster, aPolicy, aRun, aService, at, type TestCluster, wanted } from '../../../support/builders.ts';
@@ -34,7 +41,7 @@ function start(cluster: TestCluster, n: number, away = true): Asking {
       ...(away && { away: { stop_after: 20_000, exclusive: true as const } }),
     },
   });
-  return { service, instance, copy: promised?.copy ?? '', node: `node${n}` };
+  return { service, instance, copy: promised?.copy ?? '', node: `node${n}`, wait: 40_000 };
 }
 
 function tell(cluster: TestCluster, { copy, node }: Asking, want: 'run' | 'stopped' | undefined): void {
@@ -191,6 +198,31 @@ describe('the lease of an exclusive service', () => {
     cluster.beat(1_000, 1);
     cluster.report(1, 1_000, [reported(old, 'stopped')]);
     expect(stand(cluster, next, 1_000)).toBe('free');
+  });
+
+  it('is not given anew while a node may run it that no record knows, as after a backup; who runs goes on', () => {
+    const cluster = begin();
+    const first = start(cluster, 1);
+    const meet = (ms: number): unknown => apply(cluster.world, { kind: 'stranger', node: 'node9', at: at(ms).mono });
+    meet(0);
+    expect(stand(cluster, first, 39_999)).toBe('waits');
+    expect(leaseHold(cluster.world, first, policy, at(0))).toMatchObject({
+      hold: { code: 'LEASE_WAITING', message: expect.stringContaining('node9') },
+      changesAt: at(40_000).mono,
+    });
+    expect(stand(cluster, first, 40_000)).toBe('free');
+    hold(cluster, first, 40_000);
+    meet(41_000);
+    expect(stand(cluster, first, 41_000)).toBe('waits');
+    cluster.report(1, 42_000, [reported(first, 'running', 'run')]);
+    expect(stand(cluster, first, 42_000)).toBe('holder');
+  });
+
+  it('is planned again when a node speaks that no record knows', () => {
+    const cluster = begin();
+    cluster.world.dirty.clear();
+    apply(cluster.world, { kind: 'stranger', node: 'node9', at: at(0).mono });
+    expect(cluster.world.dirty).toEqual(new Set([service]));
   });
 
   it('is waited for longer than any copy can run on it', () => {

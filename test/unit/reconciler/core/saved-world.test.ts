@@ -12,7 +12,7 @@ const names = ['a.default.web.default', 'a.default.db.default'];
 
 type Step =
   | { readonly kind: 'want'; readonly service: number; readonly replicas: number | 'every'; readonly version: number }
-  | { readonly kind: 'kill' | 'cut' | 'revive'; readonly node: number }
+  | { readonly kind: 'kill' | 'cut' | 'revive' | 'stranger'; readonly node: number }
   | { readonly kind: 'run'; readonly ms: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -23,7 +23,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     version: fc.integer({ min: 1, max: 3 }),
   }),
   fc.record({
-    kind: fc.constantFrom('kill' as const, 'cut' as const, 'revive' as const),
+    kind: fc.constantFrom('kill' as const, 'cut' as const, 'revive' as const, 'stranger' as const),
     node: fc.integer({ min: 1, max: 4 }),
   }),
   fc.record({ kind: fc.constant('run' as const), ms: fc.constantFrom(1_000, 4_000, 15_000) }),
@@ -37,6 +37,8 @@ function take(fleet: Fleet, one: Step): void {
       ports: [{ host: 8080 + one.service, container: 80, protocol: 'tcp' }],
     });
     fleet.want(wanted(aService({ name: names[one.service] ?? '', run, replicas: one.replicas })));
+  } else if (one.kind === 'stranger') {
+    apply(fleet.world, { kind: 'stranger', node: `far${one.node}`, at: at(fleet.now()).mono });
   } else fleet[one.kind](one.node);
 }
 
