@@ -35,6 +35,9 @@ export abstract class BaseCommand extends Command {
 
   protected readonly home = homeFolder(process.env);
 
+  /** What goes on in the cluster though nobody waits for it any more: said to who ends the waiting. */
+  protected goesOn?: string;
+
   override async init(): Promise<void> {
     await super.init();
     // What is piped in is never an argument that was left out: it may be a password, or meant for the next command of a script.
@@ -114,7 +117,10 @@ export abstract class BaseCommand extends Command {
   /** Expected failures become a message, a hint and an exit code; bugs keep their stack for the report. */
   protected override async catch(error: Error & { exitCode?: number }): Promise<void> {
     if ((error as { code?: string }).code === 'EEXIT') throw error;
-    if (this.signal.aborted) this.exit(exitCodes.interrupted);
+    if (this.signal.aborted) {
+      if (this.goesOn !== undefined) this.say(this.goesOn);
+      this.exit(exitCodes.interrupted);
+    }
     const flags = Object.keys({ ...this.ctor.flags, ...this.ctor.baseFlags });
     const problems = problemsOf(error, flags, this.id?.replaceAll(':', ' '));
     if (!problems) {

@@ -12,7 +12,13 @@ import { progressLines, renderOutcomes } from './render/progress.ts';
 import { commitText, overrideNote } from './render/verbs.ts';
 import type { CommitNote } from './services/commit-edit.ts';
 import { defaultTimeout } from './services/deploy.ts';
-import { exitCodeOfOutcomes, type ServiceOutcome, type Wanted, waitForOutcomes } from './services/outcome.ts';
+import {
+  changeGoesOn,
+  exitCodeOfOutcomes,
+  type ServiceOutcome,
+  type Wanted,
+  waitForOutcomes,
+} from './services/outcome.ts';
 import { checkPlaced } from './services/placed.ts';
 import { checkRestarted } from './services/restarted.ts';
 
@@ -99,6 +105,7 @@ export abstract class VerbCommand extends BaseCommand {
       ...(how.goal ? { goal: how.goal } : {}),
       progress: (now: Parameters<typeof progressLines>[0]) => progress.show(progressLines(now, this.paint('err'))),
     };
+    this.goesOn = changeGoesOn;
     const reached = await waitForOutcomes(api, wanted, options, this.signal);
     progress.end();
     return reached;

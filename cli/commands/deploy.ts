@@ -9,7 +9,7 @@ import { progressLines, renderOutcomes } from '../render/progress.ts';
 import { actorName } from '../services/actor.ts';
 import { type Deployed, defaultTimeout, deployDirectly } from '../services/deploy.ts';
 import { readDocuments } from '../services/documents.ts';
-import { exitCodeOfOutcomes, type WaitOptions, waitForOutcomes } from '../services/outcome.ts';
+import { changeGoesOn, exitCodeOfOutcomes, type WaitOptions, waitForOutcomes } from '../services/outcome.ts';
 
 export default class Deploy extends BaseCommand {
   static override description =
@@ -58,7 +58,10 @@ export default class Deploy extends BaseCommand {
       : {
           timeout: flags.timeout ?? defaultTimeout,
           interval: 100,
-          progress: (outcomes) => progress.show(progressLines(outcomes, this.paint('err'))),
+          progress: (outcomes) => {
+            this.goesOn = changeGoesOn;
+            progress.show(progressLines(outcomes, this.paint('err')));
+          },
         };
     const done = await this.carryOut(api, paths, flags, wait);
     progress.end();

@@ -86,6 +86,9 @@ export interface WaitOptions {
   readonly progress: (outcomes: readonly ServiceOutcome[]) => void;
 }
 
+/** For who ends the waiting. */
+export const changeGoesOn = 'no longer waiting; the cluster goes on with it: oakctl services ls';
+
 /** Who says how services are, and, where it can, when something happens to them. */
 export type Informant = Pick<ApiClient, 'services'> & Partial<Pick<ApiClient, 'events'>>;
 

@@ -26,6 +26,7 @@ export default class NodesDrain extends BaseCommand {
     const api = await this.connect(flags);
     const request = { ...(flags.reason !== undefined && { reason: flags.reason }), actor: actorName() };
     const { node } = await api.drain(args.node, request, this.signal);
+    this.goesOn = `no longer waiting; ${args.node} is still drained: oakctl nodes uncordon ${args.node} ends it`;
     const progress = createProgress(process.stderr);
     const wait = {
       timeout: flags.detach ? 0 : (flags.timeout ?? defaultTimeout),

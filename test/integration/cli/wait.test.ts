@@ -28,7 +28,7 @@ let api: TestApi;
 let questions: number;
 
 /** A reconciler that took the deployment, and says this of its services whenever it is asked. */
-async function answering(views: readonly ServiceView[]): Promise<void> {
+async function answering(views: readonly ServiceView[], asked: () => unknown = () => {}): Promise<void> {
   questions = 0;
   api = await listenApi({
     deploy: async () => ({
@@ -37,6 +37,7 @@ async function answering(views: readonly ServiceView[]): Promise<void> {
     }),
     services() {
       questions += 1;
+      asked();
       return views;
     },
     // Nothing happens any more, and nobody says so.
@@ -80,5 +81,12 @@ describe('a deployment that is waited for', () => {
       expect.stringMatching(new RegExp(`^ +${instance} +pulling`)),
       expect.stringContaining('NO_CAPACITY no node has 64 MB free (add a node)'),
     ]);
+  });
+
+  it('and is left by Ctrl-C says that it goes on', async () => {
+    await answering([settled, waiting], () => questions > 1 && process.emit('SIGINT'));
+    const { code, stderr } = await deploy();
+    expect(code).toBe(exitCodes.interrupted);
+    expect(stderr).toMatch(/no longer waiting; the cluster goes on with it: oakctl services ls\n$/);
   });
 });
