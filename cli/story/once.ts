@@ -43,7 +43,7 @@ interface Play {
 export async function playOnce(options: OnceOptions, signal: AbortSignal): Promise<void> {
   const home = await mkdtemp(join(tmpdir(), 'oakctl-once-'));
   const name = `once-${randomBytes(3).toString('hex')}`;
-  const steps = createSteps(8, options.print);
+  const steps = createSteps(8, options.print, signal);
   const started = performance.now();
   let isWell = false;
   try {

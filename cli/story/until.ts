@@ -21,8 +21,10 @@ export interface Steps {
   step<T>(title: string, run: () => Promise<{ readonly said: string; readonly value: T }>): Promise<T>;
 }
 
-/** Numbered steps. A step that fails is printed as failed, and its error goes on. */
-export function createSteps(total: number, print: (text: string) => void): Steps {
+/** Numbered steps. A step that fails, or that `signal` ended, is printed as such, and its error goes on. */
+export function createSteps(total: number, print: (text: string) => void, signal: AbortSignal): Steps {
+  const isEnd = (error: unknown): boolean =>
+    signal.aborted && (error === signal.reason || (error as Error).name === 'AbortError');
   let number = 0;
   return {
     async step(title, run) {
@@ -35,7 +37,7 @@ export function createSteps(total: number, print: (text: string) => void): Steps
         print(`${head}: ${said} (${took()})`);
         return value;
       } catch (error) {
-        print(`${head}: FAILED (${took()})`);
+        print(`${head}: ${isEnd(error) ? 'interrupted' : 'FAILED'} (${took()})`);
         throw error;
       }
     },
