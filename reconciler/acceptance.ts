@@ -17,7 +17,7 @@ import { type Admission, admit, allowedBy, holdId, pruneTrailer } from './core/a
 import { anchorOf, strictHold } from './core/head-holds.ts';
 import type { Listing } from './core/model.ts';
 import { type SourceRecord, servicesOf } from './core/records.ts';
-import { changesBy } from './core/revisions.ts';
+import { changesBy, unreadOf } from './core/revisions.ts';
 import { composeSnapshot, pathOfKey, type ReadFile, type SourceSnapshot, type Where } from './core/snapshot.ts';
 import { verdictEvents } from './core/verdict.ts';
 import type { WorldEvent } from './core/world-event.ts';
@@ -210,7 +210,8 @@ export function createAcceptance(context: Context, { direct, revisions, retireme
       const pin = revisions.pinOf(source.name);
       const asked = pin?.commit === commit ? { actor: pin.actor, ...(pin.reason && { reason: pin.reason }) } : {};
       const { author, subject: title } = about;
-      revisions.add(source.name, { commit, author, title, ...changesBy(world, events), ...asked });
+      const seen = { ...changesBy(world, events), ...unreadOf(snapshot.problems) };
+      revisions.add(source.name, { commit, author, title, ...seen, ...asked });
     }
     const gone = strangers.filter((name) => !verdict.held.has(name) && !world.held.has(name) && !isOwn(name));
     buryCopies(context, gone);

@@ -99,8 +99,14 @@ export function createRevisions(context: Context): Revisions {
         source === undefined ? deps.sources.map(({ name }) => name) : [sourceNamed(deps.sources, source).name];
       return names
         .flatMap((name) =>
-          of(name).map(({ again: _again, ...one }, at): RevisionView => {
-            return { source: name, ...one, ...(at === 0 && { current: true }) };
+          of(name).map(({ again: _again, unread, ...one }, at): RevisionView => {
+            const reason = one.reason ?? (unread && `cannot be read: ${unread.join(', ')}`);
+            return {
+              source: name,
+              ...one,
+              ...(reason !== undefined && { reason }),
+              ...(at === 0 && { current: true }),
+            };
           }),
         )
         .sort((a, b) => b.at - a.at);

@@ -2,6 +2,7 @@
 import { canonicalJson } from '../../schemas/digest.ts';
 import type { ServiceName } from '../../schemas/names.ts';
 import type { Wall } from '../../schemas/ports.ts';
+import type { Problem } from '../../schemas/problem.ts';
 import type { Hold } from '../../schemas/status.ts';
 import { holdId, shown } from './admit.ts';
 import type { Rollout, View } from './model.ts';
@@ -26,6 +27,8 @@ export interface Revision {
   readonly outcome?: RevisionOutcome;
   readonly ended?: Wall;
   readonly reason?: string;
+  /** Files of it that could not be read, sorted, the first of many: what they say stayed as it was before. */
+  readonly unread?: readonly string[];
   /** It failed, and somebody wants it all the same. */
   readonly again?: true;
 }
@@ -65,6 +68,12 @@ export function changesBy(
     services.push(event.service);
   }
   return { changes, services: services.sort() };
+}
+
+/** What of a commit cannot come into force, as its problems say. */
+export function unreadOf(problems: readonly Problem[]): Pick<Revision, 'unread'> {
+  const files = problems.flatMap(({ severity, file }) => (severity !== 'warning' && file !== undefined ? [file] : []));
+  return files.length === 0 ? {} : { unread: [...new Set(files)].sort().slice(0, mostNames) };
 }
 
 /** The history with one more; what was under way is superseded. The newest comes first. */
@@ -123,8 +132,10 @@ export function rejectedHold(source: string, history: readonly Revision[], head:
   };
 }
 
-/** The last revision before `from` that was well, another commit than that. */
+/** The last revision before `from` that was well and in force as a whole, another commit than that. */
 export function lastGood(history: readonly Revision[], from: string): Revision | undefined {
   const at = history.findIndex(({ commit }) => commit === from);
-  return history.slice(at + 1).find(({ commit, outcome }) => outcome === 'settled' && commit !== from);
+  return history
+    .slice(at + 1)
+    .find(({ commit, outcome, unread }) => outcome === 'settled' && !unread && commit !== from);
 }

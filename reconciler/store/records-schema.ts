@@ -92,6 +92,7 @@ const revision = Type.Object({
   at: Type.Number(),
   changes: Type.Object({ added: count, changed: count, removed: count }),
   services: Type.Array(text),
+  unread: Type.Optional(Type.Array(text)),
   outcome: Type.Optional(text),
 });
 

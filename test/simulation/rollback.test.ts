@@ -74,6 +74,20 @@ describe('revisions', () => {
     expect(control().history()).toEqual(history);
   });
 
+  it('say which of their files could not be read; and nobody goes back to such a one by itself', async () => {
+    cluster = await createMemoryCluster({});
+    const good = cluster.git.push({ 'web.yaml': one('web') });
+    await known(good, 'settled');
+    const partly = cluster.git.push({ 'web.yaml': one('web', 'oakctl/test:2'), 'api.yaml': 'applications: [' });
+    await known(partly, 'settled');
+    const whole = cluster.git.push({ 'web.yaml': one('web', 'oakctl/test:3') });
+    await known(whole, 'settled');
+    expect(control().history()[1]).toMatchObject({ commit: partly, reason: 'cannot be read: api.yaml' });
+    await cluster.restartReconciler();
+    expect(control().history()[1]).toMatchObject({ commit: partly, reason: 'cannot be read: api.yaml' });
+    expect(await back()).toMatchObject({ commit: good });
+  });
+
   it('that a newer one overtakes are superseded, and the newest wins', async () => {
     cluster = await createMemoryCluster({});
     withMissing();
