@@ -66,6 +66,7 @@ export type Standing = 'holder' | 'free' | Waiting;
 
 export interface Waiting {
   readonly message: string;
+  readonly hint?: string;
   readonly changesAt?: Mono;
 }
 
@@ -110,6 +111,7 @@ function onStranger({ stranger }: View, wait: number, { mono }: Now): Waiting | 
   const until = `until that one was silent for ${seconds(wait)}`;
   return {
     message: `node ${stranger.node} is of this cluster and on no record: it may run there, and waits ${until}`,
+    hint: `restore records/ from a backup that knows it; or give it up: oakctl nodes rm ${stranger.node}`,
     changesAt,
   };
 }
@@ -190,6 +192,7 @@ export function leaseHold(
 ): { readonly hold: Hold; readonly changesAt?: Mono } | undefined {
   const standing = standingOf(view, asking, policy, now);
   if (standing === 'holder' || standing === 'free') return undefined;
-  const { message, ...when } = standing;
-  return { hold: { code: 'LEASE_WAITING', subject: asking.instance, message }, ...when };
+  const { changesAt, ...said } = standing;
+  const hold: Hold = { code: 'LEASE_WAITING', subject: asking.instance, ...said };
+  return { hold, ...(changesAt === undefined ? {} : { changesAt }) };
 }

@@ -207,7 +207,11 @@ describe('the lease of an exclusive service', () => {
     meet(0);
     expect(stand(cluster, first, 39_999)).toBe('waits');
     expect(leaseHold(cluster.world, first, policy, at(0))).toMatchObject({
-      hold: { code: 'LEASE_WAITING', message: expect.stringContaining('node9') },
+      hold: {
+        code: 'LEASE_WAITING',
+        message: expect.stringContaining('node9'),
+        hint: expect.stringContaining('nodes rm node9'),
+      },
       changesAt: at(40_000).mono,
     });
     expect(stand(cluster, first, 40_000)).toBe('free');
