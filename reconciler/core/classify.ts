@@ -5,7 +5,7 @@ import type { Mono, Now } from '../../schemas/ports.ts';
 import type { OnReturn, RunSpec } from '../../schemas/spec.ts';
 import { doneOf, endOf, isAnswer, isCompleted, lastOf } from './done.ts';
 import { isLeaving } from './drain.ts';
-import { type Health, healthOf, runs } from './health.ts';
+import { type Health, healthOf, mayRun, runs } from './health.ts';
 import type { Copy, Done, Node, Policy, View } from './model.ts';
 import { knowledgeOf, type Presence } from './presence.ts';
 import type { WantedSlot } from './slots.ts';
@@ -181,6 +181,11 @@ function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean)
     return onReturn === 'original' ? newer(b, a) : longer(a, b) || newer(a, b);
   };
   return (a, b) => rank(b) - rank(a) || tie(a, b);
+}
+
+/** Its copy on a silent node that runs, as far as anybody knows. */
+export function unheardOf({ silent }: SlotState): Seen | undefined {
+  return silent.find(({ copy }) => mayRun(copy));
 }
 
 /** The earliest of the given moments. */

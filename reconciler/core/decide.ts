@@ -8,7 +8,7 @@ import type { Action } from './action.ts';
 import type { Notice } from './availability.ts';
 import { isSameAway } from './away.ts';
 import type { Filed, Frozen, WithTarget } from './buckets.ts';
-import { earliest, type Seen, type SlotState } from './classify.ts';
+import { earliest, type Seen, type SlotState, unheardOf } from './classify.ts';
 import { holdOf, isPrepared, isUndone, isUp, seconds } from './health.ts';
 import type { leaseHold } from './leases.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
@@ -179,8 +179,11 @@ function leave(current: Seen, { notice, now }: Rules): Decision | undefined {
   return { counts: 'updating', actions: [], holds: [hold], noticed: current, wakeAt: until };
 }
 
-/** Back to a copy that was stopped for another one. */
-function revert(service: string, { target, current }: WithTarget['slot'], { mayStart }: Rules): Decision {
+/** Back to a copy that was stopped for another one, unless one runs on a node that is silent for now. */
+function revert(service: string, slot: WithTarget['slot'], { mayStart, now }: Rules): Decision {
+  const { target, current } = slot;
+  const unheard = unheardOf(slot);
+  if (unheard) return { counts: 'updating', actions: [], holds: [silentHold(slot.instance, unheard, now.mono)] };
   const makeRoom = current ? [drop(service, current, 'the copy before it runs again')] : [];
   if (!mayStart) return { counts: 'updating', actions: makeRoom, holds: [waitsForOthers(target)] };
   const run = want(service, target, 'run', 'it is wanted again');

@@ -74,6 +74,46 @@ describe('a silent node', () => {
     expect(jobs(fleet).filter((job) => job.startsWith('0'))).toEqual(['0 run app:1 node1']);
   });
 
+  it('is waited for too where a stopped copy could run again elsewhere, on a node with room for it or without', () => {
+    for (const room of [true, false]) {
+      const fleet = aFleet(3);
+      const run = aRun('app:1', { memory: 600 });
+      fleet.want(wanted(aService({ run })));
+      fleet.run(30_000);
+      const until = at(3_600_000).wall;
+      const stopped = {
+        id: 'a',
+        service: web,
+        change: { kind: 'stop' },
+        actor: 'me',
+        since: at(0).wall,
+        until,
+      } as const;
+      fleet.want(wanted(aService({ run }), { stopped: { ...stopped, base: '' } }));
+      fleet.run(5_000);
+      const [home = ''] = fleet.world.copiesOn.keys();
+      const n = Number(home.slice(-1));
+      fleet.cut(n);
+      fleet.want(wanted(aService({ run })));
+      fleet.run(30_000);
+      const [place = 0] = [1, 2, 3].filter((one) => one !== n && fleet.world.copiesOn.has(`node${one}`));
+      const both = [`0 run app:1 node${place}`, `0 stopped app:1 ${home}`];
+      expect(jobs(fleet).sort()).toEqual(both);
+      if (!room) {
+        const other = aRun('other:1', { memory: 600 });
+        fleet.want(wanted(aService({ name: 'shop.default.api.default', run: other, replicas: 'every' })));
+      }
+      fleet.cut(place);
+      fleet.revive(n);
+      fleet.run(3_000);
+      expect(jobs(fleet).sort()).toEqual(both);
+      expect(codes(fleet)).toContain('SILENT_NODE 0');
+      fleet.run(20_000);
+      if (room) expect(jobs(fleet)).toContain(`0 run app:1 ${home}`);
+      else expect(codes(fleet)).toContain('NO_CAPACITY 0');
+    }
+  });
+
   it('that speaks again counts with its copies only once it has reported them', () => {
     const fleet = three();
     fleet.cut(1);
