@@ -183,9 +183,9 @@ function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean)
   return (a, b) => rank(b) - rank(a) || tie(a, b);
 }
 
-/** Its copy on a silent node that runs, as far as anybody knows. */
-export function unheardOf({ silent }: SlotState): Seen | undefined {
-  return silent.find(({ copy }) => mayRun(copy));
+/** A copy of it runs, as far as anybody knows, on a node that is silent for now, or whose ledger is unread. */
+export function runsUnseen({ silent, unread }: SlotState): boolean {
+  return silent.some(({ copy }) => mayRun(copy)) || unread.some(mayRun);
 }
 
 /** The earliest of the given moments. */

@@ -8,7 +8,7 @@ import type { Action } from './action.ts';
 import type { Notice } from './availability.ts';
 import { isSameAway } from './away.ts';
 import type { Filed, Frozen, WithTarget } from './buckets.ts';
-import { earliest, type Seen, type SlotState, unheardOf } from './classify.ts';
+import { earliest, runsUnseen, type Seen, type SlotState } from './classify.ts';
 import { holdOf, isPrepared, isUndone, isUp, seconds } from './health.ts';
 import type { leaseHold } from './leases.ts';
 import { silentHold, unreadHold } from './node-holds.ts';
@@ -179,11 +179,14 @@ function leave(current: Seen, { notice, now }: Rules): Decision | undefined {
   return { counts: 'updating', actions: [], holds: [hold], noticed: current, wakeAt: until };
 }
 
-/** Back to a copy that was stopped for another one, unless one runs on a node that is silent for now. */
+/** Back to a copy that was stopped for another one, unless one may run where nobody can look. */
 function revert(service: string, slot: WithTarget['slot'], { mayStart, now }: Rules): Decision {
-  const { target, current } = slot;
-  const unheard = unheardOf(slot);
-  if (unheard) return { counts: 'updating', actions: [], holds: [silentHold(slot.instance, unheard, now.mono)] };
+  const { target, current, instance, silent, unread } = slot;
+  if (runsUnseen(slot)) {
+    const [first] = silent;
+    const holds = first ? [silentHold(instance, first, now.mono)] : unread.map((copy) => unreadHold(instance, copy));
+    return { counts: 'updating', actions: [], holds: holds.slice(0, 1) };
+  }
   const makeRoom = current ? [drop(service, current, 'the copy before it runs again')] : [];
   if (!mayStart) return { counts: 'updating', actions: makeRoom, holds: [waitsForOthers(target)] };
   const run = want(service, target, 'run', 'it is wanted again');

@@ -5,7 +5,7 @@ import type { Action } from './action.ts';
 import { asksOf, isPlaced, optionalAway } from './away.ts';
 import type { Filed } from './buckets.ts';
 import type { PlaceRequest } from './candidates.ts';
-import { type SlotState, type Target, unheardOf } from './classify.ts';
+import { runsUnseen, type SlotState, type Target } from './classify.ts';
 import type { SlotsContext } from './decide-slots.ts';
 import { isLeaving } from './drain.ts';
 import type { Placed, Placer } from './place.ts';
@@ -32,7 +32,7 @@ export function oustedOf(context: SlotsContext, filed: readonly Filed[], placer:
   // While copies of another version have to go first, their ports are no conflict.
   if (!context.mayStart) return new Set();
   const ousted = filed.flatMap(({ bucket, slot }) => {
-    if (bucket !== 'stopped' || slot.current || unheardOf(slot) || !isIdle(slot.target.copy)) return [];
+    if (bucket !== 'stopped' || slot.current || runsUnseen(slot) || !isIdle(slot.target.copy)) return [];
     const { run, job, node } = slot.target;
     return placer.resume(requestOf(context, slot, { run, digest: job.digest }), node.record.id) ? [] : [slot];
   });

@@ -419,19 +419,36 @@ describe('before everything is known', () => {
     expect(plan).toMatchObject({ actions: [], holds: [{ code: 'RECOVERING' }] });
   });
 
-  it('leaves copies and slots of nodes alone whose ledger was not read', () => {
-    const cluster = aCluster();
-    cluster.join(1, 0);
-    apply(cluster.world, { kind: 'node', record: aNodeRecord(2) });
-    cluster.beat(0, 2);
-    const copy = { instance: slot(0), copy: '0.4', digest: aService().digest, want: 'run', status: 'running', age: 0 };
-    cluster.report(2, 0, [copy as never]);
-    cluster.want(wanted(aService()));
-    const plan = foldPlans(cluster.world, policy, at(1));
-    expect(plan.actions).toEqual([]);
-    expect(plan.holds.map((hold) => hold.code)).toEqual(['LEDGER_UNREAD']);
-    expect(waitsForNodes(plan)).toBe(true);
-  });
+  it.each(['no copy', 'a stopped copy'])(
+    'leaves copies and slots of nodes alone whose ledger was not read: with %s elsewhere',
+    (elsewhere) => {
+      const cluster = aCluster();
+      cluster.join(1, 0);
+      const spec = aService();
+      cluster.want(wanted(spec));
+      if (elsewhere === 'a stopped copy') {
+        foldPlans(cluster.world, policy, at(0));
+        const action = {
+          kind: 'want',
+          want: 'stopped',
+          service: web,
+          instance: slot(0),
+          copy: '1.1',
+          node: 'node1',
+        } as const;
+        apply(cluster.world, { kind: 'promised', action: { ...action, why: 'test' }, at: at(0).mono });
+        cluster.obey(1, 0);
+      }
+      apply(cluster.world, { kind: 'node', record: aNodeRecord(2) });
+      cluster.beat(0, 2);
+      const copy = { instance: slot(0), copy: '0.4', digest: spec.digest, want: 'run', status: 'running', age: 0 };
+      cluster.report(2, 0, [copy as never]);
+      const plan = foldPlans(cluster.world, policy, at(1));
+      expect(plan.actions).toEqual([]);
+      expect(plan.holds.map((hold) => hold.code)).toEqual(['LEDGER_UNREAD']);
+      expect(waitsForNodes(plan)).toBe(true);
+    },
+  );
 
   it('takes over a copy of another source with the same digest as it is, and says whose it is now', () => {
     const fleet = aFleet(1);
