@@ -89,7 +89,10 @@ export function standingOf(view: View, asking: Asking, policy: Policy, now: Now)
   return onStranger(view, Math.max(asking.wait, lease?.wait ?? 0), now) ?? 'free';
 }
 
-/** Why the holder on record has no lease by now: what is on record is from before, as in a backup. */
+/**
+ * Why the holder on record has no lease by now: what is on record is from before, as in a backup. A later copy runs by what its node
+ * says, which it cannot without the lease; or did, by the last word of a node that this process has not heard yet.
+ */
 export function overtaken(
   view: View,
   service: ServiceName,
@@ -97,11 +100,32 @@ export function overtaken(
   policy: Policy,
   now: Now,
 ): Waiting | undefined {
-  const later = laterHolder(view, service, lease, policy, now);
-  if (later) return { message: `${describe(view, later)} runs, and came after it` };
+  const later = laterCopies(view, service, lease);
+  const heard = later.find(({ job, node: id }) => {
+    const node = view.nodes.get(id);
+    return job?.away?.exclusive && node && knowledgeOf(node, policy, now).state === 'online';
+  });
+  if (heard) return { message: `${describe(view, heard)} runs, and came after it` };
   const copy = view.copies.get(service)?.get(copyKey(lease.instance, lease.copy));
   // What runs has the lease, so that nobody else has.
-  return copy && runs(copy) ? undefined : onStranger(view, lease.wait, now);
+  if (copy && runs(copy)) return undefined;
+  const unheard = later.find(({ node }) => view.nodes.get(node)?.heard === undefined);
+  return (unheard && onUnheard(view, unheard, lease, now)) ?? onStranger(view, lease.wait, now);
+}
+
+/** Copies that came after the one that has the lease on record, and run by the last word of their nodes. */
+function laterCopies(view: View, service: ServiceName, lease: Lease): Copy[] {
+  return [...(view.copies.get(service)?.values() ?? [])].filter(
+    (other) => compareCopyIds(other.copy, lease.copy) > 0 && !isSibling(lease, other) && runs(other),
+  );
+}
+
+/** What an earlier process gave has ended once this one has waited for that long. */
+function onUnheard(view: View, copy: Copy, { granted, wait }: Lease, { mono }: Now): Waiting | undefined {
+  const message = `${describe(view, copy)} came after it, and may still run`;
+  if (granted === undefined) return { message };
+  const changesAt = (granted + wait) as Mono;
+  return mono < changesAt ? { message, changesAt } : undefined;
 }
 
 /** A node that no record knows may run it, until nobody can have answered it for `wait` ms. */
@@ -114,17 +138,6 @@ function onStranger({ stranger }: View, wait: number, { mono }: Now): Waiting | 
     hint: `restore records/ from a backup that knows it; or give it up: oakctl nodes rm ${stranger.node}`,
     changesAt,
   };
-}
-
-/** A later copy that runs by what its node says now, which it cannot without the lease. */
-function laterHolder(view: View, service: ServiceName, lease: Lease, policy: Policy, now: Now): Copy | undefined {
-  for (const other of view.copies.get(service)?.values() ?? []) {
-    if (!other.job?.away?.exclusive || compareCopyIds(other.copy, lease.copy) <= 0) continue;
-    if (isSibling(lease, other) || !runs(other)) continue;
-    const node = view.nodes.get(other.node);
-    if (node && knowledgeOf(node, policy, now).state === 'online') return other;
-  }
-  return undefined;
 }
 
 /** On one node the copies of one instance follow each other by themselves: its agent stops before it starts. */

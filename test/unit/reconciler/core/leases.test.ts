@@ -222,6 +222,26 @@ describe('the lease of an exclusive service', () => {
     expect(stand(cluster, first, 42_000)).toBe('holder');
   });
 
+  it('on record for one that does not run waits for the node that said last that a later one does', () => {
+    const cluster = begin();
+    const first = start(cluster, 1);
+    const second = start(cluster, 2);
+    cluster.report(2, 0, [reported(second, 'running', 'run')]);
+    const { heard: _, ...node } = cluster.world.nodes.get('node2') ?? expect.fail('node2 is known');
+    cluster.world.nodes.set('node2', node);
+    hold(cluster, first);
+    expect(stand(cluster, first, 0)).toBe('waits');
+    hold(cluster, first, 1_000);
+    expect(stand(cluster, first, 40_999)).toBe('waits');
+    expect(stand(cluster, first, 41_000)).toBe('holder');
+    cluster.report(1, 5_000, [reported(first, 'running', 'run')]);
+    expect(stand(cluster, first, 5_000)).toBe('holder');
+    cluster.report(1, 5_000, [reported(first, 'backing_off', 'run')]);
+    cluster.beat(6_000, 2);
+    cluster.report(2, 6_000, [reported(second, 'stopped', 'run')]);
+    expect(stand(cluster, first, 6_000)).toBe('holder');
+  });
+
   it('is planned again when a node speaks that no record knows', () => {
     const cluster = begin();
     cluster.world.dirty.clear();
