@@ -81,6 +81,8 @@ export function createContact(deps: ContactDeps): Contact {
   const grants = new Map<string, Grant>();
   const lenient = new Map<string, Uptime>();
   const listening = new Map<string, Uptime>();
+  /** Since when copies are told to run. A lease from before may have gone to another copy meanwhile. */
+  const begun = new Map<string, Uptime>();
   let contact = up();
   let limits: ReadonlyMap<string, Limit> = new Map();
   let marked = 0;
@@ -150,7 +152,7 @@ export function createContact(deps: ContactDeps): Contact {
     if (sent === undefined) return 'it answers no beat of ours';
     if (sent > contact) reached(sent);
     for (const { copy, ms } of message.leases) {
-      if (sent >= (grants.get(copy)?.sent ?? 0)) grants.set(copy, { sent, ms });
+      if (sent >= Math.max(begun.get(copy) ?? 0, grants.get(copy)?.sent ?? 0)) grants.set(copy, { sent, ms });
     }
     tick();
     return undefined;
@@ -168,8 +170,10 @@ export function createContact(deps: ContactDeps): Contact {
   };
 
   const forget = (): void => {
-    const alive = new Set(dependents(ledger.part()).map(keyText));
-    for (const map of [grants, lenient, listening]) for (const key of map.keys()) if (!alive.has(key)) map.delete(key);
+    const running = dependents(ledger.part()).filter(({ want }) => want === 'run');
+    const alive = new Set(running.map(keyText));
+    for (const map of [grants, lenient, listening, begun])
+      for (const key of map.keys()) if (!alive.has(key)) map.delete(key);
   };
   const lend = (keys: ReadonlySet<string>): void => {
     const now = up();
@@ -220,6 +224,8 @@ export function createContact(deps: ContactDeps): Contact {
       });
       lend(new Set(ran.map(keyText)));
       forget();
+      for (const job of jobs)
+        if (job.want === 'run' && before.get(keyText(job))?.want !== 'run') begun.set(keyText(job), up());
       look();
       if (jobs.some((job) => job.away?.exclusive && job.want === 'run' && !grants.has(keyText(job)))) deps.ask();
     },
