@@ -102,7 +102,8 @@ export function survey(
   const unread = bySlot(copies.unread, (copy) => copy.slot);
   const ended = bySlot(copies.ended ?? [], (copy) => copy.slot);
   const of = <T>(groups: ReadonlyMap<number, readonly T[]>, slot: number): readonly T[] => groups.get(slot) ?? [];
-  const order = byWorth(target, hasFailed);
+  const worth = [false, true].map((canGoBack) => byWorth(target, hasFailed, canGoBack)) as [Compare, Compare];
+  const order: Order = (canGoBack) => worth[canGoBack ? 1 : 0];
   return {
     slots: wanted.map((one) => {
       const { slot } = one;
@@ -124,11 +125,15 @@ function bySlot<T>(items: readonly T[], slotOf: (item: T) => number): ReadonlyMa
   return groups;
 }
 
+type Compare = (a: Seen, b: Seen) => number;
+/** By whether there is a copy to go back to. */
+type Order = (canGoBack: boolean) => Compare;
+
 function slotState(
   wanted: WantedSlot,
   { seen, unread, ended, known }: Omit<Sight, 'done'> & { readonly known: Done | undefined },
   target: Target,
-  order: (a: Seen, b: Seen) => number,
+  order: Order,
 ): SlotState {
   const here = seen.filter(({ presence }) => presence.state === 'online');
   const isAt = (place: NodeId | undefined): boolean =>
@@ -139,8 +144,10 @@ function slotState(
     job.digest === target.digest &&
     isNew(copy) &&
     (place === undefined ? !isLeaving(node, copy) : place === node.record.id);
-  const best = here.filter(isTarget).sort(order)[0];
-  const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(order);
+  const targets = here.filter(isTarget);
+  const canGoBack = targets.some(({ job }) => job.want !== 'run');
+  const best = targets.sort(order(canGoBack))[0];
+  const others = here.filter((one) => !isTarget(one) && one.job.want !== 'prepared').sort(order(true));
   const current = others[0];
   const finished = lastOf([
     ...seen.flatMap(({ copy, job }) => (isCompleted(copy) ? [endOf(copy, job.digest)] : [])),
@@ -163,15 +170,17 @@ function slotState(
 
 /**
  * Healthy first (the last good digest before others), then what is meant to run (what runs before what is on its way or unhealthy),
- * then what was stopped for another copy, and that one only if it failed. Among equals as `on_return` says, then the newer copy.
+ * then what was stopped for another copy, and that one only if it failed. Where nothing was stopped, what runs goes before what is
+ * unknown though its time is over: it may have been well for long, and only just begun again. Among equals as `on_return` says, then the newer copy.
  */
-function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean): (a: Seen, b: Seen) => number {
+function byWorth({ good, onReturn }: Target, hasFailed: (seen: Seen) => boolean, canGoBack: boolean): Compare {
   const rank = (seen: Seen): number => {
     const { healthy, job, copy } = seen;
     if (healthy) return job.digest === good ? 4 : 3;
     if (job.want !== 'run') return 0;
-    if (hasFailed(seen)) return -1;
-    return runs(copy) && copy.report?.status !== 'unhealthy' ? 2 : 1;
+    const isRunning = runs(copy) && copy.report?.status !== 'unhealthy';
+    if (hasFailed(seen) && (canGoBack || !isRunning)) return -1;
+    return isRunning ? 2 : 1;
   };
   const newer = (a: Seen, b: Seen): number => compareCopyIds(b.copy.copy, a.copy.copy);
   const longer = (a: Seen, b: Seen): number => (a.copy.since ?? 0) - (b.copy.since ?? 0);

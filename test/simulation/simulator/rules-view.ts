@@ -1,4 +1,5 @@
 /** What the reconciler shows is what is, within the time that news take. */
+import { covers, nodeSubject } from '../../../reconciler/core/suspends.ts';
 import type { BusMessage } from '../../../schemas/ports.ts';
 import type { NodeView, ServiceView } from '../../../schemas/views.ts';
 import { isUnwell, type Machine, runningOf, wasWellElsewhere } from './facts.ts';
@@ -69,19 +70,27 @@ export function createViewRules(deps: RuleDeps, wire: WireRules): ViewRules {
       unsaid.delete(node);
     } else if (isGone || (sessions.get(node) ?? session) !== session) unsaid.add(node);
   };
+  const isSuspended = (service: string, node: string): boolean =>
+    [...facts.suspended].some(
+      ([subject, { until }]) => until > deps.wall() && (covers(subject, service) || subject === nodeSubject(node)),
+    );
   /** At most the copy that is wanted and the one before it, on nodes that are there and have said what they run. */
   const lookAtPromises = (nodes: readonly NodeView[], services: readonly ServiceView[]): void => {
     const online = new Set(nodes.flatMap(({ id, state }) => (id !== undefined && state === 'online' ? [id] : [])));
     // Where the source could not be read since the start, nothing is taken away.
     const unread = new Set(services.flatMap(({ name, outcome }) => (outcome === 'orphaned' ? [name] : [])));
     const counts = new Map<string, number>();
+    const frozen = new Set<string>();
     for (const [node, jobs] of wire.promised) {
       if (!online.has(node) || unsaid.has(node)) continue;
       for (const job of jobs) {
+        // What is suspended stays as it is.
+        if (isSuspended(serviceOf(job.instance), node)) frozen.add(job.instance);
         if (job.want === 'run' && !unread.has(serviceOf(job.instance)))
           counts.set(job.instance, (counts.get(job.instance) ?? 0) + 1);
       }
     }
+    for (const instance of frozen) counts.delete(instance);
     for (const instance of crowded.keys()) if ((counts.get(instance) ?? 0) <= 2) crowded.delete(instance);
     for (const [instance, count] of counts) {
       if (count <= 2) continue;

@@ -39,3 +39,21 @@ describe('of two copies that are not healthy', () => {
     expect(slots[0]?.extra).toHaveLength(1);
   });
 });
+
+describe('of two copies, one of which had its time to become healthy', () => {
+  const kept = (older: Seen, newer: Seen): string | undefined => {
+    const over = (one: Seen): boolean => one === newer;
+    return survey([{ slot: 0, instance }], { seen: [newer, older], unread: [] }, target, over).slots[0]?.target?.copy
+      .copy;
+  };
+
+  it('what runs all the same goes before what is unknown, and what does not run after it', () => {
+    expect(kept(seen('1.6', 'unknown'), seen('1.17', 'running'))).toBe('1.17');
+    expect(kept(seen('1.6', 'unknown'), seen('1.17', 'unhealthy'))).toBe('1.6');
+  });
+
+  it('what was stopped for it is gone back to', () => {
+    const stopped = { ...seen('1.6', 'stopped'), job: { digest, want: 'stopped' } } as Seen;
+    expect(kept(stopped, seen('1.17', 'running'))).toBe('1.6');
+  });
+});
