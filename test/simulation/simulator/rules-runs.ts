@@ -53,6 +53,8 @@ const once = fullName('git', 'once');
 const after = fullName('git', 'after');
 /** ms for which a copy has run when everybody who can hear of it has. */
 const known = 20_000;
+/** ms from one look of an agent at its engine to the next, if an event is lost. */
+const nextLook = 30_000;
 /** ms after trouble with a machine in which what runs there may be news to others. */
 const blind = 90_000;
 
@@ -118,6 +120,11 @@ export function createRunRules({ witness, facts, now, wall }: RuleDeps, disk: Pi
       if (kind === 'stop') stopping.add(id);
       // Its memory of that is gone, and so is the container: whatever it was told once is news to it.
       if (kind === 'create' && (completed.get(id) ?? now()) <= machine.wipedAt) completed.delete(id);
+      // A rival had it removed, and there was no container to remove: somebody had pruned it.
+      if (kind === 'create' && isRival) completed.delete(id);
+      // What an earlier life of the agent told its engine to start may run, and end, between the first look of this one and the next.
+      const end = completed.get(id);
+      if (kind === 'start' && end !== undefined && end > machine.hurtAt && now() - end < nextLook) completed.delete(id);
       if (kind === 'start' && completed.has(id))
         witness.broken('J1 what is done is not done again', `${machine.name} starts ${key.instance}/${key.copy}`);
     },
