@@ -120,9 +120,13 @@ function tiedFirst(
   missing: readonly SlotState[],
   place: (slot: SlotState) => Part,
 ): readonly { readonly slot: SlotState; readonly part: Part }[] {
-  const isTied = ({ bound, to }: SlotState): boolean => (bound ?? to) !== undefined;
   const parts = new Map(missing.filter(isTied).map((slot) => [slot, place(slot)]));
   return missing.map((slot) => ({ slot, part: parts.get(slot) ?? place(slot) }));
+}
+
+/** It may go to one node only. */
+function isTied({ bound, to }: SlotState): boolean {
+  return (bound ?? to) !== undefined;
 }
 
 /** Instances that may be on their way at once. */
@@ -244,7 +248,7 @@ interface Turns {
   readonly queued: number;
 }
 
-/** Begins as many updates as may be under way at once: what is not healthy first, then by slot. */
+/** Begins as many updates as may be under way at once: what is not healthy first, then what may go to one node only, then by slot. */
 function updateNext(context: SlotsContext, outdated: readonly SlotState[], turns: Turns, placer: Placer): Part {
   if (context.rollout.phase === 'paused') return { actions: [], holds: outdated.flatMap(currentHolds) };
   const limit = limitOf(context);
@@ -252,7 +256,7 @@ function updateNext(context: SlotsContext, outdated: readonly SlotState[], turns
   const waiting = canary ? outdated.filter(({ slot }) => !canary.slots.has(slot)) : [];
   const order = outdated
     .filter((slot) => !waiting.includes(slot))
-    .sort((a, b) => Number(isFine(a)) - Number(isFine(b)) || a.slot - b.slot);
+    .sort((a, b) => Number(isFine(a)) - Number(isFine(b)) || Number(isTied(b)) - Number(isTied(a)) || a.slot - b.slot);
   const actions: Action[] = [];
   const holds: Hold[] = canary ? waiting.map((slot) => canaryHold(slot, canary)) : [];
   let underWay = turns.taken;

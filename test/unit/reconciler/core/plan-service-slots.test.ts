@@ -38,6 +38,20 @@ it('an instance that may go to one node only has its place before those that can
   ]);
 });
 
+it('so has its update: the others do not take its ports there', () => {
+  const fleet = aFleet(3);
+  const run = (code: string) => ({ ...aRun(code), ports: [{ host: 8080, container: 80, protocol: 'tcp' as const }] });
+  fleet.want(wanted(aService({ replicas: 2, run: run('app:1') })));
+  fleet.run(30_000);
+  const [free = ''] = ['node1', 'node2', 'node3'].filter((id) => !fleet.world.copiesOn.has(id));
+  const seats = { 1: { to: free, command: 'replicate' } } as const;
+  const update = { order: 'start_first', settle: 1_000 } as const;
+  fleet.want(wanted(aService({ replicas: 2, run: run('app:2'), update }), { slots: [0, 1], seats }));
+  fleet.run(120_000);
+  expect(jobs(fleet)).toEqual([expect.stringMatching(/^0 run app:2 /), `1 run app:2 ${free}`]);
+  expect(codes(fleet)).toEqual([]);
+});
+
 describe('a silent node', () => {
   function three(): Fleet {
     const fleet = aFleet(3);
