@@ -11,7 +11,6 @@ import type { Problem } from '../schemas/problem.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import type { Node } from './core/model.ts';
-import { isSeed } from './core/node-facts.ts';
 import { presenceOf } from './core/presence.ts';
 import { regainedPart } from './core/regain.ts';
 import { isForeign, type Reign } from './core/rivals.ts';
@@ -29,8 +28,6 @@ export interface Adoption {
   disconnected(): void;
   /** A node reported its instances: adopt it if that was not done. A retained report may be older than its ledger. */
   reported(node: NodeId, retained: boolean): void;
-  /** A live beat: a node whose report does not come, as it was lost on the way, has its ledger read all the same. */
-  spoke(node: NodeId): void;
   /** A node was forgotten: nobody waits for it. */
   forgotten(): void;
   stop(): void;
@@ -44,8 +41,6 @@ export interface Adoption {
 
 const readTimeout = 10_000;
 const firstRetry = 2_000;
-/** ms after a beat by which the report that comes with it has come. */
-const reportIn = 2_000;
 const longestRetry = 30_000;
 /** ms between two questions to one node for a proof, when it answered and had none. */
 const proofEvery = 300_000;
@@ -67,8 +62,6 @@ export function createAdoption(
   const awaited = new Set<NodeId>();
   const proving = new Set<NodeId>();
   const foreigners = createForeigners(context);
-  /** Online, and their report is awaited. */
-  const unsaid = new Set<NodeId>();
   const hashes = new Map<NodeId, { part: Part; hash: string }>();
   const restoration = createRestoration(context);
   const emptyHash = hashPart(emptyPart);
@@ -163,11 +156,6 @@ export function createAdoption(
     });
   };
 
-  const isUnsaid = (id: NodeId): boolean => {
-    const node = world.nodes.get(id);
-    return node?.adopted === false && !node.reported && !isSeed(node);
-  };
-
   /** Reads the ledger of a node that is ours already, for what it shows; not at each of its messages. */
   const prove = (id: NodeId, pair: Reign): void => {
     if (reading.has(id) || proving.has(id)) return;
@@ -249,14 +237,6 @@ export function createAdoption(
       // What it has of somebody else it has to show.
       if (hash === emptyHash && !retained && !isForeign(world.fence, { epoch, by })) adoptEmpty(id, { epoch, gen, by });
       else read(id);
-    },
-    spoke(id) {
-      if (unsaid.has(id) || !isUnsaid(id)) return;
-      unsaid.add(id);
-      deps.clock.after(reportIn, () => {
-        unsaid.delete(id);
-        if (isUnsaid(id)) read(id);
-      });
     },
     forgotten: endWhenAllAdopted,
     unproven: foreigners.unproven,
