@@ -75,7 +75,11 @@ export function createAgent(deps: AgentDeps): Agent {
     executor.imagesCame(names);
     changed();
   };
-  const requests = createRequests({ ...deps, policy, ledger, state, runtimes, imagesCame: onImages }, life.signal);
+  const reportBack = (): void => reporter.soon('always');
+  const requests = createRequests(
+    { ...deps, policy, ledger, state, runtimes, imagesCame: onImages, reportBack },
+    life.signal,
+  );
   const contact = createContact({
     ...deps,
     session,
@@ -98,7 +102,7 @@ export function createAgent(deps: AgentDeps): Agent {
   const inbox = createInbox({
     ...deps,
     ledger,
-    reportBack: () => reporter.soon('always'),
+    reportBack,
     trouble: (subject, found) => noteTrouble(state, subject, found),
     applied: (previous) => {
       follow(state, previous, ledger.part());

@@ -29,6 +29,8 @@ export interface RequestsDeps {
   trace(event: AgentEvent): void;
   /** The engine has images of these names that came without a registry. */
   imagesCame(names: readonly string[]): void;
+  /** Reports the copies once more, whether anything changed or not. */
+  reportBack(): void;
 }
 
 export interface Requests {
@@ -49,8 +51,11 @@ export function createRequests(deps: RequestsDeps, signal: AbortSignal): Request
       if (request.kind === 'images') return await serveImages(deps, request, controller.signal);
       const stream = await deps.streams.open(request.stream, controller.signal);
       stream.gone?.addEventListener('abort', () => controller.abort(), { once: true });
-      if (request.kind === 'ledger') await stream.write(ledgerText(deps));
-      else await writeLogs(deps, request, stream, controller.signal);
+      if (request.kind === 'ledger') {
+        // Who asks knows us for the first time since its start, and may have missed our report: without it the ledger is of no use.
+        deps.reportBack();
+        await stream.write(ledgerText(deps));
+      } else await writeLogs(deps, request, stream, controller.signal);
       await stream.close();
     } catch (error) {
       if (controller.signal.aborted) return;

@@ -11,6 +11,7 @@ import type { Problem } from '../schemas/problem.ts';
 import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import type { Node } from './core/model.ts';
+import { isSeed } from './core/node-facts.ts';
 import { presenceOf } from './core/presence.ts';
 import { regainedPart } from './core/regain.ts';
 import { isForeign, type Reign } from './core/rivals.ts';
@@ -28,6 +29,8 @@ export interface Adoption {
   disconnected(): void;
   /** A node reported its instances: adopt it if that was not done. A retained report may be older than its ledger. */
   reported(node: NodeId, retained: boolean): void;
+  /** A live beat: a node whose report does not come, as it was lost on the way, has its ledger read all the same. */
+  spoke(node: NodeId): void;
   /** A node was forgotten: nobody waits for it. */
   forgotten(): void;
   stop(): void;
@@ -41,6 +44,8 @@ export interface Adoption {
 
 const readTimeout = 10_000;
 const firstRetry = 2_000;
+/** ms after a beat by which the report that comes with it has come. */
+const reportIn = 500;
 const longestRetry = 30_000;
 /** ms between two questions to one node for a proof, when it answered and had none. */
 const proofEvery = 300_000;
@@ -62,6 +67,8 @@ export function createAdoption(
   const awaited = new Set<NodeId>();
   const proving = new Set<NodeId>();
   const foreigners = createForeigners(context);
+  /** Online, and their report is awaited. */
+  const unsaid = new Set<NodeId>();
   const hashes = new Map<NodeId, { part: Part; hash: string }>();
   const restoration = createRestoration(context);
   const emptyHash = hashPart(emptyPart);
@@ -137,7 +144,10 @@ export function createAdoption(
     if (stopped || reading.has(id) || world.nodes.get(id)?.adopted !== false) return;
     reading.add(id);
     void readLedger(id).then((answer) => {
-      if (answer && !stopped && world.nodes.get(id)?.adopted === false && foreigners.admits(id, answer)) {
+      const asked = world.nodes.get(id);
+      // Nobody knows yet what its copies do. Asked for its ledger it reports once more, and that comes, or is asked for at its next beat.
+      if (answer && !asked?.reported) return void reading.delete(id);
+      if (answer && !stopped && asked?.adopted === false && foreigners.admits(id, answer)) {
         reading.delete(id);
         if (answer.part.jobs.length === 0) adoptEmpty(id, answer.part.fence);
         else adopt(id, answer.part);
@@ -154,6 +164,11 @@ export function createAdoption(
         if (still && presenceOf(still, context.policy(), deps.clock.now()).state !== 'lost') read(id);
       });
     });
+  };
+
+  const isUnsaid = (id: NodeId): boolean => {
+    const node = world.nodes.get(id);
+    return node?.adopted === false && !node.reported && !isSeed(node);
   };
 
   /** Reads the ledger of a node that is ours already, for what it shows; not at each of its messages. */
@@ -237,6 +252,14 @@ export function createAdoption(
       // What it has of somebody else it has to show.
       if (hash === emptyHash && !retained && !isForeign(world.fence, { epoch, by })) adoptEmpty(id, { epoch, gen, by });
       else read(id);
+    },
+    spoke(id) {
+      if (unsaid.has(id) || !isUnsaid(id)) return;
+      unsaid.add(id);
+      deps.clock.after(reportIn, () => {
+        unsaid.delete(id);
+        if (isUnsaid(id)) read(id);
+      });
     },
     forgotten: endWhenAllAdopted,
     unproven: foreigners.unproven,

@@ -183,6 +183,7 @@ export function createObserver(context: Context, listeners: Listeners): Observer
       context.apply({ kind: 'information', node, message: parsed.value, retained, at });
       if (!retained) noteRecipient(node, parsed.value);
       if (!retained) compareWithReport(node, parsed.value, at);
+      if (!retained) adoption.spoke(node);
       if (!retained && parsed.value.lease) leases.answer(node, parsed.value);
       return undefined;
     },

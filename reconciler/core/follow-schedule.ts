@@ -40,19 +40,24 @@ export interface Asked {
   readonly mark: CopyId;
 }
 
-/** The state to begin with: the known one, or a new one where the schedule is new or another. What ran and runs stays known. */
+/**
+ * The state to begin with: the known one, or a new one where the schedule is new or another. What ran and runs stays known. `isBehind`: the
+ * clock says a time before anything of this cluster was, as that of a machine without one does when it starts; nothing counts from that.
+ */
 export function stateFor(
   known: ScheduleState | undefined,
   { schedule, source }: Pick<Asked, 'schedule' | 'source'>,
   now: Now,
+  isBehind: () => boolean,
 ): ScheduleState {
   const rule = `${schedule.cron} ${schedule.time_zone}`;
   const fresh = { rule, source, since: now.wall, from: now.wall, skipped: 0 };
   if (!known) return { ...fresh, runs: [] };
   const { suspended, ...rest } = known;
   if (known.rule !== rule) return { ...rest, ...fresh };
-  const wasAhead = known.from > now.wall + setBack && known.since <= now.wall;
-  return { ...rest, source, ...(suspended || wasAhead ? { from: now.wall } : {}) };
+  const wasAhead = known.from > now.wall + setBack && !isBehind();
+  if (!suspended && !wasAhead) return { ...rest, source };
+  return { ...rest, source, from: now.wall, ...(wasAhead && known.since > now.wall ? { since: now.wall } : {}) };
 }
 
 /** The service is stopped: what runs ends, nothing begins, and nothing is made up for afterwards. */

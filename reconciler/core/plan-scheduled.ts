@@ -31,14 +31,15 @@ export function planScheduled(view: View, desired: Desired, schedule: Schedule, 
   const { name, digest } = desired.spec;
   const known = view.schedules.get(name);
   const asks = { schedule, source: desired.source.name };
+  const begun = stateFor(known, asks, now, () => isBehind(view, now));
   if (desired.stopped) {
-    const { state, news } = suspend(known ?? stateFor(known, asks, now), schedule, now);
+    const { state, news } = suspend(known ?? begun, schedule, now);
     return { ...planStopped(view, desired, policy, now), schedule: state, news };
   }
   const wanted = wantedSlots(view, desired).map(withoutWay);
   const all = seeCopies(view, name, policy, now, desired.spec.update.settle);
   const { living, burial } = bury(view, name, all);
-  const state = withFound(stateFor(known, asks, now), known === undefined, living, now);
+  const state = withFound(begun, known === undefined, living, now);
   const sight = state.current && progressOf(wanted, ofRun(state.current, living), now);
   const asked = { ...asks, digest, instances: wanted.length, mark: copyId(view.fence) };
   const followed = followSchedule(state, asked, sight?.progress, now);
@@ -64,6 +65,12 @@ export function planScheduled(view: View, desired: Desired, schedule: Schedule, 
     ...(followed.next === undefined ? {} : { nextRun: followed.next }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+}
+
+/** The clock says a time before any node joined. */
+function isBehind({ nodes }: View, { wall }: Now): boolean {
+  for (const { record } of nodes.values()) if (record.joined <= wall) return false;
+  return true;
 }
 
 /** A run is not moved while it goes on; where it was told to be counts for the next one, with its `to`. */

@@ -26,6 +26,20 @@ describe('after a crash', () => {
     await cluster.close();
   });
 
+  it('a node that beats, and whose report was lost, has its ledger read before anything of it is taken for missing', async () => {
+    cluster = await createMemoryCluster({ workers: 3 });
+    await deploy(one('web', { replicas: 3 }));
+    await settled('web');
+    const before = cluster.handles();
+    const { retained } = cluster.broker;
+    const row = topic(cluster.nodes[0]?.id ?? '', 'instances');
+    await cluster.restartReconciler({ between: async () => void retained.delete(row) });
+    await settled('web');
+    await cluster.clock.advance(60_000);
+    expect(cluster.handles()).toEqual(before);
+    expect(cluster.log.filter((line) => line.includes('instance_started'))).toHaveLength(3);
+  });
+
   it.each(['direct', 'git'])(
     'a node that lost its ledger keeps the copies that %s explains, and no others',
     async (how) => {

@@ -26,7 +26,8 @@ const asked = (changes: Partial<Asked> = {}): Asked => ({
   mark: '1.5',
   ...changes,
 });
-const begin = (schedule = usual): ScheduleState => stateFor(undefined, asked({ schedule }), at(0));
+const right = (): boolean => false;
+const begin = (schedule = usual): ScheduleState => stateFor(undefined, asked({ schedule }), at(0), right);
 const active: RunProgress = { is: 'active', result: { outcome: 'replaced' } };
 const done: RunProgress = { is: 'ended', result: { outcome: 'completed', exit_code: 0, node: 'pi1' } };
 /** A state with the run of 00:15 under way. */
@@ -151,7 +152,7 @@ describe('nobody was there', () => {
 describe('the clock', () => {
   it('set back by less than an hour repeats nothing', () => {
     const ran = followSchedule(running(), asked(), done, at(10)).state;
-    const back = stateFor(ran, asked(), at(-20));
+    const back = stateFor(ran, asked(), at(-20), right);
     const { state, next } = followSchedule(back, asked(), undefined, at(8));
     expect(state).not.toHaveProperty('current');
     expect(next).toBe(at(23).wall);
@@ -159,13 +160,26 @@ describe('the clock', () => {
 
   it('that was in another year for a while is not waited for', () => {
     const far = { ...begin(), from: (at(0).wall + 366 * 86_400_000) as Wall };
-    const { next } = followSchedule(stateFor(far, asked(), at(0)), asked(), undefined, at(0));
+    const { next } = followSchedule(stateFor(far, asked(), at(0), right), asked(), undefined, at(0));
     expect(next).toBe(at(8).wall);
+  });
+
+  it('that was in another year when the schedule came is not waited for', () => {
+    const year = 366 * 86_400_000;
+    const far = { ...begin(), from: (at(0).wall + year) as Wall, since: (at(0).wall + year) as Wall };
+    const state = stateFor(far, asked(), at(0), right);
+    expect(state).toMatchObject({ since: at(0).wall, from: at(0).wall });
+    expect(followSchedule(state, asked(), undefined, at(0)).next).toBe(at(8).wall);
   });
 
   it('that was not set yet starts nothing', () => {
     const boot: Now = { mono: 0 as Mono, wall: 1_000 as Wall };
-    const { state, news } = followSchedule(stateFor(begin(), asked(), boot), asked(), undefined, boot);
+    const { state, news } = followSchedule(
+      stateFor(begin(), asked(), boot, () => true),
+      asked(),
+      undefined,
+      boot,
+    );
     expect(news).toEqual([]);
     expect(state.from).toBe(at(0).wall);
   });
@@ -189,16 +203,16 @@ describe('what people do', () => {
   it('what is stopped makes up for nothing', () => {
     const { state } = suspend(running(), usual, at(9));
     expect(state).toMatchObject({ suspended: true, runs: [{ outcome: 'stopped' }] });
-    const { next, news } = followSchedule(stateFor(state, asked(), at(100)), asked(), undefined, at(100));
+    const { next, news } = followSchedule(stateFor(state, asked(), at(100), right), asked(), undefined, at(100));
     expect(news).toEqual([]);
     expect(next).toBe(at(113).wall);
   });
 
   it('another schedule counts from when it was said; another source changes nothing', () => {
     const ran = followSchedule(running(), asked(), done, at(10)).state;
-    const other = stateFor(ran, asked({ schedule: { ...usual, cron: '@daily' } }), at(20));
+    const other = stateFor(ran, asked({ schedule: { ...usual, cron: '@daily' } }), at(20), right);
     expect(other).toMatchObject({ since: at(20).wall, from: at(20).wall, runs: ran.runs });
-    expect(stateFor(ran, asked({ source: 'fleet' }), at(20))).toEqual({ ...ran, source: 'fleet' });
+    expect(stateFor(ran, asked({ source: 'fleet' }), at(20), right)).toEqual({ ...ran, source: 'fleet' });
   });
 
   it('without instances there is no run', () => {
