@@ -9,8 +9,8 @@ import { createDice, type Dice } from './random.ts';
 export type Outcome = 'accepted' | 'refused';
 
 const count = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
-/** Cases of all campaigns together. */
-const runs = count('OAKCTL_FUZZ_RUNS', 20_000);
+/** Cases of all campaigns together; `.ci/run` plays 20,000. */
+const runs = count('OAKCTL_FUZZ_RUNS', 5_000);
 const seed = count('OAKCTL_FUZZ_SEED', 1);
 const only = process.env['OAKCTL_FUZZ_CASE'];
 
