@@ -39,7 +39,7 @@ function carryOut(world: World, { name, wish, before, seen }: Review): void {
       const wouldBe = control.plan({ documents });
       const deployed = control.deploy({ documents, plan: seen.token ?? '' });
       deployed.catch(() => undefined);
-      const promise = rules.planAsked(service, seen, await wouldBe);
+      const promise = rules.planAsked(service, seen, await wouldBe, () => person.direct.get(name) === wish);
       promise.accepted((await deployed).services[0]?.digest ?? '');
     },
     () => end(() => facts.answered.set(service, { code: wish.code, replicas: Number(wish.replicas) })),

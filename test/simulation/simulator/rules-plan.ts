@@ -8,8 +8,11 @@ import type { RuleDeps } from './rules.ts';
 import type { DiskRules } from './rules-disk.ts';
 
 export interface PlanRules {
-  /** Somebody asks for this plan; `now` is what it would be in the turn in which he asks. */
-  asked(service: string, seen: PlanView, now: PlanView): Promised;
+  /**
+   * Somebody asks for this plan; `now` is what it would be in the turn in which he asks. `isWanted`: nobody has asked for another state of
+   * the service since.
+   */
+  asked(service: string, seen: PlanView, now: PlanView, isWanted: () => boolean): Promised;
   /** The reconciler sends a control. */
   controls(message: ControlMessage): void;
   /** The reconciler hears something, or begins: what it does next may have other reasons. */
@@ -29,6 +32,7 @@ interface Open extends Promised {
   readonly places: Places;
   /** Copies that were decided before, of which nodes may not have been told yet: those wait for the disk. */
   readonly known: ReadonlySet<string>;
+  isWanted(): boolean;
   digest: string | undefined;
   /** When its first copy was said. */
   at: number | undefined;
@@ -36,8 +40,8 @@ interface Open extends Promised {
   early: Said[];
 }
 
-/** Where people want its instances, by slot. */
-type Places = Readonly<Record<number, unknown>>;
+/** What people want of single instances, by slot: where it is to be, and since when it is to be a new one. */
+type Places = (slot: number) => string;
 
 /** That a node was told to begin a copy. */
 interface Said {
@@ -69,7 +73,11 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps, disk: Pick<
   const open = new Set<Open>();
   const worldNow = (service: string): string => worldOf(cluster()?.reconciler.control, service);
 
-  const placesNow = (service: string): Places => disk.durable?.direct[service]?.seats ?? {};
+  const placesNow = (service: string): Places => {
+    const seats = disk.durable?.direct[service]?.seats;
+    const renewals = disk.durable?.renewals[service];
+    return (slot) => JSON.stringify([seats?.[slot], renewals?.[slot]]);
+  };
 
   const copiesNow = (service: string): ReadonlySet<string> => {
     const instances = cluster()?.reconciler.control.instances() ?? [];
@@ -82,13 +90,13 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps, disk: Pick<
   };
 
   const wrongWith = (
-    { seen, world, places, known, service }: Open,
+    { seen, world, places, known, service, isWanted }: Open,
     { job, node }: ControlMessage,
   ): string | undefined => {
-    if (known.has(`${job.name}/${job.copy}`)) return undefined;
+    if (known.has(`${job.name}/${job.copy}`) || !isWanted()) return undefined;
     const slot = parseInstanceName(job.name)?.slot ?? 0;
-    // Somebody asked for another place meanwhile.
-    if (JSON.stringify(places[slot]) !== JSON.stringify(placesNow(service)[slot])) return undefined;
+    // Somebody asked for another place, or for a restart, meanwhile.
+    if (places(slot) !== placesNow(service)(slot)) return undefined;
     const name = cluster()?.nodes.find(({ id }) => id === node)?.name;
     const isSeen = seen.changes.some(
       ({ action, subject, node: to = name }) =>
@@ -105,10 +113,11 @@ export function createPlanRules({ witness, now, cluster }: RuleDeps, disk: Pick<
   };
 
   return {
-    asked(service, seen, asked) {
+    asked(service, seen, asked, isWanted) {
       const promise: Open = {
         service,
         seen,
+        isWanted,
         world: worldNow(service),
         places: placesNow(service),
         known: copiesNow(service),
