@@ -233,7 +233,8 @@ export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
       this.exit(key, 137);
     },
     revive(key) {
-      change(key, { state: 'running' }, ['exitCode']);
+      const isChecked = entries.get(keyOf(key))?.run.healthcheck !== undefined;
+      change(key, { state: 'running', ...(isChecked && { health: 'starting' as const }) }, ['exitCode']);
       emit('started', key);
     },
     pause(key) {

@@ -56,15 +56,17 @@ export function createBodies({ clock, dice, facts, witness, rules, isRough }: Bo
     noteWell(facts, machine.tag, copy.instance, copy.copy, now());
     machine.runtime.health(copy, health);
   };
+  /** Its first checks. */
+  const checked = (machine: Machine, key: CopyKey, run: RunSpec | undefined): void => {
+    if (!run?.healthcheck) return;
+    const health = run.code.endsWith(':sick') ? 'unhealthy' : 'healthy';
+    later(machine, key, isRough() ? dice.pick([100, 2_000, 9_000]) : 500, (copy) => feel(machine, copy, health));
+  };
   const bodies: Bodies = {
     started(machine, key, run) {
       turn(machine, key);
       rules.started(machine, key, run);
-      const isSick = run.code.endsWith(':sick');
-      if (run.healthcheck)
-        later(machine, key, isRough() ? dice.pick([100, 2_000, 9_000]) : 500, (copy) =>
-          feel(machine, copy, isSick ? 'unhealthy' : 'healthy'),
-        );
+      checked(machine, key, run);
       if (run.one_shot) {
         const code = isRough() && dice.chance(0.1) ? 1 : 0;
         later(machine, key, isRough() ? dice.pick([100, 3_000, 30_000, 90_000]) : 1_000, (copy) =>
@@ -95,7 +97,8 @@ export function createBodies({ clock, dice, facts, witness, rules, isRough }: Bo
       if (how === 'started') {
         // Its agent has not seen it yet.
         machine.hurtAt = now();
-        return runtime.revive(copy);
+        runtime.revive(copy);
+        return checked(machine, copy, runtime.runOf(copy));
       }
       noteRan(facts, tag, copy.instance, copy.copy, now());
       if (copy.health === 'healthy') noteWell(facts, tag, copy.instance, copy.copy, now());
