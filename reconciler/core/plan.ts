@@ -4,6 +4,7 @@ import type { Mono, Now } from '../../schemas/ports.ts';
 import type { Hold } from '../../schemas/status.ts';
 import type { Action, ServicePlan } from './action.ts';
 import { earliest } from './classify.ts';
+import { copyKey } from './copy-index.ts';
 import type { Policy, View, World } from './model.ts';
 import { planService, waitsForNodes } from './plan-service.ts';
 import { atOnce, type Steps } from './steps.ts';
@@ -72,7 +73,7 @@ export function* foldSteps(world: World, policy: Policy, now: Now, planned?: Pla
     const plan = planService(world, service, policy, now);
     services.set(service, plan);
     planned?.(world, service, plan);
-    carryOut(world, service, plan, now.mono);
+    carryOut(world, service, policy.isDryRun ? atFirst(world, service, plan, policy, now) : plan, now.mono);
     yield;
   }
   const plans = [...services.values()];
@@ -84,6 +85,16 @@ export function* foldSteps(world: World, policy: Policy, now: Now, planned?: Pla
     settled: plans.reduce((sum, plan) => sum + plan.settled, 0),
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+}
+
+/** Of a dry run: what would get notice goes on for now, and takes its room from the services that are planned after it. */
+function atFirst(world: World, service: ServiceName, plan: ServicePlan, policy: Policy, now: Now): ServicePlan {
+  if (plan.actions.every(({ kind }) => kind === 'start')) return plan;
+  const { isDryRun: _shown, ...live } = policy;
+  const { noticed = [] } = planService(world, service, live, now);
+  const goesOn = (action: Action): boolean =>
+    action.kind !== 'start' && noticed.includes(copyKey(action.instance, action.copy));
+  return { ...plan, noticed, actions: plan.actions.filter((action) => !goesOn(action)) };
 }
 
 /** An action that counts, and what it made of its node. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Policy } from '../../../../reconciler/core/model.ts';
 import { planAll } from '../../../../reconciler/core/plan.ts';
 import { planService } from '../../../../reconciler/core/plan-service.ts';
 import { resumed } from '../../../../reconciler/core/rollout.ts';
@@ -74,6 +75,17 @@ describe('notice', () => {
     expect(fleet.now() - (noticedAt ?? 0)).toBeLessThan(1_300);
     fleet.run(20_000);
     expect(phase(fleet)).toBe('settled');
+  });
+
+  it('is not over in a dry run: what comes after it goes where it would go now', () => {
+    const { fleet } = settled(2, 2, { notice: 5_000 });
+    fleet.want(wanted(aService({ replicas: 1, run: aRun('app:1'), update: { notice: 5_000 } })));
+    fleet.want(wanted(aService({ name: 'shop.default.zoo.default', replicas: 1 })));
+    const of = (policy: Policy) => planAll(fleet.world, policy, at(fleet.now())).actions;
+    const started = (policy: Policy) => of(policy).flatMap((one) => (one.kind === 'start' ? [one.node] : []));
+    const dry = { ...fleet.policy, isDryRun: true as const };
+    expect(of(dry).map(({ kind }) => kind)).toEqual(['drop', 'start']);
+    expect(started(dry)).toEqual(started(fleet.policy));
   });
 
   it('is taken back when the copy is wanted again', () => {
