@@ -21,7 +21,8 @@ interface Review {
 function carryOut(world: World, { name, wish, before, seen }: Review): void {
   const { person, facts, rules, cluster } = world;
   const isOpen = (): boolean => person.open.includes(`direct ${name}`);
-  if (!facts.isReady || isOpen() || person.direct.get(name) !== before) return;
+  // Once all faults ended people ask for nothing that could fail.
+  if (!facts.isReady || facts.mendedAt > 0 || isOpen() || person.direct.get(name) !== before) return;
   const service = fullName('direct', name);
   const documents = person.documents(name, wish);
   const [wasAnswered, answered] = [facts.answered.has(service), facts.answered.get(service)];
