@@ -88,11 +88,12 @@ export function createContact(deps: ContactDeps): Contact {
   let marked = 0;
   /** On disk: leniency was used up. */
   let spent = false;
-  let writing = Promise.resolve();
+  let writing: Promise<unknown> = Promise.resolve();
   let cancel = (): void => undefined;
   let closed = false;
 
-  const mark = (): Promise<void> => {
+  /** False: the disk did not take it. */
+  const mark = (): Promise<boolean> => {
     marked = up();
     const found: ContactFile = {
       v: 1,
@@ -102,13 +103,16 @@ export function createContact(deps: ContactDeps): Contact {
       away: Math.max(0, marked - contact),
       ...(spent && { lenient: true }),
     };
-    writing = writing
+    const written = writing
       .then(() => files.write(file, JSON.stringify(found)))
+      .then(() => true)
       .catch((error: unknown) => {
         if (!isProblemError(error)) throw error;
         deps.trouble(error.problem);
+        return false;
       });
-    return writing;
+    writing = written;
+    return written;
   };
   const markEvery = (): number => {
     const times = dependents(ledger.part()).flatMap(({ away }) => (away && !away.exclusive ? [away.stop_after] : []));
@@ -193,8 +197,8 @@ export function createContact(deps: ContactDeps): Contact {
       const leased = new Set(jobs.filter(({ away }) => away?.exclusive).map(keyText));
       if (leased.size > 0 && !wasSpent) {
         spent = true;
-        await mark();
-        lend(leased);
+        // What is not on record as used up would be used again by each start: two could run.
+        if (await mark()) lend(leased);
       } else spent = wasSpent;
       look();
     },

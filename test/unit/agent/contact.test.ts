@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { createContact } from '../../../agent/contact.ts';
+import type { Limit } from '../../../agent/core/memory.ts';
 import { createLedger } from '../../../agent/ledger.ts';
 import type { Job } from '../../../schemas/messages.ts';
+import type { Files } from '../../../schemas/ports.ts';
+import { ProblemError, problem } from '../../../schemas/problem.ts';
 import { createMemoryFiles } from '../../support/memory-files.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 import { container, jobOf, partOf } from './support.ts';
@@ -72,4 +75,35 @@ test('a copy that was told to stop, and to run again, runs on no lease from befo
   expect(limit()).toBeUndefined();
   expect(refused).toEqual([]);
   contact.close();
+});
+
+test('an agent whose disk does not take it is not lenient at its start: else each start would be', async () => {
+  const clock = createVirtualClock();
+  const kept = createMemoryFiles();
+  const full = problem('FILE_UNWRITABLE', 'the disk is full');
+  const start = async (files: Files): Promise<Limit | undefined> => {
+    const ledger = createLedger(kept);
+    await ledger.load();
+    const contact = createContact({
+      ...{ session: 's', boot: 'b', ledger, clock, files },
+      uptime: () => clock.now().mono,
+      verify: () => true,
+      changed: () => undefined,
+      ask: () => undefined,
+      refused: () => undefined,
+      trouble: (found) => expect(found).toEqual(full),
+    });
+    await contact.load();
+    contact.close();
+    return contact.limits().get(key);
+  };
+  const ledger = createLedger(kept);
+  await ledger.load();
+  const away = { stop_after: 20_000, exclusive: true } as const;
+  await ledger.save(
+    partOf({ epoch: 1, gen: 1, by: 'x' }, [[{ ...jobOf('a.b.c.d.instance.0', '1.1', run), away }, run]]),
+  );
+  expect(await start({ ...kept, write: () => Promise.reject(new ProblemError(full)) })).toBe('stop');
+  expect(await start(kept)).toBe('hold');
+  expect(await start(kept)).toBe('stop');
 });
