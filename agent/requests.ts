@@ -51,11 +51,9 @@ export function createRequests(deps: RequestsDeps, signal: AbortSignal): Request
       if (request.kind === 'images') return await serveImages(deps, request, controller.signal);
       const stream = await deps.streams.open(request.stream, controller.signal);
       stream.gone?.addEventListener('abort', () => controller.abort(), { once: true });
-      if (request.kind === 'ledger') {
-        // Who asks knows us for the first time since its start, and may have missed our report: without it the ledger is of no use.
-        deps.reportBack();
-        await stream.write(ledgerText(deps));
-      } else await writeLogs(deps, request, stream, controller.signal);
+      if (request.report) deps.reportBack();
+      if (request.kind === 'ledger') await stream.write(ledgerText(deps));
+      else await writeLogs(deps, request, stream, controller.signal);
       await stream.close();
     } catch (error) {
       if (controller.signal.aborted) return;

@@ -106,7 +106,11 @@ export function createAdoption(
     const stop = deps.clock.after(readTimeout, () => abort.abort());
     try {
       const stream = deps.streams.expect(id, abort.signal);
-      const request: RequestMessage = { v: messageVersion, action: 'open', stream: stream.id, kind: 'ledger' };
+      const report = world.nodes.get(id)?.reported === undefined;
+      const request: RequestMessage = {
+        ...{ v: messageVersion, action: 'open', stream: stream.id, kind: 'ledger' },
+        ...(report && { report }),
+      };
       deps.bus.publish(topic(id, 'requests'), JSON.stringify(request), { qos: 0, retain: false });
       let text = '';
       for await (const chunk of stream.chunks) {
@@ -145,7 +149,7 @@ export function createAdoption(
     reading.add(id);
     void readLedger(id).then((answer) => {
       const asked = world.nodes.get(id);
-      // Nobody knows yet what its copies do. Asked for its ledger it reports once more, and that comes, or is asked for at its next beat.
+      // Nobody knows yet what its copies do. It was asked to report once more, and that comes, or is asked for at its next beat.
       if (answer && !asked?.reported) return void reading.delete(id);
       if (answer && !stopped && asked?.adopted === false && foreigners.admits(id, answer)) {
         reading.delete(id);

@@ -286,6 +286,8 @@ export const RequestMessage = Type.Object({
   copy: Type.Optional(copyId),
   follow: Type.Optional(Type.Boolean()),
   tail: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000 })),
+  /** The agent also reports its instances once more: whoever asks has missed that. */
+  report: Type.Optional(Type.Boolean()),
 });
 export type RequestMessage = Static<typeof RequestMessage>;
 
