@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { play } from './play.ts';
 
-const seeds = Number(process.env['OAKCTL_SIM_SEEDS'] ?? 50);
+const seeds = Number(process.env['OAKCTL_SIM_SEEDS'] ?? 30);
 
 /** One half of the seeds from 1 to $OAKCTL_SIM_SEEDS. */
 export function keepsEveryInvariant(half: 'odd' | 'even'): void {

@@ -3,14 +3,15 @@
  * end, without a throw and within its time, and leave the language as it was.
  */
 import { expect, it } from 'vitest';
+import { runsOf } from '../runs.ts';
 import { createDice, type Dice } from './random.ts';
 
 /** What became of a case; anything but `refused` is held against the policy by the campaign itself. */
 export type Outcome = 'accepted' | 'refused';
 
 const count = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise);
-/** Cases of all campaigns together; `.ci/run` plays 20,000. */
-const runs = count('OAKCTL_FUZZ_RUNS', 5_000);
+/** Cases of all campaigns together. */
+const runs = count('OAKCTL_FUZZ_RUNS', runsOf({ ci: 20_000, otherwise: 5_000 }));
 const seed = count('OAKCTL_FUZZ_SEED', 1);
 const only = process.env['OAKCTL_FUZZ_CASE'];
 

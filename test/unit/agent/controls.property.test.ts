@@ -13,6 +13,7 @@ import { compareFence } from '../../../schemas/names.ts';
 import type { BusMessage, Files } from '../../../schemas/ports.ts';
 import { topic } from '../../../schemas/topics.ts';
 import { createMemoryFiles } from '../../support/memory-files.ts';
+import { runsOf } from '../../support/runs.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 import { assignmentOf, cluster, container, controlOf, emptyPart, jobOf, node } from './support.ts';
 
@@ -184,7 +185,7 @@ function changeOf(before: Part, fence: Fence, pick: number): PartChange {
 
 test('a control lost, doubled, reordered, replayed or of another epoch never leaves a ledger that differs from its assignment', async () => {
   const tally: Tally = { applied: 0, other: 0 };
-  const sequences = 10_000;
+  const sequences = runsOf({ ci: 10_000, otherwise: 2_000 });
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 8, maxLength: 24 }), async (commands) => {
       const world = new World(tally);
