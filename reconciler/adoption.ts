@@ -12,7 +12,7 @@ import { topic } from '../schemas/topics.ts';
 import type { Context } from './context.ts';
 import type { Node } from './core/model.ts';
 import { isSeed } from './core/node-facts.ts';
-import { presenceOf } from './core/presence.ts';
+import { beatOf, presenceOf } from './core/presence.ts';
 import { regainedPart } from './core/regain.ts';
 import { isForeign, type Reign } from './core/rivals.ts';
 import type { Dispatcher } from './dispatch.ts';
@@ -44,8 +44,8 @@ export interface Adoption {
 
 const readTimeout = 10_000;
 const firstRetry = 2_000;
-/** ms after a beat by which the report that comes with it has come. */
-const reportIn = 500;
+/** Share of a beat after one by which the report has come that comes with it, or was kept by the broker: those of a fleet take their time. */
+const reportIn = 0.5;
 const longestRetry = 30_000;
 /** ms between two questions to one node for a proof, when it answered and had none. */
 const proofEvery = 300_000;
@@ -258,9 +258,10 @@ export function createAdoption(
       else read(id);
     },
     spoke(id) {
-      if (unsaid.has(id) || !isUnsaid(id)) return;
+      const node = world.nodes.get(id);
+      if (!node || unsaid.has(id) || !isUnsaid(id)) return;
       unsaid.add(id);
-      deps.clock.after(reportIn, () => {
+      deps.clock.after(reportIn * beatOf(node), () => {
         unsaid.delete(id);
         if (isUnsaid(id)) read(id);
       });
